@@ -1,0 +1,247 @@
+"""A model that travels: weights, what they need, and a card. Loading one runs nobody's code.
+
+    bundle/  model.safetensors   bundle.json   card.md
+
+`bundle.json` names the architecture and its arguments (resolved only in our registry), the
+preprocessing, classes, threshold, metrics with the hash of their data, versions, and the SHA-256
+of the weights, which is checked at every load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from diapir import __version__
+from diapir.config import ModelConfig, PreprocessConfig, Section
+from diapir.errors import BundleError
+
+WEIGHTS = "model.safetensors"
+INFO = "bundle.json"
+CARD = "card.md"
+
+
+class BundleInfo(Section):
+    """The content of `bundle.json`."""
+
+    format: Literal[1] = 1
+    name: str
+    model: ModelConfig
+    preprocess: PreprocessConfig
+    classes: tuple[str, ...] = ("background", "salt")
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    """Probability of salt from which a pixel counts as salt."""
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    """Metrics of the design with `data`, the name, part and hash of what they were measured on."""
+    training: dict[str, Any] = Field(default_factory=dict)
+    """Recipe name, seed, epoch, data hash and split hash of the training."""
+    versions: dict[str, str] = Field(default_factory=dict)
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk whose weights have been checked against their hash.
+
+    Attributes:
+        path: the bundle's folder.
+        info: the content of `bundle.json`.
+    """
+
+    path: Path
+    info: BundleInfo
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """The weights by name."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            tensors: dict[str, NDArray[Any]] = load_file(self.path / WEIGHTS)
+        except (SafetensorError, OSError) as error:
+            raise _unusable(self.path / WEIGHTS, str(error)) from None
+        return tensors
+
+
+def find(model: str | Path) -> Path:
+    """The bundle folder that MODEL (a run folder or a bundle folder) stands for.
+
+    Raises:
+        BundleError: there is none.
+    """
+    path = Path(model)
+    for folder in (path, path / "best"):
+        if not folder.exists() and _previous(folder).is_dir():
+            folder = _previous(folder)  # a save was killed between its two renames
+        if (folder / INFO).is_file():
+            return folder
+    if path.is_file():
+        found = f"{path} is a file" + (
+            " of pickled data, which would run code when loaded"
+            if path.suffix in {".pt", ".pth", ".pkl", ".ckpt", ".bin"}
+            else ""
+        )
+    elif path.is_dir():
+        found = f"{path} holds neither {INFO} nor best/{INFO}"
+    else:
+        found = f"no such model: {path}"
+    raise BundleError(
+        found,
+        expected="a run folder with a best/ bundle, or a bundle folder "
+        f"({WEIGHTS}, {INFO}, {CARD})",
+        mend="give the folder that `diapir train --out` wrote",
+    )
+
+
+def load(model: str | Path) -> Bundle:
+    """Open a bundle and check it.
+
+    Args:
+        model: a run folder or a bundle folder.
+
+    Raises:
+        BundleError: none there, an unreadable `bundle.json`, or weights that are missing, changed
+            or no safetensors.
+    """
+    folder = find(model)
+    try:
+        info = BundleInfo.model_validate_json((folder / INFO).read_bytes())
+    except (ValidationError, OSError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise _unusable(folder / INFO, reason) from None
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise _unusable(weights, "it is missing")
+    _refuse_pickle(weights)
+    found = _sha256(weights)
+    if found != info.weights_sha256:
+        raise BundleError(
+            f"{weights} has changed since it was saved: SHA-256 {found[:12]}…",
+            expected=f"SHA-256 {info.weights_sha256[:12]}…, as {INFO} says",
+            mend="copy the bundle again from where it was made, or train it again",
+        )
+    return Bundle(folder, info)
+
+
+def save(
+    folder: Path,
+    tensors: Mapping[str, NDArray[Any]],
+    *,
+    card: str,
+    **info: Any,
+) -> Bundle:
+    """Write a bundle whole or not at all; a bundle that was there stays until the new one is.
+
+    Args:
+        folder: where to; its parent must exist.
+        tensors: weights by name.
+        card: Markdown for people: what the model was trained on, how good it is, its limits.
+        info: fields of `BundleInfo` (all but `weights_sha256` and `versions`).
+
+    Raises:
+        BundleError: the disk is full or not writable.
+    """
+    from safetensors.numpy import save_file
+
+    scratch = folder.with_name(f".{folder.name}.writing")
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        ordered = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+        save_file(ordered, scratch / WEIGHTS)
+        content = BundleInfo(
+            **info,
+            versions={"diapir": __version__, "numpy": np.__version__},
+            weights_sha256=_sha256(scratch / WEIGHTS),
+        )
+        (scratch / INFO).write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (scratch / CARD).write_text(card, encoding="utf-8")
+        for path in scratch.iterdir():
+            _fsync(path)
+        _swap(scratch, folder)
+    except OSError as error:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise _not_saved(folder, error, sum(value.nbytes for value in tensors.values())) from None
+    return Bundle(folder, content)
+
+
+def annotate(bundle: Bundle, *, metrics: Mapping[str, Any], card: str) -> Bundle:
+    """Replace the metrics and the card of a saved bundle; the weights stay as they are."""
+    info = bundle.info.model_copy(update={"metrics": dict(metrics)})
+    texts = {INFO: info.model_dump_json(indent=2) + "\n", CARD: card}
+    try:
+        for name, text in texts.items():
+            scratch = bundle.path / f".{name}.writing"
+            scratch.write_text(text, encoding="utf-8")
+            _fsync(scratch)
+            os.replace(scratch, bundle.path / name)
+    except OSError as error:
+        raise _not_saved(bundle.path, error, 0) from None
+    return Bundle(bundle.path, info)
+
+
+def _swap(scratch: Path, folder: Path) -> None:
+    """Put `scratch` where `folder` is. `find` knows the state between the two renames."""
+    previous = _previous(folder)
+    if folder.exists():
+        shutil.rmtree(previous, ignore_errors=True)
+        os.rename(folder, previous)
+    os.rename(scratch, folder)
+    _fsync(folder.parent)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def _previous(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.previous")
+
+
+def _fsync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open a folder
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _refuse_pickle(path: Path) -> None:
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    # a pickle's protocol mark, or the zip that torch.save writes
+    if start[:1] == b"\x80" or start == b"PK\x03\x04":
+        raise BundleError(
+            f"{path} is a pickle, which would run code when loaded",
+            expected="safetensors",
+            mend="load it where you trust it and save its tensors with safetensors.torch.save_file",
+        )
+
+
+def _unusable(path: Path, reason: str) -> BundleError:
+    return BundleError(
+        f"{path} cannot be used: {reason}",
+        expected="a bundle as `diapir train` or `diapir export` writes it",
+        mend="copy the bundle again from where it was made, or train it again",
+    )
+
+
+def _not_saved(folder: Path, error: OSError, needed: int) -> BundleError:
+    return BundleError(
+        f"{folder} could not be saved: {error.strerror or error}; what was there before is kept",
+        expected=f"a writable folder with {needed / 1e6:.0f} MB free",
+        mend="free space or choose another --out, then continue with --resume",
+    )

@@ -1,0 +1,332 @@
+"""What a run is: every key of a recipe, its type, range and default. YAML in and out.
+
+A recipe is a YAML file of these sections; `load_recipe` merges it with `--set section.key=value`
+overrides and checks the whole. Models are frozen and refuse unknown keys, naming the nearest valid.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from diapir.errors import ConfigError
+
+IGNORE = 255
+"""Mask value of pixels that count in no loss and no metric."""
+
+MaskEncoding = Literal["index", "grey8", "grey16", "seed", "rle"]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A frozen section of a recipe that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(Section):
+    """Which labelled tiles are used, and how they are split."""
+
+    mask_encoding: MaskEncoding | Literal["auto"] = "auto"
+    val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    folds: Annotated[int, Field(ge=2)] | None = None
+    """k-fold instead of `val_fraction`: the number of folds."""
+    fold: Annotated[int, Field(ge=0)] = 0
+    """Which of the `folds` is the validation part."""
+    skip_bad: bool = False
+    """Train without the tiles that cannot be read instead of refusing the set."""
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> DataConfig:
+        if self.folds is not None and self.fold >= self.folds:
+            raise ValueError(f"fold must be below folds ({self.folds}), found {self.fold}")
+        return self
+
+
+class UNetConfig(Section):
+    """U-Net of the seed (Ronneberger et al. 2015): no batch norm, ReLU."""
+
+    name: Literal["unet"] = "unet"
+    base: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Channels of the first level; doubled at each level."""
+    levels: Annotated[int, Field(ge=1, le=6)] = 4
+    """Number of halvings; height and width must be multiples of 2**levels."""
+
+
+ModelConfig = UNetConfig
+
+
+class PreprocessConfig(Section):
+    """How a tile becomes the network's input. It travels inside the bundle."""
+
+    size: Annotated[int, Field(ge=16, le=4096)] = 224
+    """Height and width in pixels of the network's input; smaller tiles are padded to it."""
+    pad: Literal["zero", "reflect", "edge"] = "zero"
+    """How images are padded (before normalising); masks are always padded with 255."""
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: Annotated[
+        tuple[
+            Annotated[float, Field(gt=0)],
+            Annotated[float, Field(gt=0)],
+            Annotated[float, Field(gt=0)],
+        ],
+        Field(),
+    ] = (0.229, 0.224, 0.225)
+
+
+class LossConfig(Section):
+    """`ce` · cross entropy + `dice` · (1 − soft Dice of salt)."""
+
+    ce: Annotated[float, Field(ge=0)] = 0.3
+    dice: Annotated[float, Field(ge=0)] = 2.0
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> LossConfig:
+        if self.ce + self.dice == 0:
+            raise ValueError("ce and dice are both 0, so nothing would be learnt")
+        return self
+
+
+class OptimizerConfig(Section):
+    """AdamW (Loshchilov and Hutter, arXiv 1711.05101)."""
+
+    name: Literal["adamw"] = "adamw"
+    lr: Annotated[float, Field(gt=0)] = 5e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    """Largest norm of the gradient of all parameters; null clips nothing."""
+
+
+class ScheduleConfig(Section):
+    """ReduceLROnPlateau on the validation loss."""
+
+    name: Literal["plateau"] = "plateau"
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    patience: Annotated[int, Field(ge=0)] = 10
+    """Epochs without a better validation loss before the learning rate is multiplied by factor."""
+
+
+class TrainConfig(Section):
+    """The loop."""
+
+    batch: Annotated[int, Field(ge=1)] = 8
+    """Tiles of one optimiser step, over all processes together."""
+    epochs: Annotated[int, Field(ge=1)] = 50
+    early_stopping: Annotated[int, Field(ge=1)] | None = 15
+    """Epochs without a better validation loss before the run ends; null never ends it."""
+    log_every: Annotated[int, Field(ge=1)] = 20
+    """Batches between two lines of the log."""
+    save_minutes: Annotated[float, Field(gt=0)] = 10.0
+    """Time between two saves within an epoch; each epoch's end is saved as well."""
+
+
+class DeviceConfig(Section):
+    """Where and how the arithmetic runs. `auto` follows measurements in docs/results.md."""
+
+    name: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    channels_last: bool | Literal["auto"] = "auto"
+    compile: bool | Literal["auto"] = "auto"
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """CPU threads of one process; null leaves PyTorch's own choice."""
+
+
+class TrackConfig(Section):
+    """Where curves go besides metrics.csv, which is always written."""
+
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    wandb_mode: Literal["auto", "offline", "online"] = "auto"
+    """`auto` is online where a login is known and the server answers, else offline."""
+    project: Annotated[str, Field(min_length=1)] = "diapir"
+    examples: Annotated[int, Field(ge=0, le=64)] = 8
+    """Validation tiles drawn with truth and prediction after each epoch."""
+
+
+class RunConfig(Section):
+    """A whole run: what `config.yaml` of a run folder holds."""
+
+    name: Annotated[str, Field(min_length=1)] = "run"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    data: DataConfig = DataConfig()
+    model: ModelConfig = UNetConfig()
+    preprocess: PreprocessConfig = PreprocessConfig()
+    loss: LossConfig = LossConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    train: TrainConfig = TrainConfig()
+    device: DeviceConfig = DeviceConfig()
+    track: TrackConfig = TrackConfig()
+
+    def to_yaml(self) -> str:
+        """This run as YAML that `parse_config` reads back to an equal one."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def recipe_names() -> list[str]:
+    """Names of the shipped recipes, sorted."""
+    root = Path(str(resources.files("diapir.recipes")))
+    return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob("*.yaml"))
+
+
+def load_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
+    """Read a recipe and apply overrides.
+
+    Args:
+        recipe: the name of a shipped recipe, or the path of a YAML file.
+        overrides: `section.key=value` strings; the value is YAML (`[a, b]`, `null`, `1e-3`).
+
+    Raises:
+        ConfigError: no such recipe, not YAML, an unknown key or a wrong type or value.
+    """
+    path = _find_recipe(str(recipe))
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(
+            f"{path} cannot be read as YAML: {error}",
+            expected="a YAML file of recipe sections",
+            mend="compare it with a shipped recipe: " + ", ".join(recipe_names()),
+        ) from None
+    return parse_config(values, source=str(path), overrides=overrides)
+
+
+def parse_config(values: object, *, source: str, overrides: Iterable[str] = ()) -> RunConfig:
+    """Check the values of a recipe (as YAML gives them) and apply overrides.
+
+    Raises:
+        ConfigError: an unknown key (naming the nearest valid one) or a wrong type or value.
+    """
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{source} holds a {type(values).__name__} at its top",
+            expected="sections with keys, such as `train: {batch: 8}`",
+            mend="write it as `section:` lines with indented `key: value` lines",
+        )
+    for override in overrides:
+        values = _override(values, override)
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise _config_error(error, source) from None
+
+
+def config_diff(old: RunConfig, new: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """Keys whose values differ: `{"train.batch": (8, 16)}`."""
+    before, after = _flatten(old.model_dump(mode="json")), _flatten(new.model_dump(mode="json"))
+    return {
+        key: (before.get(key), after.get(key))
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    }
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _find_recipe(recipe: str) -> Path:
+    path = Path(recipe)
+    if path.suffix in {".yaml", ".yml"}:
+        if path.is_file():
+            return path
+        raise ConfigError(
+            f"no recipe file {path}",
+            expected="the path of a YAML file, or the name of a shipped recipe",
+            mend="shipped recipes: " + ", ".join(recipe_names()),
+        )
+    if recipe in recipe_names():
+        return Path(str(resources.files("diapir.recipes"))) / f"{recipe}.yaml"
+    raise ConfigError(
+        f"no recipe named {recipe!r}" + _did_you_mean(recipe, recipe_names()),
+        expected="one of " + ", ".join(recipe_names()),
+        mend="choose one of these, or give the path of a YAML file",
+    )
+
+
+def _override(values: dict[str, Any], override: str) -> dict[str, Any]:
+    """`values` with one `section.key=value` applied; the argument is left as it is."""
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(
+            f"--set {override!r} has no key=value form",
+            expected="section.key=value, such as --set train.batch=4",
+            mend="write the key, an equals sign and the value without spaces around them",
+        )
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"the value of --set {override!r} is not YAML: {error}",
+            expected="a YAML value: 4, 1e-3, null, [a, b], text",
+            mend="quote the value, for example --set 'track.trackers=[tensorboard]'",
+        ) from None
+    if isinstance(value, str):
+        # YAML 1.1 reads 1e-3 as text; the field's type decides whether a number is right
+        with contextlib.suppress(ValueError):
+            value = float(value)
+    changed = dict(values)
+    section = changed
+    *parents, last = key.strip().split(".")
+    for parent in parents:
+        inner = section.get(parent)
+        section[parent] = dict(inner) if isinstance(inner, dict) else {}
+        section = section[parent]
+    section[last] = value
+    return changed
+
+
+def _config_error(error: ValidationError, source: str) -> ConfigError:
+    lines = []
+    mends = []
+    for issue in error.errors():
+        location = [str(part) for part in issue["loc"]]
+        key = ".".join(location)
+        if issue["type"] == "extra_forbidden":
+            valid = _valid_keys(location[:-1])
+            lines.append(f"unknown key {key!r}" + _did_you_mean(location[-1], valid))
+            where = ".".join(location[:-1]) or "the top of a recipe"
+            mends.append(f"keys of {where}: {', '.join(valid)}")
+        else:
+            message = issue["msg"].removeprefix("Value error, ")
+            found = issue["input"]
+            nearest = ""
+            if issue["type"] == "literal_error" and isinstance(found, str):
+                expected = str(issue["ctx"]["expected"]).replace(" or ", ", ").split(", ")
+                nearest = _did_you_mean(found, [name.strip("'") for name in expected])
+            shown = "" if isinstance(found, dict) else f" = {found!r}"
+            lines.append(f"{key}{shown}: {message}{nearest}")
+    return ConfigError(
+        f"{source}: " + "; ".join(dict.fromkeys(lines)),
+        expected="known keys with values of their type and range",
+        mend="; ".join(dict.fromkeys(mends)) or "correct the value in the recipe or in --set",
+    )
+
+
+def _valid_keys(location: Sequence[str]) -> list[str]:
+    section: Any = RunConfig
+    for part in location:
+        fields = getattr(section, "model_fields", {})
+        if part not in fields:
+            return []
+        section = fields[part].annotation
+    return list(getattr(section, "model_fields", {}))
+
+
+def _did_you_mean(found: str, valid: Iterable[str]) -> str:
+    close = difflib.get_close_matches(found, list(valid), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,89 @@
+"""Every error a user can meet.
+
+DiapirError                  exit 2: what was found, what was expected, how to mend it
+├─ ConfigError               recipe, key, type, `--set`
+├─ DataError                 folders, images, masks, archives
+│  └─ SplitError             a split that is unusable or no longer fits its tiles
+├─ BundleError               a model that cannot be loaded or saved
+├─ RunError                  a run folder in use, read-only, full, or not resumable; a diverged loss
+├─ DeviceError               a device that is not there
+└─ MissingDependencyError    a part of diapir that an extra installs
+
+Interrupted is no error: a signal asked a run to stop, and the run has saved itself (exit 130, 143).
+"""
+
+from __future__ import annotations
+
+
+class DiapirError(Exception):
+    """A problem the user can mend.
+
+    Args:
+        found: what was found, naming the file or key.
+        expected: what was expected instead.
+        mend: what to do now, naming the command or option where there is one.
+    """
+
+    exit_code = 2
+
+    def __init__(self, found: str, *, expected: str, mend: str) -> None:
+        super().__init__(found, expected, mend)
+        self.found = found
+        self.expected = expected
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.found}\n  expected: {self.expected}\n  to mend:  {self.mend}"
+
+
+class ConfigError(DiapirError):
+    """A recipe, key, value or `--set` that cannot be used."""
+
+
+class DataError(DiapirError):
+    """Folders, images, masks or archives that cannot be used."""
+
+
+class SplitError(DataError):
+    """A split that is unusable or no longer fits its tiles."""
+
+
+class BundleError(DiapirError):
+    """A model that cannot be loaded or saved."""
+
+
+class RunError(DiapirError):
+    """A run folder in use, read-only, full, or not resumable; a diverged loss."""
+
+
+class DeviceError(DiapirError):
+    """A device that was asked for and is not there."""
+
+
+class MissingDependencyError(DiapirError):
+    """A package is missing that one of diapir's extras installs.
+
+    Args:
+        package: the package that failed to import.
+        extra: the extra of diapir that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"the package {package!r} is not installed",
+            expected=f"diapir installed with its [{extra}] extra",
+            mend=f'pip install "diapir[{extra}]"',
+        )
+
+
+class Interrupted(Exception):  # noqa: N818 - a stop that was asked for is no error
+    """A signal asked a run to stop, and it has saved itself.
+
+    Args:
+        signum: the signal's number; the exit code is 128 + this.
+        message: where the run can be continued.
+    """
+
+    def __init__(self, signum: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signum

@@ -1,0 +1,81 @@
+"""U-Net as the seed configuration has it: no batch norm, ReLU, 31.0 M parameters at base 64.
+
+Source: Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image
+Segmentation", MICCAI 2015, https://arxiv.org/abs/1505.04597. As the seed does, convolutions are
+padded so that the output keeps the input's height and width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from diapir.config import UNetConfig
+
+
+class DoubleConv(nn.Sequential):
+    """Two 3 × 3 convolutions, each with a ReLU: `(N, in, H, W)` → `(N, out, H, W)`."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1),
+            nn.ReLU(inplace=True),
+        )
+
+
+class UNet(nn.Module):
+    """Encoder and decoder of `levels` halvings joined by skips.
+
+    Args:
+        config: width of the first level (`base`, doubled at each level) and number of `levels`.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        widths = [config.base * 2**level for level in range(config.levels + 1)]
+        self.divisor = 2**config.levels
+        self.encoder = nn.ModuleList(
+            DoubleConv(before, after)
+            for before, after in zip([3, *widths], widths[:-1], strict=False)
+        )
+        self.pool = nn.MaxPool2d(2)
+        self.bottleneck = DoubleConv(widths[-2], widths[-1])
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(below, here, 2, stride=2)
+            for below, here in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
+        self.decoder = nn.ModuleList(DoubleConv(2 * here, here) for here in widths[-2::-1])
+        self.head = nn.Conv2d(widths[0], 2, 1)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """He normal (arXiv 1502.01852), and a small head.
+
+        Without batch norm PyTorch's default lets the signal fade through 18 ReLU layers; a small
+        head starts the training near p = 0.5.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+            elif isinstance(module, nn.ConvTranspose2d):
+                # stride 2, kernel 2: every output pixel sees one tap, so the fan is in_channels
+                nn.init.normal_(module.weight, std=module.in_channels**-0.5)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        nn.init.normal_(self.head.weight, std=0.01)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
+        skips = []
+        features = images
+        for block in self.encoder:
+            features = block(features)
+            skips.append(features)
+            features = self.pool(features)
+        features = self.bottleneck(features)
+        for up, block, skip in zip(self.up, self.decoder, reversed(skips), strict=True):
+            features = block(torch.cat([skip, up(features)], dim=1))
+        logits: Tensor = self.head(features)
+        return logits

@@ -1,0 +1,85 @@
+"""From a tile to the network's input and back. NumPy only; written once for training and inference.
+
+The settings (`PreprocessConfig`) travel in the bundle, so a model always sees what it learnt on.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.config import IGNORE, PreprocessConfig
+from diapir.errors import DataError
+
+_NUMPY_MODE: dict[str, Literal["constant", "reflect", "edge"]] = {
+    "zero": "constant",
+    "reflect": "reflect",
+    "edge": "edge",
+}
+
+
+class Padding(NamedTuple):
+    """Pixels added on each side; the odd one goes to the bottom and the right."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def padding(height: int, width: int, config: PreprocessConfig) -> Padding:
+    """Padding that centres a `(height, width)` tile in the network's input.
+
+    Raises:
+        DataError: the tile is larger than the input, or too small to be padded by reflection.
+    """
+    size = config.size
+    if height > size or width > size:
+        raise DataError(
+            f"a tile is {height} × {width} pixels, larger than preprocess.size = {size}",
+            expected=f"tiles of at most {size} × {size} pixels",
+            mend=f"--set preprocess.size=N with N at least {max(height, width)}, "
+            "or cut the tiles smaller",
+        )
+    down, across = size - height, size - width
+    pads = Padding(down // 2, down - down // 2, across // 2, across - across // 2)
+    if config.pad == "reflect" and (pads.bottom >= height or pads.right >= width):
+        raise DataError(
+            f"a tile of {height} × {width} pixels is too small to be reflected to {size}",
+            expected=f"tiles of more than {size // 3} pixels, or another padding",
+            mend="--set preprocess.pad=edge, or a smaller preprocess.size",
+        )
+    return pads
+
+
+def to_input(images: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.float32]:
+    """Pad and normalise grey tiles.
+
+    Args:
+        images: `uint8 (N, H, W)`.
+        config: input size, padding, mean and standard deviation.
+
+    Returns:
+        `float32 (N, 3, size, size)`: the grey plane thrice, `(image / 255 − mean) / std`.
+    """
+    pads = padding(images.shape[1], images.shape[2], config)
+    grey = np.pad(images, ((0, 0), pads[:2], pads[2:]), mode=_NUMPY_MODE[config.pad])
+    # one look-up instead of arithmetic on every pixel: (256 grey levels, 3 channels)
+    levels = np.arange(256, dtype=np.float64)[:, None] / 255
+    table = ((levels - np.array(config.mean)) / np.array(config.std)).astype(np.float32)
+    return np.stack([table[:, channel][grey] for channel in range(3)], axis=1)
+
+
+def pad_masks(masks: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.uint8]:
+    """Pad masks `uint8 (N, H, W)` as their images, with 255 (ignored): `(N, size, size)`."""
+    pads = padding(masks.shape[1], masks.shape[2], config)
+    return np.pad(masks, ((0, 0), pads[:2], pads[2:]), constant_values=IGNORE)
+
+
+def crop(maps: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Undo the padding: `(..., size, size)` → `(..., height, width)`, the same centre."""
+    top = (maps.shape[-2] - height) // 2
+    left = (maps.shape[-1] - width) // 2
+    return maps[..., top : top + height, left : left + width]

@@ -1,0 +1,1 @@
+"""Labelled tiles in: layouts, mask encodings, checks, splits, the synthetic survey."""

@@ -1,0 +1,1 @@
+"""From a recipe and tiles to a run folder."""
