@@ -135,8 +135,6 @@ def load(model: str | Path) -> Bundle:
 def save(
     folder: Path,
     tensors: Mapping[str, NDArray[Any]],
-    *,
-    card: str,
     **info: Any,
 ) -> Bundle:
     """Write a bundle whole or not at all; a bundle that was there stays until the new one is.
@@ -144,7 +142,6 @@ def save(
     Args:
         folder: where to; its parent must exist.
         tensors: weights by name.
-        card: Markdown for people: what the model was trained on, how good it is, its limits.
         info: fields of `BundleInfo` (all but `weights_sha256` and `versions`).
 
     Raises:
@@ -164,7 +161,7 @@ def save(
             weights_sha256=_sha256(scratch / WEIGHTS),
         )
         (scratch / INFO).write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        (scratch / CARD).write_text(card, encoding="utf-8")
+        (scratch / CARD).write_text(_card(content), encoding="utf-8")
         for path in scratch.iterdir():
             _fsync(path)
         _swap(scratch, folder)
@@ -174,10 +171,10 @@ def save(
     return Bundle(folder, content)
 
 
-def annotate(bundle: Bundle, *, metrics: Mapping[str, Any], card: str) -> Bundle:
-    """Replace the metrics and the card of a saved bundle; the weights stay as they are."""
+def annotate(bundle: Bundle, *, metrics: Mapping[str, Any]) -> Bundle:
+    """Record metrics in a saved bundle and its card; the weights stay as they are."""
     info = bundle.info.model_copy(update={"metrics": dict(metrics)})
-    texts = {INFO: info.model_dump_json(indent=2) + "\n", CARD: card}
+    texts = {INFO: info.model_dump_json(indent=2) + "\n", CARD: _card(info)}
     try:
         for name, text in texts.items():
             scratch = bundle.path / f".{name}.writing"
@@ -187,6 +184,55 @@ def annotate(bundle: Bundle, *, metrics: Mapping[str, Any], card: str) -> Bundle
     except OSError as error:
         raise _not_saved(bundle.path, error, 0) from None
     return Bundle(bundle.path, info)
+
+
+def _card(info: BundleInfo) -> str:
+    """The card in Markdown: what the model is, what it was trained on, how good it is."""
+    metrics = {key: value for key, value in info.metrics.items() if isinstance(value, int | float)}
+    intervals = info.metrics.get("ci95", {})
+    lines = [
+        f"# {info.name}",
+        "",
+        "Marks salt in seismic images. Input: grey tiles; output: the probability of salt of each "
+        "pixel.",
+        "",
+        f"- Architecture: {_listing(info.model.model_dump())}",
+        f"- Input: {info.preprocess.size} × {info.preprocess.size} pixels, padded by "
+        f"`{info.preprocess.pad}`; larger images are cut into overlapping windows",
+        f"- A pixel counts as salt from a probability of {info.threshold:g}",
+        f"- Training: {_listing(info.training) or 'not recorded'}",
+        f"- Made with: {_listing(info.versions)}",
+        "",
+        "## How good it is",
+        "",
+    ]
+    if metrics:
+        lines += [
+            f"Measured on: {_listing(info.metrics.get('data', {})) or 'not recorded'}",
+            "",
+            "| metric | value | 95 % interval |",
+            "|---|---|---|",
+        ]
+        for key, value in metrics.items():
+            low_high = intervals.get(key)
+            interval = f"{low_high[0]:.4f} to {low_high[1]:.4f}" if low_high else ""
+            shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+            lines.append(f"| {key} | {shown} | {interval} |")
+    else:
+        lines.append("Not measured yet: run `diapir evaluate` on tiles it has not seen.")
+    lines += [
+        "",
+        "## What to keep in mind",
+        "",
+        "It knows only what its training tiles show: another survey, sampling or processing may "
+        "need training on some labelled sections of it.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _listing(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())
 
 
 def _swap(scratch: Path, folder: Path) -> None:

@@ -35,6 +35,10 @@ class DataConfig(Section):
     """Which labelled tiles are used, and how they are split."""
 
     mask_encoding: MaskEncoding | Literal["auto"] = "auto"
+    split: str | None = None
+    """A split.json to train by (parts train and val, or folds); null makes a split."""
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    """Seed of the split, apart from the run's, so that runs of other seeds share a split."""
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
     folds: Annotated[int, Field(ge=2)] | None = None
     """k-fold instead of `val_fraction`: the number of folds."""
