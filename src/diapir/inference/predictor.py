@@ -1,0 +1,156 @@
+"""Images in, probabilities of salt out: the one path that evaluation, files and surveys share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir import bundle as bundles
+from diapir import preprocess
+from diapir.bundle import Bundle
+from diapir.errors import BundleError
+from diapir.inference.engine import Engine, open_engine
+from diapir.inference.tiling import Window, window_count, windows
+
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is in all."""
+
+
+class _Patch(NamedTuple):
+    """A window of one of the images, and the probabilities it goes to."""
+
+    window: Window
+    image: NDArray[np.uint8]
+    probability: NDArray[np.float32]
+
+
+class Predictor:
+    """A model ready to mark salt.
+
+    Args:
+        bundle: the model.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        threads: CPU threads; None leaves the engine's own choice.
+        batch: windows the network takes at once.
+        engine: a loaded engine instead of the one that fits the bundle and `device`.
+
+    Raises:
+        BundleError: weights that do not fit the architecture.
+        DeviceError: a device that is not there.
+        MissingDependencyError: the engine's library is not installed.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        batch: int = 16,
+        engine: Engine | None = None,
+    ) -> None:
+        self.bundle = bundle
+        self.batch = batch
+        self.engine = engine or open_engine(bundle, device=device, threads=threads)
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        batch: int = 16,
+    ) -> Predictor:
+        """Open MODEL, a run folder or a bundle folder; the rest as in the constructor.
+
+        Raises:
+            BundleError: no model there, or one that has changed or does not fit.
+        """
+        return cls(bundles.load(model), device=device, threads=threads, batch=batch)
+
+    def probabilities(
+        self, images: Sequence[NDArray[np.uint8]], *, progress: Progress | None = None
+    ) -> list[NDArray[np.float32]]:
+        """The probability of salt of each pixel.
+
+        Images of up to `preprocess.size` pixels a side are padded as in training; larger ones are
+        cut into overlapping windows of that size, whose probabilities are blended.
+
+        Args:
+            images: grey images `uint8 (H, W)` of any sizes.
+            progress: called after each batch with the windows done and all windows.
+
+        Returns:
+            `float32 (H, W)` in [0, 1] for each image, in the order given.
+
+        Raises:
+            DataError: an image too small for the bundle's padding.
+            BundleError: the network answers with something that is no number.
+        """
+        size = self.bundle.info.preprocess.size
+        total = sum(window_count(*_shape(image), size) for image in images)
+        probabilities = [np.zeros(image.shape, np.float32) for image in images]
+        patches = self._patches(images, probabilities)
+        done = 0
+        while batch := list(islice(patches, self.batch)):
+            self._predict(batch)
+            done += len(batch)
+            if progress:
+                progress(done, total)
+        for probability in probabilities:
+            np.minimum(probability, 1, out=probability)  # weights add up to 1 but for rounding
+        return probabilities
+
+    def check(self, height: int, width: int) -> None:
+        """Refuse an image that `probabilities` could not take.
+
+        Raises:
+            DataError: it is too small for the bundle's padding.
+        """
+        config = self.bundle.info.preprocess
+        preprocess.padding(min(height, config.size), min(width, config.size), config)
+
+    def _patches(
+        self, images: Sequence[NDArray[np.uint8]], probabilities: Sequence[NDArray[np.float32]]
+    ) -> Iterator[_Patch]:
+        for image, probability in zip(images, probabilities, strict=True):
+            for window in windows(*_shape(image), self.bundle.info.preprocess.size):
+                yield _Patch(window, image[window.rows, window.columns], probability)
+
+    def _predict(self, batch: list[_Patch]) -> None:
+        config = self.bundle.info.preprocess
+        by_shape = [list(group) for _, group in groupby(batch, lambda patch: patch.image.shape)]
+        inputs = [
+            preprocess.to_input(np.stack([patch.image for patch in group]), config)
+            for group in by_shape
+        ]
+        logits = self.engine.logits(inputs[0] if len(inputs) == 1 else np.concatenate(inputs))
+        for patch, of_patch in zip(batch, logits, strict=True):
+            probability = salt_probability(preprocess.crop(of_patch, *patch.image.shape))
+            if not np.isfinite(probability.sum()):
+                raise BundleError(
+                    f"the network of {self.bundle.path} answers with NaN, which is no probability",
+                    expected="finite weights of a training that did not diverge",
+                    mend="use another model, or train it again with a smaller optimizer.lr",
+                )
+            patch.window.add(patch.probability, probability)
+
+
+def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Softmax over background and salt: logits `(2, H, W)` → probability of salt `(H, W)`."""
+    background, salt = logits
+    with np.errstate(over="ignore"):  # exp becomes infinite where the probability rounds to 0
+        odds_against: NDArray[np.float32] = np.exp(background - salt)
+    odds_against += 1
+    return np.reciprocal(odds_against, out=odds_against)
+
+
+def _shape(image: NDArray[np.uint8]) -> tuple[int, int]:
+    height, width = image.shape
+    return height, width

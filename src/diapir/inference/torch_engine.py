@@ -1,0 +1,109 @@
+"""The engine that runs a bundle's weights in PyTorch, on CPU, CUDA or MPS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from diapir import models
+from diapir.bundle import WEIGHTS, Bundle
+from diapir.errors import BundleError, ConfigError, DeviceError
+
+
+class TorchEngine:
+    """A network in PyTorch, in evaluation mode.
+
+    CUDA computes in bfloat16 where the GPU can, with images laid out `(N, H, W, C)`; CPU and MPS
+    in float32.
+
+    Args:
+        bundle: the model; its architecture is resolved in `diapir.models` only.
+        device: `auto` (CUDA, then MPS, then CPU), `cpu`, `cuda` or `mps`.
+        threads: CPU threads of this process; None leaves PyTorch's own choice.
+
+    Raises:
+        BundleError: the weights' names or shapes do not fit the architecture.
+        DeviceError: the device is not there.
+    """
+
+    def __init__(self, bundle: Bundle, *, device: str = "auto", threads: int | None = None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._device = torch.device(_choose(device))
+        on_cuda = self._device.type == "cuda"
+        self._bfloat16 = on_cuda and torch.cuda.is_bf16_supported()
+        self._layout = torch.channels_last if on_cuda else torch.contiguous_format
+        self._network = _network(bundle).to(self._device)
+        self._network.to(memory_format=self._layout)
+        self.name = f"torch on {self._device.type}"
+
+    @torch.inference_mode()
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
+        images = torch.from_numpy(batch).to(self._device, memory_format=self._layout)
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bfloat16):
+            logits = self._network(images)
+        result: NDArray[np.float32] = logits.float().cpu().contiguous().numpy()
+        return result
+
+
+def _choose(device: str) -> str:
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        return next(name for name, there in available.items() if there)
+    if not available.get(device, False):
+        raise DeviceError(
+            f"device {device!r} was asked for, and PyTorch {torch.__version__} finds none",
+            expected="auto or one of " + ", ".join(name for name in available if available[name]),
+            mend="--device auto, or install the driver and the PyTorch build for the device",
+        )
+    return device
+
+
+def _network(bundle: Bundle) -> nn.Module:
+    # what a network is filled with before its weights are loaded must not move the caller's
+    # random numbers: a run that evaluates in between has to continue as one that does not
+    with torch.random.fork_rng(devices=[]):
+        network = models.build(bundle.info.model)
+    try:
+        models.check_size(network, bundle.info.preprocess.size)
+    except ConfigError as error:
+        raise BundleError(
+            f"{bundle.path}: {error.found}",
+            expected=error.expected,
+            mend="copy the bundle again from where it was made, or train it again",
+        ) from None
+    tensors = bundle.tensors()
+    _check_fit(bundle, network.state_dict(), tensors)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+    return network.eval()
+
+
+def _check_fit(
+    bundle: Bundle, expected: Mapping[str, torch.Tensor], found: Mapping[str, NDArray[Any]]
+) -> None:
+    faults = [f"{name} is missing" for name in expected if name not in found]
+    faults += [f"{name} is unknown" for name in found if name not in expected]
+    faults += [
+        f"{name} is {found[name].shape} instead of {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in found and found[name].shape != tuple(value.shape)
+    ]
+    if faults:
+        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise BundleError(
+            f"{bundle.path / WEIGHTS} does not fit its architecture: "
+            + "; ".join(faults[:3])
+            + more,
+            expected=f"the {len(expected)} tensors of {bundle.info.model!r}",
+            mend="copy the bundle again from where it was made, or train it again",
+        )
