@@ -1,0 +1,205 @@
+"""From tiles and probabilities to an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.errors import ConfigError, DataError
+from diapir.evaluation import breakdown
+from diapir.evaluation.bootstrap import intervals
+from diapir.evaluation.histogram import Histograms, count
+from diapir.evaluation.metrics import (
+    dice,
+    iou,
+    kaggle_ap,
+    soft_dice_of_batches,
+    summarise,
+    tile_terms,
+)
+from diapir.evaluation.result import Evaluation, TileScore
+
+if TYPE_CHECKING:
+    from diapir.inference import Predictor
+    from diapir.tiles import TileSet
+
+_ORDER = ("dice", "iou", "dice_per_image", "iou_per_image", "kaggle_map", "soft_dice")
+
+
+def evaluate(
+    tiles: TileSet,
+    probabilities: Sequence[NDArray[np.float32]],
+    *,
+    threshold: float = 0.5,
+    part: str = "all",
+    model: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Evaluation:
+    """Score probabilities against the masks of labelled tiles, each at its own size.
+
+    Ignored pixels (255) count nowhere, and a tile of nothing else is left out. Soft Dice takes the
+    tiles in id order, so no score depends on the order they are given in.
+
+    Args:
+        tiles: the truth.
+        probabilities: of salt, `float32 (H, W)` in [0, 1] of each tile, in the tiles' order; sizes
+            may differ between tiles.
+        threshold: a pixel is predicted as salt where its probability is at least this, in (0, 1).
+        part: what part of the data the tiles are ("all", "val", …), kept in `Evaluation.data`.
+        model: what made the probabilities, kept in `Evaluation.model`.
+        seed: of the bootstrap.
+        resamples: of the bootstrap; 0 for no intervals.
+
+    Raises:
+        DataError: no tiles, tiles without masks, or probabilities that are none or do not fit.
+        ConfigError: a threshold or a number of resamples out of range.
+    """
+    _check(tiles, probabilities, threshold, resamples)
+    counted = count(tiles, probabilities, threshold=threshold)
+    scored = np.flatnonzero(counted.pixels.any(axis=(1, 2)))
+    if not len(scored):
+        raise DataError(
+            f"every pixel of the {len(tiles)} tiles of {tiles.name} is ignored (255)",
+            expected="masks with background and salt",
+            mend="see `diapir data check` on how the masks are read, and its option --encoding",
+        )
+    histograms = Histograms(counted.edges, counted.pixels[scored], counted.mass[scored])
+    ids = [tiles.ids[index] for index in scored]
+    groups = [tiles.groups[index] for index in scored]
+
+    tally = histograms.tally(threshold)
+    _, mass, salt = histograms.calibration()
+    terms, soft_terms = tile_terms(tally, mass - salt), histograms.soft_terms()
+    by_id = np.array(sorted(range(len(ids)), key=ids.__getitem__))
+    scores = {key: float(value) for key, value in summarise(terms.sum(axis=0)).items()}
+    scores["soft_dice"] = float(soft_dice_of_batches(soft_terms[by_id]).mean())
+    return Evaluation(
+        metrics={
+            **{key: scores.pop(key) for key in _ORDER},
+            **scores,
+            "n_images": len(ids),
+            "threshold": float(threshold),
+            "ci95": intervals(
+                terms[by_id],
+                soft_terms[by_id],
+                [groups[index] for index in by_id],
+                seed=seed,
+                resamples=resamples,
+            ),
+        },
+        by_coverage=breakdown.by_coverage(tally, terms),
+        sweep=breakdown.sweep(histograms),
+        calibration=breakdown.calibration(histograms),
+        tiles=[
+            TileScore(*row)
+            for row in zip(
+                ids,
+                groups,
+                ((tally.hit + tally.missed) / sum(tally)).tolist(),
+                ((tally.hit + tally.false) / sum(tally)).tolist(),
+                dice(tally).tolist(),
+                iou(tally).tolist(),
+                kaggle_ap(tally).tolist(),
+                strict=True,
+            )
+        ],
+        model=dict(model or {}),
+        data={
+            "name": tiles.name,
+            "part": part,
+            "hash": tiles.hash,
+            "n_images": len(ids),
+            "n_groups": len(set(groups)),
+            "n_unscored": len(tiles) - len(ids),
+        },
+    )
+
+
+def evaluate_model(
+    predictor: Predictor,
+    tiles: TileSet,
+    *,
+    part: str = "all",
+    threshold: float | None = None,
+    seed: int = 0,
+    resamples: int = 1000,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Evaluation, list[NDArray[np.float32]]]:
+    """Run a model on labelled tiles and score it.
+
+    Args:
+        predictor: the model.
+        tiles: the truth, and the images.
+        part: what part of the data the tiles are, kept in `Evaluation.data`.
+        threshold: None for the bundle's own.
+        seed: of the bootstrap.
+        resamples: of the bootstrap; 0 for no intervals.
+        progress: called with the tiles done and all tiles.
+
+    Returns:
+        the evaluation, and the probabilities `float32 (H, W)` in the tiles' order.
+
+    Raises:
+        DataError: no tiles, tiles without masks, or tiles the model cannot take.
+        ConfigError: a threshold or a number of resamples out of range.
+    """
+    info = predictor.bundle.info
+    if threshold is None:
+        threshold = info.threshold
+    # before the model runs, which may take minutes
+    _check(tiles, range(len(tiles)), threshold, resamples)
+    images = [tiles.image(index) for index in range(len(tiles))]
+    probabilities = predictor.probabilities(images, progress=progress)
+    model = {
+        "name": info.name,
+        "architecture": info.model.model_dump(mode="json"),
+        "weights_sha256": info.weights_sha256,
+        "training": info.training,
+    }
+    evaluation = evaluate(
+        tiles,
+        probabilities,
+        threshold=threshold,
+        part=part,
+        model=model,
+        seed=seed,
+        resamples=resamples,
+    )
+    return evaluation, probabilities
+
+
+def _check(tiles: TileSet, probabilities: Sequence[Any], threshold: float, resamples: int) -> None:
+    if not len(tiles):
+        raise DataError(
+            f"there are no tiles to score in {tiles.name}",
+            expected="at least one labelled tile",
+            mend="give another --data or another part of the split",
+        )
+    if not tiles.labelled:
+        raise DataError(
+            f"the tiles of {tiles.name} have no masks",
+            expected="labelled tiles: an evaluation compares with the truth",
+            mend="give labelled tiles, or use `diapir predict` for images without masks",
+        )
+    if len(probabilities) != len(tiles):
+        raise DataError(
+            f"{len(probabilities)} probabilities for {len(tiles)} tiles of {tiles.name}",
+            expected="one array of probabilities a tile, in the tiles' order",
+            mend="predict the same tiles that are scored",
+        )
+    if not 0 < threshold < 1:
+        raise ConfigError(
+            f"the threshold is {threshold}",
+            expected="a probability between 0 and 1, both excluded",
+            mend="give a threshold such as 0.5",
+        )
+    if resamples < 0:
+        raise ConfigError(
+            f"{resamples} resamples of the bootstrap",
+            expected="a whole number, 0 for no intervals",
+            mend="give 1000, as is usual, or 0",
+        )
