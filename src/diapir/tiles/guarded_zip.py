@@ -1,0 +1,231 @@
+"""A zip opened as if it came from an enemy: names, kinds and sizes are checked before any use."""
+
+from __future__ import annotations
+
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import IO
+
+from diapir.errors import DataError
+
+MAX_FILES = 200_000
+"""Files in an archive and the archives inside it; TGS has 26,000."""
+MAX_BYTES = 16 * 2**30
+"""Bytes that they may unpack to, archives inside included; TGS has 0.6 GB."""
+MAX_RATIO = 200
+"""Unpacked bytes for a packed byte, beyond a file's first MiB. Deflate can reach 1,032."""
+
+_CHUNK = 2**20
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+_ENCRYPTED = 0x1 | 0x40 | 0x2000  # the file, strongly, the directory (APPNOTE 4.4.4)
+_LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+# all that zipfile is known to raise for bytes that are no zip, or no longer one
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in a zip.
+
+    Attributes:
+        info: what the zip's directory says of it.
+        place: where it belongs below the folder that the zip is unpacked to.
+    """
+
+    info: zipfile.ZipInfo
+    place: PurePosixPath
+
+    @property
+    def is_zip(self) -> bool:
+        """Whether its name says that it is itself a zip."""
+        return self.place.suffix.lower() == ".zip"
+
+    def is_at(self, path: Path) -> bool:
+        """Whether the file at `path` is this member, by size and CRC."""
+        if path.is_symlink() or not path.is_file() or path.stat().st_size != self.info.file_size:
+            return False
+        checksum = 0
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                checksum = zlib.crc32(chunk, checksum)
+        return checksum == self.info.CRC
+
+
+class GuardedZip:
+    """A zip whose directory has been checked.
+
+    Args:
+        path: the file.
+        name: what people call it; for a zip inside a zip, both names.
+        stem: a folder of this name that holds all members is left out of their places.
+
+    Attributes:
+        members: its files, without folders and what Macs and Windows strew about.
+
+    Raises:
+        DataError: no zip, a truncated one, or a member that is not to be unpacked.
+    """
+
+    def __init__(self, path: Path, name: str, stem: str) -> None:
+        self.name = name
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except _BROKEN as error:
+            raise self._damaged(_start_of(path), error) from None
+        try:
+            self.members = self._checked(stem, path.stat().st_size)
+        except BaseException:
+            self._zip.close()
+            raise
+
+    def __enter__(self) -> GuardedZip:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._zip.close()
+
+    def unpack(self, member: Member, target: Path) -> None:
+        """Write a member to `target`, whose folders are made; its size and CRC are checked.
+
+        Raises:
+            DataError: the member is damaged, or larger than the zip's directory says.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as out:
+            try:
+                with self._zip.open(member.info) as stream:
+                    written = self._copy(stream, out, member.info)
+                if written != member.info.file_size:
+                    raise EOFError(f"{written} of {member.info.file_size} bytes")
+            except _BROKEN as error:
+                raise self._damaged(f"{member.info.filename} is damaged", error) from None
+
+    def _copy(self, stream: IO[bytes], out: IO[bytes], info: zipfile.ZipInfo) -> int:
+        """Copy, counting the bytes that arrive: sizes were allowed by what the directory claims."""
+        written = 0
+        while chunk := stream.read(_CHUNK):
+            written += len(chunk)
+            if written > info.file_size:
+                raise self.refusal(f"{info.filename} unpacks to more than it claims")
+            out.write(chunk)
+        return written
+
+    def _checked(self, stem: str, packed_size: int) -> list[Member]:
+        members = []
+        for info in self._zip.infolist():
+            reason = _danger(info)
+            if reason is not None:
+                raise self.refusal(f"{info.orig_filename!r} {reason}")
+            place = PurePosixPath(info.filename)
+            litter = any(part.startswith(".") or part in _LITTER for part in place.parts)
+            if not info.is_dir() and not litter:
+                members.append(Member(info, place))
+        if not members:
+            raise DataError(
+                f"{self.name} holds no files",
+                expected="a zip of a tile set, such as Kaggle's download",
+                mend="download it again, or give another zip",
+            )
+        if sum(member.info.compress_size for member in members) > packed_size:
+            raise self.refusal("its members overlap, or claim more bytes than it has")
+        if all(len(member.place.parts) > 1 and member.place.parts[0] == stem for member in members):
+    XX
+        return members
+
+    def refusal(self, reason: str) -> DataError:
+        """The error for content that is not to be unpacked."""
+        return DataError(
+            f"{self.name} is refused: {reason}",
+            expected="plain files with names inside the folder, stored or deflated, at most "
+            f"{MAX_FILES:,} files and {MAX_BYTES / 2**30:.0f} GiB, archives inside included",
+            mend="download it again from its publisher; if you trust it, unpack it by hand and "
+            "give the folder as --data",
+        )
+
+    def _damaged(self, what: str, error: Exception) -> DataError:
+        return DataError(
+            f"{self.name}: {what} ({error})",
+            expected="a whole zip",
+            mend="download or copy it again; the transfer may have stopped early",
+        )
+
+
+def check_plan(archive: GuardedZip, members: Iterable[Member], places: Iterable[Member]) -> None:
+    """Refuse what is too much, or would write two files to one place.
+
+    Args:
+        archive: the outermost zip, which is blamed.
+        members: everything that is unpacked, archives inside included.
+        places: the files of the finished folder.
+
+    Raises:
+        DataError: too many files or bytes, or places that collide where case does not count.
+    """
+    members = list(members)
+    if len(members) > MAX_FILES:
+        raise archive.refusal(f"it holds {len(members):,} files")
+    total = sum(member.info.file_size for member in members)
+    if total > MAX_BYTES:
+        raise archive.refusal(f"it unpacks to {total / 2**30:,.1f} GiB")
+    files: set[str] = set()
+    folders: set[str] = set()
+    for member in places:
+        key = _same_place(member.place)
+        if key in files:
+            raise archive.refusal(f"two of its files belong at {member.place}")
+        files.add(key)
+        folders.update(_same_place(folder) for folder in member.place.parents)
+    for both in sorted(files & folders):
+        raise archive.refusal(f"{both} is both a file and a folder")
+
+
+def _danger(info: zipfile.ZipInfo) -> str | None:
+    """Why a member is not to be unpacked, if there is a reason."""
+    name = info.orig_filename  # filename ends at a NUL and has its backslashes turned on Windows
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if "\\" in name or ":" in name or name.startswith("/") or ".." in name.split("/"):
+        return "leads out of the folder"
+    if not info.is_dir() and not PurePosixPath(info.filename).parts:
+        return "has no name"
+    if not name.isprintable():
+        return "has unprintable characters in its name"
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link" if kind == stat.S_IFLNK else "is no plain file"
+    if info.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    if info.compress_type not in _METHODS:
+        return f"is packed by method {info.compress_type}, not stored or deflated"
+    if info.file_size > _CHUNK and info.file_size > MAX_RATIO * info.compress_size:
+        return f"unpacks to more than {MAX_RATIO} times its size"
+    return None
+
+
+def _same_place(place: PurePosixPath) -> str:
+    """Equal for names that a Mac or Windows takes for the same file."""
+    return unicodedata.normalize("NFC", str(place)).casefold()
+
+
+def _start_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    return "it is truncated" if start == b"PK\x03\x04" else "it is no zip"

@@ -1,0 +1,292 @@
+"""Which tiles a network learns from and which judge it: made once, saved, and checked at every use.
+
+A part gets its share of tiles and of each class of salt coverage. Tiles of one section group stay
+together, and so do tiles with the same image: both would let a network be judged on what it saw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from diapir.errors import SplitError
+from diapir.tiles.stratify import image_digests, share_out
+
+if TYPE_CHECKING:
+    from diapir.tiles.tileset import TileSet
+
+_AGAIN = "make a new one: diapir data split PATH --out FILE"
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class _SplitFile(BaseModel):
+    """The content of `split.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    format: Literal[1] = 1
+    kind: Literal["holdout", "kfold"]
+    seed: Annotated[int, Field(ge=0)]
+    data_hash: Digest
+    parts: dict[Name, tuple[Name, ...]]
+    tiles: dict[Name, Digest]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Tiles shared out to parts.
+
+    Attributes:
+        parts: ids of each part, sorted: `train` and `val`, or `fold0`, `fold1`, …
+        tiles: SHA-256 of the decoded pixels of every tile, by id.
+        seed: seed the split was drawn with.
+        kind: `holdout` (train and val) or `kfold`.
+    """
+
+    parts: dict[str, tuple[str, ...]]
+    tiles: dict[str, str]
+    seed: int
+    kind: Literal["holdout", "kfold"]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of which tile, with which content, is in which part."""
+        content = json.dumps([self.parts, self.tiles], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    @property
+    def data_hash(self) -> str:
+        """SHA-256 of all tiles of the split, equal to `TileSet.hash` of the same tiles."""
+        digest = hashlib.sha256()
+        for tile, content in sorted(self.tiles.items()):
+            digest.update(f"{tile}\0{content}\n".encode())
+        return digest.hexdigest()
+
+    def part(self, name: str) -> tuple[str, ...]:
+        """Ids of a part.
+
+        Raises:
+            SplitError: the split has no such part.
+        """
+        if name not in self.parts:
+            raise SplitError(
+                f"the split has no part {name!r}",
+                expected=f"one of {', '.join(self.parts)}",
+                mend=f"name a part after the file, as in split.json:{next(iter(self.parts))}",
+            )
+        return self.parts[name]
+
+    def save(self, path: str | Path) -> None:
+        """Write the split as JSON, whole or not at all.
+
+        Raises:
+            SplitError: the folder is missing, full or not writable.
+        """
+        path = Path(path)
+        content = _SplitFile(
+            kind=self.kind,
+            seed=self.seed,
+            data_hash=self.data_hash,
+            parts=self.parts,
+            tiles=self.tiles,
+        )
+        scratch = path.with_name(f".{path.name}.writing")
+        try:
+            with scratch.open("w", encoding="utf-8") as stream:
+                stream.write(content.model_dump_json(indent=2) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(scratch, path)
+        except OSError as error:
+            scratch.unlink(missing_ok=True)
+            raise SplitError(
+                f"{path} could not be saved: {error.strerror or error}",
+                expected="a file name in an existing, writable folder",
+                mend="create the folder, free space, or choose another --out",
+            ) from None
+
+    @classmethod
+    def load(cls, path: str | Path) -> Split:
+        """Read a split that `save` wrote.
+
+        Raises:
+            SplitError: no such file, no JSON, an unknown format, or a contradiction.
+        """
+        path = Path(path)
+        try:
+            content = _SplitFile.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise _unreadable(path, error.strerror or str(error)) from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise _unreadable(path, f"{key}: {first['msg']}" if key else first["msg"]) from None
+        split = cls(content.parts, content.tiles, content.seed, content.kind)
+        fault = split._contradiction()
+        if fault is None and split.data_hash != content.data_hash:
+            fault = "its data_hash does not fit its tiles"
+        if fault is not None:
+            raise _unreadable(path, fault)
+        return split
+
+    def verify(self, tiles: TileSet) -> None:
+        """Check that the split still fits its tiles and that its parts share nothing.
+
+        Tiles that the split does not name are no fault: they belong to no part.
+
+        Raises:
+            SplitError: tiles are missing or have changed, or two parts share a tile, an image or a
+                section group.
+        """
+        fault = self._contradiction()
+        if fault is not None:
+            raise SplitError(
+                f"the split contradicts itself: {fault}",
+                expected="every tile in exactly one part",
+                mend=_AGAIN,
+            )
+        position = {tile: index for index, tile in enumerate(tiles.ids)}
+        missing = [tile for tile in self.tiles if tile not in position]
+        if missing:
+            raise SplitError(
+                f"{tiles.path} lacks {len(missing)} of the split's {len(self.tiles)} tiles: "
+                + _some(missing),
+                expected="every tile that the split names",
+                mend=f"put the tiles back, give the split's own tile set, or {_AGAIN}",
+            )
+        changed = [
+            tile for tile, content in self.tiles.items() if tiles.content[position[tile]] != content
+        ]
+        if changed:
+            raise SplitError(
+                f"{len(changed)} of the split's {len(self.tiles)} tiles in {tiles.path} have "
+                f"changed since the split was made: {_some(changed)}",
+                expected="the same images and masks, read with the same mask encoding",
+                mend=f"put the tiles back, settle the mask encoding, or {_AGAIN}",
+            )
+        ids = sorted(self.tiles)
+        indices = [position[tile] for tile in ids]
+        self._verify_apart(ids, [tiles.groups[index] for index in indices], "section group")
+        self._verify_apart(ids, image_digests(tiles, indices), "image")
+
+    def _verify_apart(self, ids: Sequence[str], keys: Sequence[str], what: str) -> None:
+        """Refuse a split where tiles of the same key are in different parts."""
+        part_of = {tile: name for name, part in self.parts.items() for tile in part}
+        homes: dict[str, list[str]] = defaultdict(list)
+        for tile, key in zip(ids, keys, strict=True):
+            homes[key].append(tile)
+        for key, members in homes.items():
+            shared = {part_of[tile]: tile for tile in members}
+            if len(shared) > 1:
+                named = f"the {what} {key!r}" if what == "section group" else f"the same {what}"
+                places = ", ".join(f"{tile} in {part}" for part, tile in sorted(shared.items()))
+                raise SplitError(
+                    f"parts of the split share {named}: {places}",
+                    expected=f"all tiles of one {what} in one part, or the score flatters",
+                    mend=_AGAIN,
+                )
+
+    def _contradiction(self) -> str | None:
+        """What is wrong with the split by itself, if anything is."""
+        expected = (
+            {"train", "val"}
+            if self.kind == "holdout"
+            else {f"fold{index}" for index in range(max(2, len(self.parts)))}
+        )
+        if set(self.parts) != expected:
+            return f"a {self.kind} split with the parts {', '.join(self.parts) or '(none)'}"
+        part_of: dict[str, str] = {}
+        for name, part in self.parts.items():
+            if not part:
+                return f"the part {name} is empty"
+            for tile in part:
+                if tile in part_of:
+                    return f"the tile {tile} is in {part_of[tile]} and in {name}"
+                part_of[tile] = name
+        stray = part_of.keys() ^ self.tiles.keys()
+        if stray:
+            return f"parts and tiles name different tiles: {_some(sorted(stray))}"
+        return None
+
+
+def make_split(tiles: TileSet, *, val_fraction: float = 0.15, seed: int = 42) -> Split:
+    """Share tiles out to `train` and `val`.
+
+    Args:
+        tiles: labelled tiles.
+        val_fraction: share of the tiles that `val` gets, as closely as the groups allow; in (0, 1).
+        seed: the same seed draws the same split, whatever the order of the tiles.
+
+    Raises:
+        SplitError: too few tiles, groups or tiles with salt, or `val_fraction` out of its range.
+    """
+    if not 0 < val_fraction < 1:
+        raise SplitError(
+            f"val_fraction = {val_fraction}",
+            expected="a share between 0 and 1, both excluded",
+            mend="--set data.val_fraction=0.15",
+        )
+    shares = {"train": 1 - val_fraction, "val": val_fraction}
+    return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "holdout")
+
+
+def make_folds(tiles: TileSet, *, folds: int = 5, seed: int = 42) -> Split:
+    """Share tiles out to `folds` parts of about the same size, `fold0`, `fold1` and so on.
+
+    Args:
+        tiles: labelled tiles.
+        folds: number of parts, at least 2.
+        seed: the same seed draws the same split, whatever the order of the tiles.
+
+    Raises:
+        SplitError: too few tiles, groups or tiles with salt, or fewer than 2 folds.
+    """
+    if folds < 2:
+        raise SplitError(f"folds = {folds}", expected="at least 2 folds", mend="--set data.folds=5")
+    shares = {f"fold{index}": 1 / folds for index in range(folds)}
+    return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "kfold")
+
+
+def fold_split(folds: Split, fold: int) -> Split:
+    """The split whose `val` is one fold and whose `train` is all others.
+
+    Raises:
+        SplitError: `folds` is not a k-fold split or has no such fold.
+    """
+    if folds.kind != "kfold":
+        raise SplitError(
+            "the split has the parts train and val, not folds",
+            expected="a split made with folds",
+            mend="leave data.folds away, or make one: diapir data split PATH --out FILE --folds 5",
+        )
+    validation = folds.part(f"fold{fold}")
+    train = sorted(folds.tiles.keys() - set(validation))
+    return Split({"train": tuple(train), "val": validation}, folds.tiles, folds.seed, "holdout")
+
+
+def _contents(tiles: TileSet) -> dict[str, str]:
+    return dict(sorted(zip(tiles.ids, tiles.content, strict=True)))
+
+
+def _some(ids: Sequence[str], shown: int = 5) -> str:
+    """A few of many ids, for people."""
+    more = f" and {len(ids) - shown} more" if len(ids) > shown else ""
+    return ", ".join(ids[:shown]) + more
+
+
+def _unreadable(path: Path, reason: str) -> SplitError:
+    return SplitError(
+        f"{path} cannot be used as a split: {reason}",
+        expected="a split.json as `diapir data split` or a training writes it, format 1",
+        mend=_AGAIN,
+    )

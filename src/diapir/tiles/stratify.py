@@ -1,0 +1,155 @@
+"""Sharing tiles out to parts: the right number of each class of salt coverage, groups unbroken."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.errors import SplitError
+
+if TYPE_CHECKING:
+    from diapir.tiles.tileset import TileSet
+
+_COVERAGE_EDGES = np.arange(10, dtype=np.float32) / 10
+"""Upper edges of the classes of salt coverage: none at all, up to 10 %, … up to 90 %, above."""
+
+
+def share_out(tiles: TileSet, shares: Mapping[str, float], seed: int) -> dict[str, tuple[str, ...]]:
+    """Share labelled tiles out to parts.
+
+    Every part starts empty, and each cluster of tiles in turn, large ones first, goes where it
+    lowers Σ (tiles − target)² / target most, summed over the classes of coverage and the whole.
+
+    Args:
+        tiles: labelled tiles, in any order.
+        shares: of each part, its share of the tiles; they add up to 1.
+        seed: another seed draws another sharing.
+
+    Returns:
+        Ids of each part, sorted. Every part holds salt, and no section group and no image is in
+        two parts.
+
+    Raises:
+        SplitError: no masks, or too few tiles, groups or tiles with salt.
+    """
+    if not tiles.labelled:
+        raise SplitError(
+            f"{tiles.path} has no masks",
+            expected="labelled tiles, which are shared out by their salt coverage",
+            mend="give a folder or zip with masks",
+        )
+    clusters = _clusters(tiles)
+    classes = np.digitize(np.nan_to_num(tiles.coverage), _COVERAGE_EDGES, right=True)
+    counts = np.array(
+        [np.bincount(classes[members], minlength=len(_COVERAGE_EDGES) + 1) for members in clusters],
+        dtype=np.int64,
+    ).reshape(len(clusters), -1)
+    has_salt: NDArray[np.bool_] = counts[:, 1:].sum(axis=1) > 0
+    _require_enough(tiles, clusters, has_salt, list(shares))
+
+    counts = np.column_stack([counts, counts.sum(axis=1)])
+    totals = counts.sum(axis=0)
+    counts, totals = counts[:, totals > 0], totals[totals > 0]
+    target = np.array(list(shares.values()))[:, None] * totals
+    # the whole weighs as much as all classes together: sizes are promised, classes come close
+    weight = np.ones(len(totals))
+    weight[-1] = len(totals)
+
+    held = np.zeros_like(target)
+    saltless = np.ones(len(shares), dtype=bool)
+    salt_left = int(has_salt.sum())
+    parts: list[list[str]] = [[] for _ in shares]
+    for index in _drawing_order(tiles, clusters, seed):
+        added = counts[index]
+        cost = (weight * added * (2 * (held - target) + added) / target).sum(axis=1)
+        if has_salt[index]:
+            if salt_left <= saltless.sum():  # the last ones go where there is no salt yet
+                cost[~saltless] = np.inf
+            salt_left -= 1
+        home = int(np.argmin(cost.round(6)))  # ties must not hang on a processor's last bit
+        held[home] += added
+        saltless[home] &= not has_salt[index]
+        parts[home].extend(tiles.ids[member] for member in clusters[index])
+    return {name: tuple(sorted(part)) for name, part in zip(shares, parts, strict=True)}
+
+
+def _require_enough(
+    tiles: TileSet,
+    clusters: Sequence[Sequence[int]],
+    has_salt: NDArray[np.bool_],
+    parts: Sequence[str],
+) -> None:
+    """Refuse a set of which some part would get nothing, or no salt."""
+    fewer = "" if "val" in parts else ", or fewer folds"
+    if len(clusters) < len(parts):
+        grouped = f" in {len(clusters)} group(s)" if len(clusters) < len(tiles) else ""
+        raise SplitError(
+            f"{tiles.path} has {len(tiles)} tile(s){grouped}: too few for {' and '.join(parts)}",
+            expected=f"at least {len(parts)} section groups of different images, one for each part",
+            mend=f"add tiles of other sections, mend groups.csv{fewer}",
+        )
+    salty = int(has_salt.sum())
+    if salty < len(parts):
+        found = (
+            f"all masks of {tiles.path} are empty"
+            if salty == 0
+            else f"only {salty} group(s) of {tiles.path} hold salt, for {' and '.join(parts)}"
+        )
+        raise SplitError(
+            found,
+            expected="salt in every part: without it nothing is learnt and nothing is judged",
+            mend=f"add tiles with salt, or check the mask encoding with diapir data check{fewer}",
+        )
+
+
+def _clusters(tiles: TileSet) -> list[list[int]]:
+    """Indices of the tiles that must stay together, by section group or same image (union-find)."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        parent.setdefault(key, key)
+        while parent[key] != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    groups = [f"group {group}" for group in tiles.groups]
+    images = [f"image {digest}" for digest in image_digests(tiles, range(len(tiles)))]
+    for group, image in zip(groups, images, strict=True):
+        parent[root(image)] = root(group)
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        members[root(group)].append(index)
+    return list(members.values())
+
+
+def _drawing_order(tiles: TileSet, clusters: Sequence[Sequence[int]], seed: int) -> list[int]:
+    """Clusters in a random order, but large ones first: small ones can still even them out.
+
+    Sizes count by powers of two, so that the seed also has a say among groups of unlike sizes. The
+    chance comes from a hash: NumPy's generators may change from one version to the next.
+    """
+
+    def key(index: int) -> tuple[int, str]:
+        members = clusters[index]
+        name = min(tiles.ids[member] for member in members)
+        chance = hashlib.sha256(f"{seed} {name}".encode()).hexdigest()
+        return -len(members).bit_length(), chance
+
+    return sorted(range(len(clusters)), key=key)
+
+
+def image_digests(tiles: TileSet, indices: Iterable[int]) -> list[str]:
+    """SHA-256 of the shape and pixels of the images at `indices`, masks left out."""
+    digests = []
+    for index in indices:
+        image = tiles.image(index)
+        digest = hashlib.sha256(repr(image.shape).encode())
+        digest.update(image.tobytes())
+        digests.append(digest.hexdigest())
+    return digests
