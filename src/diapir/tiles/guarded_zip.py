@@ -149,7 +149,7 @@ class GuardedZip:
         if sum(member.info.compress_size for member in members) > packed_size:
             raise self.refusal("its members overlap, or claim more bytes than it has")
         if all(len(member.place.parts) > 1 and member.place.parts[0] == stem for member in members):
-    XX
+            return [Member(one.info, one.place.relative_to(stem)) for one in members]
         return members
 
     def refusal(self, reason: str) -> DataError:
