@@ -1,3 +1,67 @@
-"""diapir finds salt in seismic data."""
+"""diapir finds salt in seismic data.
+
+The public names, each loaded when it is first used, so that `import diapir` costs nothing:
+
+    import diapir
+
+    tiles = diapir.load_tiles("tgs.zip")
+    predictor = diapir.Predictor.load("runs/first")
+    evaluation, probabilities = diapir.evaluate_model(predictor, tiles)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "DiapirError": "diapir.errors",
+    "Evaluation": "diapir.evaluation",
+    "Predictor": "diapir.inference",
+    "RunConfig": "diapir.config",
+    "Split": "diapir.tiles",
+    "TileSet": "diapir.tiles",
+    "evaluate": "diapir.evaluation",
+    "evaluate_model": "diapir.evaluation",
+    "load_recipe": "diapir.config",
+    "load_tiles": "diapir.tiles",
+    "predict_images": "diapir.inference",
+    "train": "diapir.training",
+}
+"""Where each public name lives."""
+
+if TYPE_CHECKING:
+    from diapir.config import RunConfig, load_recipe
+    from diapir.errors import DiapirError
+    from diapir.evaluation import Evaluation, evaluate, evaluate_model
+    from diapir.inference import Predictor, predict_images
+    from diapir.tiles import Split, TileSet, load_tiles
+    from diapir.training import train
+
+__all__ = [
+    "DiapirError",
+    "Evaluation",
+    "Predictor",
+    "RunConfig",
+    "Split",
+    "TileSet",
+    "__version__",
+    "evaluate",
+    "evaluate_model",
+    "load_recipe",
+    "load_tiles",
+    "predict_images",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,106 @@
+"""`diapir evaluate`: how good a model is on labelled tiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from diapir.cli.options import DeviceName, Encoding
+from diapir.cli.output import Answer, Injected, Output
+from diapir.errors import ConfigError, SplitError
+
+if TYPE_CHECKING:
+    from diapir.tiles import TileSet
+
+app = App(
+    name="evaluate",
+    help_epilogue="""Examples:
+
+  diapir evaluate runs/a --data tgs.zip        on its own validation part
+  diapir evaluate runs/a --data tgs.zip --split folds.json:fold0 --out judged
+  diapir evaluate runs/a/best --data other/ --json""",
+)
+
+
+@app.default
+def evaluate(
+    model: Path,
+    /,
+    *,
+    data: Path,
+    split: Annotated[str | None, Parameter(metavar="FILE:PART", show_default=False)] = None,
+    out: Annotated[Path | None, Parameter(show_default=False)] = None,
+    encoding: Encoding = "auto",
+    device: DeviceName = "auto",
+    output: Injected,
+) -> Answer:
+    """Score a model on labelled tiles, with 95 % intervals over sections.
+
+    Without --split, a run folder is judged on the validation part of its own
+    split where --data is what it was trained on, and else on all tiles.
+
+    Args:
+        model: a run folder or a bundle folder.
+        data: labelled tiles: a folder, or Kaggle's zip as it is.
+        split: the part of a split to judge on, such as split.json:val.
+        out: folder for evaluation.json, tiles.csv and report.html; without it nothing is written.
+        encoding: how the masks say salt, where it cannot be found out.
+        device: where the network runs.
+        output: where lines and the answer go.
+    """
+    from diapir.cli.judging import summary
+    from diapir.evaluation import evaluate_model
+    from diapir.inference import Predictor
+    from diapir.tiles import load_tiles
+
+    predictor = Predictor.load(model, device=device)
+    tiles = load_tiles(data, encoding=encoding)
+    part, chosen = _choose(tiles, model, split, output)
+    with output.progress("judging") as progress:
+        evaluation, probabilities = evaluate_model(predictor, chosen, part=part, progress=progress)
+    output.say(*summary(evaluation))
+    content: dict[str, Any] = {
+        "model": evaluation.model,
+        "data": evaluation.data,
+        "metrics": evaluation.metrics,
+    }
+    if out is not None:
+        from diapir.reports import write_evaluation_report
+
+        evaluation.save(out)
+        report = write_evaluation_report(
+            out / "report.html", evaluation, chosen, probabilities, predictor.bundle
+        )
+        output.say("", f"report  {report}")
+        content |= {"out": out, "report": report}
+    return Answer(content)
+
+
+def _choose(tiles: TileSet, model: Path, split: str | None, output: Output) -> tuple[str, TileSet]:
+    """The part's name and its tiles."""
+    from diapir.tiles import Split
+
+    if split is not None:
+        file, colon, part = split.rpartition(":")
+        if not (file and colon and part):
+            raise ConfigError(
+                f"--split {split} has no FILE:part form",
+                expected="a split file, a colon and the name of one of its parts",
+                mend=f"--split {file or part}:val",
+            )
+        chosen = Split.load(Path(file))
+        chosen.verify(tiles)
+        return part, tiles.select(chosen.part(part))
+    own = model / "split.json"
+    if own.is_file():
+        chosen = Split.load(own)
+        try:
+            chosen.verify(tiles)
+        except SplitError:
+            output.say(f"{tiles.name} is not what {model} was trained on: judged on all its tiles")
+        else:
+            output.say(f"judged on the part `val` of {own}, which {model} was not trained on")
+            return "val", tiles.select(chosen.part("val"))
+    return "all", tiles

@@ -1,0 +1,38 @@
+"""Types of options that more than one verb has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter, Token
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of `90s`, `20m` or `1.5h`.
+
+    Raises:
+        ValueError: the text is no positive number with one of these units.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)([smh])", text.strip())
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if not seconds:
+        raise ValueError(f"{text!r} is no duration such as 90s, 20m or 1.5h")
+    return seconds
+
+
+def _duration(hint: Any, tokens: Sequence[Token]) -> float:
+    return parse_duration(tokens[0].value)
+
+
+Duration = Annotated[float, Parameter(converter=_duration, n_tokens=1)]
+"""A time in seconds, given as `90s`, `20m` or `1.5h`."""
+
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+"""A switch that is off unless given."""
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Encoding = Literal["auto", "index", "grey8", "grey16", "seed", "rle"]

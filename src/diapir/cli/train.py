@@ -1,0 +1,85 @@
+"""`diapir train`: from a recipe and tiles to a judged run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from diapir.cli.options import Duration, Flag
+from diapir.cli.output import Answer, Injected, is_main_process
+
+app = App(
+    name="train",
+    help_epilogue="""Examples:
+
+  diapir train --recipe baseline --data tgs.zip --out runs/a
+  diapir train --recipe baseline --data tgs.zip --out runs/a --resume
+  diapir train --recipe baseline --data tgs.zip --out runs/b \\
+    --set model.base=16 --set train.epochs=20 --budget 20m
+  torchrun --nproc-per-node 2 -m diapir train \\
+    --recipe baseline --data tgs.zip --out runs/c
+
+The run folder then holds best/ (the model), metrics.csv, log.txt,
+evaluation/ and report.html.""",
+)
+
+
+@app.default
+def train(
+    *,
+    recipe: Annotated[str, Parameter(name="--recipe")],
+    data: Path,
+    out: Annotated[Path, Parameter(name="--out")],
+    overrides: Annotated[
+        tuple[str, ...],
+        Parameter(name="--set", negative="", show_default=False, metavar="KEY=VALUE"),
+    ] = (),
+    resume: Flag = False,
+    budget: Annotated[Duration | None, Parameter(name="--budget", metavar="TIME")] = None,
+    output: Injected,
+) -> Answer:
+    """Train a network on labelled tiles, then judge it and write a report.
+
+    Ctrl-C finishes the step and saves; the same command with --resume goes on
+    from there.
+
+    Args:
+        recipe: a shipped recipe (baseline, demo) or a YAML file.
+        data: labelled tiles: a folder, or Kaggle's zip as it is.
+        out: the run folder to make.
+        overrides: change one key of the recipe, as in train.batch=4; may be given often.
+        resume: continue the run that --out holds.
+        budget: stop cleanly after this time: 90s, 20m or 1.5h.
+        output: where lines and the answer go.
+    """
+    from diapir.cli.judging import judge_run, summary
+    from diapir.config import load_recipe
+    from diapir.training import train as train_run
+
+    config = load_recipe(recipe, overrides)
+    result = train_run(config, data, out, resume=resume, budget_s=budget, stream=output.stream)
+    if not is_main_process():
+        return Answer({})
+    judged = judge_run(result.run, data, config, output)
+    output.say(
+        "",
+        *summary(judged.evaluation),
+        "",
+        f"model   {judged.bundle.path}",
+        f"report  {judged.report}",
+    )
+    return Answer(
+        {
+            "run": result.run,
+            "epochs": result.epochs,
+            "best_epoch": result.best_epoch,
+            "best_val_loss": result.best_val_loss,
+            "stopped": result.stopped,
+            "model": judged.bundle.path,
+            "report": judged.report,
+            "data": judged.evaluation.data,
+            "metrics": judged.evaluation.metrics,
+        }
+    )

@@ -1,0 +1,225 @@
+"""Imports go down only, and each heavy dependency has its doors, as docs and design say."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "diapir"
+
+ROWS: tuple[frozenset[str], ...] = tuple(
+    frozenset(row.split())
+    for row in (
+        "cli",
+        "serving reports",
+        "evaluation training export",
+        "surveys",
+        "inference",
+        "models tiles",
+        "bundle preprocess",
+        "config",  # over its neighbour: a recipe that cannot be used is an error
+        "errors files recipes",
+    )
+)
+"""Parts that may import only from rows below their own; top row first."""
+
+FACADE = frozenset({"diapir", "diapir.__main__"})
+"""The package's own door and `python -m`: above all rows, and holding the version for all."""
+
+TORCH_ROOMS = ("models", "training", "export", "inference.torch_engine")
+DOORS: dict[str, tuple[str, ...]] = {
+    "torch": TORCH_ROOMS,
+    "torchvision": TORCH_ROOMS,
+    "timm": TORCH_ROOMS,
+    "segmentation_models_pytorch": TORCH_ROOMS,
+    "accelerate": ("training",),
+    "wandb": ("training.wandb_tracker",),
+    "tensorboard": ("training.tensorboard_tracker",),
+    "torch.utils.tensorboard": ("training.tensorboard_tracker",),
+    "matplotlib": ("reports",),
+    "jinja2": ("reports",),
+    "segyio": ("surveys",),
+    "segy": ("surveys",),
+    "onnxruntime": ("export", "inference.onnx_engine"),
+    "openvino": ("export", "inference.openvino_engine"),
+    "fastapi": ("serving",),
+}
+"""Heavy packages, and the rooms of diapir that may import each."""
+
+NEEDS_NO_TORCH = (
+    "cli config errors files recipes preprocess bundle tiles inference evaluation reports"
+)
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement: the module it stands in, and what it names."""
+
+    module: str
+    line: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line} imports {self.name}"
+
+
+def imports_of(source: Path) -> Iterator[Import]:
+    """Every import under the package folder `source`, those inside functions too."""
+    for path in sorted(source.rglob("*.py")):
+        parts = ["diapir", *path.relative_to(source).with_suffix("").parts]
+        package = parts[:-1]
+        module = ".".join(package if parts[-1] == "__init__" else parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield Import(module, node.lineno, alias.name)
+            elif isinstance(node, ast.ImportFrom):
+                above = package[: len(package) - node.level + 1] if node.level else []
+                base = ".".join([*above, *([node.module] if node.module else [])])
+                for alias in node.names:
+                    yield Import(module, node.lineno, f"{base}.{alias.name}")
+
+
+def inside(name: str, room: str) -> bool:
+    return name == room or name.startswith(room + ".")
+
+
+def part_of(name: str) -> str:
+    return name.split(".")[1] if "." in name else ""
+
+
+def row_of(part: str) -> int | None:
+    return next((index for index, row in enumerate(ROWS) if part in row), None)
+
+
+def upward(source: Path) -> list[str]:
+    """Imports that do not go down, and parts that have no row."""
+    wrong = []
+    for found in imports_of(source):
+        if found.module in FACADE or not inside(found.name, "diapir"):
+            continue
+        part, other = part_of(found.module), part_of(found.name)
+        if part == other or other in {"", "__version__"}:
+            continue
+        here, there = row_of(part), row_of(other)
+        if here is None:
+            wrong.append(f"{found}: the part {part!r} has no row")
+        elif there is None:
+            wrong.append(f"{found}: the part {other!r} has no row")
+        elif there <= here:
+            wrong.append(f"{found}: {'sideways' if there == here else 'upwards'}")
+    return wrong
+
+
+def outside_doors(source: Path) -> list[str]:
+    """Imports of a heavy package in a room that is not its door."""
+    wrong = []
+    for found in imports_of(source):
+        room = found.module.removeprefix("diapir.")
+        for package, doors in DOORS.items():
+            if inside(found.name, package) and not any(inside(room, door) for door in doors):
+                wrong.append(f"{found}: its doors are {', '.join(doors)}")
+    return wrong
+
+
+def test_imports_go_down_only() -> None:
+    assert upward(SOURCE) == []
+
+
+def test_heavy_dependencies_have_their_doors() -> None:
+    assert outside_doors(SOURCE) == []
+
+
+def test_every_part_has_a_row() -> None:
+    parts = {path.stem for path in SOURCE.iterdir() if path.suffix in {"", ".py"}}
+    parts -= {"__init__", "__main__", "__pycache__"}
+    assert parts <= frozenset().union(*ROWS)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A made-up package that keeps every rule."""
+    files = {
+        "__init__.py": "__version__ = '1'",
+        "errors.py": "",
+        "config.py": "from diapir.errors import ConfigError",
+        "bundle.py": "from diapir import __version__",
+        "training/__init__.py": "from diapir.training.loop import loop",
+        "training/loop.py": "import torch\nfrom . import losses\nfrom ..config import RunConfig",
+        "training/losses.py": "from torch.nn import functional",
+        "training/tensorboard_tracker.py": "from torch.utils.tensorboard import SummaryWriter",
+        "evaluation/__init__.py": "import numpy",
+        "cli/__init__.py": "def train():\n    from diapir import training",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_tree_that_keeps_the_rules_passes(tree: Path) -> None:
+    assert upward(tree) == []
+    assert outside_doors(tree) == []
+
+
+@pytest.mark.parametrize(
+    ("room", "statement", "complaint"),
+    [
+        ("evaluation/__init__.py", "from diapir.training import train", "sideways"),
+        ("evaluation/metrics.py", "from ..training import train", "sideways"),
+        ("evaluation/metrics.py", "from diapir import training", "sideways"),
+        ("config.py", "import diapir.bundle", "upwards"),
+        ("bundle.py", "def late():\n    from diapir.cli import main", "upwards"),
+        ("training/loop.py", "if True:\n    import diapir.reports", "upwards"),
+        ("helpers.py", "from diapir.errors import DataError", "'helpers' has no row"),
+        ("cli/__init__.py", "from diapir.helpers import anything", "'helpers' has no row"),
+    ],
+)
+def test_an_import_against_the_rows_is_caught(
+    tree: Path, room: str, statement: str, complaint: str
+) -> None:
+    (tree / room).write_text(statement, encoding="utf-8")
+    (found,) = upward(tree)
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("room", "statement"),
+    [
+        ("evaluation/__init__.py", "def late():\n    import torch"),
+        ("evaluation/__init__.py", "from torch import Tensor"),
+        ("inference/__init__.py", "import torch.nn"),
+        ("training/loop.py", "import wandb"),
+        ("training/loop.py", "from torch.utils.tensorboard import SummaryWriter"),
+        ("training/loop.py", "from torch.utils import tensorboard"),
+        ("cli/__init__.py", "from matplotlib import pyplot"),
+        ("evaluation/__init__.py", "import jinja2"),
+        ("tiles/layouts.py", "import segyio"),
+        ("inference/torch_engine.py", "import onnxruntime"),
+        ("cli/serve.py", "import fastapi"),
+    ],
+)
+def test_a_heavy_import_beside_its_door_is_caught(tree: Path, room: str, statement: str) -> None:
+    (tree / room).parent.mkdir(exist_ok=True)
+    (tree / room).write_text(statement, encoding="utf-8")
+    (found,) = outside_doors(tree)
+    assert "its doors are" in found
+
+
+@pytest.mark.parametrize("part", BASE_INSTALL)
+def test_the_base_install_needs_no_torch(part: str) -> None:
+    blocked = [package for package, doors in DOORS.items() if doors != ("reports",)]
+    program = (
+        "import importlib, sys\n"
+        f"sys.modules.update(dict.fromkeys({blocked!r}))\n"  # None there makes an import fail
+        f"importlib.import_module('diapir.{part}')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
