@@ -1,1 +1,66 @@
-"""Labelled tiles in: layouts, mask encodings, checks, splits, the synthetic survey."""
+"""Labelled tiles in: layouts, mask encodings, checks, splits, the synthetic survey.
+
+Each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diapir.tiles.archive import ImportSummary, import_archive
+    from diapir.tiles.check import CheckReport, check_tiles
+    from diapir.tiles.decode import read_image
+    from diapir.tiles.loading import load_tiles
+    from diapir.tiles.masks import decode_mask, encode_mask
+    from diapir.tiles.rle import rle_decode, rle_encode
+    from diapir.tiles.split import Split, fold_split, make_folds, make_split
+    from diapir.tiles.synthetic import SyntheticSummary, synthesise
+    from diapir.tiles.tileset import TileSet
+
+_HOMES = {
+    "CheckReport": "check",
+    "ImportSummary": "archive",
+    "Split": "split",
+    "SyntheticSummary": "synthetic",
+    "TileSet": "tileset",
+    "check_tiles": "check",
+    "decode_mask": "masks",
+    "encode_mask": "masks",
+    "fold_split": "split",
+    "import_archive": "archive",
+    "load_tiles": "loading",
+    "make_folds": "split",
+    "make_split": "split",
+    "read_image": "decode",
+    "rle_decode": "rle",
+    "rle_encode": "rle",
+    "synthesise": "synthetic",
+}
+
+__all__ = [
+    "CheckReport",
+    "ImportSummary",
+    "Split",
+    "SyntheticSummary",
+    "TileSet",
+    "check_tiles",
+    "decode_mask",
+    "encode_mask",
+    "fold_split",
+    "import_archive",
+    "load_tiles",
+    "make_folds",
+    "make_split",
+    "read_image",
+    "rle_decode",
+    "rle_encode",
+    "synthesise",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"diapir.tiles.{_HOMES[name]}"), name)

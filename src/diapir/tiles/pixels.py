@@ -1,0 +1,83 @@
+"""Images and masks of many tiles in two flat arrays, without an object for each tile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """Flat pixels of tiles whose sizes may differ; a selection shares the arrays."""
+
+    images: NDArray[np.uint8]
+    """`uint8 (P,)`: every tile's grey pixels, row by row, tile after tile; read-only."""
+    masks: NDArray[np.uint8]
+    """`uint8 (P,)`: classes {0, 1, 255} in the same order; `(0,)` where unlabelled; read-only."""
+    shapes: NDArray[np.int32]
+    """`int32 (N, 2)`: height and width of each tile."""
+    starts: NDArray[np.int64]
+    """`int64 (N,)`: where each tile begins."""
+
+    @classmethod
+    def of(
+        cls, images: NDArray[np.uint8], masks: NDArray[np.uint8], shapes: NDArray[np.int32]
+    ) -> Pixels:
+        """Pixels of all tiles in order, without gaps."""
+        images.flags.writeable = False
+        masks.flags.writeable = False
+        sizes = shapes.astype(np.int64).prod(axis=1)
+        return cls(images, masks, shapes, np.cumsum(sizes) - sizes)
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Image `uint8 (H, W)`, a view."""
+        return self._view(self.images, index)
+
+    def mask(self, index: int) -> NDArray[np.uint8]:
+        """Mask `uint8 (H, W)`, a view."""
+        return self._view(self.masks, index)
+
+    def select(self, rows: Sequence[int]) -> Pixels:
+        """The tiles at `rows`, in that order."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        return Pixels(self.images, self.masks, self.shapes[chosen], self.starts[chosen])
+
+    def stack(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Images and masks `uint8 (n, H, W)` of tiles of one size, copied."""
+        shapes = self.shapes[indices]
+        if len(shapes) and (shapes != shapes[0]).any():
+            sizes = sorted({f"{height} × {width}" for height, width in shapes.tolist()})
+            raise DataError(
+                "tiles of different sizes cannot be stacked: " + ", ".join(sizes[:4]),
+                expected="tiles of one size",
+                mend="cut or resize the tiles to one size, or train with --set train.batch=1",
+            )
+        height, width = (int(side) for side in shapes[0]) if len(shapes) else (0, 0)
+        if self._uniform:  # one look-up over tiles instead of a copy for each
+            rows = self.starts[indices] // max(height * width, 1)
+            block = (-1, height, width)
+            return self.images.reshape(block)[rows], self.masks.reshape(block)[rows]
+        images = np.empty((len(indices), height, width), np.uint8)
+        masks = np.empty_like(images)
+        for row, index in enumerate(indices.tolist()):
+            images[row], masks[row] = self.image(index), self.mask(index)
+        return images, masks
+
+    @cached_property
+    def _uniform(self) -> bool:
+        """Whether all tiles of the flat arrays have one size (not only the selected ones)."""
+        if not len(self.shapes) or (self.shapes != self.shapes[0]).any():
+            return False
+        size = int(self.shapes[0].prod())
+        return self.images.size % size == 0 and not (self.starts % size).any()
+
+    def _view(self, flat: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
+        height, width = (int(side) for side in self.shapes[index])
+        start = int(self.starts[index])
+        return flat[start : start + height * width].reshape(height, width)

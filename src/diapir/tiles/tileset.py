@@ -1,0 +1,153 @@
+"""A set of tiles, decoded once and kept in memory as flat bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.config import IGNORE, MaskEncoding
+from diapir.errors import DataError
+from diapir.tiles.layouts import Layout
+from diapir.tiles.pixels import Pixels
+
+
+@dataclass(frozen=True, eq=False)
+class TileSet:
+    """Grey tiles and their masks, decoded once; sizes may differ between tiles.
+
+    A selection shares its pixels with the set it came from.
+    """
+
+    name: str
+    """The folder or zip, for people."""
+    path: Path
+    layout: Layout
+    encoding: MaskEncoding | None
+    """How the masks were stored; None where the set is unlabelled."""
+    ids: tuple[str, ...]
+    """Sorted as loaded; in the order asked for after `select`."""
+    groups: tuple[str, ...]
+    """Section that each tile was cut from; a tile's own id where that is unknown."""
+    depths: NDArray[np.float32]
+    """`float32 (N,)`: depth in the unit of the source, nan where unknown."""
+    content: tuple[str, ...]
+    """SHA-256 of each tile's decoded shape, image and mask."""
+    skipped: tuple[tuple[str, str], ...]
+    """Tiles that were left out because they cannot be read: id and reason."""
+    pixels: Pixels
+    """Images and masks as flat bytes."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the tiles have masks."""
+        return self.encoding is not None
+
+    @property
+    def shapes(self) -> NDArray[np.int32]:
+        """`int32 (N, 2)`: height and width of each tile in pixels."""
+        return self.pixels.shapes
+
+    @cached_property
+    def coverage(self) -> NDArray[np.float32]:
+        """`float32 (N,)` in [0, 1]: salt's share of each tile's valid pixels; 0 where none is."""
+        coverage = np.zeros(len(self), np.float32)
+        for i in range(len(self)):
+            counts = np.bincount(self.mask(i).ravel(), minlength=2)
+            coverage[i] = counts[1] / max(counts[0] + counts[1], 1)
+        return coverage
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over ids and contents, whatever their order."""
+        digest = hashlib.sha256()
+        for tile, content in sorted(zip(self.ids, self.content, strict=True)):
+            digest.update(f"{tile}\0{content}\n".encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def class_shares(self) -> dict[str, float]:
+        """Share of all pixels that are `background`, `salt` and `ignored`, in [0, 1]."""
+        counts = np.zeros(256, np.int64)
+        for i in range(len(self)):
+            counts += np.bincount(self.mask(i).ravel(), minlength=256)
+        total = max(int(counts.sum()), 1)
+        return {
+            "background": int(counts[0]) / total,
+            "salt": int(counts[1]) / total,
+            "ignored": int(counts[IGNORE]) / total,
+        }
+
+    def describe(self) -> str:
+        """One line for people: how many tiles, how the masks were read, what each class gets."""
+        skipped = f", {len(self.skipped)} left out as unreadable" if self.skipped else ""
+        line = f"{self.name}: {len(self)} tiles ({self.layout}){skipped}"
+        if self.encoding is None:
+            return line
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in self.class_shares.items())
+        return f"{line}; mask encoding {self.encoding}: {shares}"
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Grey image `uint8 (H, W)` of one tile, a read-only view."""
+        return self.pixels.image(index)
+
+    def mask(self, index: int) -> NDArray[np.uint8]:
+        """Mask `uint8 (H, W)` of {0 background, 1 salt, 255 ignore} of one tile, a read-only view.
+
+        Raises:
+            DataError: the set is unlabelled.
+        """
+        if not self.labelled:
+            raise DataError(
+                f"{self.name} was read without masks",
+                expected="labelled tiles",
+                mend="point --data at tiles with masks",
+            )
+        return self.pixels.mask(index)
+
+    def select(self, ids: Iterable[str]) -> TileSet:
+        """The tiles with these ids, in this order.
+
+        Raises:
+            DataError: an id that is not in the set.
+        """
+        index = {tile: i for i, tile in enumerate(self.ids)}
+        chosen = tuple(ids)
+        unknown = [tile for tile in chosen if tile not in index]
+        if unknown:
+            more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+            raise DataError(
+                f"{self.name} has no tile " + ", ".join(unknown[:3]) + more,
+                expected=f"ids among its {len(self)} tiles",
+                mend="use a split that was made of these tiles: "
+                f"diapir data split {self.path} --out FILE",
+            )
+        rows = [index[tile] for tile in chosen]
+        return replace(
+            self,
+            ids=chosen,
+            groups=tuple(self.groups[row] for row in rows),
+            depths=self.depths[rows],
+            content=tuple(self.content[row] for row in rows),
+            pixels=self.pixels.select(rows),
+        )
+
+    def stack(
+        self, indices: Sequence[int] | NDArray[np.integer]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Images and masks of tiles of one size, copied: two `uint8 (n, H, W)`.
+
+        Raises:
+            DataError: the tiles differ in size, or the set is unlabelled.
+        """
+        if len(indices):
+            self.mask(int(indices[0]))
+        return self.pixels.stack(np.asarray(indices, dtype=np.int64))
