@@ -1,0 +1,165 @@
+"""Which images the inputs of a prediction stand for, and what each is called in the output."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.errors import DataError
+from diapir.tiles.decode import FORMATS, decode_image, read_image
+from diapir.tiles.store import Store
+
+LABELS = "masks"
+"""Folders of this name hold labels and are left out."""
+OUTPUTS = ("probability", "mask", "overlay")
+"""Folders a prediction writes its images to."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image that is yet to be read.
+
+    Attributes:
+        path: the file; for a member of a zip, the zip's path followed by the member's name.
+        name: what it is called in the output: forward slashes, no suffix.
+        read: decodes it to grey `uint8 (H, W)`; raises DataError where it cannot be.
+    """
+
+    path: Path
+    name: str
+    read: Callable[[], NDArray[np.uint8]]
+
+
+def find_sources(inputs: Sequence[Path], out: Path) -> list[Source]:
+    """The images of files, folders with their sub-folders, and zips (Kaggle's zip in a zip too).
+
+    Folders named `masks` are left out, and so is `out` where it lies inside an input.
+
+    Args:
+        inputs: files, folders and zips.
+        out: where the prediction will be written.
+
+    Returns:
+        Images in the order of the inputs, those of a folder sorted, each once, with names that are
+        all different: the path below the input, made longer only where two would be the same.
+
+    Raises:
+        DataError: an input that is not there, no images in all of them, or images that the
+            prediction would overwrite.
+    """
+    target = out.resolve()
+    written = [target / folder for folder in OUTPUTS]
+    sources: dict[Path, Source] = {}
+    for path in inputs:
+        if path.resolve() == target:
+            raise _overwrites(path, out)
+        for source in _of_input(path, target):
+            real = source.path.resolve()
+            if any(real.is_relative_to(folder) for folder in written):
+                raise _overwrites(source.path, out)
+            sources.setdefault(real, source)
+    if not sources:
+        raise DataError(
+            f"no image in {', '.join(map(str, inputs)) or 'no input at all'}",
+            expected="files that end in " + ", ".join(FORMATS),
+            mend="give image files, folders that hold some, or a tile set",
+        )
+    return _distinct(list(sources.values()))
+
+
+def _overwrites(path: Path, out: Path) -> DataError:
+    return DataError(
+        f"the input {path} may be overwritten, because --out is {out}",
+        expected="a folder for the results alone",
+        mend="choose another --out",
+    )
+
+
+def _of_input(path: Path, target: Path) -> Iterator[Source]:
+    if path.is_file() and path.suffix.lower() != ".zip":
+        yield Source(path, path.stem, lambda: read_image(path))
+        return
+    if not path.exists():
+        raise DataError(
+            f"there is no {path}",
+            expected="an image, a folder of images, or a tile set",
+            mend="correct the path",
+        )
+    if path.is_dir() and not any(files for _, _, files in os.walk(path)):
+        return
+    found: dict[str, Store] = {}
+    for part in ("train", "test"):
+        store = Store(path, inner=part)
+        found |= dict.fromkeys(store.names, store)
+    root = path.resolve()
+    inside = target.relative_to(root).as_posix() if target.is_relative_to(root) else None
+    for name, store in sorted(found.items()):
+        member = PurePosixPath(name)
+        if member.suffix.lower() not in FORMATS or LABELS in member.parts[:-1]:
+            continue
+        if inside is not None and member.is_relative_to(inside):
+            continue
+        if _escapes(member):
+            raise DataError(
+                f"{path} holds {name!r}, which leads out of it",
+                expected="names below the archive's own folder",
+                mend="take another copy of the archive: this one may be meant to do harm",
+            )
+        yield Source(path / name, str(member.with_suffix("")), _reader(store, name))
+
+
+def _reader(store: Store, name: str) -> Callable[[], NDArray[np.uint8]]:
+    label = str(store.path / name)
+    suffix = PurePosixPath(name).suffix
+    return lambda: decode_image(store.read(name), label, suffix=suffix).grey
+
+
+def _escapes(member: PurePosixPath) -> bool:
+    foreign = PureWindowsPath(str(member))
+    return ".." in foreign.parts or bool(foreign.anchor)
+
+
+def _distinct(sources: list[Source]) -> list[Source]:
+    """Names made longer where two are the same: by folders, then by the suffix."""
+    for lengthen in (_with_folders, _with_suffix):
+        counts = Counter(source.name for source in sources)
+        clashing = {name for name, count in counts.items() if count > 1}
+        for name in clashing:
+            places = [place for place, source in enumerate(sources) if source.name == name]
+            longer = lengthen([sources[place] for place in places])
+            for place, new in zip(places, longer, strict=True):
+                sources[place] = replace(sources[place], name=new)
+    owners: dict[str, Source] = {}
+    for source in sources:
+        owner = owners.setdefault(source.name, source)
+        if owner is not source:
+            raise DataError(
+                f"{owner.path} and {source.path} would both be written as {source.name}.png",
+                expected="images whose names differ",
+                mend="predict them in two calls, each with its own --out",
+            )
+    return sources
+
+
+def _with_folders(clashing: Sequence[Source]) -> Iterable[str]:
+    """Paths below the deepest folder that all of them share, without suffix."""
+    paths = [source.path.resolve() for source in clashing]
+    shared = paths[0].parent
+    while not all(path.is_relative_to(shared) for path in paths) and shared != shared.parent:
+        shared = shared.parent
+    return [
+        path.relative_to(shared if path.is_relative_to(shared) else path.anchor)
+        .with_suffix("")
+        .as_posix()
+        for path in paths
+    ]
+
+
+def _with_suffix(clashing: Sequence[Source]) -> Iterable[str]:
+    return [f"{source.name}_{source.path.suffix.removeprefix('.')}" for source in clashing]
