@@ -152,19 +152,18 @@ class WandbTracker:
 
     def finish(self, best: Path | None) -> None:
         """Hand over the best model, wait within bounds, and end W&B's service."""
-        artifact = None
-        if best is not None:
+        lost = self.mode == "online" and not answers(self._server)
+        if lost:
+            self._note(
+                f"W&B's server {self._server} no longer answers: `wandb sync {self._folder}/*` "
+                "uploads what is missing, `wandb artifact put --type model` the best model."
+            )
+        elif best is not None:
             artifact = self._wandb.Artifact(f"model-{self._id}", type="model")
             artifact.add_dir(str(self._keep(best)), policy="immutable", skip_cache=True)
             self._run.log_artifact(artifact, aliases=["best"])
-        if self.mode == "online":
-            if artifact is not None:
+            if self.mode == "online":
                 self._await_upload(artifact)
-            if not answers(self._server):
-                self._note(
-                    f"W&B's server {self._server} no longer answers; "
-                    f"`wandb sync {self._folder}/*` uploads what is missing."
-                )
         self._run.finish()
         self._end_service()
 
