@@ -24,6 +24,7 @@ from pydantic import Field, ValidationError
 from diapir import __version__
 from diapir.config import ModelConfig, PreprocessConfig, Section
 from diapir.errors import BundleError
+from diapir.files import replace_file, sync_folder
 
 WEIGHTS = "model.safetensors"
 INFO = "bundle.json"
@@ -116,13 +117,15 @@ def load(model: str | Path) -> Bundle:
     try:
         info = BundleInfo.model_validate_json((folder / INFO).read_bytes())
     except (ValidationError, OSError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise _unusable(folder / INFO, reason) from None
+        raise _unusable(folder / INFO, _reason(error)) from None
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise _unusable(weights, "it is missing")
-    _refuse_pickle(weights)
-    found = _sha256(weights)
+    try:
+        _refuse_pickle(weights)
+        found = _sha256(weights)
+    except OSError as error:
+        raise _unusable(weights, str(error)) from None
     if found != info.weights_sha256:
         raise BundleError(
             f"{weights} has changed since it was saved: SHA-256 {found[:12]}…",
@@ -147,6 +150,7 @@ def save(
     Raises:
         BundleError: the disk is full or not writable.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     scratch = folder.with_name(f".{folder.name}.writing")
@@ -163,9 +167,10 @@ def save(
         (scratch / INFO).write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (scratch / CARD).write_text(_card(content), encoding="utf-8")
         for path in scratch.iterdir():
-            _fsync(path)
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
         _swap(scratch, folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the latter where writing the weights fails
         shutil.rmtree(scratch, ignore_errors=True)
         raise _not_saved(folder, error, sum(value.nbytes for value in tensors.values())) from None
     return Bundle(folder, content)
@@ -177,10 +182,7 @@ def annotate(bundle: Bundle, *, metrics: Mapping[str, Any]) -> Bundle:
     texts = {INFO: info.model_dump_json(indent=2) + "\n", CARD: _card(info)}
     try:
         for name, text in texts.items():
-            scratch = bundle.path / f".{name}.writing"
-            scratch.write_text(text, encoding="utf-8")
-            _fsync(scratch)
-            os.replace(scratch, bundle.path / name)
+            replace_file(bundle.path / name, text)
     except OSError as error:
         raise _not_saved(bundle.path, error, 0) from None
     return Bundle(bundle.path, info)
@@ -241,23 +243,18 @@ def _swap(scratch: Path, folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(previous, ignore_errors=True)
         os.rename(folder, previous)
-    os.rename(scratch, folder)
-    _fsync(folder.parent)
+    try:
+        os.rename(scratch, folder)
+    except OSError:
+        if previous.exists():
+            os.rename(previous, folder)
+        raise
+    sync_folder(folder.parent)
     shutil.rmtree(previous, ignore_errors=True)
 
 
 def _previous(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.previous")
-
-
-def _fsync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return  # Windows cannot open a folder
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sha256(path: Path) -> str:
@@ -267,9 +264,12 @@ def _sha256(path: Path) -> str:
 
 def _refuse_pickle(path: Path) -> None:
     with path.open("rb") as stream:
-        start = stream.read(4)
+        start = stream.read(9)
+    # safetensors: the length of a JSON header in 8 bytes, of which the first may be any, then "{"
+    if start[8:] == b"{":
+        return
     # a pickle's protocol mark, or the zip that torch.save writes
-    if start[:1] == b"\x80" or start == b"PK\x03\x04":
+    if start[:1] == b"\x80" or start[:4] == b"PK\x03\x04":
         raise BundleError(
             f"{path} is a pickle, which would run code when loaded",
             expected="safetensors",
@@ -285,9 +285,19 @@ def _unusable(path: Path, reason: str) -> BundleError:
     )
 
 
-def _not_saved(folder: Path, error: OSError, needed: int) -> BundleError:
+def _reason(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    found = "" if isinstance(first["input"], dict | bytes) else f" = {first['input']!r}"
+    return f"{key}{found}: {first['msg']}" if key else first["msg"]
+
+
+def _not_saved(folder: Path, error: Exception, needed: int) -> BundleError:
+    reason = getattr(error, "strerror", None) or error
     return BundleError(
-        f"{folder} could not be saved: {error.strerror or error}; what was there before is kept",
+        f"{folder} could not be saved: {reason}; what was there before is kept",
         expected=f"a writable folder with {needed / 1e6:.0f} MB free",
         mend="free space or choose another --out, then continue with --resume",
     )

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-from rich import console as rich_console
+from rich.console import Console as Terminal
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -52,7 +53,6 @@ class Console:
         self._epochs = epochs
         self._batches = batches
         self._stream: TextIO | None = stream
-        self._epoch = 0
         try:
             torn = resumed and _ends_within_a_line(log)
             self._log = log.open("a" if resumed else "w", encoding="utf-8", buffering=1)
@@ -62,7 +62,7 @@ class Console:
             raise _log_error(log, error) from None
         self._display: _Display | None = None
         if stream.isatty():
-            terminal = rich_console.Console(file=stream, force_terminal=True)
+            terminal = Terminal(file=stream, force_terminal=True)
             if not terminal.is_dumb_terminal:
                 self._display = _Display(terminal, epochs, batches, best_loss)
 
@@ -79,7 +79,6 @@ class Console:
 
     def start_epoch(self, epoch: int, batches_done: int = 0) -> None:
         """Begin an epoch (from 1), or continue it after `batches_done` batches."""
-        self._epoch = epoch
         if self._display:
             self._display.start_epoch(epoch, batches_done)
 
@@ -142,7 +141,7 @@ class Console:
     def best(self, val_loss: float) -> None:
         """Report that a model better than all before was saved."""
         if self._display:
-            self._display.best(self._epoch, val_loss)
+            self._display.best(val_loss)
         self._write(f"New best model saved! Validation loss: {val_loss:.4f}", style="green")
 
     def early_stopping(self, epochs: int) -> None:
@@ -181,14 +180,14 @@ class _Display:
     """Two bars and a line of figures at the foot of a terminal."""
 
     def __init__(
-        self, terminal: rich_console.Console, epochs: int, batches: int, best_loss: float | None
+        self, terminal: Terminal, epochs: int, batches: int, best_loss: float | None
     ) -> None:
         self._terminal = terminal
         self._epochs = epochs
         self._batches = batches
         self._epochs_done = 0
         self._figures: list[tuple[str, str]] = []
-        self._best = "" if best_loss is None else f"{best_loss:.4f}"
+        self._best = best_loss
         self._phase = "Batch"
         self._done, self._total = 0, batches
         self._clock = Clock(epochs, batches)
@@ -231,8 +230,8 @@ class _Display:
         self._clock.end_epoch(time.monotonic())
         self._refresh(force=True)
 
-    def best(self, epoch: int, val_loss: float) -> None:
-        self._best = f"{val_loss:.4f} (epoch {epoch})"
+    def best(self, val_loss: float) -> None:
+        self._best = val_loss
 
     def line(self, line: str, style: str) -> None:
         self._terminal.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
@@ -246,47 +245,44 @@ class _Display:
             self._drawn = now
             self._live.refresh()
 
-    def _draw(self) -> Table:
+    def _draw(self) -> Group:
         bars = Table.grid(padding=(0, 1), expand=True)
-        bars.add_column(no_wrap=True)
+        bars.add_column(no_wrap=True, style="bold", min_width=len("Validation"))
         bars.add_column(no_wrap=True, justify="right")
         bars.add_column(ratio=1)
-        bars.add_column(no_wrap=True, justify="right")
-        whole = self._epochs_done + (self._clock.share_of_epoch if self._in_epoch else 0)
+        bars.add_column(no_wrap=True, style="cyan", justify="right")
+        in_epoch = self._epochs_done < self._epochs
         epoch = min(self._epochs_done + 1, self._epochs)
-        for name, count, done, total, left in (
-            ("Epoch", f"{epoch}/{self._epochs}", whole, self._epochs, self._clock.run_left),
-            (
-                self._phase,
-                f"{self._done}/{self._total}",
-                self._done,
-                self._total,
-                self._clock.epoch_left,
+        bars.add_row(
+            "Epoch",
+            f"{epoch}/{self._epochs}",
+            ProgressBar(
+                total=self._epochs,
+                completed=self._epochs_done + in_epoch * self._clock.share_of_epoch,
             ),
-        ):
-            bars.add_row(
-                Text(name, style="bold"),
-                count,
-                ProgressBar(total=max(total, 1), completed=done),
-                Text(f"{duration(left)} left", style="cyan"),
-            )
-        foot = Table.grid()
-        foot.add_row(bars)
-        foot.add_row(self._foot())
-        return foot
+            f"{duration(self._clock.run_left)} left",
+        )
+        bars.add_row(
+            self._phase,
+            f"{self._done}/{self._total}",
+            ProgressBar(total=max(self._total, 1), completed=self._done),
+            f"{duration(self._clock.epoch_left)} left",
+        )
+        return Group(bars, *self._foot())
 
-    @property
-    def _in_epoch(self) -> bool:
-        return self._epochs_done < self._epochs
-
-    def _foot(self) -> Text:
-        figures = [*self._figures, *([("Best", self._best)] if self._best else [])]
-        text = Text(overflow="ellipsis")
+    def _foot(self) -> list[Text]:
+        """The figures, on as many lines as the terminal's width asks for; none is torn."""
+        figures = list(self._figures)
+        if self._best is not None:
+            figures.append(("Best", f"{self._best:.4f}"))
+        lines: list[Text] = []
         for name, value in figures:
-            if text:
-                text.append("   ")
-            text.append(f"{name} ", style="dim").append(value)
-        return text
+            figure = Text.assemble((name, "dim"), f" {value}", no_wrap=True, overflow="ellipsis")
+            if lines and lines[-1].cell_len + len("  ") + figure.cell_len <= self._terminal.width:
+                lines[-1].append("  ").append_text(figure)
+            else:
+                lines.append(figure)
+        return lines
 
 
 class Clock:

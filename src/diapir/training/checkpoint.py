@@ -1,0 +1,118 @@
+"""The resume state of a run: `last/`, saved so that a kill at any moment leaves a good one.
+
+    last/  state-000016.pt   state-000017.pt   manifest.json
+
+A state is written under another name, flushed, and renamed; then the manifest, which names the
+newest states with their SHA-256, is replaced in the same way. The state before the newest is kept
+for the case that the newest does not read back. `torch.load` gets `weights_only=True`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from diapir.errors import RunError
+from diapir.files import replace_file
+
+MANIFEST = "manifest.json"
+_KEPT = 2
+
+
+class Checkpoints:
+    """The states in `run/last`.
+
+    Args:
+        run: the run folder.
+        note: takes one line for the log.
+    """
+
+    def __init__(self, run: Path, note: Callable[[str], None]) -> None:
+        self.folder = run / "last"
+        self._note = note
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Save a state of tensors and plain values.
+
+        Args:
+            state: what `load` will return.
+
+        Raises:
+            RunError: the disk is full or not writable; the states before are untouched.
+        """
+        # into memory first: torch reports a full disk as a RuntimeError without its reason
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        content = buffer.getbuffer()
+        before = self._entries()
+        number = before[0]["number"] + 1 if before else 0
+        name = _state_name(number)
+        digest = hashlib.sha256(content).hexdigest()
+        entries = [{"file": name, "number": number, "sha256": digest}, *before][:_KEPT]
+        try:
+            self.folder.mkdir(exist_ok=True)
+            replace_file(self.folder / name, content)
+            replace_file(self.folder / MANIFEST, json.dumps({"states": entries}).encode())
+        except OSError as error:
+            raise RunError(
+                f"the resume state could not be saved in {self.folder}: {error.strerror or error}",
+                expected=f"a writable folder with {len(content) / 1e6:.0f} MB free",
+                mend="free space, then continue with --resume from the state saved before",
+            ) from None
+        kept = {old["file"] for old in entries} | {MANIFEST}
+        for path in self.folder.iterdir():
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest state that reads back whole; None where none was saved.
+
+        Raises:
+            RunError: states were saved and none of them reads back.
+        """
+        entries = self._entries()
+        for entry in entries:
+            path = self.folder / str(entry["file"])
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                self._note(f"{path} cannot be read ({error.strerror}); trying the state before it")
+                continue
+            if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+                self._note(f"{path} has changed since it was saved; trying the state before it")
+                continue
+            state: dict[str, Any] = torch.load(
+                io.BytesIO(content), map_location="cpu", weights_only=True
+            )
+            return state
+        if entries or self._has_states():
+            raise RunError(
+                f"no saved state in {self.folder} can be read back",
+                expected=f"{MANIFEST} and a state with the SHA-256 it names",
+                mend="copy the folder from a backup, or train into a new --out",
+            )
+        return None
+
+    def _has_states(self) -> bool:
+        # the first state alone, without a manifest, is a kill during the first save
+        first = {self.folder / _state_name(0)}
+        return self.folder.is_dir() and bool(set(self.folder.glob("state-*.pt")) - first)
+
+    def _entries(self) -> list[dict[str, Any]]:
+        try:
+            return list(json.loads((self.folder / MANIFEST).read_bytes())["states"])
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._note(f"{self.folder / MANIFEST} cannot be read: {error}")
+            return []
+
+
+def _state_name(number: int) -> str:
+    return f"state-{number:06d}.pt"

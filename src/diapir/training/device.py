@@ -1,0 +1,147 @@
+"""Where a run computes: device, precision, memory format, processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState
+from torch import Tensor
+from torch.distributed.nn.functional import all_reduce
+
+from diapir.config import DeviceConfig
+from diapir.errors import DeviceError
+
+
+@dataclass(frozen=True)
+class Device:
+    """An opened device.
+
+    Attributes:
+        accelerator: Hugging Face Accelerate's handle of device, precision and processes.
+        channels_last: whether images and weights are laid out `(N, H, W, C)` in memory.
+    """
+
+    accelerator: Accelerator
+    channels_last: bool
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device tensors go to."""
+        device: torch.device = self.accelerator.device
+        return device
+
+    @property
+    def rank(self) -> int:
+        """This process's number among `world`."""
+        return int(self.accelerator.process_index)
+
+    @property
+    def world(self) -> int:
+        """Number of processes that train together."""
+        return int(self.accelerator.num_processes)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that writes and prints."""
+        return bool(self.accelerator.is_main_process)
+
+    def images(self, images: Tensor) -> Tensor:
+        """Images `(N, 3, H, W)` on the device, in its memory format."""
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return images.to(self.torch_device, non_blocking=True, memory_format=layout)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum of `values` over all processes, with its gradient."""
+        if self.world == 1:
+            return values
+        summed: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
+        return summed
+
+    def total(self, values: Tensor) -> Tensor:
+        """The sum of `values` (on the CPU) over all processes, on the CPU, without gradient."""
+        if self.world == 1:
+            return values
+        shared = values.to(self.torch_device)
+        torch.distributed.all_reduce(shared)
+        return shared.cpu()
+
+    def highest(self, value: int) -> int:
+        """The largest `value` of all processes, so that they decide alike."""
+        if self.world == 1:
+            return value
+        shared = torch.tensor(value, device=self.torch_device)
+        torch.distributed.all_reduce(shared, torch.distributed.ReduceOp.MAX)
+        return int(shared)
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        self.accelerator.wait_for_everyone()
+
+    def describe(self) -> str:
+        """One line for the log: what computes, how precisely, with how many processes."""
+        if self.torch_device.type == "cuda":
+            name = torch.cuda.get_device_name(self.torch_device)
+        else:
+            name = f"{self.torch_device.type}, {torch.get_num_threads()} threads"
+        precision = {"no": "float32"}.get(self.accelerator.mixed_precision, "bfloat16")
+        processes = f", {self.world} processes" if self.world > 1 else ""
+        return f"{name}, {precision}{processes}"
+
+
+def open_device(config: DeviceConfig) -> Device:
+    """Choose and open the device.
+
+    `auto` takes CUDA, then MPS, then the CPU; bfloat16 and channels_last on CUDA only, as
+    docs/results.md measured for the CPU; compiling only where it is asked for, because it costs
+    more than a minute before the first step.
+
+    Raises:
+        DeviceError: a device or precision was asked for that is not there.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    kind = _kind(config.name)
+    if config.precision == "bf16" and kind == "cuda" and not torch.cuda.is_bf16_supported():
+        raise DeviceError(
+            "this GPU does not compute in bfloat16",
+            expected="a GPU of compute capability 8.0 or later",
+            mend="--set device.precision=fp32",
+        )
+    bf16 = config.precision == "bf16" or (
+        config.precision == "auto" and kind == "cuda" and torch.cuda.is_bf16_supported()
+    )
+    accelerator = Accelerator(
+        cpu=kind == "cpu",
+        mixed_precision="bf16" if bf16 else "no",
+        dynamo_backend="inductor" if config.compile is True else "no",
+    )
+    channels_last = kind == "cuda" if config.channels_last == "auto" else config.channels_last
+    return Device(accelerator, channels_last)
+
+
+def close_device(device: Device) -> None:
+    """Leave the group of processes, so that this process can open another device."""
+    device.accelerator.end_training()
+    # Accelerate keeps one state for the whole process and refuses another precision after it
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
+
+
+def _kind(name: str) -> str:
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return next(kind for kind, there in available.items() if there)
+    if not available[name]:
+        raise DeviceError(
+            f"device {name!r} was asked for, and there is none that PyTorch {torch.__version__} "
+            "can use",
+            expected="one of " + ", ".join(kind for kind, there in available.items() if there),
+            mend="--set device.name=auto, or install the driver and the PyTorch build for it",
+        )
+    return name

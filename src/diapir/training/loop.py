@@ -1,0 +1,416 @@
+"""The training loop: what a run does from its first step to its last, and how it is continued."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TextIO
+
+import numpy as np
+
+from diapir import bundle
+from diapir.config import RunConfig
+from diapir.errors import Interrupted, RunError
+from diapir.tiles import TileSet, load_tiles
+from diapir.training.batches import Indices, epoch_batches
+from diapir.training.checkpoint import Checkpoints
+from diapir.training.device import Device, close_device, open_device
+from diapir.training.progress import Console
+from diapir.training.run_folder import BEST, LOG, SPLIT, RunFolder
+from diapir.training.selection import choose_examples, settle_split
+from diapir.training.session import Session
+from diapir.training.stopping import Stopping
+from diapir.training.tracking import Tracking
+from diapir.training.validation import Validation, predict, validate
+
+BAD_STEPS = 3
+"""Steps without a finite loss or gradient, one after the other, that lead back to the last save."""
+
+ROLLBACKS = 3
+"""Times a run goes back to its last save before it gives up."""
+
+Stopped = Literal["epochs", "early", "budget"]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a run ended.
+
+    Attributes:
+        run: the run folder.
+        best_epoch: the epoch of the best validation loss, from 1; 0 where none was finite.
+        best_val_loss: that loss.
+        epochs: whole epochs done.
+        stopped: after all epochs, by early stopping, or by the budget.
+    """
+
+    run: Path
+    best_epoch: int
+    best_val_loss: float
+    epochs: int
+    stopped: Stopped
+
+
+def train(
+    config: RunConfig,
+    tiles_path: str | Path,
+    run: Path,
+    *,
+    resume: bool = False,
+    budget_s: float | None = None,
+    stream: TextIO = sys.stdout,
+) -> TrainResult:
+    """Train a network and leave a run folder.
+
+    In a launch of several processes every process calls this alike; the main one writes.
+
+    Args:
+        config: the recipe.
+        tiles_path: labelled tiles in any layout.
+        run: the run folder.
+        resume: continue the run in the folder, if there is one.
+        budget_s: seconds after which the run ends cleanly, validated and saved.
+        stream: where lines or the progress display go.
+
+    Raises:
+        DiapirError: unusable tiles, recipe, device or folder; a loss that stays non-finite.
+        Interrupted: SIGINT or SIGTERM came; the run has saved itself.
+    """
+    with Stopping(budget_s) as stopping, _opened(config, run, resume=resume) as (device, folder):
+        tiles = load_tiles(
+            tiles_path, encoding=config.data.mask_encoding, skip_bad=config.data.skip_bad
+        )
+        return _Loop(config, tiles, folder, device, stopping).run(stream)
+
+
+@contextmanager
+def _opened(config: RunConfig, run: Path, *, resume: bool) -> Iterator[tuple[Device, RunFolder]]:
+    """The device, and the run folder, which the main process holds for all."""
+    device = open_device(config.device)
+    folder = RunFolder(run, resume=resume)
+    with ExitStack() as stack:
+        stack.callback(close_device, device)
+        try:
+            if device.is_main:
+                stack.enter_context(folder)
+            yield device, folder
+        except OSError as error:
+            # the saves of weights have their own messages; this is for the small files beside them
+            raise RunError(
+                f"{error.filename or run} cannot be written: {error.strerror or error}",
+                expected="a writable run folder on a disk that is not full",
+                mend="free space or mend the permissions, then continue with --resume",
+            ) from error
+
+
+class _Loop:
+    """One run from where it stands to its end."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        tiles: TileSet,
+        folder: RunFolder,
+        device: Device,
+        stopping: Stopping,
+    ) -> None:
+        self.config = config
+        self.tiles = tiles
+        self.folder = folder.path
+        self.device = device
+        self.stopping = stopping
+        self.notes = folder.settle_config(config) if device.is_main else []
+        self.split = settle_split(config.data, tiles, self.folder / SPLIT)
+        if device.is_main:
+            self.split.save(self.folder / SPLIT)
+        self.train_tiles = tiles.select(self.split.part("train"))
+        self.val_tiles = tiles.select(sorted(self.split.part("val")))
+        self.examples = choose_examples(self.val_tiles, config.track.examples)
+        self.session = Session(config, device)
+        if device.is_main:
+            folder.check_space(self.session.save_bytes())
+        device.wait()  # until the main process has taken the folder
+
+    def run(self, stream: TextIO) -> TrainResult:
+        """Open what a run writes to, train, and close it, whatever happens."""
+        main, session = self.device.is_main, self.session
+        self.checkpoints = Checkpoints(self.folder, self.notes.append)
+        state = self.checkpoints.load()
+        if state:
+            session.restore(state)
+        with ExitStack() as stack:
+            if not main:
+                stream = stack.enter_context(Path(os.devnull).open("w"))
+            self.console = stack.enter_context(
+                Console(
+                    self.folder / LOG if main else Path(os.devnull),
+                    epochs=self.config.train.epochs,
+                    batches=len(self._epoch_batches()),
+                    stream=stream,
+                    resumed=state is not None,
+                    best_loss=session.cursor.best_val_loss if session.cursor.best_epoch else None,
+                )
+            )
+            self.tracking: Tracking | None = None
+            if main:
+                self.tracking = Tracking(
+                    self.folder,
+                    self.config,
+                    epochs_done=session.cursor.epoch - 1,
+                    state=state["trackers"] if state else None,
+                    note=self.console.note,
+                )
+                stack.callback(self._finish_tracking)
+            self._introduce(resumed=state is not None)
+            stopped = self._epochs()
+        cursor = session.cursor
+        return TrainResult(
+            self.folder, cursor.best_epoch, cursor.best_val_loss, cursor.epoch - 1, stopped
+        )
+
+    def _epochs(self) -> Stopped:
+        if self.session.cursor.step == 0:
+            self._save()  # a folder that cannot be saved to shows now, and a rollback has a place
+        while True:
+            cursor, patience = self.session.cursor, self.config.train.early_stopping
+            if patience is not None and cursor.stale_epochs >= patience:
+                self.console.early_stopping(cursor.epoch - 1)
+                return "early"
+            if cursor.epoch > self.config.train.epochs:
+                return "epochs"
+            if cursor.step and self._over_budget():
+                self.console.note(f"The budget is spent after {cursor.epoch - 1} epochs")
+                return "budget"
+            if self._train_epoch():
+                self._end_epoch()
+            else:
+                self._judge_unfinished_epoch()
+                return "budget"
+
+    def _train_epoch(self) -> bool:
+        """Train the rest of the current epoch; False where the budget ended it."""
+        session, cursor = self.session, self.session.cursor
+        batches = self._epoch_batches()
+        self.console.start_epoch(cursor.epoch, cursor.batch)
+        last_save = time.monotonic()
+        bad_steps = 0
+        while cursor.batch < len(batches):
+            started = time.monotonic()
+            number, batch = cursor.batch, batches[cursor.batch]
+            terms = session.step(self.train_tiles, batch)
+            cursor.count(terms, len(batch), time.monotonic() - started)
+            if terms is None:
+                bad_steps += 1
+                self.console.note(
+                    f"Epoch {cursor.epoch}, batch {number}: the loss or its gradient is not "
+                    "finite; the step is skipped"
+                )
+                if bad_steps == BAD_STEPS:
+                    self._roll_back()  # to a save within this epoch, or at its start
+                    cursor, bad_steps = session.cursor, 0
+            else:
+                bad_steps = 0
+                self.console.batch(
+                    cursor.epoch,
+                    number,
+                    loss=terms.loss,
+                    ce=terms.ce,
+                    dice_loss=1 - terms.dice,
+                    dice=terms.dice,
+                    tiles_per_s=cursor.tiles_per_s(),
+                    line=number % self.config.train.log_every == 0,
+                    lr=session.lr,
+                )
+            self._obey_signals()
+            if cursor.batch < len(batches) and self._over_budget():
+                return False
+            if time.monotonic() - last_save > 60 * self.config.train.save_minutes:
+                self._save()
+                last_save = time.monotonic()
+        return True
+
+    def _end_epoch(self) -> None:
+        cursor = self.session.cursor
+        validation, better = self._judge()
+        cursor.stale_epochs = 0 if better else cursor.stale_epochs + 1
+        self._track(validation, better)
+        self.session.schedule.step(validation.loss)
+        cursor.next_epoch()
+        self._save()
+
+    def _judge_unfinished_epoch(self) -> None:
+        """Judge what the budget left of an epoch; resuming continues within the epoch."""
+        cursor = self.session.cursor
+        self.console.note(
+            f"The budget is spent in epoch {cursor.epoch} after {cursor.batch} batches"
+        )
+        self._track(*self._judge())
+        self._save()
+
+    def _judge(self) -> tuple[Validation, bool]:
+        """Score the current weights; if they are the best so far, save them as the bundle."""
+        cursor, means = self.session.cursor, self.session.cursor.means()
+        self.console.train_epoch(
+            cursor.epoch, loss=means.loss, ce=means.ce, dice_loss=1 - means.dice, dice=means.dice
+        )
+        started = time.monotonic()
+        validation = validate(
+            self.session.network, self.val_tiles, self.config, self.device, self._on_validation
+        )
+        cursor.validation_s = time.monotonic() - started
+        self.console.validation(
+            loss=validation.loss, ce=validation.ce, dice_loss=1 - validation.soft_dice
+        )
+        better = validation.loss < cursor.best_val_loss
+        if better:
+            cursor.best_val_loss, cursor.best_epoch = validation.loss, cursor.epoch
+            if self.device.is_main:
+                self._save_best(validation)
+            self.console.best(validation.loss)
+        return validation, better
+
+    def _on_validation(self, done: int, total: int) -> None:
+        self.console.validating(done, total)
+        self._obey_signals()
+
+    def _obey_signals(self) -> None:
+        """Save and leave where a signal came to any of the processes.
+
+        Raises:
+            Interrupted: it did.
+        """
+        signum = self.device.highest(self.stopping.signum)
+        if signum:
+            self._save()
+            cursor = self.session.cursor
+            raise Interrupted(
+                signum,
+                f"stopped in epoch {cursor.epoch} after {cursor.batch} batches and saved; "
+                f"continue with --resume --out {self.folder}",
+            )
+
+    def _over_budget(self) -> bool:
+        """Whether the budget has time left for a validation only, in any of the processes.
+
+        Before the first validation its time is guessed: a training step costs about three forward
+        passes.
+        """
+        cursor = self.session.cursor
+        guess = len(self.val_tiles) / max(cursor.tiles_per_s(), 1e-9) / 3 if cursor.tiles else 0
+        over = self.stopping.over_budget(cursor.validation_s or guess)
+        return bool(self.device.highest(int(over)))
+
+    def _epoch_batches(self) -> list[Indices]:
+        return epoch_batches(
+            len(self.train_tiles),
+            self.config.train.batch,
+            seed=self.config.seed,
+            epoch=self.session.cursor.epoch,
+            processes=self.device.world,
+        )
+
+    def _save(self) -> None:
+        if self.tracking:
+            state = self.session.state() | {"trackers": self.tracking.state()}
+            self.checkpoints.save(state)
+
+    def _roll_back(self) -> None:
+        """Go back to the last save with half the learning rate.
+
+        Raises:
+            RunError: this has been done too often.
+        """
+        rollbacks = self.session.cursor.rollbacks + 1
+        state = self.checkpoints.load()
+        if rollbacks > ROLLBACKS or state is None:
+            raise RunError(
+                f"the loss stayed non-finite after {rollbacks - 1} returns to the last save, each "
+                "with half the learning rate",
+                expected="a finite loss and gradient",
+                mend="a lower optimizer.lr, device.precision=fp32, or `diapir data check` on the "
+                f"tiles; what was best so far is in {self.folder / BEST}",
+            )
+        self.session.restore(state)
+        self.session.cursor.rollbacks = rollbacks
+        self.session.halve_lr()
+        self.console.note(
+            f"The loss was not finite for {BAD_STEPS} steps: back to batch "
+            f"{self.session.cursor.batch} of the epoch, with learning rate {self.session.lr:.3g}"
+        )
+        self.device.wait()  # until every process has read the state that is now replaced
+        self._save()
+
+    def _save_best(self, validation: Validation) -> None:
+        bundle.save(
+            self.folder / BEST,
+            self.session.weights(),
+            name=self.config.name,
+            model=self.config.model,
+            preprocess=self.config.preprocess,
+            training={
+                "recipe": self.config.name,
+                "seed": self.config.seed,
+                "epoch": self.session.cursor.epoch,
+                "validation loss": round(validation.loss, 6),
+                "tiles": len(self.train_tiles),
+                "data": self.tiles.name,
+                "data hash": self.tiles.hash,
+                "split hash": self.split.hash,
+            },
+        )
+
+    def _track(self, validation: Validation, better: bool) -> None:
+        """Hand an epoch's figures and examples to metrics.csv and the trackers."""
+        if not self.tracking:
+            return
+        cursor, means = self.session.cursor, self.session.cursor.means()
+        self.tracking.epoch(
+            {
+                "epoch": cursor.epoch,
+                "lr": self.session.lr,
+                "train_loss": means.loss,
+                "train_ce": means.ce,
+                "train_dice_loss": 1 - means.dice,
+                "train_soft_dice": means.dice,
+                "val_loss": validation.loss,
+                "val_ce": validation.ce,
+                "val_dice_loss": 1 - validation.soft_dice,
+                "val_soft_dice": validation.soft_dice,
+                "val_dice": validation.dice,
+                "val_iou": validation.iou,
+                "grad_norm_mean": means.norm,
+                "grad_norm_max": cursor.norm_max,
+                "skipped_steps": cursor.skipped,
+                "tiles_per_s": cursor.tiles_per_s(),
+                "seconds": cursor.seconds,
+                "best": int(better),
+            }
+        )
+        if len(self.examples):
+            images, masks = self.examples.stack(np.arange(len(self.examples)))
+            probabilities = predict(self.session.network, self.examples, self.config, self.device)
+            self.tracking.examples(cursor.epoch, self.examples.ids, images, masks, probabilities)
+
+    def _finish_tracking(self) -> None:
+        best = self.folder / BEST
+        if self.tracking:
+            self.tracking.finish(best if best.is_dir() else None)
+
+    def _introduce(self, *, resumed: bool) -> None:
+        say, cursor = self.console.note, self.session.cursor
+        for note in self.notes:
+            say(note)
+        if resumed:
+            say(f"Resumed in epoch {cursor.epoch} after {cursor.batch} batches")
+        say(
+            f"Tiles: {self.tiles.name}, {len(self.train_tiles)} to train on, "
+            f"{len(self.val_tiles)} to validate on, masks {self.tiles.encoding}"
+        )
+        for skipped, reason in self.tiles.skipped:
+            say(f"Left out {skipped}: {reason}")
+        say(f"Network: {self.session.describe()}")

@@ -1,0 +1,46 @@
+"""Which tiles a run trains on, validates on, and draws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from diapir.config import DataConfig
+from diapir.tiles import Split, TileSet, fold_split, make_folds, make_split
+
+
+def settle_split(config: DataConfig, tiles: TileSet, saved: Path) -> Split:
+    """The split of a continued run, else the one the recipe names, else a new one.
+
+    Args:
+        config: how to split.
+        tiles: the labelled tiles.
+        saved: the run's split.json, which need not be there.
+
+    Raises:
+        SplitError: there is none that is usable and fits the tiles.
+    """
+    if saved.is_file():
+        split = Split.load(saved)
+    elif config.split is not None:
+        split = Split.load(Path(config.split))
+        if split.kind == "kfold":
+            split = fold_split(split, config.fold)
+    elif config.folds is not None:
+        split = fold_split(
+            make_folds(tiles, folds=config.folds, seed=config.split_seed), config.fold
+        )
+    else:
+        split = make_split(tiles, val_fraction=config.val_fraction, seed=config.split_seed)
+    split.verify(tiles)
+    return split
+
+
+def choose_examples(tiles: TileSet, count: int) -> TileSet:
+    """Tiles to draw after each epoch: evenly spread over the salt coverage, always the same."""
+    # trackers take one array, so all have the first tile's size
+    members = np.flatnonzero((tiles.shapes == tiles.shapes[0]).all(axis=1))
+    order = members[np.lexsort((members, tiles.coverage[members]))]
+    chosen = order[np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)]
+    return tiles.select(tiles.ids[index] for index in np.unique(chosen))

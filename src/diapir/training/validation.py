@@ -1,0 +1,92 @@
+"""Judging the network between epochs, and predicting the example tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from diapir.config import RunConfig
+from diapir.preprocess import crop
+from diapir.tiles import TileSet
+from diapir.training.batches import consecutive_batches, load_batch
+from diapir.training.device import Device
+from diapir.training.losses import segmentation_loss
+
+BATCH = 8
+"""Tiles of a validation batch: the metric `soft_dice` is defined over batches of 8."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Means of `loss`, `ce` and `soft_dice` over batches of 8 tiles in id order.
+
+    `dice` and `iou` are pooled over the valid pixels of all tiles at probability 0.5.
+    """
+
+    loss: float
+    ce: float
+    soft_dice: float
+    dice: float
+    iou: float
+
+
+@torch.inference_mode()
+def validate(
+    network: nn.Module,
+    tiles: TileSet,
+    config: RunConfig,
+    device: Device,
+    on_batch: Callable[[int, int], None],
+) -> Validation:
+    """Score tiles; the processes share the batches, and each tile counts once.
+
+    Args:
+        network: the bare network.
+        tiles: the validation part, in id order.
+        config: the run.
+        device: where the network is.
+        on_batch: called with the number of batches done and their total; it may raise to stop.
+    """
+    network.eval()
+    batches = consecutive_batches(np.arange(len(tiles)), BATCH)
+    # a process fills in its own batches; the sum over processes has them all
+    scores = torch.zeros(len(batches), 3, dtype=torch.float64)
+    counts = torch.zeros(3, dtype=torch.float64)
+    for start in range(0, len(batches), device.world):
+        number = start + device.rank
+        if number < len(batches):
+            images, masks = load_batch(tiles, batches[number], config.preprocess)
+            logits = network(device.images(images)).float().cpu()
+            scores[number] = torch.stack(segmentation_loss(logits, masks, config.loss))
+            predicted, salt = logits[:, 1] >= logits[:, 0], masks == 1
+            counts[0] += (predicted & salt).sum()
+            counts[1] += (predicted & (masks == 0)).sum()
+            counts[2] += (~predicted & salt).sum()
+        on_batch(min(start + device.world, len(batches)), len(batches))
+    gathered = device.total(torch.cat([scores.flatten(), counts]))
+    loss, ce, soft_dice = gathered[:-3].reshape(-1, 3).mean(dim=0).tolist()
+    hit, false, missed = gathered[-3:].tolist()
+    return Validation(
+        loss=loss,
+        ce=ce,
+        soft_dice=soft_dice,
+        dice=2 * hit / max(2 * hit + false + missed, 1),
+        iou=hit / max(hit + false + missed, 1),
+    )
+
+
+@torch.inference_mode()
+def predict(
+    network: nn.Module, tiles: TileSet, config: RunConfig, device: Device
+) -> NDArray[np.float32]:
+    """Probabilities of salt `float32 (n, H, W)` of tiles of one size `(H, W)`."""
+    network.eval()
+    images, _ = load_batch(tiles, np.arange(len(tiles)), config.preprocess)
+    probabilities = network(device.images(images)).float().softmax(dim=1)[:, 1].cpu().numpy()
+    height, width = tiles.shapes[0]
+    return crop(probabilities, int(height), int(width))

@@ -1,0 +1,123 @@
+"""The resume state survives whatever interrupts its saving."""
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from diapir.errors import RunError
+from diapir.training.checkpoint import MANIFEST, Checkpoints
+
+
+@pytest.fixture
+def notes() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path, notes: list[str]) -> Checkpoints:
+    return Checkpoints(tmp_path, notes.append)
+
+
+def state(value: int) -> dict[str, object]:
+    return {"weights": torch.full((50,), float(value)), "epoch": value}
+
+
+def loaded_epoch(checkpoints: Checkpoints) -> int | None:
+    found = checkpoints.load()
+    if found is None:
+        return None
+    assert torch.equal(found["weights"], torch.full((50,), float(found["epoch"])))
+    return int(found["epoch"])
+
+
+def test_nothing_saved_loads_nothing(checkpoints: Checkpoints) -> None:
+    assert checkpoints.load() is None
+
+
+def test_the_newest_state_comes_back_and_two_are_kept(checkpoints: Checkpoints) -> None:
+    for value in range(5):
+        checkpoints.save(state(value))
+    assert loaded_epoch(checkpoints) == 4
+    assert len(list(checkpoints.folder.glob("*.pt"))) == 2
+
+
+def test_a_changed_byte_is_found_and_the_state_before_loads(
+    checkpoints: Checkpoints, notes: list[str]
+) -> None:
+    checkpoints.save(state(1))
+    checkpoints.save(state(2))
+    newest = max(checkpoints.folder.glob("*.pt"))
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+
+    assert loaded_epoch(checkpoints) == 1
+    assert "has changed since it was saved" in notes[0]
+    checkpoints.save(state(3))
+    assert loaded_epoch(checkpoints) == 3
+
+
+def test_no_state_that_reads_back_is_an_error_not_a_new_start(checkpoints: Checkpoints) -> None:
+    checkpoints.save(state(1))
+    for path in checkpoints.folder.glob("*.pt"):
+        path.write_bytes(b"")
+    with pytest.raises(RunError, match="can be read back"):
+        checkpoints.load()
+
+
+def test_a_lost_manifest_is_an_error_not_a_new_start(checkpoints: Checkpoints) -> None:
+    checkpoints.save(state(1))
+    checkpoints.save(state(2))
+    (checkpoints.folder / MANIFEST).unlink()
+    with pytest.raises(RunError, match="can be read back"):
+        checkpoints.load()
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing after it runs, no clean-up either."""
+
+
+@pytest.mark.parametrize("survived", range(4))
+def test_a_kill_between_any_two_renames_leaves_a_good_state(
+    checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch, survived: int
+) -> None:
+    """Two saves make four renames; the kill comes before the rename after `survived`."""
+    replace, done = os.replace, 0
+
+    def replace_or_die(source: Path, target: Path) -> None:
+        nonlocal done
+        if done == survived:
+            raise Killed
+        done += 1
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_or_die)
+    with contextlib.suppress(Killed):
+        checkpoints.save(state(1))
+        checkpoints.save(state(2))
+    assert done == survived
+    monkeypatch.undo()
+
+    assert loaded_epoch(checkpoints) == (None if survived < 2 else 1)
+    checkpoints.save(state(9))
+    assert loaded_epoch(checkpoints) == 9
+
+
+def test_a_full_disk_keeps_the_state_before(
+    checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints.save(state(1))
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"No space left(.|\n)*MB free"):
+        checkpoints.save(state(2))
+    monkeypatch.undo()
+    assert loaded_epoch(checkpoints) == 1
+    assert not list(checkpoints.folder.glob(".*.writing"))

@@ -1,0 +1,365 @@
+"""What a run does, and that it survives being stopped anywhere."""
+
+import csv
+import errno
+import io
+import itertools
+import math
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from diapir import bundle
+from diapir.config import RunConfig, parse_config
+from diapir.errors import ConfigError, DeviceError, Interrupted, RunError, SplitError
+from diapir.tiles import Split
+from diapir.training import TrainResult, loop, session, train
+from diapir.training.session import Session, StepTerms
+from diapir.training.stopping import Stopping
+from diapir.training.validation import Validation
+from tests.training.conftest import TINY, write_bright_salt
+
+Recipe = Callable[..., RunConfig]
+Weights = dict[str, torch.Tensor]
+
+
+def last_weights(run: Path) -> Weights:
+    """The network of the newest resume state."""
+    newest = max((run / "last").glob("state-*.pt"))
+    state = torch.load(newest, weights_only=True)
+    weights: Weights = state["network"]
+    return weights
+
+
+def assert_same_end(run: Path, other: Path) -> None:
+    """Bit-identical weights, now and at the best epoch, and the same curves."""
+    weights, others = last_weights(run), last_weights(other)
+    assert all(torch.equal(weights[name], others[name]) for name in weights | others)
+    best, other_best = bundle.load(run).tensors(), bundle.load(other).tensors()
+    assert all(np.array_equal(best[name], other_best[name]) for name in best | other_best)
+    rows, other_rows = curves(run), curves(other)
+    assert rows == other_rows
+
+
+def curves(run: Path) -> list[dict[str, str]]:
+    """Rows of metrics.csv without what the clock decides."""
+    with (run / "metrics.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return [
+        {key: value for key, value in row.items() if key not in {"seconds", "tiles_per_s"}}
+        for row in rows
+    ]
+
+
+def quietly(config: RunConfig, tiles: Path, run: Path, **options: object) -> TrainResult:
+    return train(config, tiles, run, stream=io.StringIO(), **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    bright_salt: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[RunConfig, Path]:
+    config = parse_config(TINY, source="tiny")
+    run = tmp_path_factory.mktemp("runs") / "undisturbed"
+    quietly(config, bright_salt, run)
+    return config, run
+
+
+def test_a_run_leaves_all_that_the_folder_promises(undisturbed: tuple[RunConfig, Path]) -> None:
+    config, run = undisturbed
+    assert {path.name for path in run.iterdir() if not path.name.startswith(".")} == {
+        "config.yaml",
+        "split.json",
+        "metrics.csv",
+        "log.txt",
+        "last",
+        "best",
+    }
+    rows = curves(run)
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    assert all(math.isfinite(float(value)) for row in rows for value in row.values())
+    saved = bundle.load(run)
+    assert saved.info.model == config.model
+    assert saved.info.training["tiles"] == 18
+    split = Split.load(run / "split.json")
+    assert (len(split.part("train")), len(split.part("val"))) == (18, 6)
+
+
+def test_the_log_reads_as_the_seed_does(undisturbed: tuple[RunConfig, Path]) -> None:
+    log = (undisturbed[1] / "log.txt").read_text().splitlines()
+    # 18 tiles in batches of 4, a line every 2 batches
+    assert [line for line in log if line.startswith("Epoch [1/3], Batch [")][2].startswith(
+        "Epoch [1/3], Batch [4/5], Loss: "
+    )
+    assert sum(line.startswith("Validation - Loss: ") for line in log) == 3
+    assert any(line.startswith("New best model saved! Validation loss: ") for line in log)
+
+
+def test_the_best_bundle_is_of_the_epoch_with_the_lowest_validation_loss(
+    undisturbed: tuple[RunConfig, Path],
+) -> None:
+    rows = curves(undisturbed[1])
+    best = min(rows, key=lambda row: float(row["val_loss"]))
+    assert bundle.load(undisturbed[1]).info.training["epoch"] == int(best["epoch"])
+
+
+def test_it_learns(bright_salt: Path, tmp_path: Path, tiny: Recipe) -> None:
+    config = tiny("model.base=4", "train.epochs=25", "optimizer.lr=5e-3")
+    quietly(config, bright_salt, tmp_path / "run")
+    assert max(float(row["val_dice"]) for row in curves(tmp_path / "run")) > 0.9
+
+
+@pytest.fixture
+def signal_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, signal.Signals], None]:
+    """Have a signal come while the given step (from 1, over all of the process) is computed."""
+
+    def arm(step: int, signum: signal.Signals) -> None:
+        whole, count = Session.step, itertools.count(1)
+
+        def stepped(self: Session, *args: object) -> StepTerms | None:
+            if next(count) == step:
+                os.kill(os.getpid(), signum)
+            return whole(self, *args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Session, "step", stepped)
+
+    return arm
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("step", [1, 5, 8])  # the first, the last of an epoch, within one
+def test_a_stopped_run_resumes_to_the_same_bits(
+    bright_salt: Path,
+    tmp_path: Path,
+    undisturbed: tuple[RunConfig, Path],
+    signal_at: Callable[[int, signal.Signals], None],
+    monkeypatch: pytest.MonkeyPatch,
+    step: int,
+    signum: signal.Signals,
+) -> None:
+    config, whole = undisturbed
+    signal_at(step, signum)
+    with pytest.raises(Interrupted, match="--resume") as stopped:
+        quietly(config, bright_salt, tmp_path / "run")
+    assert stopped.value.exit_code == 128 + signum
+    monkeypatch.undo()
+    monkeypatch.setenv("DIAPIR_CACHE", str(tmp_path / "cache"))
+
+    result = quietly(config, bright_salt, tmp_path / "run", resume=True)
+
+    assert (result.epochs, result.stopped) == (3, "epochs")
+    assert_same_end(tmp_path / "run", whole)
+
+
+def test_a_budget_stops_cleanly_and_more_budget_continues_to_the_same_bits(
+    bright_salt: Path,
+    tmp_path: Path,
+    undisturbed: tuple[RunConfig, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config, whole = undisturbed
+    asked = itertools.count(1)
+    # asked before each epoch and after each of its steps but the last: the 8th is in epoch 2
+    monkeypatch.setattr(Stopping, "over_budget", lambda self, reserve: next(asked) == 8)
+    run = tmp_path / "run"
+
+    result = quietly(config, bright_salt, run, budget_s=60)
+
+    assert (result.stopped, result.epochs) == ("budget", 1)
+    assert [int(row["epoch"]) for row in curves(run)] == [1, 2]
+    assert bundle.load(run).info.training["epoch"] in {1, 2}
+    monkeypatch.undo()
+    monkeypatch.setenv("DIAPIR_CACHE", str(tmp_path / "cache"))
+    assert quietly(config, bright_salt, run, resume=True).stopped == "epochs"
+    assert all(
+        torch.equal(weights, last_weights(whole)[name])
+        for name, weights in last_weights(run).items()
+    )
+    assert curves(run)[1:] == curves(whole)[1:]
+
+
+def test_a_finished_run_resumes_to_its_own_result(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe
+) -> None:
+    first = quietly(tiny(), bright_salt, tmp_path / "run")
+    weights = last_weights(tmp_path / "run")
+    again = quietly(tiny(), bright_salt, tmp_path / "run", resume=True)
+    assert again == first
+    assert all(torch.equal(weights[name], last_weights(tmp_path / "run")[name]) for name in weights)
+    longer = quietly(tiny("train.epochs=4"), bright_salt, tmp_path / "run", resume=True)
+    assert longer.epochs == 4
+
+
+def test_early_stopping_counts_epochs_without_a_better_loss(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([1.0, 0.8, 0.9, 0.85, 0.9])
+    monkeypatch.setattr(
+        loop, "validate", lambda *args: Validation(next(losses), 0.1, 0.5, 0.5, 0.4)
+    )
+    config = tiny("train.epochs=9", "train.early_stopping=3")
+
+    result = quietly(config, bright_salt, tmp_path / "run")
+
+    assert result == TrainResult(tmp_path / "run", 2, 0.8, 5, "early")
+    assert "Early stopping triggered after 5 epochs." in (tmp_path / "run/log.txt").read_text()
+
+
+def test_the_learning_rate_falls_on_a_plateau(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "validate", lambda *args: Validation(1.0, 0.1, 0.5, 0.5, 0.4))
+    quietly(tiny("train.epochs=4", "schedule.patience=1"), bright_salt, tmp_path / "run")
+    rates = [float(row["lr"]) for row in curves(tmp_path / "run")]
+    assert rates == pytest.approx([5e-4, 5e-4, 5e-4, 3.5e-4])
+
+
+@pytest.fixture
+def bad_steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterator[bool]], None]:
+    """Have the loss be NaN at the steps where the iterator says so."""
+
+    def arm(bad: Iterator[bool]) -> None:
+        whole = session.segmentation_loss
+
+        def spoilt(*args: object) -> object:
+            terms = whole(*args)  # type: ignore[arg-type]
+            if next(bad):
+                return terms._replace(total=terms.total * math.nan)
+            return terms
+
+        monkeypatch.setattr(session, "segmentation_loss", spoilt)
+
+    return arm
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted(
+    bright_salt: Path,
+    tmp_path: Path,
+    tiny: Recipe,
+    bad_steps: Callable[[Iterator[bool]], None],
+) -> None:
+    bad_steps(itertools.chain([False, True, False], itertools.repeat(False)))
+    quietly(tiny(), bright_salt, tmp_path / "run")
+    assert [row["skipped_steps"] for row in curves(tmp_path / "run")] == ["1", "0", "0"]
+    assert (
+        "batch 1: the loss or its gradient is not finite" in (tmp_path / "run/log.txt").read_text()
+    )
+
+
+def test_three_bad_steps_lead_back_to_the_last_save_with_half_the_rate(
+    bright_salt: Path,
+    tmp_path: Path,
+    tiny: Recipe,
+    bad_steps: Callable[[Iterator[bool]], None],
+) -> None:
+    # epoch 1 is good, then three bad steps in epoch 2
+    bad_steps(itertools.chain([False] * 6, [True] * 3, itertools.repeat(False)))
+    result = quietly(tiny(), bright_salt, tmp_path / "run")
+    assert result.epochs == 3
+    assert [float(row["lr"]) for row in curves(tmp_path / "run")] == [5e-4, 2.5e-4, 2.5e-4]
+    assert "back to batch 0 of the epoch" in (tmp_path / "run/log.txt").read_text()
+
+
+def test_a_loss_that_stays_nan_ends_the_run_and_keeps_the_last_good_state(
+    bright_salt: Path,
+    tmp_path: Path,
+    tiny: Recipe,
+    bad_steps: Callable[[Iterator[bool]], None],
+) -> None:
+    bad_steps(itertools.chain([False] * 5, itertools.repeat(True)))
+    with pytest.raises(RunError, match="non-finite after 3 returns"):
+        quietly(tiny(), bright_salt, tmp_path / "run")
+    assert all(bool(tensor.isfinite().all()) for tensor in last_weights(tmp_path / "run").values())
+    assert bundle.load(tmp_path / "run").info.training["epoch"] == 1
+
+
+@pytest.mark.parametrize("saved", [3, 9, 15, 21, 27])
+def test_a_disk_that_fills_up_keeps_the_last_good_state(
+    bright_salt: Path,
+    tmp_path: Path,
+    undisturbed: tuple[RunConfig, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    saved: int,
+) -> None:
+    """The disk is full after so many files; wherever that is, nothing saved is lost."""
+    config, whole = undisturbed
+    run = tmp_path / "run"
+    sync, count = os.fsync, itertools.count(1)
+
+    def full_later(descriptor: int) -> None:
+        if next(count) > saved:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full_later)
+    with pytest.raises((RunError, bundle.BundleError), match="No space left"):
+        quietly(config, bright_salt, run)
+    monkeypatch.undo()
+    monkeypatch.setenv("DIAPIR_CACHE", str(tmp_path / "cache"))
+
+    quietly(config, bright_salt, run, resume=True)
+
+    assert_same_end(run, whole)
+
+
+def test_a_size_that_the_network_cannot_halve_is_refused(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe
+) -> None:
+    with pytest.raises(ConfigError, match=r"preprocess\.size=36"):
+        quietly(tiny("preprocess.size=33"), bright_salt, tmp_path / "run")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe
+) -> None:
+    with pytest.raises(DeviceError, match="'cuda' was asked for"):
+        quietly(tiny("device.name=cuda"), bright_salt, tmp_path / "run")
+
+
+def test_tiles_that_changed_are_refused_at_resume(
+    tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles = write_bright_salt(tmp_path / "tiles")
+    quietly(tiny("train.epochs=1"), tiles, tmp_path / "run")
+    first, second = sorted((tiles / "images").iterdir())[:2]
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(SplitError, match="changed"):
+        quietly(tiny(), tiles, tmp_path / "run", resume=True)
+
+
+def test_folds_and_given_splits_are_used(bright_salt: Path, tmp_path: Path, tiny: Recipe) -> None:
+    quietly(tiny("train.epochs=1", "data.folds=4", "data.fold=2"), bright_salt, tmp_path / "folds")
+    split = tmp_path / "folds" / "split.json"
+    given = tiny("train.epochs=1", f"data.split={split}", "seed=5")
+    quietly(given, bright_salt, tmp_path / "given")
+    assert (tmp_path / "given" / "split.json").read_bytes() == split.read_bytes()
+    assert len(Split.load(split).part("val")) == 6
+
+
+def test_tiles_of_several_sizes_train(tmp_path: Path, tiny: Recipe) -> None:
+    tiles = write_bright_salt(tmp_path / "tiles")
+    for part in ("images", "masks"):
+        path = tiles / part / "tile001.png"
+        Image.open(path).crop((0, 0, 26, 22)).save(path)
+    quietly(tiny("train.epochs=1"), tiles, tmp_path / "run")
+    assert len(curves(tmp_path / "run")) == 1
+
+
+@pytest.mark.parametrize("option", ["device.precision=bf16", "device.channels_last=true"])
+def test_precision_and_memory_format_change_little(
+    bright_salt: Path,
+    tmp_path: Path,
+    tiny: Recipe,
+    undisturbed: tuple[RunConfig, Path],
+    option: str,
+) -> None:
+    quietly(tiny(option), bright_salt, tmp_path / "run")
+    for row, other in zip(curves(tmp_path / "run"), curves(undisturbed[1]), strict=True):
+        assert float(row["val_loss"]) == pytest.approx(float(other["val_loss"]), rel=0.05)
