@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -32,6 +34,7 @@ _BROKEN = (
     zlib.error,
     struct.error,
     EOFError,
+    OSError,
     OverflowError,
     RuntimeError,
     ValueError,
@@ -83,10 +86,8 @@ class GuardedZip:
 
     def __init__(self, path: Path, name: str, stem: str) -> None:
         self.name = name
-        try:
+        with self._blaming_damage(_start_of(path)):
             self._zip = zipfile.ZipFile(path)
-        except _BROKEN as error:
-            raise self._damaged(_start_of(path), error) from None
         try:
             self.members = self._checked(stem, path.stat().st_size)
         except BaseException:
@@ -111,14 +112,14 @@ class GuardedZip:
             DataError: the member is damaged, or larger than the zip's directory says.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as out:
-            try:
-                with self._zip.open(member.info) as stream:
-                    written = self._copy(stream, out, member.info)
-                if written != member.info.file_size:
-                    raise EOFError(f"{written} of {member.info.file_size} bytes")
-            except _BROKEN as error:
-                raise self._damaged(f"{member.info.filename} is damaged", error) from None
+        with (
+            target.open("wb") as out,
+            self._blaming_damage(f"{member.info.filename} is damaged"),
+            self._zip.open(member.info) as stream,
+        ):
+            written = self._copy(stream, out, member.info)
+            if written != member.info.file_size:
+                raise EOFError(f"{written} of {member.info.file_size} bytes")
 
     def _copy(self, stream: IO[bytes], out: IO[bytes], info: zipfile.ZipInfo) -> int:
         """Copy, counting the bytes that arrive: sizes were allowed by what the directory claims."""
@@ -162,12 +163,18 @@ class GuardedZip:
             "give the folder as --data",
         )
 
-    def _damaged(self, what: str, error: Exception) -> DataError:
-        return DataError(
-            f"{self.name}: {what} ({error})",
-            expected="a whole zip",
-            mend="download or copy it again; the transfer may have stopped early",
-        )
+    @contextmanager
+    def _blaming_damage(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except _BROKEN as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise  # the disk is at fault; EINVAL is an offset before the file's start
+            raise DataError(
+                f"{self.name}: {what} ({error})",
+                expected="a whole zip",
+                mend="download or copy it again; the transfer may have stopped early",
+            ) from None
 
 
 def check_plan(archive: GuardedZip, members: Iterable[Member], places: Iterable[Member]) -> None:
@@ -205,7 +212,7 @@ def _danger(info: zipfile.ZipInfo) -> str | None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if "\\" in name or ":" in name or name.startswith("/") or ".." in name.split("/"):
         return "leads out of the folder"
-    if not info.is_dir() and not PurePosixPath(info.filename).parts:
+    if not PurePosixPath(info.filename).parts and not info.filename.endswith("/"):
         return "has no name"
     if not name.isprintable():
         return "has unprintable characters in its name"
@@ -228,4 +235,4 @@ def _same_place(place: PurePosixPath) -> str:
 def _start_of(path: Path) -> str:
     with path.open("rb") as stream:
         start = stream.read(4)
-    return "it is truncated" if start == b"PK\x03\x04" else "it is no zip"
+    return "it is truncated or damaged" if start == b"PK\x03\x04" else "it is no zip"
