@@ -1,0 +1,215 @@
+"""The report of a run or of an evaluation: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir import __version__
+from diapir import bundle as bundles
+from diapir.bundle import Bundle
+from diapir.config import RunConfig, load_recipe
+from diapir.errors import DiapirError, RunError
+from diapir.evaluation.breakdown import COVERAGE_NAMES
+from diapir.files import replace_file
+from diapir.inference.overlay import FALSE, HIT, MISSED
+from diapir.reports import facts, figures
+from diapir.reports.findings import findings
+from diapir.reports.gallery import Gallery, probability_colours
+from diapir.reports.history import read_history
+from diapir.reports.style import DARK, LIGHT
+from diapir.reports.words import decimal, integer, percent, plural
+
+if TYPE_CHECKING:
+    from diapir.evaluation import Evaluation
+    from diapir.tiles import Split, TileSet
+
+Probabilities = Sequence[NDArray[np.float32]]
+
+
+def write_run_report(
+    run: Path, evaluation: Evaluation, tiles: TileSet, probabilities: Probabilities
+) -> Path:
+    """Write `report.html` into a run folder: what was trained, how it went, how good it is.
+
+    What the folder lacks (config.yaml, split.json, metrics.csv, best/) is left out.
+
+    Args:
+        run: the run folder.
+        evaluation: of the best model on the validation part.
+        tiles: the validation part, labelled.
+        probabilities: float32 (H, W) of salt of each tile, in the tiles' order.
+
+    Returns:
+        the path of the report.
+
+    Raises:
+        RunError: the report cannot be written; one that was there is kept.
+    """
+    config = _config(run / "config.yaml")
+    history = read_history(run / "metrics.csv")
+    bundle = _bundle(run)
+    split = _split(run / "split.json")
+    count = facts.parameter_count(bundle.path / bundles.WEIGHTS) if bundle else None
+    title = run.resolve().name
+    trained = facts.training_facts(config, history, count) if config else []
+    page = _page(evaluation, tiles, probabilities, split=split, bundle=bundle) | {
+        "kind": "Training report",
+        "title": title,
+        "lead": _run_lead(evaluation, config, split, count),
+        "trained": trained,
+        "findings": findings(evaluation, history),
+        "history": history,
+        "curves": figures.curves(history, config) if len(history) else [],
+        "settings": config.to_yaml() if config else "",
+        "settings_title": "Full configuration (config.yaml)",
+    }
+    return _write(run / "report.html", page)
+
+
+def write_evaluation_report(
+    path: Path,
+    evaluation: Evaluation,
+    tiles: TileSet,
+    probabilities: Probabilities,
+    bundle: Bundle,
+) -> Path:
+    """Write the report of a model that was evaluated on any labelled tiles.
+
+    Args:
+        path: the HTML file; its folder must exist.
+        evaluation: of the model on `tiles`.
+        tiles: labelled tiles.
+        probabilities: float32 (H, W) of salt of each tile, in the tiles' order.
+        bundle: the model.
+
+    Returns:
+        `path`.
+
+    Raises:
+        RunError: the report cannot be written; one that was there is kept.
+    """
+    count = facts.parameter_count(bundle.path / bundles.WEIGHTS)
+    data = evaluation.data
+    page = _page(evaluation, tiles, probabilities, split=None, bundle=bundle) | {
+        "kind": "Evaluation report",
+        "title": f"{bundle.info.name} on {data['name']}",
+        "lead": f"{facts.model_words(bundle.info.model, count)}, "
+        f"judged on {plural(data['n_images'], 'labelled tile')}.",
+        "trained": facts.bundle_facts(bundle, count),
+        "findings": findings(evaluation, None),
+        "history": None,
+        "curves": [],
+        "settings": bundle.info.model_dump_json(indent=2),
+        "settings_title": "What the model says about itself (bundle.json)",
+    }
+    return _write(path, page)
+
+
+def _run_lead(
+    evaluation: Evaluation, config: RunConfig | None, split: Split | None, count: int | None
+) -> str:
+    """The sentence under the title."""
+    model = facts.model_words(config.model, count) if config else "A network"
+    learnt = split.parts.get("train") if split else None
+    trained = f" trained on {plural(len(learnt), 'tile')} of {evaluation.data['name']}," if learnt else ""
+    judged = plural(evaluation.data["n_images"], "tile")
+    unseen = " it did not learn from" if evaluation.data["part"] in {"val", "validation"} else ""
+    return f"{model},{trained} judged on {judged}{unseen}."
+
+
+def _page(
+    evaluation: Evaluation,
+    tiles: TileSet,
+    probabilities: Probabilities,
+    *,
+    split: Split | None,
+    bundle: Bundle | None,
+) -> dict[str, Any]:
+    """What both reports show."""
+    gallery = Gallery(evaluation, tiles, probabilities)
+    metrics = facts.metrics(evaluation)
+    versions = {"Python": platform.python_version(), "NumPy": np.__version__}
+    versions |= dict(bundle.info.versions) if bundle else {}
+    return {
+        "evaluation": evaluation,
+        "data": facts.data_facts(evaluation, tiles, split),
+        "headline": [metrics[key] for key in facts.HEADLINE if key in metrics],
+        "metrics": list(metrics.values()),
+        "coverage_plots": [
+            figures.coverage_scores(evaluation.by_coverage),
+            figures.coverage_losses(evaluation.by_coverage),
+        ],
+        "sweep": figures.sweep(evaluation.sweep, evaluation.metrics["threshold"]),
+        "reliability": figures.reliability(evaluation.calibration, evaluation.metrics["ece"]),
+        "sample": gallery.sample(),
+        "best": gallery.best(),
+        "worst": gallery.worst(),
+        "light": LIGHT,
+        "dark": DARK,
+        "empty": COVERAGE_NAMES[0],
+        "colours": {"hit": _css(HIT), "missed": _css(MISSED), "false": _css(FALSE)},
+        "ramp": ", ".join(_css(colour) for colour in probability_colours()[::17]),
+        "version": __version__,
+        "versions": versions,
+        "split": split,
+        "bundle": bundle,
+    }
+
+
+def _css(colour: Sequence[int]) -> str:
+    red, green, blue = (int(value) for value in colour)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _config(path: Path) -> RunConfig | None:
+    try:
+        return load_recipe(path)
+    except DiapirError:
+        return None
+
+
+def _bundle(run: Path) -> Bundle | None:
+    try:
+        return bundles.load(run)
+    except DiapirError:
+        return None
+
+
+def _split(path: Path) -> Split | None:
+    from diapir.tiles import Split
+
+    try:
+        return Split.load(path)
+    except DiapirError:
+        return None
+
+
+def _write(path: Path, page: dict[str, Any]) -> Path:
+    """Render the page and put it at `path`, whole or not at all."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("diapir.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"decimal": decimal, "percent": percent, "integer": integer}
+    text = environment.get_template("report.html.j2").render(page)
+    try:
+        # a file name need not be valid Unicode, and ids come from file names
+        replace_file(path, text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written: {error.strerror or error}",
+            expected="an existing, writable folder with a few MB free",
+            mend="free space, or choose another folder with --out",
+        ) from None
+    return path

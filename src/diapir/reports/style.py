@@ -1,0 +1,134 @@
+"""The look of the report in one place: colours for light and dark, and how plots are drawn.
+
+Plots are SVG inside the page. They are drawn in the light colours, which are then replaced by CSS
+variables of the same roles, so that a plot follows the reader's theme like the text around it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LIGHT = {
+    "paper": "#ffffff",
+    "ground": "#f5f6f8",
+    "ink": "#18212f",
+    "muted": "#5b6675",
+    "line": "#dbe0e7",
+    "accent": "#0b5cad",
+    # series: blue, vermillion and green of Okabe and Ito (2008), darkened to be read on paper
+    "first": "#0072b2",
+    "second": "#c8500a",
+    "third": "#00795a",
+    "bar": "#8fb8d8",
+}
+DARK = {
+    "paper": "#171d26",
+    "ground": "#0f141b",
+    "ink": "#e8ecf2",
+    "muted": "#9fabba",
+    "line": "#323c4a",
+    "accent": "#7cb8f0",
+    "first": "#5db7ee",
+    "second": "#f2934e",
+    "third": "#3ecba2",
+    "bar": "#3b6485",
+}
+
+WIDTH_IN, HEIGHT_IN = 4.0, 2.6
+"""Inches; at 72 units an inch a plot is read at about its own size on a phone."""
+
+
+def draw(plot: Callable[[Figure], None], *, name: str, alt: str, height: float = HEIGHT_IN) -> Markup:
+    """Draw a plot as SVG to be put into the page.
+
+    Args:
+        plot: puts axes and marks into an empty figure.
+        name: unique in the page; the SVG's ids begin with it.
+        alt: what the plot shows, in words, for those who cannot see it.
+        height: inches.
+
+    Returns:
+        One `<svg>` without a fixed size, the same bytes for the same figure.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_settings()):
+        figure = Figure(figsize=(WIDTH_IN, height), layout="constrained")
+        plot(figure)
+        stream = io.StringIO()
+        # no metadata: a date would make two reports of one run differ
+        figure.savefig(
+            stream,
+            format="svg",
+            transparent=True,
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        )
+    return _inline(stream.getvalue(), name, alt)
+
+
+def _settings() -> dict[str, Any]:
+    ink, muted, line = LIGHT["ink"], LIGHT["muted"], LIGHT["line"]
+    return {
+        "svg.hashsalt": "diapir",
+        "svg.fonttype": "none",  # text stays text: found, copied, read aloud, in the page's font
+        "path.simplify": True,
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": 9,
+        "text.color": ink,
+        "axes.edgecolor": line,
+        "axes.labelcolor": muted,
+        "axes.labelsize": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.grid": True,
+        "axes.titlesize": 9,
+        "grid.color": line,
+        "grid.linewidth": 0.6,
+        "xtick.color": line,
+        "ytick.color": line,
+        "xtick.labelcolor": muted,
+        "ytick.labelcolor": muted,
+        "xtick.labelsize": 9,
+        "ytick.labelsize": 9,
+        "xtick.major.size": 3,
+        "ytick.major.size": 0,
+        "xtick.minor.size": 0,
+        "ytick.minor.size": 0,
+        "lines.linewidth": 1.7,
+        "lines.solid_capstyle": "round",
+        "legend.frameon": False,
+        "legend.fontsize": 9,
+        "legend.handlelength": 2.3,
+        "legend.columnspacing": 1.2,
+        "legend.borderaxespad": 0.2,
+    }
+
+
+def _inline(svg: str, name: str, alt: str) -> Markup:
+    """An SVG file as an element of the page: named ids, theme colours, no fixed size."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    # ids are unique within one SVG only, and a page holds many
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(href="|url\()#', rf"\g<1>#{name}-", svg)
+    for role, colour in LIGHT.items():
+        svg = svg.replace(colour, f"var(--{role})")
+    svg = re.sub(r"font: (\d+(?:\.\d+)?)px [^;\"]*", r"font-size: \1px", svg)
+    svg = re.sub(r"\n\s*", "\n", svg)
+    head = re.search(r'viewBox="[^"]+"', svg)
+    box = head.group(0) if head else ""
+    opening = f'<svg class="plot" role="img" aria-label="{escape(alt)}" {box} '
+    opening += 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    # no user's text is in a plot, and matplotlib escapes what it writes
+    return Markup(opening + svg[svg.index(">") + 1 :])  # noqa: S704
