@@ -48,7 +48,7 @@ def padding(height: int, width: int, config: PreprocessConfig) -> Padding:
     if config.pad == "reflect" and (pads.bottom >= height or pads.right >= width):
         raise DataError(
             f"a tile of {height} × {width} pixels is too small to be reflected to {size}",
-            expected=f"tiles of more than {size // 3} pixels, or another padding",
+            expected=f"tiles of at least {(size + 4) // 3} pixels a side, or another padding",
             mend="--set preprocess.pad=edge, or a smaller preprocess.size",
         )
     return pads

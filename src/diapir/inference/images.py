@@ -107,7 +107,8 @@ def predict_images(
         failed = {row["input"]: row["error"] for row in rows if row["error"]}
         if len(failed) == len(rows):
             raise DataError(
-                f"none of {len(rows)} images can be predicted; the first: {rows[0]['error']}",
+                f"none of {len(rows)} images can be predicted; the first, {rows[0]['input']}: "
+                f"{rows[0]['error']}",
                 expected="at least one whole image",
                 mend="mend the images, or give others",
             )

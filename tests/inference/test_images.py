@@ -1,0 +1,214 @@
+import csv
+import dataclasses
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from diapir.bundle import Bundle
+from diapir.config import PreprocessConfig
+from diapir.errors import DataError
+from diapir.inference import Predictor, images, predict_images
+from diapir.inference.overlay import overlay
+from diapir.inference.sources import Source
+
+from .conftest import BrightIsSalt
+
+
+@pytest.fixture
+def predictor(bundle: Bundle, bright: BrightIsSalt) -> Predictor:
+    return Predictor(bundle, engine=bright, batch=3)
+
+
+def _grey(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+
+
+def _save(path: Path, image: NDArray[np.uint8], mode: str = "L") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).convert(mode).save(path)
+    return path
+
+
+def _table(out: Path) -> list[dict[str, str]]:
+    with (out / "predictions.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+
+
+@pytest.mark.parametrize("shape", [(20, 31), (32, 32), (75, 40), (1, 1)])
+def test_probability_mask_and_overlay_have_the_size_of_the_image(
+    predictor: Predictor, tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    image = _grey(*shape)
+    path = _save(tmp_path / "line.png", image)
+    predict_images(predictor, [path], tmp_path / "out", threshold=0.6)
+    expected = BrightIsSalt.probability(image)
+
+    probability = np.asarray(Image.open(tmp_path / "out" / "probability" / "line.png"))
+    assert probability.dtype == np.uint16
+    np.testing.assert_allclose(probability, expected * 65535, atol=0.51)
+    mask = np.asarray(Image.open(tmp_path / "out" / "mask" / "line.png"))
+    np.testing.assert_array_equal(mask, np.where(expected >= 0.6, 255, 0))
+    drawn = np.asarray(Image.open(tmp_path / "out" / "overlay" / "line.png"))
+    np.testing.assert_array_equal(drawn, overlay(image, (expected >= 0.6).astype(np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("a.png", "RGB"), ("a.png", "RGBA"), ("a.png", "P"), ("a.bmp", "L"), ("a.tif", "LA")],
+)
+def test_images_of_any_mode_and_format_give_the_same_pngs(
+    predictor: Predictor, tmp_path: Path, name: str, mode: str
+) -> None:
+    path = _save(tmp_path / name, _grey(12, 9), mode)
+    predict_images(predictor, [path], tmp_path / "out")
+    found = np.asarray(Image.open(tmp_path / "out" / "probability" / "a.png"))
+    np.testing.assert_allclose(found, BrightIsSalt.probability(_grey(12, 9)) * 65535, atol=0.51)
+
+
+def test_the_table_and_the_summary(predictor: Predictor, tmp_path: Path) -> None:
+    dark, bright = np.zeros((10, 20), np.uint8), np.full((30, 10), 255, np.uint8)
+    _save(tmp_path / "set" / "deep" / "dark.png", dark)
+    _save(tmp_path / "set" / "bright.png", bright)
+    out = tmp_path / "out"
+    summary = predict_images(predictor, [tmp_path / "set"], out)
+    assert _table(out) == [
+        {
+            "input": str(tmp_path / "set" / name) + ".png",
+            "name": name,
+            "width": str(image.shape[1]),
+            "height": str(image.shape[0]),
+            "salt_share": share,
+            "mean_probability": f"{BrightIsSalt.probability(image).mean():.6f}",
+            "error": "",
+        }
+        for name, image, share in (
+            ("bright", bright, "1.000000"),
+            ("deep/dark", dark, "0.000000"),
+        )
+    ]
+    assert summary == images.PredictionSummary(out, 2, 0.5, 0.6, {})
+    assert summary.to_json() == {
+        "out": str(out),
+        "images": 2,
+        "threshold": 0.5,
+        "salt_share": 0.6,
+        "failed": {},
+    }
+
+
+def test_the_threshold_is_the_bundles_unless_given(
+    bundle: Bundle, bright: BrightIsSalt, tmp_path: Path
+) -> None:
+    info = bundle.info.model_copy(update={"threshold": 0.7})
+    predictor = Predictor(dataclasses.replace(bundle, info=info), engine=bright)
+    path = _save(tmp_path / "a.png", _grey(30, 30))
+    shares = [
+        predict_images(predictor, [path], tmp_path / "out", threshold=threshold).salt_share
+        for threshold in (None, 0.5)
+    ]
+    probability = BrightIsSalt.probability(_grey(30, 30))
+    assert shares == [pytest.approx((probability >= level).mean()) for level in (0.7, 0.5)]
+
+
+@pytest.mark.parametrize("threshold", [0, 1, -0.2, float("nan")])
+def test_a_threshold_that_is_no_probability_is_refused(
+    predictor: Predictor, tmp_path: Path, threshold: float
+) -> None:
+    path = _save(tmp_path / "a.png", _grey(5, 5))
+    with pytest.raises(DataError, match="--threshold"):
+        predict_images(predictor, [path], tmp_path / "out", threshold=threshold)
+
+
+def test_a_bad_file_is_reported_and_the_rest_goes_on(predictor: Predictor, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    for name in "abdef":
+        _save(root / f"{name}.png", _grey(12, 12))
+    whole = (root / "a.png").read_bytes()
+    (root / "c.png").write_bytes(whole[: len(whole) // 2])
+    seen: list[tuple[int, int]] = []
+    summary = predict_images(
+        predictor, [root], tmp_path / "out", progress=lambda done, total: seen.append((done, total))
+    )
+    assert summary.images == 5
+    assert list(summary.failed) == [str(root / "c.png")]
+    rows = _table(tmp_path / "out")
+    assert [row["name"] for row in rows] == list("abcdef")
+    assert [bool(row["error"]) for row in rows] == [False, False, True, False, False, False]
+    assert rows[2]["width"] == rows[2]["salt_share"] == ""
+    expected = [
+        f"{folder}/{name}.png" for folder in ("mask", "overlay", "probability") for name in "abdef"
+    ]
+    assert _files(tmp_path / "out") == sorted([*expected, "predictions.csv"])
+    assert seen == [(4, 6), (6, 6)]
+
+
+def test_an_image_the_padding_cannot_take_is_reported(
+    bundle: Bundle, bright: BrightIsSalt, tmp_path: Path
+) -> None:
+    info = bundle.info.model_copy(update={"preprocess": PreprocessConfig(size=32, pad="reflect")})
+    predictor = Predictor(dataclasses.replace(bundle, info=info), engine=bright)
+    paths = [_save(tmp_path / f"{size}.png", _grey(size, size)) for size in (5, 40)]
+    summary = predict_images(predictor, paths, tmp_path / "out")
+    assert "too small to be reflected" in summary.failed[str(paths[0])]
+    assert summary.images == 1
+
+
+def test_nothing_that_can_be_predicted_is_an_error_and_leaves_nothing(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"no image")
+    (tmp_path / "b.png").write_bytes(b"")
+    with pytest.raises(DataError, match="none of 2 images can be predicted"):
+        predict_images(predictor, [tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _save(tmp_path / "a.png", _grey(12, 12))
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(DataError, match="No space left on device") as caught:
+        predict_images(predictor, [path], tmp_path / "out")
+    assert "--out" in caught.value.mend
+    assert _files(tmp_path / "out") == []
+
+
+def test_an_out_that_is_a_file_is_refused(predictor: Predictor, tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.png", _grey(12, 12))
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(DataError, match="could not be written"):
+        predict_images(predictor, [path], tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_images_are_read_a_batch_at_a_time(
+    predictor: Predictor, bright: BrightIsSalt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead: list[int] = []
+    read = 0
+
+    def reading() -> NDArray[np.uint8]:
+        nonlocal read
+        read += 1
+        ahead.append(read - 3 * len(bright.batches))
+        return _grey(12, 12)
+
+    sources = [Source(tmp_path / str(place), str(place), reading) for place in range(10)]
+    monkeypatch.setattr(images, "find_sources", lambda inputs, out: sources)
+    assert predict_images(predictor, [], tmp_path / "out").images == 10
+    assert max(ahead) == predictor.batch == 3

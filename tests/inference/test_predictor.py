@@ -1,0 +1,104 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from diapir.bundle import Bundle
+from diapir.config import PreprocessConfig
+from diapir.errors import BundleError, DataError
+from diapir.inference import Predictor
+from diapir.inference.predictor import salt_probability
+
+from .conftest import SIZE, BrightIsSalt
+
+
+def _image(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    shapes=st.lists(st.tuples(st.integers(1, 80), st.integers(1, 80)), max_size=5),
+    batch=st.integers(1, 7),
+)
+def test_images_of_any_size_come_out_as_the_pixels_say(
+    bundle: Bundle, shapes: list[tuple[int, int]], batch: int
+) -> None:
+    images = [_image(*shape, seed=place) for place, shape in enumerate(shapes)]
+    engine = BrightIsSalt()
+    found = Predictor(bundle, engine=engine, batch=batch).probabilities(images)
+    assert len(found) == len(images)
+    for image, probability in zip(images, found, strict=True):
+        assert probability.dtype == np.float32
+        assert probability.min() >= 0
+        assert probability.max() <= 1
+        np.testing.assert_allclose(probability, engine.probability(image), atol=1e-6)
+
+
+def test_batches_are_full_whatever_the_shapes(bundle: Bundle, bright: BrightIsSalt) -> None:
+    images = [_image(10 + place % 3, 20) for place in range(10)]
+    Predictor(bundle, engine=bright, batch=4).probabilities(images)
+    assert bright.batches == [(4, 3, SIZE, SIZE), (4, 3, SIZE, SIZE), (2, 3, SIZE, SIZE)]
+
+
+def test_padding_is_cropped_where_it_was_added(bundle: Bundle) -> None:
+    class Columns:
+        name = "columns"
+
+        def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            salt = np.broadcast_to(np.arange(SIZE) - 12.0, batch[:, 0].shape)
+            return np.stack([np.zeros_like(salt), salt], axis=1).astype(np.float32)
+
+    (probability,) = Predictor(bundle, engine=Columns()).probabilities([_image(6, 7)])
+    # 25 columns are added, 12 of them on the left
+    expected = 1 / (1 + np.exp(-np.arange(7.0)))
+    np.testing.assert_allclose(probability, np.tile(expected, (6, 1)), rtol=1e-6)
+
+
+def test_progress_counts_windows(bundle: Bundle, bright: BrightIsSalt) -> None:
+    seen: list[tuple[int, int]] = []
+    images = [_image(SIZE, SIZE), _image(SIZE, 2 * SIZE)]  # 1 window and 3
+    Predictor(bundle, engine=bright, batch=3).probabilities(
+        images, progress=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(3, 4), (4, 4)]
+
+
+def test_logits_beyond_the_range_of_exp() -> None:
+    logits = np.array([[[0, 1e4, -1e4, 3]], [[0, -1e4, 1e4, 1]]], np.float32)
+    expected = [[0.5, 0, 1, 1 / (1 + np.exp(2))]]
+    np.testing.assert_allclose(salt_probability(logits), expected, rtol=1e-6)
+
+
+def test_no_number_is_no_probability(bundle: Bundle) -> None:
+    class Diverged:
+        name = "diverged"
+
+        def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            logits = np.zeros((len(batch), 2, SIZE, SIZE), np.float32)
+            logits[-1, 0, 16, 16] = np.nan
+            return logits
+
+    with pytest.raises(BundleError, match="NaN"):
+        Predictor(bundle, engine=Diverged()).probabilities([_image(10, 10), _image(10, 10)])
+
+
+def test_an_image_too_small_to_be_reflected_is_refused(
+    bundle: Bundle, bright: BrightIsSalt
+) -> None:
+    info = bundle.info.model_copy(update={"preprocess": PreprocessConfig(size=32, pad="reflect")})
+    predictor = Predictor(dataclasses.replace(bundle, info=info), engine=bright)
+    predictor.check(12, 500)
+    with pytest.raises(DataError, match="10 × 32 pixels is too small to be reflected"):
+        predictor.check(10, 500)
+
+
+def test_a_run_folder_is_a_model(bundle: Bundle) -> None:
+    images = [_image(20, 20), _image(50, 70)]
+    of_run = Predictor.load(bundle.path.parent, device="cpu").probabilities(images)
+    of_bundle = Predictor(bundle, device="cpu", batch=1).probabilities(images)
+    for first, second in zip(of_run, of_bundle, strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-5)

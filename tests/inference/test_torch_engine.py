@@ -1,0 +1,103 @@
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from diapir import bundle as bundles
+from diapir.bundle import Bundle
+from diapir.config import PreprocessConfig
+from diapir.errors import BundleError, DeviceError
+from diapir.inference import Engine
+from diapir.inference.torch_engine import TorchEngine
+
+from .engine_contract import EngineContract
+
+
+class TestTorchEngine(EngineContract):
+    def open(self, bundle: Bundle) -> Engine:
+        return TorchEngine(bundle, device="cpu")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+class TestTorchEngineOnCuda(EngineContract):
+    tolerance = 0.02  # bfloat16 keeps 8 bits
+
+    def open(self, bundle: Bundle) -> Engine:
+        return TorchEngine(bundle, device="cuda")
+
+
+def _without(tensors: dict[str, NDArray[Any]]) -> None:
+    del tensors["head.bias"]
+
+
+def _with_another(tensors: dict[str, NDArray[Any]]) -> None:
+    tensors["tail.bias"] = np.zeros(2, np.float32)
+
+
+def _of_another_shape(tensors: dict[str, NDArray[Any]]) -> None:
+    tensors["head.bias"] = np.zeros(3, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (_without, "head.bias is missing"),
+        (_with_another, "tail.bias is unknown"),
+        (_of_another_shape, "head.bias is (3,) instead of (2,)"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(
+    bundle: Bundle, tmp_path: Path, change: Callable[[dict[str, NDArray[Any]]], None], fault: str
+) -> None:
+    tensors = bundle.tensors()
+    change(tensors)
+    other = bundles.save(
+        tmp_path / "other",
+        tensors,
+        name="other",
+        model=bundle.info.model,
+        preprocess=bundle.info.preprocess,
+    )
+    with pytest.raises(BundleError, match=re.escape(fault)):
+        TorchEngine(other, device="cpu")
+
+
+def test_an_input_size_the_network_cannot_take_is_refused(bundle: Bundle) -> None:
+    info = bundle.info.model_copy(update={"preprocess": PreprocessConfig(size=33)})
+    with pytest.raises(BundleError, match="33 is no multiple of 8"):
+        TorchEngine(dataclasses.replace(bundle, info=info), device="cpu")
+
+
+def test_loading_leaves_the_random_numbers_of_the_caller(bundle: Bundle) -> None:
+    torch.manual_seed(9)
+    expected = torch.rand(3)
+    torch.manual_seed(9)
+    TorchEngine(bundle, device="cpu")
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_threads_are_set(bundle: Bundle) -> None:
+    before = torch.get_num_threads()
+    try:
+        TorchEngine(bundle, device="cpu", threads=before + 1)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_refused(
+    bundle: Bundle, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match=f"device '{device}' was asked for") as caught:
+        TorchEngine(bundle, device=device)
+    assert caught.value.expected == "auto or one of cpu"
+    assert TorchEngine(bundle, device="auto").name == "torch on cpu"

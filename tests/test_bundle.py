@@ -1,0 +1,284 @@
+import errno
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from diapir import bundle as bundles
+from diapir.bundle import CARD, INFO, WEIGHTS, Bundle
+from diapir.config import PreprocessConfig, UNetConfig
+from diapir.errors import BundleError
+
+
+def _tensors(value: float = 1.0) -> dict[str, NDArray[Any]]:
+    return {
+        "weight": np.full((3, 4), value, np.float32),
+        "count": np.array(7, np.int64),
+        "turned": np.arange(6, dtype=np.float32).reshape(2, 3).T,
+    }
+
+
+def _save(folder: Path, value: float = 1.0, **info: Any) -> Bundle:
+    return bundles.save(
+        folder,
+        _tensors(value),
+        name="small",
+        model=UNetConfig(base=3),
+        preprocess=PreprocessConfig(size=32),
+        **info,
+    )
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Bundle:
+    (tmp_path / "run").mkdir()
+    return _save(tmp_path / "run" / "best")
+
+
+def _first(bundle: Bundle) -> float:
+    return float(bundle.tensors()["weight"][0, 0])
+
+
+def _edit(bundle: Bundle, **changes: object) -> None:
+    path = bundle.path / INFO
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    saved = _save(tmp_path / "model", threshold=0.4, metrics={"dice": 0.5}, training={"epoch": 3})
+    loaded = bundles.load(tmp_path / "model")
+    assert loaded == saved
+    assert loaded.info.model == UNetConfig(base=3)
+    assert loaded.info.preprocess == PreprocessConfig(size=32)
+    assert loaded.info.threshold == 0.4
+    found, expected = loaded.tensors(), _tensors()
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+        assert found[name].dtype == value.dtype
+
+
+def test_a_run_folder_stands_for_its_best_model(saved: Bundle) -> None:
+    assert bundles.load(saved.path.parent) == saved
+
+
+def test_saving_again_replaces_and_leaves_nothing_else(saved: Bundle) -> None:
+    _save(saved.path, 2.0)
+    assert _first(bundles.load(saved.path)) == 2
+    assert [path.name for path in saved.path.parent.iterdir()] == ["best"]
+    assert sorted(path.name for path in saved.path.iterdir()) == [INFO, CARD, WEIGHTS]
+
+
+def test_metrics_are_added_without_touching_the_weights(saved: Bundle) -> None:
+    before = (saved.path / WEIGHTS).stat().st_mtime_ns
+    metrics = {"dice": 0.8123, "n_images": 12, "ci95": {"dice": [0.7, 0.9]}, "data": {"name": "x"}}
+    annotated = bundles.annotate(saved, metrics=metrics)
+    assert bundles.load(saved.path) == annotated
+    assert annotated.info.metrics == metrics
+    card = (saved.path / CARD).read_text(encoding="utf-8")
+    assert "| dice | 0.8123 | 0.7000 to 0.9000 |" in card
+    assert "| n_images | 12 |  |" in card
+    assert (saved.path / WEIGHTS).stat().st_mtime_ns == before
+
+
+def test_the_card_says_that_nothing_was_measured(saved: Bundle) -> None:
+    assert "Not measured yet" in (saved.path / CARD).read_text(encoding="utf-8")
+
+
+# what is refused
+
+
+def test_a_changed_byte_is_refused(saved: Bundle) -> None:
+    weights = saved.path / WEIGHTS
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(BundleError, match="has changed since it was saved"):
+        bundles.load(saved.path)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_under_the_name_of_the_weights_is_refused(saved: Bundle, zipped: bool) -> None:
+    weights = saved.path / WEIGHTS
+    torch.save({"weight": torch.zeros(3)}, weights, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(BundleError, match="is a pickle, which would run code"):
+        bundles.load(saved.path)
+
+
+def test_a_pickle_given_as_the_model_is_refused_unread(tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "harm",)
+
+    (tmp_path / "model.pt").write_bytes(pickle.dumps(Harm()))
+    with pytest.raises(BundleError, match=r"model\.pt is a file of pickled data"):
+        bundles.load(tmp_path / "model.pt")
+    assert not (tmp_path / "harm").exists()
+
+
+def test_weights_whose_first_byte_is_that_of_a_pickle_are_loaded(tmp_path: Path) -> None:
+    # the first byte is the lowest of the header's length: 128 for a tensor of this name
+    saved = bundles.save(
+        tmp_path / "model",
+        {"a" * 68: np.zeros(1, np.float32)},
+        name="unlucky",
+        model=UNetConfig(),
+        preprocess=PreprocessConfig(),
+    )
+    assert (saved.path / WEIGHTS).read_bytes()[:1] == b"\x80"
+    assert bundles.load(saved.path) == saved
+
+
+@pytest.mark.parametrize("name", [INFO, WEIGHTS])
+def test_a_missing_file_is_named(saved: Bundle, name: str) -> None:
+    (saved.path / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        bundles.load(saved.path)
+
+
+def test_truncated_weights_are_refused(saved: Bundle) -> None:
+    weights = saved.path / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:20])
+    with pytest.raises(BundleError, match="has changed since it was saved"):
+        bundles.load(saved.path)
+
+
+def test_weights_that_vanish_after_loading_are_an_error(saved: Bundle) -> None:
+    loaded = bundles.load(saved.path)
+    (saved.path / WEIGHTS).unlink()
+    with pytest.raises(BundleError, match=WEIGHTS):
+        loaded.tensors()
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"model": {"name": "os.system"}}, r"model\.name = 'os\.system'"),
+        ({"preprocess": {"size": "large"}}, r"preprocess\.size = 'large'"),
+        ({"threshold": 1.5}, r"threshold = 1\.5"),
+        ({"code": "import os"}, "code = 'import os'"),
+        ({"format": 2}, "format = 2"),
+    ],
+)
+def test_a_description_that_is_not_known_is_refused_by_its_key(
+    saved: Bundle, changes: dict[str, object], key: str
+) -> None:
+    _edit(saved, **changes)
+    with pytest.raises(BundleError, match=key):
+        bundles.load(saved.path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"{", b"[]"])
+def test_a_description_that_is_no_json_object_is_refused(saved: Bundle, content: bytes) -> None:
+    (saved.path / INFO).write_bytes(content)
+    with pytest.raises(BundleError, match=INFO):
+        bundles.load(saved.path)
+
+
+def test_no_model_at_all(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no such model"):
+        bundles.load(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match="holds neither"):
+        bundles.load(tmp_path)
+
+
+# saves that do not come to their end
+
+
+def test_a_save_killed_between_its_renames_is_found_again(saved: Bundle) -> None:
+    os.rename(saved.path, saved.path.with_name(".best.previous"))
+    assert _first(bundles.load(saved.path.parent)) == 1
+    assert _first(bundles.load(saved.path)) == 1
+    _save(saved.path, 2.0)
+    assert _first(bundles.load(saved.path.parent)) == 2
+    assert [path.name for path in saved.path.parent.iterdir()] == ["best"]
+
+
+def test_what_a_killed_save_left_is_cleared_by_the_next(saved: Bundle) -> None:
+    shutil.copytree(saved.path, saved.path.with_name(".best.writing"))
+    shutil.copytree(saved.path, saved.path.with_name(".best.previous"))
+    _save(saved.path, 2.0)
+    assert _first(bundles.load(saved.path)) == 2
+    assert [path.name for path in saved.path.parent.iterdir()] == ["best"]
+
+
+def _full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def _full_as_safetensors_says_it(*_: object, **__: object) -> None:
+    raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+
+@pytest.mark.parametrize(
+    ("where", "fault"),
+    [
+        ("pathlib.Path.mkdir", _full),
+        ("safetensors.numpy.save_file", _full_as_safetensors_says_it),
+        ("pathlib.Path.write_text", _full),
+        ("os.fsync", _full),
+        ("os.rename", _full),
+    ],
+)
+def test_a_save_that_fails_leaves_the_bundle_that_was_there(
+    saved: Bundle, monkeypatch: pytest.MonkeyPatch, where: str, fault: Any
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(where, fault)
+        with pytest.raises(BundleError, match="No space left on device") as caught:
+            _save(saved.path, 2.0)
+    assert "what was there before is kept" in caught.value.found
+    assert _first(bundles.load(saved.path)) == 1
+    assert [path.name for path in saved.path.parent.iterdir()] == ["best"]
+
+
+def test_a_second_rename_that_fails_takes_the_first_back(
+    saved: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = os.rename
+
+    def rename(source: Path, target: Path) -> None:
+        if source.name == ".best.writing":
+            _full()
+        genuine(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.rename", rename)
+        with pytest.raises(BundleError, match="No space left on device"):
+            _save(saved.path, 2.0)
+    assert [path.name for path in saved.path.parent.iterdir()] == ["best"]
+    assert _first(bundles.load(saved.path)) == 1
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_keeps_the_bundle(saved: Bundle) -> None:
+    saved.path.parent.chmod(0o555)
+    try:
+        with pytest.raises(BundleError, match="could not be saved"):
+            _save(saved.path, 2.0)
+    finally:
+        saved.path.parent.chmod(0o755)
+    assert _first(bundles.load(saved.path)) == 1
+
+
+def test_metrics_that_cannot_be_written_leave_the_old(
+    saved: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", _full)
+        with pytest.raises(BundleError, match="could not be saved"):
+            bundles.annotate(saved, metrics={"dice": 0.9})
+    assert bundles.load(saved.path) == saved
+
+
+def test_saving_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="could not be saved: No such file"):
+        _save(tmp_path / "missing" / "best")
