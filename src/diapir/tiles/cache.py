@@ -40,8 +40,8 @@ def load(key: str, fingerprint: str, path: Path) -> TileSet | None:
     entry = _entry(key, fingerprint)
     try:
         kept = json.loads((entry / "tiles.json").read_text(encoding="utf-8"))
-        images = np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False)
-        masks = np.load(entry / "masks.npy", mmap_mode="r", allow_pickle=False)
+        images = _mapped(entry / "images.npy")
+        masks = _mapped(entry / "masks.npy")
         if kept["checksum"] != _checksum(kept, images, masks):
             return None
         return TileSet(
@@ -85,6 +85,11 @@ def save(key: str, fingerprint: str, tiles: TileSet) -> None:
         writing.rename(entry)
     except OSError:  # full, read-only, or another process was first: the tiles are in memory
         shutil.rmtree(writing, ignore_errors=True)
+
+
+def _mapped(file: Path) -> NDArray[np.uint8]:
+    """The array of an entry, without the small cost that `np.memmap` adds to each view."""
+    return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
 
 
 def _entry(key: str, fingerprint: str) -> Path:

@@ -89,9 +89,10 @@ class Decision:
             "ignored": self.ignored / total,
         }
 
-    def __str__(self) -> str:
-        shares = ", ".join(f"{name} {share:.1%}" for name, share in self.shares.items())
-        return f"mask encoding {self.encoding} ({_EXPECTED[self.encoding]}): {shares}"
+    def count(self, histogram: NDArray[np.uint32]) -> tuple[int, int]:
+        """Background and salt pixels of one mask by its histogram of codes."""
+        table = np.frombuffer(self.table, np.uint8)
+        return int(histogram[table == 0].sum()), int(histogram[table == 1].sum())
 
 
 @dataclass
@@ -167,7 +168,7 @@ class ValueCensus:
                 f"the masks hold the values {_listed(totals)}, which fit no encoding for sure",
                 expected="; ".join(f"{name}: {text}" for name, text in _EXPECTED.items()),
                 mend="save all masks alike, or, where every value from 1 to 254 is salt, "
-                "--set data.mask_encoding=seed",
+                + _option("seed"),
             )
         return "seed"
 
@@ -198,8 +199,7 @@ class ValueCensus:
                 + "; ".join(bad[:3])
                 + more,
                 expected=f"{encoding}: {_EXPECTED[encoding]}",
-                mend="correct these masks, or name the encoding they have: "
-                "--set data.mask_encoding=index, grey8, grey16 or seed",
+                mend="correct these masks, or " + _settling(self.totals()),
             )
 
     def _refuse_trap(
@@ -217,34 +217,22 @@ class ValueCensus:
             raise DataError(
                 found + f"nothing would be salt: the masks hold the values {_listed(totals)}",
                 expected="salt in at least one mask",
-                mend=f"--set data.mask_encoding={self._settling(totals)}",
+                mend=_settling(totals),
             )
         bright = sum(count for value, count in totals.items() if value >= BRIGHT)
         if encoding == "seed" and 2 * ignored > bright:
             raise DataError(
                 found + f"{ignored / bright:.0%} of the bright pixels would be ignored",
                 expected="salt stored as 1 to 254, and 255 only where pixels are to be ignored",
-                mend=f"--set data.mask_encoding={self._settling(totals)}",
+                mend=_settling(totals),
             )
         if encoding == "index" and asked == "auto" and ignored > salt:
             raise DataError(
                 f"the masks hold {_listed(totals)}: {salt} pixels of 1 and {ignored} of 255",
                 expected="one kind of salt: 1 (then 255 is ignored) or 255",
-                mend="--set data.mask_encoding=index where 255 is to be ignored; where 255 is "
-                "salt, save the masks as 0 and 255 and --set data.mask_encoding=grey8",
+                mend=_option("index") + " where 255 is to be ignored; where 255 is salt, "
+                "save the masks as 0 and 255 only",
             )
-
-    def _settling(self, totals: dict[int, int]) -> str:
-        values = set(totals)
-        if values <= {0, DEEP}:
-            return "grey16"
-        if values <= {0, 255}:
-            return "grey8"
-        if values <= {0, 1, 255}:
-            return "index"
-        if 255 not in values:
-            return "seed"
-        return "grey8, after saving the masks as 0 and 255 only"
 
 
 def class_table(encoding: MaskEncoding, *, deep: bool) -> NDArray[np.uint8]:
@@ -325,3 +313,21 @@ def _listed(values: dict[int, int] | list[int]) -> str:
     if len(numbers) > 8:
         return ", ".join(map(str, numbers[:4])) + ", … " + ", ".join(map(str, numbers[-2:]))
     return ", ".join(map(str, numbers))
+
+
+def _settling(totals: dict[int, int]) -> str:
+    """What makes masks with these values readable."""
+    values = set(totals)
+    if values <= {0, DEEP}:
+        return _option("grey16")
+    if values <= {0, 255}:
+        return _option("grey8")
+    if values <= {0, 1, 255}:
+        return _option("index")
+    if 255 not in values:
+        return _option("seed")
+    return "save the masks as 0 and 255 only, then " + _option("grey8")
+
+
+def _option(encoding: str) -> str:
+    return f"--set data.mask_encoding={encoding} when training, --encoding {encoding} elsewhere"

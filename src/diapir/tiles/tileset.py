@@ -61,8 +61,9 @@ class TileSet:
         """`float32 (N,)` in [0, 1]: salt's share of each tile's valid pixels; 0 where none is."""
         coverage = np.zeros(len(self), np.float32)
         for i in range(len(self)):
-            counts = np.bincount(self.mask(i).ravel(), minlength=2)
-            coverage[i] = counts[1] / max(counts[0] + counts[1], 1)
+            mask = self.mask(i)
+            valid = np.count_nonzero(mask != IGNORE)
+            coverage[i] = np.count_nonzero(mask == 1) / max(valid, 1)
         return coverage
 
     @cached_property
@@ -76,14 +77,16 @@ class TileSet:
     @cached_property
     def class_shares(self) -> dict[str, float]:
         """Share of all pixels that are `background`, `salt` and `ignored`, in [0, 1]."""
-        counts = np.zeros(256, np.int64)
+        total = salt = ignored = 0
         for i in range(len(self)):
-            counts += np.bincount(self.mask(i).ravel(), minlength=256)
-        total = max(int(counts.sum()), 1)
+            mask = self.mask(i)
+            total += mask.size
+            salt += np.count_nonzero(mask == 1)
+            ignored += np.count_nonzero(mask == IGNORE)
         return {
-            "background": int(counts[0]) / total,
-            "salt": int(counts[1]) / total,
-            "ignored": int(counts[IGNORE]) / total,
+            "background": (total - salt - ignored) / total,
+            "salt": salt / total,
+            "ignored": ignored / total,
         }
 
     def describe(self) -> str:
