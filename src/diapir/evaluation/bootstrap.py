@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diapir.evaluation.metrics import SOFT_BATCH, Floats, soft_dice_of_batches, summarise
 
@@ -41,7 +40,7 @@ def intervals(
     """
     if resamples == 0:
         return {}
-    scores = {}
+    scores: dict[str, Floats] = {}
     if len(set(groups)) > 1:
         scores |= summarise(_resampled_sums(terms, groups, seed=seed, resamples=resamples))
     batch_scores = soft_dice_of_batches(soft_terms)
@@ -56,16 +55,14 @@ def intervals(
     return {key: np.quantile(values, [0.025, 0.975]).tolist() for key, values in scores.items()}
 
 
-def _resampled_sums(
-    terms: Floats, groups: Sequence[str], *, seed: int, resamples: int
-) -> NDArray[np.float64]:
+def _resampled_sums(terms: Floats, groups: Sequence[str], *, seed: int, resamples: int) -> Floats:
     """Sums of `terms` `(N, K)` over the drawn groups of each resample: `(resamples, K)`."""
-    names, label = np.unique(np.asarray(groups), return_inverse=True)
-    by_group = np.zeros((len(names), terms.shape[1]))
-    np.add.at(by_group, label, terms)
+    number = {name: index for index, name in enumerate(dict.fromkeys(groups))}
+    by_group = np.zeros((len(number), terms.shape[1]))
+    np.add.at(by_group, [number[group] for group in groups], terms)
     generator = np.random.default_rng(seed)
     sums = np.empty((resamples, terms.shape[1]))
     for resample in range(resamples):
-        drawn = generator.integers(len(names), size=len(names))
-        sums[resample] = np.bincount(drawn, minlength=len(names)) @ by_group
+        drawn = generator.integers(len(number), size=len(number))
+        sums[resample] = np.bincount(drawn, minlength=len(number)) @ by_group
     return sums

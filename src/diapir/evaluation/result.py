@@ -12,13 +12,13 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from diapir.errors import DataError, RunError
+from diapir.files import replace_file
 
 SCORES = "evaluation.json"
 TILES = "tiles.csv"
@@ -107,8 +107,8 @@ class Evaluation:
         text = json.dumps(head | content, indent=2, allow_nan=False) + "\n"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _replace(folder / TILES, table)
-            _replace(folder / SCORES, text.encode())
+            replace_file(folder / TILES, table)
+            replace_file(folder / SCORES, text.encode())
         except OSError as error:
             raise RunError(
                 f"the evaluation could not be saved in {folder}: {error.strerror or error}",
@@ -160,16 +160,3 @@ def _tile_scores(table: bytes) -> list[TileScore]:
     rows: Iterator[list[Any]] = csv.reader(stream, quoting=csv.QUOTE_NONNUMERIC)
     next(rows)
     return [TileScore(*row) for row in rows]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put `content` at `path` so that a reader sees the old file or the new one, never a part."""
-    scratch = path.with_name(f".{path.name}.writing")
-    try:
-        with scratch.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
