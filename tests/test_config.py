@@ -1,0 +1,129 @@
+"""Recipes say what a run is, and what is wrong with them is said by name."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from diapir.config import RunConfig, config_diff, load_recipe, parse_config, recipe_names
+from diapir.errors import ConfigError
+
+
+def test_the_baseline_is_the_seed_configuration() -> None:
+    baseline = load_recipe("baseline")
+    assert (baseline.model.name, baseline.model.base, baseline.model.levels) == ("unet", 64, 4)
+    assert baseline.preprocess.size == 224
+    assert baseline.preprocess.mean == (0.485, 0.456, 0.406)
+    assert baseline.preprocess.std == (0.229, 0.224, 0.225)
+    assert baseline.data.val_fraction == 0.15
+    assert (baseline.loss.ce, baseline.loss.dice) == (0.3, 2.0)
+    assert (baseline.optimizer.name, baseline.optimizer.lr) == ("adamw", 5e-4)
+    assert (baseline.optimizer.weight_decay, baseline.optimizer.clip_norm) == (1e-4, 1.0)
+    assert (baseline.schedule.factor, baseline.schedule.patience) == (0.7, 10)
+    assert (baseline.train.batch, baseline.train.epochs) == (8, 50)
+    assert baseline.train.early_stopping is not None
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_is_whole_and_survives_its_own_yaml(name: str) -> None:
+    recipe = load_recipe(name)
+    assert parse_config(yaml.safe_load(recipe.to_yaml()), source=name) == recipe
+
+
+@pytest.mark.parametrize(
+    ("override", "section", "key", "value"),
+    [
+        ("train.batch=4", "train", "batch", 4),
+        ("optimizer.lr=1e-3", "optimizer", "lr", 1e-3),
+        ("optimizer.clip_norm=null", "optimizer", "clip_norm", None),
+        ("track.trackers=[tensorboard]", "track", "trackers", ("tensorboard",)),
+        ("device.compile=true", "device", "compile", True),
+        ("preprocess.pad=reflect", "preprocess", "pad", "reflect"),
+    ],
+)
+def test_any_key_can_be_set(override: str, section: str, key: str, value: object) -> None:
+    config = load_recipe("baseline", [override])
+    assert getattr(getattr(config, section), key) == value
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.bacth=4", r"unknown key 'train\.bacth' \(did you mean 'batch'\?\)"),
+        ("trian.batch=4", r"unknown key 'trian' \(did you mean 'train'\?\)"),
+        ("model.bas=4", r"unknown key 'model\.bas' \(did you mean 'base'\?\)"),
+        ("model.name=unett", r"model\.name = 'unett': .*\(did you mean 'unet'\?\)"),
+        ("preprocess.pad=reflekt", r"\(did you mean 'reflect'\?\)"),
+        ("train.batch=four", r"train\.batch = 'four': .*integer"),
+        ("train.batch=0", r"train\.batch = 0: .*greater than or equal to 1"),
+        ("train.batch=2.5", r"train\.batch = 2\.5: .*integer"),
+        ("train=3", r"train = 3: "),
+        ("optimizer.lr=-1", r"optimizer\.lr = -1: .*greater than 0"),
+        ("optimizer.lr=.nan", r"optimizer\.lr = nan: "),
+        ("optimizer.lr=.inf", r"optimizer\.lr = inf: "),
+        ("preprocess.std=[1, 1, 0]", r"preprocess\.std\.2 = 0: "),
+        ("data.folds=1", r"data\.folds = 1: "),
+        ("batch=4", r"unknown key 'batch'"),
+        ("train.batch", "has no key=value form"),
+        ("=4", "has no key=value form"),
+        ("train.batch=[4", "is not YAML"),
+    ],
+)
+def test_what_is_wrong_is_named(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_recipe("baseline", [override])
+    assert "baseline" in str(caught.value) or "--set" in str(caught.value)
+
+
+def test_settings_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ConfigError, match="ce and dice are both 0"):
+        load_recipe("baseline", ["loss.ce=0", "loss.dice=0"])
+    with pytest.raises(ConfigError, match=r"fold must be below folds \(3\), found 3"):
+        load_recipe("baseline", ["data.folds=3", "data.fold=3"])
+
+
+def test_an_unknown_recipe_names_the_nearest_and_all(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'basline' \(did you mean 'baseline'\?\)") as caught:
+        load_recipe("basline")
+    assert all(name in str(caught.value) for name in recipe_names())
+    with pytest.raises(ConfigError, match="no recipe file"):
+        load_recipe(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("train: [", "cannot be read as YAML"),
+        ("- train", "holds a list at its top"),
+        ("just text", "holds a str at its top"),
+        ("!!python/object/apply:os.system ['true']", "cannot be read as YAML"),
+        ("seed: {a: 1}", "seed"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    recipe = tmp_path / "bad.yaml"
+    recipe.write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(recipe)
+
+
+def test_a_binary_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    recipe = tmp_path / "bad.yaml"
+    recipe.write_bytes(b"\x80\xff\x00")
+    with pytest.raises(ConfigError, match="cannot be read as YAML"):
+        load_recipe(recipe)
+    with pytest.raises(ConfigError):
+        load_recipe(tmp_path)
+
+
+def test_an_empty_recipe_is_all_defaults(tmp_path: Path) -> None:
+    recipe = tmp_path / "empty.yaml"
+    recipe.write_text("")
+    assert load_recipe(recipe) == RunConfig()
+
+
+def test_differences_are_listed_by_key() -> None:
+    before = load_recipe("baseline")
+    after = load_recipe("baseline", ["train.batch=4", "seed=1"])
+    assert config_diff(before, after) == {"seed": (42, 1), "train.batch": (8, 4)}
+    assert config_diff(before, before) == {}
