@@ -52,9 +52,10 @@ DOORS: dict[str, tuple[str, ...]] = {
 }
 """Heavy packages, and the rooms of diapir that may import each."""
 
-NEEDS_NO_TORCH = (
-    "cli config errors files recipes preprocess bundle tiles inference evaluation reports"
+BASE_INSTALL = (
+    "cli reports evaluation inference tiles bundle preprocess config errors files recipes".split()
 )
+"""Parts that work without any extra."""
 
 
 @dataclass(frozen=True)

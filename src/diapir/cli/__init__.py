@@ -50,6 +50,7 @@ app = App(
     version=__version__,
     version_flags="--version",
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
     help_epilogue="""Examples:
 
   diapir demo                            all of it, on a synthetic survey
@@ -63,6 +64,9 @@ app = App(
 for position, verb in enumerate((demo, data, train, evaluate, predict)):
     verb.app.sort_key = position
     app.command(verb.app)
+
+
+app.meta.suppress_keyboard_interrupt = False
 
 
 @app.meta.default

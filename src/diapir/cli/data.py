@@ -89,8 +89,8 @@ def synth(*, out: Path, tiles: PositiveInt = 400, seed: int = 0, output: Injecte
     with output.progress("making tiles") as progress:
         summary = synthesise(out, tiles=tiles, seed=seed, progress=progress)
     output.say(
-        f"{summary.tiles} tiles of {summary.sections} sections in {summary.out}, "
-        f"{summary.salt_share:.1%} salt"
+        f"{summary.tiles} tiles of {summary.sections} sections in {summary.path}, "
+        f"{summary.salt:.1%} salt, {summary.empty} tiles without any"
     )
     return Answer(asdict(summary))
 

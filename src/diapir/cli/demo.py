@@ -15,6 +15,7 @@ from diapir.errors import RunError
 if TYPE_CHECKING:
     from diapir.tiles import TileSet
 
+RECIPE = "demo"
 TILES = 400
 SEED = 1
 
@@ -33,11 +34,11 @@ def demo(
     out: Annotated[Path | None, Parameter(show_default=False)] = None,
     output: Injected,
 ) -> Answer:
-    """Train, judge and predict on a synthetic survey, and write the report.
+    """Train, judge and predict on a synthetic survey.
 
     It makes a survey, splits it by sections, trains a small U-Net, judges it on
-    sections it has not seen and marks the salt in one of them, in some minutes
-    on two cores.
+    sections it has not seen, marks the salt in one of them and writes the
+    report, in a few minutes on two cores.
 
     Args:
         out: a new folder; without it demo, or demo-2, demo-3 … where that exists.
@@ -58,7 +59,7 @@ def demo(
         synthesise(survey, tiles=TILES, seed=SEED, progress=progress)
 
     output.say(f"2. training → {run}")
-    config = load_recipe("demo")
+    config = load_recipe(RECIPE)
     result = train(config, survey, run, resume=False, budget_s=None, stream=output.stream)
 
     output.say("3. judging on sections it has not seen")

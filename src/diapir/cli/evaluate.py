@@ -36,10 +36,11 @@ def evaluate(
     device: DeviceName = "auto",
     output: Injected,
 ) -> Answer:
-    """Score a model on labelled tiles, with 95 % intervals over sections.
+    """Score a model on labelled tiles, with 95 % intervals.
 
     Without --split, a run folder is judged on the validation part of its own
-    split where --data is what it was trained on, and else on all tiles.
+    split where --data is what it was trained on, and else on all tiles. The
+    intervals come from resampling whole sections.
 
     Args:
         model: a run folder or a bundle folder.

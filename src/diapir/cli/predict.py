@@ -26,8 +26,9 @@ The folder then holds probability/ (16-bit PNG, 65535 is certain salt), mask/
 @app.default
 def predict(
     model: Path,
+    inputs: Annotated[list[Path], Parameter(name="INPUT", negative="")],
     /,
-    *inputs: Annotated[Path, Parameter(name="INPUT")],
+    *,
     out: Path,
     threshold: Annotated[float | None, Parameter(show_default=False)] = None,
     device: DeviceName = "auto",
@@ -51,4 +52,10 @@ def predict(
     predictor = Predictor.load(model, device=device)
     with output.progress("predicting") as progress:
         summary = predict_images(predictor, inputs, out, threshold=threshold, progress=progress)
-    raise NotImplementedError
+    for path, reason in summary.failed.items():
+        output.say(f"left out {path}: {reason}")
+    output.say(
+        f"{summary.images} images, {summary.salt_share:.1%} salt from a probability of "
+        f"{summary.threshold:g}, in {summary.out}"
+    )
+    return Answer(summary.to_json(), exit_code=2 if summary.failed else 0)

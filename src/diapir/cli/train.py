@@ -40,7 +40,7 @@ def train(
     budget: Annotated[Duration | None, Parameter(name="--budget", metavar="TIME")] = None,
     output: Injected,
 ) -> Answer:
-    """Train a network on labelled tiles, then judge it and write a report.
+    """Train a network on labelled tiles, judge it and write a report.
 
     Ctrl-C finishes the step and saves; the same command with --resume goes on
     from there.

@@ -1,0 +1,81 @@
+"""The command line run within the test's process, and a small trained run to use it on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from diapir.cli import main
+
+
+class Done(NamedTuple):
+    """How the command line ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        content: dict[str, Any] = json.loads(self.stdout)
+        return content
+
+
+RunCli = Callable[..., Done]
+
+
+@pytest.fixture
+def run_cli(capsys: pytest.CaptureFixture[str]) -> RunCli:
+    """`run_cli("data", "check", path)` gives exit code, stdout and stderr."""
+
+    def run(*words: object) -> Done:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        return Done(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small synthetic survey."""
+    from diapir.tiles import synthesise
+
+    folder = tmp_path_factory.mktemp("data") / "survey"
+    synthesise(folder, tiles=40, seed=3)
+    return folder
+
+
+TINY = """
+name: tiny
+data: {mask_encoding: grey8, val_fraction: 0.3}
+model: {base: 2, levels: 2}
+preprocess: {size: 112}
+train: {batch: 8, epochs: 1}
+device: {threads: 1}
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe that trains in about a second."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(survey: Path, tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder that `diapir train` has made of the survey."""
+    run = tmp_path_factory.mktemp("runs") / "tiny"
+    words = ["train", "--recipe", str(tiny_recipe), "--data", str(survey), "--out", str(run)]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    return run

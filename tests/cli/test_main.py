@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from cli.conftest import RunCli
+from diapir import __version__, tiles
+from diapir.cli import app
+from diapir.errors import DataError, DeviceError, Interrupted
+
+HEAVY = "numpy torch pydantic yaml matplotlib PIL wandb accelerate safetensors jinja2 tensorboard"
+VERBS = ["demo", "data", "train", "evaluate", "predict"]
+
+
+def loaded_by(*words: str) -> set[str]:
+    """The modules that a command line loads."""
+    program = (
+        "import sys\n"
+        "from diapir.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    print(*sorted(sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True
+    )
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], [], ["train", "--help"]])
+def test_help_and_version_load_nothing_heavy(words: list[str]) -> None:
+    loaded = loaded_by(*words)
+    assert "diapir" in loaded  # the list was read
+    assert loaded.isdisjoint(HEAVY.split())
+
+
+def test_import_diapir_loads_nothing_heavy() -> None:
+    program = "import sys, diapir; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert set(done.stdout.split()).isdisjoint([*HEAVY.split(), "cyclopts"])
+
+
+def test_version(run_cli: RunCli) -> None:
+    assert run_cli("--version") == (0, f"{__version__}\n", "")
+
+
+def test_help_lists_every_verb_with_a_line(run_cli: RunCli) -> None:
+    done = run_cli("--help")
+    assert done.code == 0
+    for verb in VERBS:
+        assert app[verb].help.splitlines()[0] in done.stdout
+    assert done.stdout == run_cli().stdout  # no verb at all
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_shows_examples_and_the_options_of_all(run_cli: RunCli, verb: str) -> None:
+    done = run_cli(verb, "--help")
+    assert done.code == 0
+    assert f"  diapir {verb} " in done.stdout.partition("Examples:")[2]
+    assert "--json" in done.stdout
+    assert "--debug" in done.stdout
+
+
+def test_python_m_diapir() -> None:
+    done = subprocess.run([sys.executable, "-m", "diapir", "--version"], capture_output=True)
+    assert done.stdout.decode().strip() == __version__
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["trian"], "train"),
+        (["train", "--recipe", "a", "--data", "b"], "--out"),
+        (["evaluate", "model", "--data", "b", "--device", "tpu"], "tpu"),
+        (["data", "split", "a", "--out", "b", "--folds", "many"], "many"),
+        (["train", "--recipe", "a", "--data", "b", "--out", "c", "--budget", "soon"], "20m"),
+    ],
+)
+def test_a_wrong_call_is_told_plainly(run_cli: RunCli, words: list[str], named: str) -> None:
+    done = run_cli(*words)
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert named in done.stderr
+    assert "--help` shows" in done.stderr
+    told = run_cli(*words, "--json")
+    assert told.code == 2
+    assert told.answer["error"]["kind"] == "UsageError"
+    assert named in told.answer["error"]["found"]
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let `diapir data check` fail with `error`."""
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(tiles, "check_tiles", fail, raising=False)
+
+
+def test_an_error_is_a_message_and_exit_2(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
+    raising(monkeypatch, DeviceError("no cuda", expected="a GPU", mend="--device cpu"))
+    done = run_cli("data", "check", "tgs")
+    assert done == (2, "", "error: no cuda\n  expected: a GPU\n  to mend:  --device cpu\n")
+
+
+def test_debug_shows_the_traceback(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
+    raising(monkeypatch, DataError("odd", expected="even", mend="add one"))
+    done = run_cli("data", "check", "tgs", "--debug")
+    assert done.code == 2
+    assert "Traceback (most recent call last)" in done.stderr
+    assert done.stderr.endswith("error: odd\n  expected: even\n  to mend:  add one\n")
+
+
+@pytest.mark.parametrize(
+    "words", [["--json", "data", "check", "tgs"], ["data", "check", "tgs", "--json"]]
+)
+def test_json_has_errors_too(
+    run_cli: RunCli, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    raising(monkeypatch, DataError("odd", expected="even", mend="add one"))
+    done = run_cli(*words)
+    assert done.code == 2
+    assert done.answer == {
+        "error": {
+            "kind": "DataError",
+            "found": "odd",
+            "expected": "even",
+            "mend": "add one",
+            "exit_code": 2,
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Interrupted(signal.SIGINT, "saved"), 130),
+        (Interrupted(signal.SIGTERM, "saved"), 143),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_an_interrupt_has_its_exit_code(
+    run_cli: RunCli, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
+    raising(monkeypatch, error)
+    done = run_cli("data", "check", "tgs")
+    assert (done.code, done.stdout) == (code, "")
+    assert done.stderr == f"{str(error) or 'interrupted'}\n"
+    assert run_cli("data", "check", "tgs", "--json").answer["error"]["exit_code"] == code
+
+
+def test_a_missing_package_names_its_extra(
+    run_cli: RunCli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raising(monkeypatch, ModuleNotFoundError("No module named 'torch'", name="torch.nn"))
+    done = run_cli("data", "check", "tgs")
+    assert done.code == 2
+    assert "'torch' is not installed" in done.stderr
+    assert 'pip install "diapir[train]"' in done.stderr
+
+
+def test_a_missing_package_of_no_extra_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    raising(monkeypatch, ModuleNotFoundError("No module named 'numpy'", name="numpy"))
+    with pytest.raises(ModuleNotFoundError):
+        app.meta(["data", "check", "tgs"], result_action="return_value")
+
+
+def test_a_full_disk_is_told_plainly(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
+    raising(monkeypatch, OSError(28, "No space left on device", "runs/last"))
+    done = run_cli("data", "check", "tgs")
+    assert done.code == 2
+    assert done.stderr.startswith("error: runs/last: No space left on device\n")
+
+
+def test_a_defect_keeps_its_traceback(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
+    raising(monkeypatch, ZeroDivisionError("a defect"))
+    with pytest.raises(ZeroDivisionError):
+        run_cli("data", "check", "tgs")
+
+
+def test_only_the_main_process_speaks(
+    run_cli: RunCli, monkeypatch: pytest.MonkeyPatch, survey: Path
+) -> None:
+    assert run_cli("data", "check", survey).stdout
+    monkeypatch.setenv("RANK", "1")
+    assert run_cli("data", "check", survey) == (0, "", "")
+    assert run_cli("data", "check", survey, "--json") == (0, "", "")
+    raising(monkeypatch, DataError("odd", expected="even", mend="add one"))
+    assert run_cli("data", "check", survey, "--json") == (2, "", "")
+
+
+def test_a_reader_that_leaves_is_no_error(survey: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "diapir", "data", "check", survey],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    process.stdout.close()  # before anything is printed
+    _, told = process.communicate()
+    assert (process.returncode, told) == (141, b"")

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cli.conftest import RunCli
+
+
+def test_images_and_folders(run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path) -> None:
+    section = min((survey / "sections").glob("*.png"))
+    out = tmp_path / "salt"
+    done = run_cli("predict", trained, section, survey / "images", "--out", out)
+    assert done.code == 0
+    assert f"{1 + len(list((survey / 'images').glob('*.png')))} images" in done.stdout
+    found = next((out / "mask").rglob(section.name))
+    assert Image.open(found).size == Image.open(section).size
+
+
+def test_a_bad_file_is_told_and_the_rest_goes_on(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    good = min((survey / "images").glob("*.png"))
+    (images / "good.png").write_bytes(good.read_bytes())
+    (images / "cut.png").write_bytes(good.read_bytes()[:200])
+    done = run_cli("predict", trained, images, "--out", tmp_path / "salt")
+    assert done.code == 2
+    assert f"left out {images / 'cut.png'}: " in done.stdout
+    assert (tmp_path / "salt" / "mask" / "good.png").is_file()
+    told = run_cli("predict", trained, images, "--out", tmp_path / "json", "--json")
+    assert told.code == 2
+    assert told.answer["images"] == 1
+    assert list(told.answer["failed"]) == [str(images / "cut.png")]
+
+
+def test_the_threshold_reaches_the_masks(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    image = min((survey / "images").glob("*.png"))
+    for name, threshold in (("low", 0.001), ("high", 0.999)):
+        words = ("predict", trained, image, "--out", tmp_path / name, "--threshold", threshold)
+        assert run_cli(*words, "--json").answer["threshold"] == threshold
+    low, high = (
+        np.asarray(Image.open(next((tmp_path / name / "mask").rglob("*.png"))))
+        for name in ("low", "high")
+    )
+    assert (low >= high).all()
+    assert low.mean() > high.mean()
