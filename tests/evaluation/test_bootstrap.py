@@ -74,6 +74,28 @@ def test_soft_dice_draws_batches_as_they_are() -> None:
     )
 
 
+def test_batches_go_with_the_section_of_most_of_their_tiles() -> None:
+    tiles, probabilities = random_tiles(40, seed=2)
+    sections = ["s0"] * 12 + ["s1"] * 9 + ["s2"] * 3 + ["s3"] * 16
+    tiles = Tiles(tiles.masks, groups=tuple(sections))
+    metrics = evaluate(tiles, probabilities, seed=5, resamples=60).metrics
+    batches = [
+        evaluate(
+            Tiles(tiles.masks[start : start + 8]), probabilities[start : start + 8], resamples=0
+        ).metrics["soft_dice"]
+        for start in range(0, 40, 8)
+    ]
+    # the second is half s0 and half s1, the third five of s1 and three of s2
+    by_section = [batches[0:2], batches[2:3], batches[3:5]]
+    generator = np.random.default_rng(5)
+    means = [
+        np.concatenate([by_section[drawn] for drawn in generator.integers(3, size=3)]).mean()
+        for _ in range(60)
+    ]
+    expected = np.quantile(means, [0.025, 0.975]).tolist()
+    assert metrics["ci95"]["soft_dice"] == pytest.approx(expected, abs=1e-12)
+
+
 def test_seed_decides() -> None:
     tiles, probabilities = random_tiles(30, seed=0)
     first, again, other = (
