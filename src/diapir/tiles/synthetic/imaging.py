@@ -1,0 +1,157 @@
+"""From rocks to a grey picture: what acquisition and migration make of a section.
+
+A migrated image is the reflectivity blurred by a point spread function: the wavelet across the
+beds, and only those dips that were illuminated (Lecomte, "Resolution and illumination analyses in
+PSDM: A ray-based approach", The Leading Edge 27, 2008). In the wavenumber domain that is one
+product, so steep flanks fade and dipping beds keep their wavelet across, as in real images.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.tiles.synthetic.fields import (
+    Field,
+    Spectrum,
+    blur,
+    smooth_field,
+    to_field,
+    to_spectrum,
+    wavenumbers,
+)
+from diapir.tiles.synthetic.geology import Geology
+
+
+def image(rng: np.random.Generator, geology: Geology, period: float) -> Field:
+    """Amplitudes `float32 (samples, traces)` of a section, of any scale.
+
+    Args:
+        rng: the section's own generator.
+        geology: the rocks.
+        period: dominant vertical period of the wavelet at the top, in pixels.
+    """
+    shape = geology.impedance.shape
+    depth = np.linspace(0, 1, shape[0], dtype=np.float32)[:, None]
+    section = _migrate(rng, geology.impedance, period)
+    section *= np.exp(-rng.uniform(0, 0.8) * depth) * geology.illumination
+    if geology.water.any() and rng.random() < 0.5:
+        section += _multiple(rng, section, geology.water)
+    disturbed = _swings(rng, shape, period) + _noise(rng, geology, period)
+    section += disturbed * section.std() * (1 - 0.9 * geology.water)
+    return _balance(rng, section)
+
+
+def to_grey(section: Field, headroom: float, baseline: float) -> NDArray[np.uint8]:
+    """Grey levels by one symmetric scale for a section: `headroom` × its 98th percentile.
+
+    Args:
+        section: amplitudes.
+        headroom: the section's gain; 1 clips two in a hundred amplitudes.
+        baseline: offset of the recording, as a share of that scale.
+    """
+    scale = max(headroom * float(np.percentile(np.abs(section), 98)), 1e-9)
+    level = np.clip(section / scale + baseline, -1, 1) * 127.5 + 127.5
+    grey: NDArray[np.uint8] = np.rint(level).astype(np.uint8)
+    return grey
+
+
+def _migrate(rng: np.random.Generator, impedance: Field, period: float) -> Field:
+    """Reflectivity through the point spread function, whose wavelet lengthens downwards."""
+    shape = impedance.shape
+    down, across = wavenumbers(shape)
+    wavenumber = np.hypot(down, across)
+    steep = np.abs(down) / np.maximum(wavenumber, 1e-6)
+    tilt = np.arccos(np.minimum(steep, 1))
+    limit, edge = math.radians(rng.uniform(55, 85)), rng.uniform(4, 12)
+    aperture = steep**0.3 / (1 + (tilt / limit) ** edge)
+    phase = np.exp(1j * np.sign(down) * (np.pi / 2 + rng.normal(0, 0.3)))
+    polarity = 1 if rng.random() < 0.75 else -1
+    normal = (polarity * phase * wavenumber * aperture).astype(np.complex64)
+    spectrum: Spectrum = to_spectrum(impedance) * normal
+    ricker, width = rng.random() < 0.4, rng.uniform(2.0, 4.5)
+    stretch = rng.uniform(1.2, 1.9)
+    # three wavelets, blended over depth
+    fraction = np.linspace(0, 2, shape[0], dtype=np.float32)[:, None]
+    section = np.zeros(shape, np.float32)
+    for number in range(3):
+        relative = wavenumber * (period * stretch ** (number / 2))
+        wavelet = _ricker(relative) if ricker else _ormsby(relative, width)
+        weight = np.clip(1 - np.abs(fraction - number), 0, 1)
+        section += weight * to_field((spectrum * wavelet).astype(np.complex64), shape)
+    return section / max(float(section.std()), 1e-9)
+
+
+def _ricker(relative: Field) -> Field:
+    """Amplitude spectrum of a Ricker wavelet over wavenumber relative to its peak."""
+    square = relative**2
+    result: Field = square * np.exp(1 - square)
+    return result
+
+
+def _ormsby(relative: Field, width: float) -> Field:
+    """A trapezoid from .25–.6 of the peak wavenumber to `width`/2–`width` times it."""
+    rise = np.clip((relative - 0.25) / 0.35, 0, 1)
+    fall = np.clip((width - relative) / (0.5 * width), 0, 1)
+    result: Field = np.sin(rise * np.pi / 2) * np.sin(fall * np.pi / 2)
+    return result
+
+
+def _multiple(rng: np.random.Generator, section: Field, water: Field) -> Field:
+    """The whole section once more, weak, upside down in polarity, a water depth further down."""
+    shift = int(water.sum(axis=0).mean())
+    echo: Field = np.zeros_like(section)
+    echo[shift:] = -rng.uniform(0.08, 0.25) * section[: section.shape[0] - shift]
+    return echo
+
+
+def _swings(rng: np.random.Generator, shape: tuple[int, int], period: float) -> Field:
+    """Migration smiles: single amplitudes smeared along circles, open upwards."""
+    swings = np.zeros(shape, np.float32)
+    rows = np.arange(shape[0], dtype=np.float32)[:, None]
+    columns = np.arange(shape[1], dtype=np.float32)[None, :]
+    for _ in range(rng.integers(0, 7)):
+        radius, row, column = rng.uniform(60, 260), rng.uniform(-150, 200), rng.uniform(0, shape[1])
+        left = int(np.clip(column - radius - 60, 0, shape[1] - 1))
+        right = int(np.clip(column + radius + 60, left + 1, shape[1]))
+        aside, below = columns[:, left:right] - column, rows - row
+        distance = (np.hypot(aside, below) - radius) * (np.pi / (period * rng.uniform(1, 1.6)))
+        pulse = (1 - 2 * distance**2) * np.exp(-(distance**2))
+        lean, spread = rng.uniform(-0.7, 0.7), rng.uniform(0.25, 0.6)
+        taper = np.exp(-(((np.arctan2(aside, below) - lean) / spread) ** 2))
+        swings[:, left:right] += rng.uniform(0.2, 0.9) * pulse * taper
+    return swings
+
+
+def _noise(rng: np.random.Generator, geology: Geology, period: float) -> Field:
+    """Coloured noise: what migration leaves of random noise, strongest where little is seen."""
+    shape = geology.impedance.shape
+    down, across = wavenumbers(shape)
+    scale = period * rng.uniform(0.8, 1.3)
+    wavenumber: Field = np.hypot(down * scale, across * scale)
+    smear = rng.uniform(0.0, 0.3) * period
+    colour = _ricker(wavenumber) * np.exp(-2 * (np.pi * across * smear) ** 2)
+    if rng.random() < 0.5:  # linear noise: one dip, steep or not, that crosses beds and salt
+        dip, spread = rng.uniform(-1.3, 1.3), rng.uniform(0.15, 0.5)
+        tilt = np.arctan(across / np.where(down == 0, np.float32(1e-6), down))
+        colour = colour * (0.25 + np.exp(-(((tilt - dip) / spread) ** 2)))
+    white = rng.standard_normal(shape, dtype=np.float32)
+    noise = to_field((to_spectrum(white) * colour).astype(np.complex64), shape)
+    noise /= noise.std()
+    level = float(rng.choice((0.06, 0.16, 0.4))) * rng.uniform(0.7, 1.6)
+    unseen = 1 + rng.uniform(0, 1.5) * (1 - geology.illumination)
+    patches = np.clip(1 + 0.5 * smooth_field(rng, shape, 40, 60), 0.3, 2.5)
+    fine = rng.uniform(0.02, 0.08) * smooth_field(rng, shape, 0.5, 0.7)
+    result: Field = level * noise * unseen * patches + fine
+    return result
+
+
+def _balance(rng: np.random.Generator, section: Field) -> Field:
+    """Automatic gain control of a strength that differs between sections."""
+    window = rng.uniform(25, 70)
+    power = np.maximum(blur(section**2, window, 1.5 * window), 0)
+    floor = 0.1 * float(section.std())
+    gain = (np.sqrt(power) + floor) ** -rng.uniform(0.35, 0.9)
+    return (section * gain).astype(np.float32, copy=False)
