@@ -14,7 +14,8 @@ from safetensors import SafetensorError
 
 from diapir import bundle as bundles
 from diapir.bundle import CARD, INFO, WEIGHTS, Bundle
-from diapir.config import PreprocessConfig, UNetConfig
+from diapir.architectures import UNetConfig
+from diapir.config import PreprocessConfig
 from diapir.errors import BundleError
 
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from diapir import __version__
-from diapir.config import ModelConfig, PreprocessConfig, Section
+from diapir.architectures import ModelConfig, Section
+from diapir.config import PreprocessConfig
 from diapir.errors import BundleError
 from diapir.files import replace_file, sync_folder
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from diapir.architectures import ARCHITECTURES, ModelConfig, Section, UNetConfig
 from diapir.errors import ConfigError
 
 IGNORE = 255
@@ -23,12 +24,6 @@ IGNORE = 255
 
 MaskEncoding = Literal["index", "grey8", "grey16", "seed", "rle"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A frozen section of a recipe that refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -52,19 +47,6 @@ class DataConfig(Section):
         if self.folds is not None and self.fold >= self.folds:
             raise ValueError(f"fold must be below folds ({self.folds}), found {self.fold}")
         return self
-
-
-class UNetConfig(Section):
-    """U-Net of the seed (Ronneberger et al. 2015): no batch norm, ReLU."""
-
-    name: Literal["unet"] = "unet"
-    base: Annotated[int, Field(ge=1, le=1024)] = 64
-    """Channels of the first level; doubled at each level."""
-    levels: Annotated[int, Field(ge=1, le=6)] = 4
-    """Number of halvings; height and width must be multiples of 2**levels."""
-
-
-ModelConfig = UNetConfig
 
 
 class PreprocessConfig(Section):
@@ -104,6 +86,8 @@ class OptimizerConfig(Section):
     name: Literal["adamw"] = "adamw"
     lr: Annotated[float, Field(gt=0)] = 5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    encoder_lr: Annotated[float, Field(gt=0)] | None = None
+    """Learning rate of a network's encoder; null takes `lr` there as well."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
     """Largest norm of the gradient of all parameters; null clips nothing."""
 
@@ -299,9 +283,12 @@ def _config_error(error: ValidationError, source: str) -> ConfigError:
     mends = []
     for issue in error.errors():
         location = [str(part) for part in issue["loc"]]
+        # pydantic puts the union's tag into the path
+        tagged = location[:1] == ["model"] and len(location) > 1
+        architecture = location.pop(1) if tagged else ""
         key = ".".join(location)
         if issue["type"] == "extra_forbidden":
-            valid = _valid_keys(location[:-1])
+            valid = _valid_keys(location[:-1], architecture)
             lines.append(f"unknown key {key!r}" + _did_you_mean(location[-1], valid))
             where = ".".join(location[:-1]) or "the top of a recipe"
             mends.append(f"keys of {where}: {', '.join(valid)}")
@@ -312,6 +299,14 @@ def _config_error(error: ValidationError, source: str) -> ConfigError:
             if issue["type"] == "literal_error" and isinstance(found, str):
                 expected = str(issue["ctx"]["expected"]).replace(" or ", ", ").split(", ")
                 nearest = _did_you_mean(found, [name.strip("'") for name in expected])
+            elif issue["type"] == "union_tag_invalid":
+                key, found = "model.name", issue["ctx"]["tag"]
+                nearest = _did_you_mean(found, ARCHITECTURES)
+                message = "no architecture of this name"
+                mends.append("architectures: " + ", ".join(ARCHITECTURES))
+            elif issue["type"] == "union_tag_not_found":
+                message = "model.name is missing"
+                mends.append("architectures: " + ", ".join(ARCHITECTURES))
             shown = "" if isinstance(found, dict) else f" = {found!r}"
             lines.append(f"{key}{shown}: {message}{nearest}")
     return ConfigError(
@@ -321,16 +316,18 @@ def _config_error(error: ValidationError, source: str) -> ConfigError:
     )
 
 
-def _valid_keys(location: Sequence[str]) -> list[str]:
+def _valid_keys(location: Sequence[str], architecture: str) -> list[str]:
     section: Any = RunConfig
     for part in location:
         fields = getattr(section, "model_fields", {})
         if part not in fields:
             return []
         section = fields[part].annotation
+        if part == "model":
+            section = ARCHITECTURES.get(architecture)
     return list(getattr(section, "model_fields", {}))
 
 
 def _did_you_mean(found: str, valid: Iterable[str]) -> str:
-    close = difflib.get_close_matches(found, list(valid), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(found, list(valid), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""

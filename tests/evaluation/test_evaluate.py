@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from made import Probability, Tiles, random_tiles, row, sure
 from PIL import Image
 
-from diapir.config import UNetConfig
+from diapir.architectures import UNetConfig
 from diapir.errors import ConfigError, DataError
 from diapir.evaluation import evaluate, evaluate_model
 from diapir.evaluation.breakdown import COVERAGE_NAMES

@@ -16,7 +16,8 @@ from torch.nn.functional import cross_entropy
 
 from diapir import bundle as bundles
 from diapir import models
-from diapir.config import ModelConfig, PreprocessConfig
+from diapir.architectures import ModelConfig
+from diapir.config import PreprocessConfig
 from diapir.errors import ConfigError
 from diapir.inference.torch_engine import TorchEngine
 

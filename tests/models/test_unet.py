@@ -1,7 +1,8 @@
 import torch
 
 from diapir import models
-from diapir.config import UNetConfig, load_recipe
+from diapir.architectures import UNetConfig
+from diapir.config import load_recipe
 
 from .contract import ModelContract
 

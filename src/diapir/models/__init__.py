@@ -7,15 +7,15 @@ any H and W that are multiples of its `divisor`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from torch import Tensor, nn
 
-from diapir.config import ModelConfig
+from diapir.architectures import ModelConfig
 from diapir.errors import ConfigError
 from diapir.models.unet import UNet
 
-REGISTRY: dict[str, Callable[[ModelConfig], nn.Module]] = {
+REGISTRY: dict[str, Callable[[Any], nn.Module]] = {
     "unet": UNet,
 }
 

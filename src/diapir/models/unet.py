@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from diapir.config import UNetConfig
+from diapir.architectures import UNetConfig
 
 
 class DoubleConv(nn.Sequential):

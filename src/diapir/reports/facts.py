@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from diapir.architectures import ModelConfig
 from diapir.bundle import Bundle
-from diapir.config import ModelConfig, PreprocessConfig, RunConfig
+from diapir.config import PreprocessConfig, RunConfig
 from diapir.reports.history import History
 from diapir.reports.words import decimal, duration, integer, parameters, percent, plural
 
