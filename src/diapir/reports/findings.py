@@ -62,7 +62,11 @@ def _lost_points(evaluation: Evaluation) -> str:
 
 def _class_words(row: dict[str, Any]) -> str:
     name = str(row["coverage"])
-    return "tiles without salt" if name == COVERAGE_NAMES[0] else f"tiles with {name.replace('above', 'more than')} salt"
+    return (
+        "tiles without salt"
+        if name == COVERAGE_NAMES[0]
+        else f"tiles with {name.replace('above', 'more than')} salt"
+    )
 
 
 def _missed_and_invented(evaluation: Evaluation) -> str:
