@@ -209,7 +209,7 @@ def test_folds_hold_their_promises(
 
 def test_saved_splits_come_back_and_name_their_data(tmp_path: Path) -> None:
     tiles = like_tgs()
-    split = make_folds(tiles, folds=3, seed=9)
+    split = make_folds(tiles, folds=3, seed=-9)
     split.save(tmp_path / "split.json")
     assert Split.load(tmp_path / "split.json") == split
     written = json.loads((tmp_path / "split.json").read_text())
