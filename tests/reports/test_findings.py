@@ -40,6 +40,8 @@ def test_a_better_threshold_is_named_with_a_warning(tmp_path: Path) -> None:
 
     # 0.15 is the lowest threshold of the sweep above 0.1
     assert "A threshold of 0.15 would score 0.750 more Kaggle mAP than the 0.5 used" in said(case)
+    hopeless = case_of(tiles.select(tiles.ids[1:]), [np.zeros((20, 20), np.float32)] * 3)
+    assert "threshold" not in said(hopeless)
     best = case_of(tiles, case.probabilities, threshold=0.3)
     assert "The threshold 0.3 is as good as any" in said(best)
 
@@ -47,7 +49,11 @@ def test_a_better_threshold_is_named_with_a_warning(tmp_path: Path) -> None:
 def test_few_groups_call_for_caution(case: Case, tmp_path: Path) -> None:
     assert "first impression" not in said(case)
     few = case_of(case.tiles.select(case.tiles.ids[:8]))
-    assert "only 8 tiles of 8 section groups" in said(few)
+    assert "These are only 8 tiles: take" in said(few)
+    lines = tuple(f"line {place % 3}" for place in range(len(few.tiles)))
+    assert "only 8 tiles of 3 section groups" in said(
+        case_of(dataclasses.replace(few.tiles, groups=lines))
+    )
 
 
 def history(folder: Path, text: str) -> History:

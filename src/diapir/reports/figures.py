@@ -179,7 +179,7 @@ def _epoch_axis(axes: Axes, history: History) -> None:
     first, last = int(history.epochs.min()), int(history.epochs.max())
     margin = max(0.5, 0.03 * (last - first))
     axes.set_xlim(first - margin, last + margin)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
     axes.grid(axis="x", visible=False)
 

@@ -38,9 +38,10 @@ def _cautions(evaluation: Evaluation) -> str:
             "invented, and nothing about finding any."
         )
     if groups < FEW_GROUPS:
+        of = "" if groups == images else f" of {plural(groups, 'section group')}"
         return (
-            f"These are only {plural(images, 'tile')} of {plural(groups, 'section group')}: "
-            "take the figures as a first impression."
+            f"{'This is' if images == 1 else 'These are'} only {plural(images, 'tile')}{of}: take "
+            "the figures as a first impression."
         )
     return ""
 
@@ -101,8 +102,8 @@ def _tendency(evaluation: Evaluation) -> str:
 def _threshold(evaluation: Evaluation) -> str:
     used, score = evaluation.metrics["threshold"], evaluation.metrics["kaggle_map"]
     best = max(evaluation.sweep, key=lambda row: row["kaggle_map"], default=None)
-    if best is None:
-        return ""
+    if best is None or best["kaggle_map"] == min(row["kaggle_map"] for row in evaluation.sweep):
+        return ""  # no threshold changes anything
     gain = best["kaggle_map"] - score
     if gain < 0.002:
         return f"The threshold {used:g} is as good as any for the Kaggle mAP."
