@@ -3,8 +3,8 @@
 The mode is chosen once, before `wandb.init`, because a process whose online start failed cannot
 go on offline without ending W&B's service first. A resumed run keeps its W&B id: online it
 continues the same curves; offline it writes a further folder of the same id, and `wandb sync`
-uploads both in the order of their starts into one run. Each epoch is W&B's step of that number,
-so what both hold is counted once.
+uploads both in the order of their starts into one run. An epoch is W&B's step of that number, so
+that an epoch which both hold falls on one place.
 """
 
 from __future__ import annotations
@@ -100,7 +100,10 @@ class WandbTracker:
             switched_off=settings.mode != "online",
         )
         if reason:
-            note(f"W&B is offline: {reason}. `wandb sync {self._folder}/*` uploads the run later.")
+            note(
+                f"W&B is offline: {reason}. "
+                f"`wandb sync {self._folder}/offline-run-*` uploads the run later."
+            )
         try:
             self._run = self._init(run, config, resumed=state is not None)
         except Exception as error:
@@ -152,7 +155,7 @@ class WandbTracker:
         lost = self.mode == "online" and not answers(self._server)
         if lost:
             self._note(
-                f"W&B's server {self._server} no longer answers: `wandb sync {self._folder}/*` "
+                f"W&B's server {self._server} no longer answers: `wandb sync {self._folder}/run-*` "
                 "uploads what is missing, `wandb artifact put --type model` the best model."
             )
         elif best is not None:
