@@ -49,7 +49,7 @@ class Store:
             raise DataError(
                 f"there is no folder or zip {path}",
                 expected="a folder of tiles, or Kaggle's zip",
-                mend="correct the path after --data; `diapir data synth --out DIR` makes tiles",
+                mend="correct the path; `diapir data synth --out DIR` makes tiles",
             )
         for name in [name for name in names if name.rsplit("/", 1)[-1] == f"{inner}.zip"]:
             prefix = name.removesuffix(".zip")
@@ -59,7 +59,7 @@ class Store:
             raise DataError(
                 f"{path} is empty",
                 expected="a folder with images/ and masks/, or Kaggle's zip",
-                mend="correct the path after --data; `diapir data synth --out DIR` makes tiles",
+                mend="correct the path; `diapir data synth --out DIR` makes tiles",
             )
         self.names = tuple(names)
         """Every file, a name twice where a zip holds it twice."""
@@ -156,7 +156,7 @@ def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
                 raise DataError(
                     f"{root} holds more than {MAX_FILES} files",
                     expected="a folder of tiles",
-                    mend="point --data at the folder that holds images/ and masks/",
+                    mend="name the folder that holds images/ and masks/",
                 )
             try:
                 status = (Path(folder) / name).stat()
