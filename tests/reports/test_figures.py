@@ -54,6 +54,10 @@ def test_curves_without_values_are_left_out(tmp_path: Path, config: RunConfig) -
     # a rate of 0 has no place on a log axis, and still is drawn
     assert [plot.title for plot in plots] == ["Loss", "Learning rate"]
     assert "validation" not in alt(plots[0])
+    epochs = re.findall(
+        r'<g id="curve-loss-xtick_\d+">.*?>([^<>\s]+)</text>', plots[0].svg, re.DOTALL
+    )
+    assert epochs == ["1"]  # and no fractions of an epoch
 
 
 def test_colours_follow_the_theme(curves: list[figures.Plot], case: Case) -> None:

@@ -232,7 +232,6 @@ def test_one_epoch_with_unknown_values(run: Path, case: Case) -> None:
     page = read(write_run_report(run, *case.arguments))
 
     assert "A single epoch was trained" not in page.text  # its validation loss is not known
-    assert "1.05" not in page.words  # no such epoch
     assert any(element.get("id") == "curves" for element in page.all("section"))
 
 
