@@ -120,6 +120,18 @@ def test_the_threshold_is_the_bundles_unless_given(
     assert shares == [pytest.approx((probability >= level).mean()) for level in (0.7, 0.5)]
 
 
+def test_a_pixel_at_the_threshold_is_salt(bundle: Bundle, tmp_path: Path) -> None:
+    class Undecided:
+        name = "undecided"
+
+        def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.zeros_like(batch[:, :2])
+
+    predictor = Predictor(bundle, engine=Undecided())
+    path = _save(tmp_path / "a.png", _grey(5, 5))
+    assert predict_images(predictor, [path], tmp_path / "out", threshold=0.5).salt_share == 1
+
+
 @pytest.mark.parametrize("threshold", [0, 1, -0.2, float("nan")])
 def test_a_threshold_that_is_no_probability_is_refused(
     predictor: Predictor, tmp_path: Path, threshold: float

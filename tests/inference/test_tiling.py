@@ -21,7 +21,8 @@ def test_constant_values_come_out_constant(
     for window in windows(height, width, size):
         values = np.full(section[window.rows, window.columns].shape, value, np.float32)
         window.add(section, values)
-    np.testing.assert_allclose(section, value, rtol=1e-5)
+    # near the least float32 numbers a weighted share rounds to nothing
+    np.testing.assert_allclose(section, value, rtol=1e-5, atol=1e-30)
 
 
 @settings(deadline=None)

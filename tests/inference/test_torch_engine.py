@@ -8,14 +8,19 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import dropout
 
 from diapir import bundle as bundles
+from diapir import models
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
 from diapir.errors import BundleError, DeviceError
 from diapir.inference import Engine
 from diapir.inference.torch_engine import TorchEngine
+from diapir.models.unet import UNet
 
+from .conftest import SIZE
 from .engine_contract import EngineContract
 
 
@@ -80,6 +85,17 @@ def test_loading_leaves_the_random_numbers_of_the_caller(bundle: Bundle) -> None
     torch.manual_seed(9)
     TorchEngine(bundle, device="cpu")
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_what_only_training_does_is_off(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forgetful(UNet):
+        def forward(self, images: Tensor) -> Tensor:
+            return dropout(super().forward(images), training=self.training)
+
+    monkeypatch.setitem(models.REGISTRY, "unet", Forgetful)
+    batch = np.ones((1, 3, SIZE, SIZE), np.float32)
+    engine = TorchEngine(bundle, device="cpu")
+    np.testing.assert_array_equal(engine.logits(batch), engine.logits(batch))
 
 
 def test_threads_are_set(bundle: Bundle) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tests.helpers.tile_sets import Layout, write_tiles
 
 

@@ -111,16 +111,21 @@ def _time(history: History) -> str:
 
 
 def bundle_facts(bundle: Bundle, count: int | None) -> Facts:
-    """What a model says about itself."""
+    """What a model is."""
     info = bundle.info
-    facts = [
-        ("Model", f"{info.name}: {model_words(info.model, count)}"),
+    return [
+        ("Name", info.name),
+        ("Model", model_words(info.model, count)),
         ("Input", input_words(info.preprocess)),
+        ("Weights", f"SHA-256 {info.weights_sha256[:12]}…"),
     ]
-    for key, value in info.training.items():
-        facts.append((f"Training: {key.replace('_', ' ')}", _short(value)))
-    facts.append(("Weights", f"SHA-256 {info.weights_sha256[:12]}…"))
-    return facts
+
+
+def origin_facts(bundle: Bundle) -> Facts:
+    """How a model says it was trained."""
+    return [
+        (key[:1].upper() + key[1:], _short(value)) for key, value in bundle.info.training.items()
+    ]
 
 
 def data_facts(evaluation: Evaluation, tiles: TileSet, split: Split | None) -> Facts:
@@ -130,7 +135,9 @@ def data_facts(evaluation: Evaluation, tiles: TileSet, split: Split | None) -> F
     size = f"{sizes.pop()} px" if len(sizes) == 1 else f"{len(sizes)} different sizes"
     facts = [("Data", str(data["name"]))]
     if split is not None:
-        parts = [f"{integer(len(ids))} {_PART.get(part, part)}" for part, ids in split.parts.items()]
+        parts = [
+            f"{integer(len(ids))} {_PART.get(part, part)}" for part, ids in split.parts.items()
+        ]
         facts.append(("Tiles", f"{integer(len(split.tiles))}: {', '.join(parts)}"))
         facts.append(("Split", f"seed {split.seed}, {split.hash[:12]}…"))
     judged = plural(data["n_images"], "tile")
@@ -138,8 +145,10 @@ def data_facts(evaluation: Evaluation, tiles: TileSet, split: Split | None) -> F
         judged += f" of {plural(data['n_groups'], 'section group')}"
     if data.get("n_unscored"):
         judged += f"; {plural(data['n_unscored'], 'tile')} without a valid pixel left out"
-    facts.append(("Judged on", f"{judged}, part “{data['part']}”, {size}"))
-    facts.append(("Salt", f"{percent(_salt_share(tiles), 1)} of their pixels; {_empty(evaluation)}"))
+    facts.append(("Judged on" if split else "Tiles", f"{judged}, part “{data['part']}”, {size}"))
+    facts.append(
+        ("Salt", f"{percent(_salt_share(tiles), 1)} of their pixels; {_empty(evaluation)}")
+    )
     if tiles.encoding:
         facts.append(("Masks read as", str(tiles.encoding)))
     return facts
@@ -164,10 +173,9 @@ def model_words(model: ModelConfig, count: int | None) -> str:
     arguments = model.model_dump(mode="json")
     name = str(arguments.pop("name"))
     name = {"unet": "U-Net"}.get(name, name)
-    words = [name, *(f"{key.replace('_', ' ')} {value}" for key, value in arguments.items())]
-    if count:
-        words.append(f"{parameters(count)} parameters")
-    return ", ".join(words)
+    words = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in arguments.items())
+    size = f", {parameters(count)} parameters" if count else ""
+    return f"{name} ({words}){size}" if words else name + size
 
 
 def input_words(preprocess: PreprocessConfig) -> str:
@@ -182,7 +190,9 @@ def parameter_count(weights: Path) -> int | None:
 
     try:
         with safe_open(weights, framework="numpy") as file:
-            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+            names: list[str] = list(file.keys())
+            sizes: list[int] = [math.prod(file.get_slice(name).get_shape()) for name in names]
+            return sum(sizes)
     except (SafetensorError, OSError):
         return None
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diapir.config import RunConfig
 from diapir.reports.history import History
 from diapir.reports.style import LIGHT, draw
-from diapir.reports.words import decimal, percent
+from diapir.reports.words import coverage, decimal, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,7 +144,7 @@ def _curve(
                 markersize=4,
             )
             best = line.values[history.epochs == history.best_epoch]
-            if len(best) and np.isfinite(best[-1]):
+            if history.best_epoch is not None and len(best) and np.isfinite(best[-1]):
                 axes.plot(history.best_epoch, best[-1], "o", color=LIGHT[line.colour], ms=4.5)
         if log:
             axes.set_yscale("log")
@@ -179,7 +179,7 @@ def _epoch_axis(axes: Axes, history: History) -> None:
     first, last = int(history.epochs.min()), int(history.epochs.max())
     margin = max(0.5, 0.03 * (last - first))
     axes.set_xlim(first - margin, last + margin)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
     axes.grid(axis="x", visible=False)
 
@@ -205,7 +205,7 @@ def _legend_above(axes: Axes, entries: int) -> None:
 
 def coverage_scores(rows: Sequence[dict[str, Any]]) -> Plot:
     """Mean Kaggle score of the tiles of each class of salt coverage."""
-    names = [str(row["coverage"]) for row in rows]
+    names = [coverage(row["coverage"]) for row in rows]
     scores = [float(row["kaggle_map"]) for row in rows]
     alt = "Kaggle score by salt coverage. " + "; ".join(
         f"{name}: {decimal(score)} ({row['n_images']} tiles)"
@@ -221,7 +221,7 @@ def coverage_scores(rows: Sequence[dict[str, Any]]) -> Plot:
 
 def coverage_losses(rows: Sequence[dict[str, Any]]) -> Plot:
     """What each class of salt coverage takes from the Kaggle score of the whole."""
-    names = [str(row["coverage"]) for row in rows]
+    names = [coverage(row["coverage"]) for row in rows]
     lost = [float(row["kaggle_lost"]) for row in rows]
     alt = "Points lost from the Kaggle score by salt coverage. " + "; ".join(
         f"{name}: {decimal(points)}" for name, points in zip(names, lost, strict=True)
@@ -246,7 +246,7 @@ def _bars(
 ) -> Markup:
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
-        places = np.arange(len(names))
+        places = range(len(names))
         axes.barh(places, values, height=0.62, color=LIGHT[colour])
         reach = highest or max([*values, 1e-9])
         for place, value, label in zip(places, values, labels, strict=True):
@@ -267,7 +267,9 @@ def sweep(rows: Sequence[dict[str, Any]], threshold: float) -> Plot:
     thresholds = np.array([row["threshold"] for row in rows], np.float64)
     lines = [
         Line("Dice", np.array([row["dice"] for row in rows], np.float64), "second"),
-        Line("Kaggle mAP", np.array([row["kaggle_map"] for row in rows], np.float64), "first", "-."),
+        Line(
+            "Kaggle mAP", np.array([row["kaggle_map"] for row in rows], np.float64), "first", "-."
+        ),
         Line("IoU", np.array([row["iou"] for row in rows], np.float64), "third", "--"),
     ]
 
@@ -275,10 +277,14 @@ def sweep(rows: Sequence[dict[str, Any]], threshold: float) -> Plot:
         axes = figure.subplots()
         axes.axvline(threshold, color=LIGHT["muted"], linewidth=0.9)
         for line in lines:
-            axes.plot(thresholds, line.values, line.dashes, color=LIGHT[line.colour], label=line.label)
+            axes.plot(
+                thresholds, line.values, line.dashes, color=LIGHT[line.colour], label=line.label
+            )
             if np.isfinite(line.values).any():
                 best = int(np.nanargmax(line.values))
-                axes.plot(thresholds[best], line.values[best], "o", color=LIGHT[line.colour], ms=4.5)
+                axes.plot(
+                    thresholds[best], line.values[best], "o", color=LIGHT[line.colour], ms=4.5
+                )
         axes.set_xlim(0, 1)
         axes.set_xlabel("threshold on the probability of salt")
         low, high = axes.get_ylim()
@@ -294,7 +300,7 @@ def sweep(rows: Sequence[dict[str, Any]], threshold: float) -> Plot:
     return Plot(
         "Which threshold?",
         f"From which probability a pixel counts as salt. The line marks the one used, "
-        f"{threshold:g}; dots mark the best of these tiles.",
+        f"{threshold:g}; dots mark where each score is highest.",
         draw(plot, name="sweep", alt=f"Scores over the threshold; {threshold:g} is used. {bests}."),
     )
 

@@ -38,9 +38,10 @@ def _cautions(evaluation: Evaluation) -> str:
             "invented, and nothing about finding any."
         )
     if groups < FEW_GROUPS:
+        of = "" if groups == images else f" of {plural(groups, 'section group')}"
         return (
-            f"These are only {plural(images, 'tile')} of {plural(groups, 'section group')}: "
-            "take the figures as a first impression."
+            f"{'This is' if images == 1 else 'These are'} only {plural(images, 'tile')}{of}: take "
+            "the figures as a first impression."
         )
     return ""
 
@@ -62,7 +63,11 @@ def _lost_points(evaluation: Evaluation) -> str:
 
 def _class_words(row: dict[str, Any]) -> str:
     name = str(row["coverage"])
-    return "tiles without salt" if name == COVERAGE_NAMES[0] else f"tiles with {name.replace('above', 'more than')} salt"
+    return (
+        "tiles without salt"
+        if name == COVERAGE_NAMES[0]
+        else f"tiles with {name.replace('above', 'more than')} salt"
+    )
 
 
 def _missed_and_invented(evaluation: Evaluation) -> str:
@@ -97,8 +102,8 @@ def _tendency(evaluation: Evaluation) -> str:
 def _threshold(evaluation: Evaluation) -> str:
     used, score = evaluation.metrics["threshold"], evaluation.metrics["kaggle_map"]
     best = max(evaluation.sweep, key=lambda row: row["kaggle_map"], default=None)
-    if best is None:
-        return ""
+    if best is None or best["kaggle_map"] == min(row["kaggle_map"] for row in evaluation.sweep):
+        return ""  # no threshold changes anything
     gain = best["kaggle_map"] - score
     if gain < 0.002:
         return f"The threshold {used:g} is as good as any for the Kaggle mAP."

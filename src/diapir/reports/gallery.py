@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 Bytes = NDArray[np.uint8]
 
-PER_CLASS, WORST = 6, 10
-"""Tiles shown of each class of salt coverage, and of the worst."""
-SMALL_SIDE, LARGE_SIDE = 160, 256
+PER_CLASS, WORST = 6, 6
+"""Tiles shown of each class of salt coverage, and of the worst with and without salt."""
+SMALL_SIDE, LARGE_SIDE = 160, 202
 """Longest side in pixels of a picture in the gallery, and among the worst tiles."""
 
 _IGNORED_GREY = 128
@@ -45,7 +45,7 @@ class Card(NamedTuple):
     """A tile of the gallery; `bare` is the same without the colours."""
 
     id: str
-    numbers: str
+    numbers: list[str]
     drawn: Picture
     bare: Picture
 
@@ -124,14 +124,26 @@ class Gallery:
             classes.append((str(row["coverage"]), members))
         return classes
 
-    def worst(self) -> list[Failure]:
-        """The worst tiles that are not perfect, the worst first."""
-        scores = [self._scores[name] for name in self._evaluation.worst(WORST)]
-        return [self._failure(score) for score in scores if score.dice < 1]
+    def worst(self) -> list[tuple[str, list[Failure]]]:
+        """The worst tiles with and without salt, as far as they are not perfect, worst first.
+
+        Apart, because each kind alone may fill the list: both have tiles of Dice 0.
+        """
+        ranked = [self._scores[name] for name in self._evaluation.worst(len(self._scores))]
+        wrong = [score for score in ranked if score.dice < 1]
+        kinds = [
+            ("Tiles with salt", [score for score in wrong if score.coverage > 0]),
+            ("Tiles without salt", [score for score in wrong if score.coverage == 0]),
+        ]
+        return [
+            (title, [self._failure(score) for score in scores[:WORST]])
+            for title, scores in kinds
+            if scores
+        ]
 
     def _card(self, score: TileScore) -> Card:
         image, mask, found = self._arrays(score.id)
-        numbers = f"Dice {decimal(score.dice, 2)} · salt {percent(score.coverage)}"
+        numbers = [f"Dice {decimal(score.dice, 2)}", f"salt {percent(score.coverage)}"]
         alt = f"Tile {score.id}, {self._verdict(mask, found)}"
         return Card(
             score.id,
@@ -168,7 +180,9 @@ class Gallery:
             ("salt", percent(score.coverage, 1)),
             ("called salt", percent(score.predicted, 1)),
         ]
-        return Failure(score.id, " · ".join(where), verdict, numbers, pictures)
+        return Failure(
+            score.id, " · ".join(where), verdict[0].upper() + verdict[1:], numbers, pictures
+        )
 
     def _arrays(self, name: str) -> tuple[Bytes, Bytes, Bytes]:
         """Image, labels and predicted mask of a tile."""
@@ -185,6 +199,8 @@ class Gallery:
             return f"no salt in the labels, {percent(share)} of the tile called salt"
         if not called.any():
             return "all of its salt is missed"
+        if not (salt & called).any():
+            return "all of its salt is missed, and what is called salt is elsewhere"
         missed = (salt & ~called).sum() / salt.sum()
         false = (called & ~salt).sum() / called.sum()
         return f"{percent(missed)} of the salt missed, {percent(false)} of the called salt false"

@@ -52,7 +52,9 @@ class History:
             return f"ran all of its {last} epochs"
         if patience and self.best_epoch and last - self.best_epoch >= patience:
             return f"stopped early: no better validation loss for {last - self.best_epoch} epochs"
-        return f"stopped after {last} of {config.train.epochs} epochs, by its time budget or by hand"
+        return (
+            f"stopped after {last} of {config.train.epochs} epochs, by its time budget or by hand"
+        )
 
 
 def read_history(path: Path) -> History:
@@ -68,7 +70,8 @@ def read_history(path: Path) -> History:
         rows = []
     names = {name for row in rows for name in row}
     columns = {
-        name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in sorted(names)
+        name: np.array([row.get(name, np.nan) for row in rows], np.float64)
+        for name in sorted(names)
     }
     epochs = columns.get("epoch", np.zeros(0)).astype(np.int64)
     return History(epochs, columns, _best_epoch(epochs, columns))

@@ -23,7 +23,7 @@ from diapir.reports.findings import findings
 from diapir.reports.gallery import Gallery, probability_colours
 from diapir.reports.history import read_history
 from diapir.reports.style import DARK, LIGHT
-from diapir.reports.words import decimal, integer, percent, plural
+from diapir.reports.words import coverage, decimal, integer, percent, plural
 
 if TYPE_CHECKING:
     from diapir.evaluation import Evaluation
@@ -58,11 +58,12 @@ def write_run_report(
     count = facts.parameter_count(bundle.path / bundles.WEIGHTS) if bundle else None
     title = run.resolve().name
     trained = facts.training_facts(config, history, count) if config else []
+    learnt = facts.data_facts(evaluation, tiles, split)
     page = _page(evaluation, tiles, probabilities, split=split, bundle=bundle) | {
         "kind": "Training report",
         "title": title,
         "lead": _run_lead(evaluation, config, split, count),
-        "trained": trained,
+        "facts": [("How it was trained", trained), ("On what", learnt)],
         "findings": findings(evaluation, history),
         "history": history,
         "curves": figures.curves(history, config) if len(history) else [],
@@ -101,8 +102,12 @@ def write_evaluation_report(
         "title": f"{bundle.info.name} on {data['name']}",
         "lead": f"{facts.model_words(bundle.info.model, count)}, "
         f"judged on {plural(data['n_images'], 'labelled tile')}.",
-        "trained": facts.bundle_facts(bundle, count),
-        "findings": findings(evaluation, None),
+        "facts": [
+            ("The model", facts.bundle_facts(bundle, count)),
+            ("Judged on", facts.data_facts(evaluation, tiles, None)),
+            ("How it was trained", facts.origin_facts(bundle)),
+        ],
+        "findings": [*_flattery(evaluation, bundle), *findings(evaluation, None)],
         "history": None,
         "curves": [],
         "settings": bundle.info.model_dump_json(indent=2),
@@ -117,10 +122,22 @@ def _run_lead(
     """The sentence under the title."""
     model = facts.model_words(config.model, count) if config else "A network"
     learnt = split.parts.get("train") if split else None
-    trained = f" trained on {plural(len(learnt), 'tile')} of {evaluation.data['name']}," if learnt else ""
+    trained = (
+        f" trained on {plural(len(learnt), 'tile')} of {evaluation.data['name']}," if learnt else ""
+    )
     judged = plural(evaluation.data["n_images"], "tile")
     unseen = " it did not learn from" if evaluation.data["part"] in {"val", "validation"} else ""
     return f"{model},{trained} judged on {judged}{unseen}."
+
+
+def _flattery(evaluation: Evaluation, bundle: Bundle) -> list[str]:
+    """A warning where the model was trained on tiles that it is judged on."""
+    training, data = bundle.info.training, evaluation.data
+    if data["hash"] == training.get("data hash"):
+        return ["These tiles include those the model was trained on, so the scores flatter it."]
+    if data["part"] == "train" and data["name"] == training.get("data"):
+        return ["The model was trained on these very tiles, so the scores flatter it."]
+    return []
 
 
 def _page(
@@ -134,11 +151,9 @@ def _page(
     """What both reports show."""
     gallery = Gallery(evaluation, tiles, probabilities)
     metrics = facts.metrics(evaluation)
-    versions = {"Python": platform.python_version(), "NumPy": np.__version__}
-    versions |= dict(bundle.info.versions) if bundle else {}
+    versions = {"diapir": __version__, "Python": platform.python_version()}
     return {
         "evaluation": evaluation,
-        "data": facts.data_facts(evaluation, tiles, split),
         "headline": [metrics[key] for key in facts.HEADLINE if key in metrics],
         "metrics": list(metrics.values()),
         "coverage_plots": [
@@ -155,7 +170,6 @@ def _page(
         "empty": COVERAGE_NAMES[0],
         "colours": {"hit": _css(HIT), "missed": _css(MISSED), "false": _css(FALSE)},
         "ramp": ", ".join(_css(colour) for colour in probability_colours()[::17]),
-        "version": __version__,
         "versions": versions,
         "split": split,
         "bundle": bundle,
@@ -201,7 +215,12 @@ def _write(path: Path, page: dict[str, Any]) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"decimal": decimal, "percent": percent, "integer": integer}
+    environment.filters |= {
+        "decimal": decimal,
+        "percent": percent,
+        "integer": integer,
+        "coverage": coverage,
+    }
     text = environment.get_template("report.html.j2").render(page)
     try:
         # a file name need not be valid Unicode, and ids come from file names

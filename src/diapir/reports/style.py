@@ -46,7 +46,9 @@ WIDTH_IN, HEIGHT_IN = 4.0, 2.6
 """Inches; at 72 units an inch a plot is read at about its own size on a phone."""
 
 
-def draw(plot: Callable[[Figure], None], *, name: str, alt: str, height: float = HEIGHT_IN) -> Markup:
+def draw(
+    plot: Callable[[Figure], None], *, name: str, alt: str, height: float = HEIGHT_IN
+) -> Markup:
     """Draw a plot as SVG to be put into the page.
 
     Args:
@@ -61,7 +63,9 @@ def draw(plot: Callable[[Figure], None], *, name: str, alt: str, height: float =
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_settings()):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # not what the user's own matplotlibrc says
+        matplotlib.rcParams.update(_settings())
         figure = Figure(figsize=(WIDTH_IN, height), layout="constrained")
         plot(figure)
         stream = io.StringIO()
@@ -75,7 +79,7 @@ def draw(plot: Callable[[Figure], None], *, name: str, alt: str, height: float =
     return _inline(stream.getvalue(), name, alt)
 
 
-def _settings() -> dict[str, Any]:
+def _settings() -> Any:
     ink, muted, line = LIGHT["ink"], LIGHT["muted"], LIGHT["line"]
     return {
         "svg.hashsalt": "diapir",
@@ -83,11 +87,11 @@ def _settings() -> dict[str, Any]:
         "path.simplify": True,
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],
-        "font.size": 9,
+        "font.size": 9.5,
         "text.color": ink,
         "axes.edgecolor": line,
         "axes.labelcolor": muted,
-        "axes.labelsize": 9,
+        "axes.labelsize": 9.5,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.axisbelow": True,
@@ -108,7 +112,7 @@ def _settings() -> dict[str, Any]:
         "lines.linewidth": 1.7,
         "lines.solid_capstyle": "round",
         "legend.frameon": False,
-        "legend.fontsize": 9,
+        "legend.fontsize": 9.5,
         "legend.handlelength": 2.3,
         "legend.columnspacing": 1.2,
         "legend.borderaxespad": 0.2,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from diapir.evaluation.breakdown import COVERAGE_NAMES
+
 
 def decimal(value: object, digits: int = 3) -> str:
     """0.8531 → 0.853; what is no number → an en dash."""
@@ -16,6 +18,8 @@ def percent(value: object, digits: int = 0) -> str:
     """0.248 → 25 %; what is no number → an en dash."""
     if not isinstance(value, int | float) or not math.isfinite(value):
         return "–"
+    if 0 < 100 * value < 0.5 * 10**-digits:
+        return f"< {decimal(10**-digits, digits)} %"  # a little is not nothing
     return f"{decimal(100 * value, digits)} %"
 
 
@@ -41,6 +45,11 @@ def duration(seconds: float) -> str:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def coverage(name: str) -> str:
+    """A class of salt coverage as the label of a row or a bar."""
+    return "none" if name == COVERAGE_NAMES[0] else name
 
 
 def plural(count: int, noun: str) -> str:

@@ -63,20 +63,20 @@ def import_archive(
             is full or read-only.
     """
     archive, out = Path(archive), Path(out)
-    if not archive.is_file():
-        found = "is no file" if archive.exists() else "does not exist"
-        raise DataError(
-            f"{archive} {found}",
-            expected="a zip of a tile set, such as Kaggle's download",
-            mend="give the path of the zip; a folder needs no import, give it as --data",
-        )
     try:
+        if not archive.is_file():
+            found = "is no file" if archive.exists() else "does not exist"
+            raise DataError(
+                f"{archive} {found}",
+                expected="a zip of a tile set, such as Kaggle's download",
+                mend="give the path of the zip; a folder needs no import, give it as --data",
+            )
         with GuardedZip(archive, str(archive), archive.stem) as source:
             check_plan(source, source.members, source.members)
             created = not out.exists()
             fresh = _claim(out, archive.name, _fingerprint(source.members))
             try:
-                return _unpack_all(source, out, progress)
+                return _unpack_all(source, out, progress, fresh=fresh)
             except DataError:
                 if fresh:
                     _abandon(out, created)
@@ -90,16 +90,17 @@ def import_archive(
 
 
 def _unpack_all(
-    source: GuardedZip, out: Path, progress: Callable[[int, int], None] | None
+    source: GuardedZip, out: Path, progress: Callable[[int, int], None] | None, *, fresh: bool
 ) -> ImportSummary:
     staging, staged = out / STAGING, out / STAGING / "files"
     with ExitStack() as stack:
         jobs = [(source, member) for member in source.members if not member.is_zip]
         inner = [member for member in source.members if member.is_zip]
-        # at least the archives inside, and as much again for what they hold
-        _require_space(source, out, [*source.members, *inner])
-        for number, member in enumerate(inner):
-            copy = staging / "archives" / f"{number}.zip"
+        copies = [staging / "archives" / f"{number}.zip" for number in range(len(inner))]
+        absent = [member for member, copy in zip(inner, copies, strict=True) if not copy.exists()]
+        # the archives inside, and at first at least as much again for what they hold
+        _require_space(source, out, [*absent, *(source.members if fresh else ())])
+        for member, copy in zip(inner, copies, strict=True):
             if not member.is_at(copy):
                 source.unpack(member, copy)
             folder = member.place.with_suffix("")

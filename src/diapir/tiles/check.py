@@ -9,11 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from diapir.config import MaskEncoding
 from diapir.errors import DataError
 from diapir.tiles.layouts import Layout, Listing, find_tiles
-from diapir.tiles.masks import Decision, ValueCensus
-from diapir.tiles.reading import ReadTile, mask_name, read_tiles
+from diapir.tiles.masks import Decision, StoredMask, ValueCensus
+from diapir.tiles.reading import BadTile, ReadTile, mask_name, read_tiles
 from diapir.tiles.store import Store
 
 _NAMED = 3
@@ -154,25 +157,27 @@ class _Census:
         self.unreadable: dict[str, str] = {}
         self.mismatched: dict[str, str] = {}
 
-    def add(self, tile: ReadTile) -> None:
+    def add(self, tile: ReadTile | BadTile) -> None:
         if tile.image_mode:
             self.image_modes[tile.image_mode] += 1
         if tile.mask_mode:
             self.mask_modes[tile.mask_mode] += 1
-        if tile.problem is not None:
+        if isinstance(tile, BadTile):
             bad = self.mismatched if tile.mismatch else self.unreadable
             bad[tile.id] = tile.problem.found
-        if tile.image is None or tile.mask is None:
-            return
-        self.ids.append(tile.id)
-        self.values.add(mask_name(self.listing, tile.id), tile.mask)
-        size = "{} × {}".format(*tile.image.shape)
+        elif tile.mask is not None:
+            self._add_pair(tile.id, tile.image, tile.mask)
+
+    def _add_pair(self, tile: str, image: NDArray[np.uint8], mask: StoredMask) -> None:
+        self.ids.append(tile)
+        self.values.add(mask_name(self.listing, tile), mask)
+        size = "{} × {}".format(*image.shape)
         self.sizes[size] += 1
-        if (tile.image == tile.image[0, 0]).all():
-            self.constant.append(tile.id)
-        image = hashlib.sha256(size.encode() + tile.image.tobytes()).digest()
-        mask = hashlib.sha256(tile.mask.codes.tobytes().translate(_THREE_CLASSES)).digest()
-        self.same.setdefault(image, []).append((tile.id, mask))
+        if (image == image[0, 0]).all():
+            self.constant.append(tile)
+        seen = hashlib.sha256(size.encode() + image.tobytes()).digest()
+        labels = hashlib.sha256(mask.codes.tobytes().translate(_THREE_CLASSES)).digest()
+        self.same.setdefault(seen, []).append((tile, labels))
 
     def report(self, path: Path, encoding: MaskEncoding | Literal["auto"]) -> CheckReport:
         listing = self.listing

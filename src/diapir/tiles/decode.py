@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -159,15 +160,34 @@ def _open(content: bytes, name: str, suffix: str | None) -> Image.Image:
             raise _refusal(name, f"has {height} × {width} pixels")
         if wanted in {"PNG", "TIFF"} and getattr(picture, "n_frames", 1) > 1:
             raise _refusal(name, "holds several pictures")
+        if wanted == "PNG":
+            _refuse_broken_png(content, name)
+        elif wanted == "JPEG" and b"\xff\xd9" not in content:
+            raise _refusal(name, "is truncated: it has no end mark")
     except DataError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise _refusal(name, "has far more pixels than its size suggests") from None
     except UnidentifiedImageError:
-        raise _refusal(name, f"is no readable {wanted} image") from None
+        reason = f"is a damaged or truncated {wanted}" if found else f"is no {wanted} image"
+        raise _refusal(name, reason) from None
     except Exception as error:  # decoders raise nearly anything on damaged bytes
         raise _refusal(name, f"cannot be decoded: {error}") from None
     return picture
+
+
+def _refuse_broken_png(content: bytes, name: str) -> None:
+    """Check what Pillow does not: that the file goes on to its end mark, and every checksum."""
+    start, kind = 8, b""
+    while kind != b"IEND":
+        end = start + 12 + int.from_bytes(content[start : start + 4])
+        if len(content) < max(end, start + 12):
+            raise _refusal(name, "is truncated: it stops before its end mark")
+        kind = content[start + 4 : start + 8]
+        checksum = zlib.crc32(memoryview(content)[start + 4 : end - 4])
+        if checksum != int.from_bytes(content[end - 4 : end]):
+            raise _refusal(name, "is damaged: a checksum in it does not fit")
+        start = end
 
 
 def _grey(picture: Image.Image) -> NDArray[np.uint8]:

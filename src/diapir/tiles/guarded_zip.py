@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 import struct
 import unicodedata
@@ -25,6 +26,8 @@ MAX_RATIO = 200
 """Unpacked bytes for a packed byte, beyond a file's first MiB. Deflate can reach 1,032."""
 
 _CHUNK = 2**20
+_END_MARK, _END_BYTES = b"PK\x05\x06", 22
+_SPANNED_MARK = b"PK00"  # some programs begin every zip with it
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # the file, strongly, the directory (APPNOTE 4.4.4)
 _LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
@@ -87,7 +90,7 @@ class GuardedZip:
     def __init__(self, path: Path, name: str, stem: str) -> None:
         self.name = name
         with self._blaming_damage(_start_of(path)):
-            self._zip = zipfile.ZipFile(path)
+            self._zip = open_whole(path)
         try:
             self.members = self._checked(stem, path.stat().st_size)
         except BaseException:
@@ -175,6 +178,32 @@ class GuardedZip:
                 expected="a whole zip",
                 mend="download or copy it again; the transfer may have stopped early",
             ) from None
+
+
+def open_whole(file: Path | IO[bytes]) -> zipfile.ZipFile:
+    """Open a zip whose members and directory fill its file.
+
+    zipfile searches the directory in the last 64 KiB. In a download that was cut off there, it can
+    find that of a zip inside, and would take the zip inside for the whole.
+
+    Raises:
+        zipfile.BadZipFile: something follows the directory, or precedes the first member.
+    """
+    archive = zipfile.ZipFile(file)
+    try:
+        stream = archive.fp
+        if stream is None:
+            raise zipfile.BadZipFile("it was closed")
+        stream.seek(-_END_BYTES - len(archive.comment), os.SEEK_END)
+        if stream.read(4) != _END_MARK:
+            raise zipfile.BadZipFile("its directory is not at its end")
+        first = min((info.header_offset for info in archive.infolist()), default=0)
+        if first > len(_SPANNED_MARK):
+            raise zipfile.BadZipFile(f"{first} bytes precede its first member")
+    except BaseException:
+        archive.close()
+        raise
+    return archive
 
 
 def check_plan(archive: GuardedZip, members: Iterable[Member], places: Iterable[Member]) -> None:

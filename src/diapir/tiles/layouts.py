@@ -141,7 +141,7 @@ def _recognise(store: Store, *, labelled: bool, part: Part) -> tuple[Layout, str
             f"no layout of tiles is recognised in {store.path}",
             expected="images/ and masks/ with the same names, train/images and train/masks, "
             "trainSuper/images and trainSuper/masks, or Kaggle's zip",
-            mend="point --data at the folder that holds images/ and masks/",
+            mend="name the folder that holds images/ and masks/",
         )
     return "images", "", ""
 
@@ -232,7 +232,7 @@ def _no_part(store: Store, part: Part) -> DataError:
     return DataError(
         f"{store.path} has no {part} part",
         expected=f"{part}/images, or {part}.zip",
-        mend="point --data at a set that has it",
+        mend="name a set that has it",
     )
 
 

@@ -15,7 +15,7 @@ from diapir.tiles import cache
 from diapir.tiles.layouts import Listing, Part, find_tiles
 from diapir.tiles.masks import ValueCensus
 from diapir.tiles.pixels import Pixels
-from diapir.tiles.reading import mask_name, read_tiles
+from diapir.tiles.reading import BadTile, mask_name, read_tiles
 from diapir.tiles.store import Store, fingerprint
 from diapir.tiles.tileset import TileSet
 
@@ -71,8 +71,7 @@ def _decode(
         census = ValueCensus()
         bad: list[DataError] = []
         for tile in read_tiles(store, listing, labelled=labelled):
-            if tile.image is None:
-                assert tile.problem is not None  # noqa: S101 - what a tile without image has
+            if isinstance(tile, BadTile):
                 bad.append(tile.problem)
                 skipped.append((tile.id, tile.problem.found))
                 continue

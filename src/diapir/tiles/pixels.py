@@ -59,7 +59,7 @@ class Pixels:
                 mend="cut or resize the tiles to one size, or train with --set train.batch=1",
             )
         height, width = (int(side) for side in shapes[0]) if len(shapes) else (0, 0)
-        if self._uniform:  # one look-up over tiles instead of a copy for each
+        if len(indices) and self._uniform:  # one look-up over tiles instead of a copy for each
             rows = self.starts[indices] // max(height * width, 1)
             block = (-1, height, width)
             return self.images.reshape(block)[rows], self.masks.reshape(block)[rows]

@@ -23,21 +23,30 @@ _CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class ReadTile:
-    """What one tile's files hold. Exactly one of `image` and `problem` is None."""
+    """What one tile's files hold."""
 
     id: str
-    image: NDArray[np.uint8] | None
+    image: NDArray[np.uint8]
     mask: StoredMask | None
     """None where the set is read without masks."""
     image_mode: str
     mask_mode: str
-    problem: DataError | None
-    """Why the tile cannot be used."""
-    mismatch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BadTile:
+    """Why one tile cannot be used."""
+
+    id: str
+    problem: DataError
+    mismatch: bool
     """Whether the problem is that image and mask differ in size."""
+    image_mode: str
+    """As far as it is known; empty where it is not."""
+    mask_mode: str
 
 
-def read_tiles(store: Store, listing: Listing, *, labelled: bool) -> Iterator[ReadTile]:
+def read_tiles(store: Store, listing: Listing, *, labelled: bool) -> Iterator[ReadTile | BadTile]:
     """Decode every tile that has all its files. A tile that cannot be read is handed over as such.
 
     Pillow lets other threads run while it decodes, so this uses all processors.
@@ -49,7 +58,7 @@ def read_tiles(store: Store, listing: Listing, *, labelled: bool) -> Iterator[Re
     ]
     chunks = [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]
 
-    def read_chunk(chunk: Sequence[str]) -> list[ReadTile]:
+    def read_chunk(chunk: Sequence[str]) -> list[ReadTile | BadTile]:
         return [_read_tile(store, listing, tile, labelled=labelled) for tile in chunk]
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
@@ -62,13 +71,13 @@ def mask_name(listing: Listing, tile: str) -> str:
     return listing.masks[tile] if listing.runs is None else f"train.csv, id {tile}"
 
 
-def _read_tile(store: Store, listing: Listing, tile: str, *, labelled: bool) -> ReadTile:
+def _read_tile(store: Store, listing: Listing, tile: str, *, labelled: bool) -> ReadTile | BadTile:
     image_mode = mask_mode = ""
     try:
         name = listing.images[tile]
         image, image_mode = decode_image(store.read(name), name, suffix=PurePosixPath(name).suffix)
         if not labelled:
-            return ReadTile(tile, image, None, image_mode, mask_mode, None)
+            return ReadTile(tile, image, None, image_mode, mask_mode)
         values: NDArray[np.uint8] | NDArray[np.uint16]
         if listing.runs is not None:
             mask_mode = "RLE"
@@ -84,10 +93,10 @@ def _read_tile(store: Store, listing: Listing, tile: str, *, labelled: bool) -> 
                 expected="an image and a mask of the same size",
                 mend="cut or resize one to the other",
             )
-            return ReadTile(tile, None, None, image_mode, mask_mode, problem, mismatch=True)
-        return ReadTile(tile, image, stored_mask(values), image_mode, mask_mode, None)
+            return BadTile(tile, problem, True, image_mode, mask_mode)
+        return ReadTile(tile, image, stored_mask(values), image_mode, mask_mode)
     except DataError as problem:
-        return ReadTile(tile, None, None, image_mode, mask_mode, problem)
+        return BadTile(tile, problem, False, image_mode, mask_mode)
 
 
 def _decode_runs(runs: str, tile: str, height: int, width: int) -> NDArray[np.uint8]:

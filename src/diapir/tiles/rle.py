@@ -31,8 +31,9 @@ def rle_decode(runs: str, height: int, width: int) -> NDArray[np.uint8]:
             overlapping, or beyond the last pixel.
     """
     words = runs.split()
-    if not all(word.isascii() and word.isdigit() and len(word) < 19 for word in words):
-        raise _refusal(f"holds {next(w for w in words if not w.isdigit() or len(w) > 18)!r}")
+    for word in words:
+        if not (word.isascii() and word.isdigit() and len(word) < 19):
+            raise _refusal(f"holds {word!r}, which is no pixel number")
     if len(words) % 2:
         raise _refusal(f"holds {len(words)} numbers, so the last run has no length")
     numbers = np.array(words, dtype=np.int64).reshape(-1, 2)

@@ -36,7 +36,7 @@ class _SplitFile(BaseModel):
 
     format: Literal[1] = 1
     kind: Literal["holdout", "kfold"]
-    seed: Annotated[int, Field(ge=0)]
+    seed: int
     data_hash: Digest
     parts: dict[Name, tuple[Name, ...]]
     tiles: dict[Name, Digest]

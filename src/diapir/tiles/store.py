@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diapir.errors import DataError
+from diapir.tiles.guarded_zip import open_whole
 
 MAX_FILE_BYTES = 256 * 1024**2
 """Largest file that is read as one image, mask or table."""
@@ -40,15 +41,15 @@ class Store:
         self._archives: list[zipfile.ZipFile] = []
         self._members: dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]] = {}
         names: list[str] = []
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - False, not an error, where nobody may look
             names += (name for name, _ in _walk(path))
-        elif path.is_file():
+        elif os.path.isfile(path):  # noqa: PTH113
             names += self._add_zip(_open_zip(path, str(path)), prefix="")
         else:
             raise DataError(
                 f"there is no folder or zip {path}",
                 expected="a folder of tiles, or Kaggle's zip",
-                mend="correct the path after --data; `diapir data synth --out DIR` makes tiles",
+                mend="correct the path; `diapir data synth --out DIR` makes tiles",
             )
         for name in [name for name in names if name.rsplit("/", 1)[-1] == f"{inner}.zip"]:
             prefix = name.removesuffix(".zip")
@@ -58,7 +59,7 @@ class Store:
             raise DataError(
                 f"{path} is empty",
                 expected="a folder with images/ and masks/, or Kaggle's zip",
-                mend="correct the path after --data; `diapir data synth --out DIR` makes tiles",
+                mend="correct the path; `diapir data synth --out DIR` makes tiles",
             )
         self.names = tuple(names)
         """Every file, a name twice where a zip holds it twice."""
@@ -122,16 +123,13 @@ def fingerprint(path: Path) -> str:
     """SHA-256 that changes when a file of a folder, or a zip, is added, removed or changed.
 
     Of a folder it covers names, sizes and times of change; of a zip its size and time. No file
-    is read.
-
-    Raises:
-        DataError: nothing is there.
+    is read; of nothing it is the hash of nothing.
     """
     digest = hashlib.sha256()
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - as above
         for name, status in sorted(_walk(path), key=lambda entry: entry[0]):
             digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-    elif path.is_file():
+    elif os.path.isfile(path):  # noqa: PTH113
         status = path.stat()
         digest.update(f"{status.st_size}\0{status.st_mtime_ns}".encode())
     return digest.hexdigest()
@@ -158,7 +156,7 @@ def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
                 raise DataError(
                     f"{root} holds more than {MAX_FILES} files",
                     expected="a folder of tiles",
-                    mend="point --data at the folder that holds images/ and masks/",
+                    mend="name the folder that holds images/ and masks/",
                 )
             try:
                 status = (Path(folder) / name).stat()
@@ -175,7 +173,7 @@ def _hidden(name: str) -> bool:
 
 def _open_zip(file: Path | io.BytesIO, where: str) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(file)
+        return open_whole(file)
     except (OSError, EOFError, NotImplementedError, ValueError, zipfile.BadZipFile) as error:
         raise _broken_zip(where, error) from None
 

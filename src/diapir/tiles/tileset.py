@@ -62,8 +62,8 @@ class TileSet:
         coverage = np.zeros(len(self), np.float32)
         for i in range(len(self)):
             mask = self.mask(i)
-            valid = np.count_nonzero(mask != IGNORE)
-            coverage[i] = np.count_nonzero(mask == 1) / max(valid, 1)
+            valid = int(np.count_nonzero(mask != IGNORE))
+            coverage[i] = int(np.count_nonzero(mask == 1)) / max(valid, 1)
         return coverage
 
     @cached_property
@@ -81,8 +81,9 @@ class TileSet:
         for i in range(len(self)):
             mask = self.mask(i)
             total += mask.size
-            salt += np.count_nonzero(mask == 1)
-            ignored += np.count_nonzero(mask == IGNORE)
+            salt += int(np.count_nonzero(mask == 1))
+            ignored += int(np.count_nonzero(mask == IGNORE))
+        total = max(total, 1)
         return {
             "background": (total - salt - ignored) / total,
             "salt": salt / total,
@@ -112,7 +113,7 @@ class TileSet:
             raise DataError(
                 f"{self.name} was read without masks",
                 expected="labelled tiles",
-                mend="point --data at tiles with masks",
+                mend="name tiles with masks",
             )
         return self.pixels.mask(index)
 

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-REFRESH_SECONDS = 0.1
+REFRESH_SECONDS = 0.25
 """Least time between two drawings of the display; a batch may be much shorter."""
 
 PACE_BATCHES = 50

@@ -3,13 +3,12 @@
 The mode is chosen once, before `wandb.init`, because a process whose online start failed cannot
 go on offline without ending W&B's service first. A resumed run keeps its W&B id: online it
 continues the same curves; offline it writes a further folder of the same id, and `wandb sync`
-uploads both in the order of their starts into one run. Each epoch is W&B's step of that number,
-so what both hold is counted once.
+uploads both in the order of their starts into one run. An epoch is W&B's step of that number, so
+that an epoch which both hold falls on one place.
 """
 
 from __future__ import annotations
 
-import netrc
 import os
 import secrets
 import shutil
@@ -22,7 +21,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,19 +96,21 @@ class WandbTracker:
         self.mode, reason = choose_mode(
             config.track.wandb_mode,
             server=self._server,
-            key_known=bool(settings.api_key or settings.identity_token_file),
+            logged_in=is_logged_in(settings),
             switched_off=settings.mode != "online",
         )
         if reason:
-            note(f"W&B is offline: {reason}. `wandb sync {self._folder}/*` uploads the run later.")
+            note(
+                f"W&B is offline: {reason}. "
+                f"`wandb sync {self._folder}/offline-run-*` uploads the run later."
+            )
         try:
             self._run = self._init(run, config, resumed=state is not None)
         except Exception as error:
             if self.mode == "offline":
                 raise
-            note(f"W&B is offline: its server refused the run ({' '.join(str(error).split())}).")
-            wandb.teardown()  # only a fresh service takes the same id again
             self.mode = "offline"
+            note(f"W&B is offline: its server refused the run ({' '.join(str(error).split())}).")
             self._run = self._init(run, config, resumed=state is not None)
         self._run.define_metric("epoch")
         self._run.define_metric("*", step_metric="epoch")
@@ -155,7 +155,7 @@ class WandbTracker:
         lost = self.mode == "online" and not answers(self._server)
         if lost:
             self._note(
-                f"W&B's server {self._server} no longer answers: `wandb sync {self._folder}/*` "
+                f"W&B's server {self._server} no longer answers: `wandb sync {self._folder}/run-*` "
                 "uploads what is missing, `wandb artifact put --type model` the best model."
             )
         elif best is not None:
@@ -172,23 +172,28 @@ class WandbTracker:
         self._end_service()
 
     def _init(self, run: Path, config: RunConfig, *, resumed: bool) -> Any:
-        return self._wandb.init(
-            project=config.track.project,
-            name=config.name,
-            id=self._id,
-            dir=run,
-            mode=self.mode,
-            config=config.model_dump(mode="json"),
-            resume="allow" if resumed else None,
-            reinit="create_new",
-            settings=self._wandb.Settings(
-                silent=True,
-                console="off",
-                init_timeout=INIT_SECONDS,
-                finish_timeout=FINISH_SECONDS,
-                disable_git=True,  # the working folder's repository need not be this run's
-            ),
+        settings = self._wandb.Settings(
+            silent=True,
+            console="off",
+            init_timeout=INIT_SECONDS,
+            finish_timeout=FINISH_SECONDS,
+            disable_git=True,  # the working folder's repository need not be this run's
         )
+        try:
+            return self._wandb.init(
+                project=config.track.project,
+                name=config.name,
+                id=self._id,
+                dir=run,
+                mode=self.mode,
+                config=config.model_dump(mode="json"),
+                resume="allow" if resumed else None,
+                reinit="create_new",
+                settings=settings,
+            )
+        except Exception:
+            self._end_service()  # only a fresh service takes the same id again
+            raise
 
     def _log(self, epoch: int, values: dict[str, Any]) -> None:
         """Log half of an epoch, figures or examples; the second half completes W&B's step."""
@@ -235,7 +240,7 @@ def choose_mode(
     asked: Literal["auto", "offline", "online"],
     *,
     server: str,
-    key_known: bool,
+    logged_in: bool,
     switched_off: bool,
 ) -> tuple[Literal["online", "offline"], str]:
     """Decide whether a run is tracked online, without a prompt.
@@ -243,7 +248,7 @@ def choose_mode(
     Args:
         asked: `track.wandb_mode`.
         server: the server's address.
-        key_known: whether the environment or a settings file holds a key.
+        logged_in: whether a login for it is known.
         switched_off: whether `wandb offline` or WANDB_MODE switched W&B off for `auto`.
 
     Returns:
@@ -251,28 +256,24 @@ def choose_mode(
     """
     if asked == "offline" or (asked == "auto" and switched_off):
         return "offline", ""
-    if not key_known and not in_netrc(server):
+    if not logged_in:
         return "offline", f"no login for {server} is known" if asked == "online" else ""
     if not answers(server):
         return "offline", f"{server} does not answer"
     return "online", ""
 
 
-def in_netrc(server: str) -> bool:
-    """Whether the user's netrc file holds a key for the server."""
-    candidates = (
-        [Path(os.environ["NETRC"]).expanduser()]
-        if os.environ.get("NETRC")
-        else [Path.home() / ".netrc", Path.home() / "_netrc"]
-    )
-    for path in candidates:
-        try:
-            login = netrc.netrc(path).authenticators(urlsplit(server).netloc)
-        except (OSError, netrc.NetrcParseError):
-            continue
-        if login and login[2]:
-            return True
-    return False
+def is_logged_in(settings: Any) -> bool:
+    """Whether W&B knows a login for the server of its settings, without asking anybody."""
+    from wandb.errors import AuthenticationError
+    from wandb.sdk.lib.wbauth import read_netrc_auth
+
+    if settings.api_key or settings.identity_token_file:
+        return True
+    try:
+        return read_netrc_auth(host=settings.base_url) is not None
+    except AuthenticationError:  # what the file holds is no key
+        return False
 
 
 def answers(server: str) -> bool:
@@ -292,7 +293,7 @@ def answers(server: str) -> bool:
         except urllib.error.URLError as error:
             if isinstance(error.reason, ssl.SSLError):
                 answered.set()
-        except (OSError, ValueError):
+        except OSError:
             pass
 
     # a thread of its own, because no timeout bounds the resolution of a name

@@ -67,7 +67,7 @@ def make_geology(
     patches = np.clip(1 + 0.7 * smooth_field(rng, shape, 25, 35), 0.1, 2)
     # bright where the salt begins, fading downwards: the base is weaker and comes and goes
     bright = strength * patches / (1 + overburden / rng.uniform(25, 120))
-    chaos = rng.uniform(0.02, 0.25) * smooth_field(
+    chaos = rng.uniform(0.02, 0.14) * smooth_field(
         rng, shape, period * rng.uniform(0.12, 0.3), period * rng.uniform(0.12, 0.4)
     )
     impedance = sediment * (1 - salt.cover) + (bright + chaos) * salt.cover

@@ -33,7 +33,7 @@ _MARGIN = 40
 """Pixels imaged around a section and cut away, because Fourier filters wrap around."""
 _SPREAD = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)
 """Steps of the additive sequence that fills the cube most evenly (Roberts, 2018)."""
-_BODIES = (0.05, 0.10, 0.25, 0.55, 0.85)
+_BODIES = (0.07, 0.12, 0.25, 0.55, 0.85)
 """Shares of sections with less than 1, 2, 3, 4 and 5 salt bodies."""
 _PERIODS = (9.5, 36.0)
 """Least and greatest vertical period of the wavelet at the top, in pixels."""

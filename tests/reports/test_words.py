@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from diapir.reports import words
+
+
+def test_decimals() -> None:
+    assert words.decimal(0.8531) == "0.853"
+    assert words.decimal(-0.25, 1) == "−0.2"
+    assert words.decimal(math.nan) == words.decimal(None) == "–"
+
+
+def test_a_little_is_not_nothing_in_percent() -> None:
+    assert words.percent(0.248) == "25 %"
+    assert words.percent(0) == "0 %"
+    assert words.percent(0.0001) == "< 1 %"
+    assert words.percent(0.0001, 1) == "< 0.1 %"
+    assert words.percent(math.inf) == "–"
+
+
+def test_large_numbers_are_grouped() -> None:
+    assert words.integer(31042434) == "31\u202f042\u202f434"
+    assert words.plural(1, "tile") == "1 tile"
+    assert words.plural(2720, "tile") == "2\u202f720 tiles"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(100, "100"), (5800, "5\u202f800"), (31_042_434, "31.0 million")],
+)
+def test_parameters(count: int, text: str) -> None:
+    assert words.parameters(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (12.3, "12 s"), (300, "5 min"), (5040, "84 min"), (7260, "2 h 1 min"), (0, "")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert words.duration(seconds) == text
