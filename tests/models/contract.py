@@ -22,7 +22,7 @@ from diapir.errors import ConfigError
 from diapir.inference.torch_engine import TorchEngine
 
 
-def _seeded(config: ModelConfig, seed: int = 0) -> nn.Module:
+def _seeded(config: ModelConfig, seed: int = 0) -> models.Network:
     torch.manual_seed(seed)
     return models.build(config)
 
@@ -47,7 +47,7 @@ class ModelContract:
     @pytest.mark.parametrize(("down", "across"), [(1, 1), (2, 2), (2, 3), (5, 1)])
     def test_logits_have_the_size_of_the_images(self, down: int, across: int) -> None:
         network = _seeded(self.small).eval()
-        step = models.divisor(network)
+        step = network.divisor
         with torch.no_grad():
             logits = network(_images(2, down * step, across * step))
         assert logits.shape == (2, 2, down * step, across * step)
@@ -56,7 +56,7 @@ class ModelContract:
 
     def test_a_size_it_cannot_take_is_refused_with_one_it_can(self) -> None:
         network = _seeded(self.small)
-        step = models.divisor(network)
+        step = network.divisor
         models.check_size(network, 3 * step)
         if step == 1:
             return
@@ -67,7 +67,7 @@ class ModelContract:
 
     def test_every_parameter_gets_a_gradient(self) -> None:
         network = _seeded(self.small).train()
-        step = models.divisor(network)
+        step = network.divisor
         _loss(network, _images(2, 2 * step, 2 * step)).backward()
         without = [
             name
@@ -78,7 +78,7 @@ class ModelContract:
 
     def test_a_batch_of_one_trains(self) -> None:
         network = _seeded(self.small).train()
-        step = models.divisor(network)
+        step = network.divisor
         images = _images(1, 2 * step, 2 * step)
         optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
         before = _loss(network, images)
@@ -95,7 +95,7 @@ class ModelContract:
 
     def test_a_bundle_gives_the_same_logits_back(self, tmp_path: Path) -> None:
         network = _seeded(self.small).eval()
-        step = models.divisor(network)
+        step = network.divisor
         size = step * -(-16 // step)
         saved = bundles.save(
             tmp_path / "model",

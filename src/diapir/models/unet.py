@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from diapir.architectures import UNetConfig
+from diapir.models.network import Network
 
 
 class DoubleConv(nn.Sequential):
@@ -25,7 +26,7 @@ class DoubleConv(nn.Sequential):
         )
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """Encoder and decoder of `levels` halvings joined by skips.
 
     Args:
@@ -66,8 +67,8 @@ class UNet(nn.Module):
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         nn.init.normal_(self.head.weight, std=0.01)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits of background and salt."""
         skips = []
         features = images
         for block in self.encoder:
