@@ -24,7 +24,7 @@ ROWS: tuple[frozenset[str], ...] = tuple(
         "models tiles",
         "bundle preprocess",
         "config",  # over its neighbour: a recipe that cannot be used is an error
-        "errors files recipes",
+        "architectures errors files recipes",
     )
 )
 """Parts that may import only from rows below their own; top row first."""
@@ -53,7 +53,8 @@ DOORS: dict[str, tuple[str, ...]] = {
 """Heavy packages, and the rooms of diapir that may import each."""
 
 BASE_INSTALL = (
-    "cli reports evaluation inference tiles bundle preprocess config errors files recipes".split()
+    "cli reports evaluation inference tiles bundle preprocess config architectures errors files "
+    "recipes".split()
 )
 """Parts that work without any extra."""
 

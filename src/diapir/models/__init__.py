@@ -48,6 +48,13 @@ def _arxiv(number: str) -> str:
 
 REGISTRY: dict[str, Architecture] = {
     "unet": Architecture("unet", "UNet", "Ronneberger et al. 2015", _arxiv("1505.04597")),
+    "improved_unet": Architecture(
+        "improved_unet", "ImprovedUNet", "Ronneberger et al. 2015", _arxiv("1505.04597")
+    ),
+    "deeplabv3": Architecture("deeplabv3", "DeepLabV3", "Chen et al. 2017", _arxiv("1706.05587")),
+    "fcn": Architecture("fcn", "FCN", "Long et al. 2015", _arxiv("1411.4038")),
+    "segnet": Architecture("segnet", "SegNet", "Badrinarayanan et al. 2017", _arxiv("1511.00561")),
+    "hrnet": Architecture("hrnet", "HRNet", "Wang et al. 2020", _arxiv("1908.07919")),
 }
 """Every architecture by its name."""
 
