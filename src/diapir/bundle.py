@@ -158,7 +158,7 @@ def save(
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
-        ordered = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+        ordered = {name: np.asarray(value, order="C") for name, value in tensors.items()}
         save_file(ordered, scratch / WEIGHTS)
         content = BundleInfo(
             **info,
