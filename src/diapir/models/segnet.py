@@ -43,6 +43,7 @@ class SegNet(Network):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+        nn.init.normal_(self.head.weight, std=0.01)  # so that training starts near p = 0.5
 
     @property
     def encoder_parts(self) -> list[nn.Module]:
