@@ -384,7 +384,7 @@ def test_a_model_is_scored_at_its_own_threshold() -> None:
         part="val",
         model={
             "name": "flat",
-            "architecture": {"name": "unet", "base": 4, "levels": 4},
+            "architecture": predictor.bundle.info.model.model_dump(mode="json"),
             "weights_sha256": "ab",
             "training": {"epoch": 3},
         },
