@@ -51,9 +51,19 @@ REGISTRY: dict[str, Architecture] = {
     "improved_unet": Architecture(
         "improved_unet", "ImprovedUNet", "Ronneberger et al. 2015", _arxiv("1505.04597")
     ),
+    "resnet_unet": Architecture(
+        "resnet_unet", "ResNetUNet", "Ronneberger et al. 2015, He et al. 2016", _arxiv("1512.03385")
+    ),
+    "deeplabv3plus": Architecture(
+        "deeplabv3plus", "DeepLabV3Plus", "Chen et al. 2018", _arxiv("1802.02611")
+    ),
     "deeplabv3": Architecture("deeplabv3", "DeepLabV3", "Chen et al. 2017", _arxiv("1706.05587")),
     "fcn": Architecture("fcn", "FCN", "Long et al. 2015", _arxiv("1411.4038")),
+    "pspnet": Architecture("pspnet", "PSPNet", "Zhao et al. 2017", _arxiv("1612.01105")),
     "segnet": Architecture("segnet", "SegNet", "Badrinarayanan et al. 2017", _arxiv("1511.00561")),
+    "linknet": Architecture(
+        "linknet", "LinkNet", "Chaurasia and Culurciello 2017", _arxiv("1707.03718")
+    ),
     "hrnet": Architecture("hrnet", "HRNet", "Wang et al. 2020", _arxiv("1908.07919")),
 }
 """Every architecture by its name."""
