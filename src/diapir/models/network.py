@@ -21,10 +21,12 @@ class Network(nn.Module):
         divisor: number of pixels that H and W must be multiples of.
         encoder_name: timm's name of the image classifier whose weights fit the network's `encoder`,
             tensor by tensor of the same name; None where there is none.
+        weights_found: where the encoder's learnt weights came from; None where it has none.
     """
 
     divisor: int
     encoder_name: str | None = None
+    weights_found: str | None = None
 
     @property
     def encoder_parts(self) -> list[nn.Module]:
