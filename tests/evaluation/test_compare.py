@@ -212,9 +212,9 @@ def test_the_order_of_the_tiles_does_not_matter(order: list[int], key: str) -> N
 
 
 def judged(
-    mask: Any = (1, 0), names: tuple[str, ...] = ("x", "y"), digest: str = "0"
+    names: tuple[str, ...] = ("x", "y"), digest: str = "0"
 ) -> Evaluation:
-    masks = [row(*mask)] * len(names)
+    masks = [row(1, 0)] * len(names)
     return evaluate(Tiles(masks, ids=names, hash=digest * 64), sure(masks), part="val")
 
 

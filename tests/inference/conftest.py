@@ -33,6 +33,7 @@ class BrightIsSalt:
     """A network that looks at one pixel: the logit of salt is its normalised grey value."""
 
     name = "bright"
+    threads = 1
 
     def __init__(self) -> None:
         self.batches: list[tuple[int, ...]] = []
