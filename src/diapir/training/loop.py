@@ -124,14 +124,18 @@ class _Loop:
         self.folder = folder.path
         self.device = device
         self.stopping = stopping
-        self.notes = folder.settle_config(config) if device.is_main else []
+        self.notes: list[str] = []
+        self.checkpoints = Checkpoints(self.folder, self.notes.append)
+        # first, so that a network that cannot be built leaves no run behind
+        self.session = Session(config, device, pretrained=not self.checkpoints.exist)
+        if device.is_main:
+            self.notes += folder.settle_config(config)
         self.split = settle_split(config.data, tiles, self.folder / SPLIT)
         if device.is_main:
             self.split.save(self.folder / SPLIT)
         self.train_tiles = tiles.select(self.split.part("train"))
         self.val_tiles = tiles.select(sorted(self.split.part("val")))
         self.examples = choose_examples(self.val_tiles, config.track.examples)
-        self.session = Session(config, device)
         if device.is_main:
             folder.check_space(self.session.save_bytes())
         device.wait()  # until the main process has taken the folder
@@ -139,7 +143,6 @@ class _Loop:
     def run(self, stream: TextIO) -> TrainResult:
         """Open what a run writes to, train, and close it, whatever happens."""
         main, session = self.device.is_main, self.session
-        self.checkpoints = Checkpoints(self.folder, self.notes.append)
         state = self.checkpoints.load()
         if state:
             session.restore(state)
