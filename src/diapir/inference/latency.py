@@ -1,4 +1,4 @@
-"""What a model costs: how large it is, how much it computes, and how long a tile takes."""
+"""How long a model takes: one tile alone, and many at once."""
 
 from __future__ import annotations
 
@@ -18,59 +18,50 @@ LEAST, MOST, SECONDS = 3, 50, 2.0
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a model costs on this machine.
+class Latency:
+    """Time from grey tiles to their probabilities, preprocessing included.
 
     Attributes:
-        parameters: number of its trainable values.
-        multiply_adds: of one tile of `size` × `size` pixels.
-        size: height and width of its input in pixels.
-        latency_ms: time from one grey tile to its probabilities, preprocessing included.
-        batch_ms: the same of a batch of `batch` tiles.
-        batch: tiles of that batch.
+        tile_ms: of one tile, in milliseconds.
+        batch_ms: of `batch` tiles at once.
+        batch: their number.
         engine: which engine computed where.
         threads: CPU threads it used.
     """
 
-    parameters: int
-    multiply_adds: int
-    size: int
-    latency_ms: float
+    tile_ms: float
     batch_ms: float
     batch: int
     engine: str
     threads: int
 
 
-def measure(predictor: Predictor) -> Cost:
-    """Count and time a model; times are medians, after one call that is not counted.
+def measure_latency(predictor: Predictor) -> Latency:
+    """Time a model on tiles of its own input size; medians, after one call that does not count.
 
-    Run it in a process of its own where figures are to be compared: what a process did before
+    Where figures are to be compared, do this in a process of its own: what a process did before
     (its threads, its memory) moves them.
 
     Args:
         predictor: the model, loaded as it is to be used.
     """
-    from diapir import models
-
-    info = predictor.bundle.info
-    size = info.preprocess.size
-    network = models.build(info.model)
-    # noise: the network's time does not depend on what a tile shows
+    size = predictor.bundle.info.preprocess.size
+    # noise: the time does not depend on what a tile shows
     tile = np.random.default_rng(0).integers(0, 256, (size, size), dtype=np.uint8)
-    return Cost(
-        parameters=models.parameter_count(network),
-        multiply_adds=models.multiply_adds(network, size),
-        size=size,
-        latency_ms=1000 * _seconds(lambda: predictor.probabilities([tile])),
-        batch_ms=1000 * _seconds(lambda: predictor.probabilities([tile] * BATCH)),
+    times = [
+        _median_s(lambda: predictor.probabilities([tile])),
+        _median_s(lambda: predictor.probabilities([tile] * BATCH)),
+    ]
+    return Latency(
+        tile_ms=1000 * times[0],
+        batch_ms=1000 * times[1],
         batch=BATCH,
         engine=predictor.engine.name,
         threads=predictor.engine.threads,
     )
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def _median_s(call: Callable[[], object]) -> float:
     call()
     times: list[float] = []
     while len(times) < LEAST or (len(times) < MOST and sum(times) < SECONDS):
