@@ -53,8 +53,8 @@ DOORS: dict[str, tuple[str, ...]] = {
 """Heavy packages, and the rooms of diapir that may import each."""
 
 BASE_INSTALL = (
-    "cli reports evaluation inference tiles bundle preprocess config architectures errors files "
-    "recipes".split()
+    *("cli", "reports", "evaluation", "inference", "tiles", "bundle", "preprocess"),
+    *("config", "architectures", "errors", "files", "recipes"),
 )
 """Parts that work without any extra."""
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from diapir import bundle as bundles
-from diapir.bundle import CARD, INFO, WEIGHTS, Bundle
 from diapir.architectures import UNetConfig
+from diapir.bundle import CARD, INFO, WEIGHTS, Bundle
 from diapir.config import PreprocessConfig
 from diapir.errors import BundleError
 

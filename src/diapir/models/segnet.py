@@ -7,6 +7,7 @@ Architecture for Image Segmentation", TPAMI 2017, https://arxiv.org/abs/1511.005
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torchvision.models.vgg import cfgs, make_layers
@@ -30,10 +31,11 @@ class SegNet(Network):
         stages = _stages(cfgs["D"])
         self.encoder = nn.ModuleDict({"features": make_layers(cfgs["D"], batch_norm=True)})
         self.unpool = nn.MaxUnpool2d(2)
-        narrower = [stages[0][0], *(stage[-1] for stage in stages[:-1])]
+        # the last convolution of the last stage is the head
+        narrower = [[], *([stage[-1]] for stage in stages[:-1])]
         self.decoder = nn.ModuleList(
-            nn.Sequential(*_mirrored(stage, out_channels))
-            for stage, out_channels in zip(reversed(stages), reversed(narrower), strict=True)
+            nn.Sequential(*_mirrored(stage[0], [*stage[1:], *last]))
+            for stage, last in zip(reversed(stages), reversed(narrower), strict=True)
         )
         self.head = nn.Conv2d(stages[0][0], 2, 3, padding=1)
         for module in self.modules():
@@ -84,9 +86,9 @@ def _stages(plan: list[str | int]) -> list[list[int]]:
     return stages[:-1]
 
 
-def _mirrored(stage: list[int], out_channels: int) -> Iterator[nn.Module]:
-    """A stage of the decoder: as many convolutions, the last to the width of the stage above."""
-    for width in [*stage[1:], out_channels]:
-        yield nn.Conv2d(stage[0], width, 3, padding=1, bias=False)
-        yield nn.BatchNorm2d(width)
+def _mirrored(width: int, widths: list[int]) -> Iterator[nn.Module]:
+    """A stage of the decoder: convolutions from `width` channels to those of `widths` in turn."""
+    for before, after in pairwise([width, *widths]):
+        yield nn.Conv2d(before, after, 3, padding=1, bias=False)
+        yield nn.BatchNorm2d(after)
         yield nn.ReLU(inplace=True)
