@@ -160,7 +160,8 @@ class RunConfig(Section):
 def recipe_names() -> list[str]:
     """Names of the shipped recipes, sorted."""
     root = Path(str(resources.files("diapir.recipes")))
-    return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob("*.yaml"))
+    paths = (path.relative_to(root).with_suffix("") for path in root.rglob("*.yaml"))
+    return sorted(path.as_posix() for path in paths)
 
 
 def load_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
