@@ -8,13 +8,13 @@ from typing import NoReturn
 
 import pytest
 
-from cli.conftest import RunCli
 from diapir import __version__, tiles
 from diapir.cli import app
 from diapir.errors import DataError, DeviceError, Interrupted
+from tests.cli.conftest import RunCli
 
 HEAVY = "numpy torch pydantic yaml matplotlib PIL wandb accelerate safetensors jinja2 tensorboard"
-VERBS = ["demo", "data", "train", "evaluate", "predict"]
+VERBS = ["demo", "data", "train", "evaluate", "predict", "models"]
 
 
 def loaded_by(*words: str) -> set[str]:

@@ -21,7 +21,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from diapir import __version__
-from diapir.cli import data, demo, evaluate, predict, train
+from diapir.cli import data, demo, evaluate, models, predict, train
 from diapir.cli.output import Answer, Output, is_main_process
 from diapir.errors import DataError, DiapirError, Interrupted, MissingDependencyError
 
@@ -61,7 +61,7 @@ app = App(
 
 `diapir VERB --help` tells more of each verb.""",
 )
-for position, verb in enumerate((demo, data, train, evaluate, predict)):
+for position, verb in enumerate((demo, data, train, evaluate, predict, models)):
     verb.app.sort_key = position
     app.command(verb.app)
 
