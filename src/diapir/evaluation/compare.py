@@ -88,6 +88,7 @@ class Comparison:
 
     Attributes:
         names: the models, in the order given.
+        evaluations: what was compared.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Comparison:
         resamples: int = 1000,
     ) -> None:
         self.names = tuple(evaluations)
-        self._evaluations = evaluations
+        self.evaluations = evaluations
         runs = [(name, run) for name, members in evaluations.items() for run in members]
         first_name, first = runs[0]
         for name, evaluation in runs[1:]:
@@ -132,7 +133,7 @@ class Comparison:
                 the seeds' own evaluations.
         """
         if key == "soft_dice":
-            metrics = [evaluation.metrics for evaluation in self._evaluations[name]]
+            metrics = [evaluation.metrics for evaluation in self.evaluations[name]]
             values = tuple(float(run["soft_dice"]) for run in metrics)
             intervals = [run["ci95"]["soft_dice"] for run in metrics if "soft_dice" in run["ci95"]]
             low, high = np.mean(intervals, axis=0) if intervals else (None, None)

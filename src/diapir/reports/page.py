@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from diapir import __version__
 from diapir.errors import RunError
@@ -18,6 +21,7 @@ from diapir.reports.words import coverage, decimal, integer, percent
 def common() -> dict[str, Any]:
     """What the templates need for every page: the look, the colours of overlays, versions."""
     return {
+        "sheets": [],
         "light": LIGHT,
         "dark": DARK,
         "colours": {"hit": css(HIT), "missed": css(MISSED), "false": css(FALSE)},
@@ -29,6 +33,11 @@ def css(colour: Sequence[int]) -> str:
     """Red, green and blue of 0 … 255 as CSS writes them."""
     red, green, blue = (int(value) for value in colour)
     return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def breakable(name: str) -> Markup:
+    """A name that may go on in the next line after a slash, a hyphen or an underscore."""
+    return Markup("<wbr>").join(re.findall(r"[^/_-]*[/_-]?", name))
 
 
 def write_page(path: Path, template: str, page: Mapping[str, Any]) -> Path:
@@ -59,6 +68,7 @@ def write_page(path: Path, template: str, page: Mapping[str, Any]) -> Path:
         "percent": percent,
         "integer": integer,
         "coverage": coverage,
+        "breakable": breakable,
     }
     text = environment.get_template(template).render(page)
     write_text(path, text)
