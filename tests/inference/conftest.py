@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from diapir import bundle as bundles
 from diapir import models
-from diapir.bundle import Bundle
 from diapir.architectures import UNetConfig
+from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
 
 SIZE = 32
