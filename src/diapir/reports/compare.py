@@ -22,6 +22,7 @@ from diapir.reports.leaderboard import (
     as_markdown,
     interval,
     span,
+    verdict_kind,
     verdict_words,
 )
 from diapir.reports.page import common, css, write_page, write_text
@@ -158,7 +159,7 @@ def _board(results: Results) -> list[dict[str, Any]]:
                 ],
                 "range": ranges[contender.name],
                 "verdict": verdict_words(found) if found else "baseline",
-                "kind": found.verdict.partition(" ")[0] if found else "no",
+                "kind": verdict_kind(found) if found else "no",
             }
         )
     return board
@@ -230,12 +231,12 @@ def _differences(results: Results) -> list[tuple[str, list[tuple[str, str, str, 
     """The rows of the table of differences: value, interval, verdict and its kind by metric."""
     table = []
     for contender in results.ranked:
-        cells = [
+        cells: list[tuple[str, str, str, str]] = [
             (
                 signed(found.value),
                 interval(found.low, found.high, sign=True).strip(" ()"),
                 verdict_words(found),
-                found.verdict.partition(" ")[0],
+                verdict_kind(found),
             )
             for key in PAIRED
             if (found := results.difference(contender.name, key))

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from diapir.evaluation import Difference, Score
 from diapir.reports.figures import Plot
 from diapir.reports.labels import Box, place
+from diapir.reports.leaderboard import verdict_kind, verdict_words
 from diapir.reports.style import LIGHT, draw
 from diapir.reports.words import decimal, signed, significant
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 WIDE_IN, NARROW_IN = (10.4, 5.4), (4.0, 5.4)
 """Width and height of the plot of accuracy against cost on a desktop and on a phone."""
 
-VERDICT_COLOURS = {"better": "third", "worse": "second", "no difference shown": "muted"}
+VERDICT_COLOURS = {"better": "third", "worse": "second", "no": "muted"}
 
 
 class Point(NamedTuple):
@@ -161,7 +162,7 @@ def differences(
         axes = figure.subplots()
         axes.axvline(0, color=LIGHT["ink"], linewidth=0.9)
         for row, (_, difference) in enumerate(rows):
-            colour = LIGHT[VERDICT_COLOURS[difference.verdict]]
+            colour = LIGHT[VERDICT_COLOURS[verdict_kind(difference)]]
             if difference.low is not None and difference.high is not None:
                 ends = [difference.low, difference.high]
                 axes.plot(ends, [row, row], color=colour, linewidth=2.2, solid_capstyle="butt")
@@ -192,7 +193,7 @@ def differences(
             if difference.low is not None
             else ""
         )
-        + f", {difference.verdict}"
+        + f", {verdict_words(difference)}"
         for name, difference in rows
     )
     several = any(len(difference.by_seed) > 1 for _, difference in rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from diapir.config import config_diff
 from diapir.reports.facts import DEFINITIONS
 from diapir.reports.findings import FEW_GROUPS
-from diapir.reports.leaderboard import Contender, Results, interval
+from diapir.reports.leaderboard import Contender, Results, interval, verdict_words
 from diapir.reports.words import decimal, integer, plural, significant
 
 _NOT_TERMS = ("model.", "name", "seed", "data.split", "track.")
@@ -32,7 +32,7 @@ def judged_on(results: Results) -> str:
 
 
 def quickest_equal(results: Results) -> Contender | None:
-    """The quickest of the first and those not shown to differ from it, if that is another one."""
+    """The quickest of the first and those not shown to be worse, if that is another one."""
     first = results.ranked[0]
     equals = [first, *(results.contenders[name] for name in results.tied)]
     times = {one.latency.tile_ms: one for one in reversed(equals) if one.latency}
@@ -56,10 +56,12 @@ def _first(results: Results) -> str:
 def _equals(results: Results) -> str:
     others = len(results.ranked) - 1
     if not results.tied:
-        return f"It is shown to be better than {'each of ' if others > 1 else ''}the others."
+        return (
+            f"It is shown to be better than {'each of the others' if others > 1 else 'the other'}."
+        )
     if len(results.tied) == others:
-        return "None of the others is shown to differ from it."
-    return f"Not shown to differ from it: {_some(results.tied)}."
+        return "None of the others is shown to be worse."
+    return f"Not shown to be worse: {_some(results.tied)}."
 
 
 def _quickest(results: Results) -> str:
@@ -74,12 +76,12 @@ def _quickest(results: Results) -> str:
 
 
 def _against_baseline(results: Results) -> str:
-    verdicts: dict[str, list[str]] = {"better": [], "worse": [], "no difference shown": []}
+    verdicts: dict[str, list[str]] = {}
     for contender in results.ranked:
         found = results.difference(contender.name, results.by)
         if found:
-            verdicts[found.verdict].append(contender.name)
-    told = [f"{verdict}: {_some(names)}" for verdict, names in verdicts.items() if names]
+            verdicts.setdefault(verdict_words(found), []).append(contender.name)
+    told = [f"{verdict}: {_some(names)}" for verdict, names in verdicts.items()]
     metric = DEFINITIONS[results.by][0]
     return f"Against the baseline, {results.baseline}, by {metric}: {'; '.join(told)}."
 

@@ -130,14 +130,12 @@ class Results:
 
     @cached_property
     def tied(self) -> list[str]:
-        """The models that are not shown to differ from the first, the first not among them."""
+        """The models that are not shown to be worse than the first, the first not among them."""
         first, *others = self.ranked
-        return [
-            other.name
-            for other in others
-            if self.comparison.difference(other.name, first.name, self.by).verdict
-            == "no difference shown"
-        ]
+        differences = {
+            one.name: self.comparison.difference(one.name, first.name, self.by) for one in others
+        }
+        return [name for name, found in differences.items() if verdict_kind(found) != "worse"]
 
 
 def rows(results: Results) -> list[dict[str, Any]]:
@@ -247,6 +245,13 @@ def as_markdown(results: Results) -> str:
             "",
         ]
     )
+
+
+def verdict_kind(difference: Difference) -> Literal["better", "worse", "no"]:
+    """The verdict in a word; `no` also where the seeds of both overlap."""
+    if difference.seeds_overlap or difference.verdict == "no difference shown":
+        return "no"
+    return difference.verdict
 
 
 def verdict_words(difference: Difference) -> str:
