@@ -67,7 +67,7 @@ class Contest:
         overrides: Sequence[str],
     ) -> None:
         self.out = out
-        self._data, self._budget_s, self._seeds = data, budget_s, seeds
+        self._data, self._budget_s, self._epochs, self._seeds = data, budget_s, epochs, seeds
         self._recipes = _by_name(recipes)
         self.names = tuple(self._recipes)
         # curves are in metrics.csv, and no tracker takes time from one model only
@@ -169,14 +169,14 @@ class Contest:
         entries = [entry for entry in self.ledger.entries.values() if entry.state == "done"]
         ends = Counter(_ENDS.get(entry.stopped, entry.stopped) for entry in entries)
         days = sorted({entry.ended.partition("T")[0] for entry in entries})
-        if self._budget_s is None:
-            budget = "the epochs of each recipe, time unlimited"
-        else:
-            budget = f"{duration(self._budget_s)} of time each, and the epochs of each recipe"
+        budget = plural(self._epochs, "epoch") if self._epochs else "the epochs of its recipe"
+        if self._budget_s is not None:
+            budget = f"{duration(self._budget_s)}, or less where {budget} take less"
+        seeds = "its own seed" + (f" and the next {self._seeds - 1}" if self._seeds > 1 else "")
         return [
-            ("Budget", budget),
+            ("Budget", f"of each training: {budget}"),
             ("Ended by", ", ".join(f"{what} ({number})" for what, number in ends.items())),
-            ("Seeds", f"{plural(self._seeds, 'training')} of each recipe, by its own seed and on"),
+            ("Seeds", f"{plural(self._seeds, 'training')} of each recipe: {seeds}"),
             ("Order", "one after the other, each in a process of its own"),
             ("Trained", " to ".join(dict.fromkeys((days[0], days[-1])))),
         ]

@@ -6,23 +6,26 @@ import contextlib
 import multiprocessing
 import os
 import platform
+import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diapir import __version__
 from diapir.cli.output import Output
+from diapir.cli.trainings import SIGNALS
 from diapir.config import RunConfig, TrackConfig, load_recipe
-from diapir.errors import ConfigError, DiapirError, RunError
+from diapir.errors import ConfigError, DiapirError, Interrupted, RunError
 from diapir.evaluation import Comparison, Evaluation, check_comparable
 from diapir.reports import Contender, Failure, Results, read_history, sample_ids
 from diapir.reports.leaderboard import Ranking
@@ -155,7 +158,7 @@ def compare_models(
         places = {name: place for place, name in enumerate(tiles.ids)}
         images = [tiles.image(places[name]) for name in shown]
     contenders, failures = {}, list(failures)
-    with output.progress("measuring") as progress:
+    with _stoppable(), output.progress("measuring") as progress:
         for number, model in enumerate(models):
             progress(number, len(models))
             config = _config(model.runs[0])
@@ -205,6 +208,21 @@ def _evaluations(models: Sequence[Model]) -> tuple[dict[str, list[Evaluation]], 
     if first is None:
         raise ConfigError("there is no run to compare", expected="RUN…", mend="name run folders")
     return evaluations, first[2]
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let a signal end the work in order, so that no process is left behind."""
+
+    def stop(signum: int, frame: FrameType | None) -> NoReturn:
+        raise Interrupted(signum, "stopped while measuring; the same command continues")
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _measure_apart(run: Path, config: RunConfig, images: Images) -> _Measured:

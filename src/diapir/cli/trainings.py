@@ -30,7 +30,8 @@ TRAIN = (sys.executable, "-m", "diapir", "train")
 _POLL_S = 0.1
 _LOOK_S = 1.0
 """Seconds between two looks at the log of the training that is on."""
-_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
+"""What asks the program to stop."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ class Trainings:
             if self._process is not None:
                 self._hand_on(self._process)
 
-        before = {number: signal.signal(number, forward) for number in _SIGNALS}
+        before = {number: signal.signal(number, forward) for number in SIGNALS}
         try:
             yield
         finally:

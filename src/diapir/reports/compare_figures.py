@@ -115,9 +115,9 @@ def _names(figure: Figure, axes: Axes, points: Sequence[Point]) -> None:
         )
         for point in points
     ]
-    for text in texts:
+    for number, text in enumerate(texts):
         text.set_in_layout(False)
-        text.set_gid("halo")
+        text.set_gid(f"halo-{number}")
     figure.draw_without_rendering()  # settles the layout, so that places are known
     frame = axes.get_window_extent()
     where = [axes.transData.transform((point.cost, point.score.value)) for point in points]
