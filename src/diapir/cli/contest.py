@@ -243,7 +243,7 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any
     old, new = before.get("recipes", {}), now["recipes"]
     if list(old) != list(new):
         changes["--recipes"] = (",".join(old) or None, ",".join(new))
-    for name in old.keys() & new.keys():
+    for name in filter(old.__contains__, new):
         difference = config_diff(
             parse_config(old[name], source="compare.json"), parse_config(new[name], source=name)
         )
