@@ -8,10 +8,10 @@ from typing import NoReturn
 
 import pytest
 
-from cli.conftest import RunCli
 from diapir import __version__, tiles
 from diapir.cli import app
 from diapir.errors import DataError, DeviceError, Interrupted
+from tests.cli.conftest import RunCli
 
 HEAVY = "numpy torch pydantic yaml matplotlib PIL wandb accelerate safetensors jinja2 tensorboard"
 VERBS = ["demo", "data", "train", "evaluate", "predict"]
