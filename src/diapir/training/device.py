@@ -12,6 +12,7 @@ from torch.distributed.nn.functional import all_reduce
 
 from diapir.config import DeviceConfig
 from diapir.errors import DeviceError
+from diapir.models.device import choose_device
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def open_device(config: DeviceConfig) -> Device:
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    kind = _kind(config.name)
+    kind = choose_device(config.name, option="--set device.name=")
     if config.precision == "bf16" and kind == "cuda" and not torch.cuda.is_bf16_supported():
         raise DeviceError(
             "this GPU does not compute in bfloat16",
@@ -127,21 +128,3 @@ def close_device(device: Device) -> None:
     # Accelerate keeps one state for the whole process and refuses another precision after it
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
-
-
-def _kind(name: str) -> str:
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return next(kind for kind, there in available.items() if there)
-    if not available[name]:
-        raise DeviceError(
-            f"device {name!r} was asked for, and there is none that PyTorch {torch.__version__} "
-            "can use",
-            expected="one of " + ", ".join(kind for kind, there in available.items() if there),
-            mend="--set device.name=auto, or install the driver and the PyTorch build for it",
-        )
-    return name
