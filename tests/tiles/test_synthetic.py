@@ -246,7 +246,7 @@ def test_some_sections_have_no_salt() -> None:
 
 # statistics. TGS: mean 120, deviation 42 (of a tile 13–42), 39 % empty, 25 % salt. The generator
 # over 12 other seeds of 8 sections, mean ± deviation between seeds: mean 123 ± 4, deviation
-# 41 ± 2, of a tile 13 ± 3 to 46 ± 2, empty 0.39 ± 0.07, salt 0.26 ± 0.04. The ranges below are that
+# 41 ± 2, of a tile 13 ± 3 to 46 ± 2, empty 0.39 ± 0.07, salt 0.25 ± 0.04. The ranges below are that
 # mean ± 2.5 deviations.
 
 
@@ -282,8 +282,8 @@ def test_salt_share_is_like_that_of_real_tiles(
     _, salt = stacked
     share = salt.mean(axis=(1, 2))
     assert 0.21 < np.mean(share == 0) < 0.57
-    assert 0.16 < share.mean() < 0.36
-    assert np.mean(share == 1) < 0.06
+    assert 0.15 < share.mean() < 0.35
+    assert share.max() < 1  # salt alone says nothing of where it ends
 
 
 def best_dice(score: NDArray[np.float64], salt: NDArray[np.bool_]) -> float:

@@ -42,8 +42,8 @@ _BASELINE, _BASELINE_RANGE = -0.05, 0.75
 _PER_SECTION = 24
 _FEWEST_SECTIONS = 8
 """Even a small set has several sections, so that a split can keep each of them whole."""
-_PLAIN = 0.7
-"""Chance that a tile without a salt boundary is cut as readily as one with; TGS cut near salt."""
+_EMPTY = 0.7
+"""Chance that a tile without salt is cut as readily as one with salt; TGS cut near salt."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,9 @@ def synthesise(
         _refuse_used(out)
         writing = out.parent / f".{out.name}.writing"
         shutil.rmtree(writing, ignore_errors=True)  # left by a run that was killed
-        for folder in _FOLDERS:
-            (writing / folder).mkdir(parents=True)
         try:
+            for folder in _FOLDERS:
+                (writing / folder).mkdir(parents=True)
             summary = _write(writing, out, tiles, seed, progress)
             if out.exists():
                 out.rmdir()
@@ -206,13 +206,13 @@ def _cut(salt: NDArray[np.uint8], seed: int, number: int) -> list[tuple[int, int
     """Row and column of each tile of a section, in the order in which they are to be cut."""
     rng = np.random.default_rng((seed, number, 1))
     places = [(row, column) for row, column in np.ndindex(*(size // TILE for size in salt.shape))]
-    first: list[tuple[int, int]] = []
-    last: list[tuple[int, int]] = []
-    for place in rng.permutation(places).tolist():
-        mask = salt[_window(*place)]
-        plain = mask.min() == mask.max()
-        (last if plain and rng.random() > _PLAIN else first).append(tuple(place))
-    return first + last
+    # as in TGS: a tile without salt is cut less readily, one of salt alone only if nothing is left
+    order: dict[tuple[int, int], int] = {}
+    for row, column in rng.permutation(places).tolist():
+        mask = salt[_window(row, column)]
+        spared = not mask.any() and rng.random() > _EMPTY
+        order[row, column] = 2 if mask.all() else int(spared)
+    return sorted(order, key=order.__getitem__)
 
 
 def _save(grey: NDArray[np.uint8], path: Path) -> None:
