@@ -16,6 +16,7 @@ import numpy as np
 from diapir import bundle
 from diapir.config import RunConfig
 from diapir.errors import Interrupted, RunError
+from diapir.preprocess import padding
 from diapir.tiles import TileSet, load_tiles
 from diapir.training.batches import Indices, epoch_batches
 from diapir.training.checkpoint import Checkpoints
@@ -121,13 +122,14 @@ class _Loop:
     ) -> None:
         self.config = config
         self.tiles = tiles
+        self.run_folder = folder
         self.folder = folder.path
         self.device = device
         self.stopping = stopping
-        self.notes = folder.settle_config(config) if device.is_main else []
+        self.notes = folder.check_config(config) if device.is_main else []
         self.split = settle_split(config.data, tiles, self.folder / SPLIT)
-        if device.is_main:
-            self.split.save(self.folder / SPLIT)
+        for height, width in np.unique(tiles.shapes, axis=0).tolist():
+            padding(height, width, config.preprocess)
         self.train_tiles = tiles.select(self.split.part("train"))
         self.val_tiles = tiles.select(sorted(self.split.part("val")))
         self.examples = choose_examples(self.val_tiles, config.track.examples)
@@ -143,6 +145,16 @@ class _Loop:
         state = self.checkpoints.load()
         if state:
             session.restore(state)
+        elif (self.folder / BEST).exists():
+            raise RunError(
+                f"{self.folder} holds a best model, but nothing in {self.checkpoints.folder} to "
+                "continue from",
+                expected="the last/ folder of the run",
+                mend="put last/ back from a copy, or train into a new --out",
+            )
+        if main:  # all that can be refused has been: from here on the folder holds a run
+            self.run_folder.save_config(self.config)
+            self.split.save(self.folder / SPLIT)
         with ExitStack() as stack:
             if not main:
                 stream = stack.enter_context(Path(os.devnull).open("w"))
@@ -326,6 +338,7 @@ class _Loop:
             RunError: this has been done too often.
         """
         rollbacks = self.session.cursor.rollbacks + 1
+        best = self.folder / BEST
         state = self.checkpoints.load()
         if rollbacks > ROLLBACKS or state is None:
             raise RunError(
@@ -333,7 +346,8 @@ class _Loop:
                 "with half the learning rate",
                 expected="a finite loss and gradient",
                 mend="a lower optimizer.lr, device.precision=fp32, or `diapir data check` on the "
-                f"tiles; what was best so far is in {self.folder / BEST}",
+                "tiles"
+                + (f"; what was best so far is in {best}" if best.exists() else ""),
             )
         self.session.restore(state)
         self.session.cursor.rollbacks = rollbacks
