@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from cyclopts.types import PositiveInt
 
-from diapir.cli.options import Encoding
+from diapir.cli.options import Encoding, SkipBad
 from diapir.cli.output import Answer, Injected
 
 app = App(
@@ -105,6 +105,7 @@ def split(
     folds: Annotated[int | None, Parameter(show_default=False)] = None,
     seed: int = 42,
     encoding: Encoding = "auto",
+    skip_bad: SkipBad = False,
     output: Injected,
 ) -> Answer:
     """Share tiles out to a training and a validation part, or to folds.
@@ -119,11 +120,12 @@ def split(
         folds: make this many folds instead.
         seed: any whole number; the same makes the same split.
         encoding: how the masks say salt, where it cannot be found out.
+        skip_bad: leave out tiles that cannot be read, instead of stopping.
         output: where lines and the answer go.
     """
     from diapir.tiles import load_tiles, make_folds, make_split
 
-    tiles = load_tiles(path, encoding=encoding)
+    tiles = load_tiles(path, encoding=encoding, skip_bad=skip_bad)
     if folds is None:
         chosen = make_split(tiles, val_fraction=val_fraction, seed=seed)
     else:

@@ -34,5 +34,8 @@ Duration = Annotated[float, Parameter(converter=_duration, n_tokens=1)]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 """A switch that is off unless given."""
 
+SkipBad = Annotated[bool, Parameter(name="--skip-bad", negative="", show_default=False)]
+"""The switch that leaves out tiles that cannot be read."""
+
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Encoding = Literal["auto", "index", "grey8", "grey16", "seed", "rle"]
