@@ -23,6 +23,9 @@ from diapir.errors import ConfigError
 IGNORE = 255
 """Mask value of pixels that count in no loss and no metric."""
 
+_SHORT = reprlib.Repr()  # values may be as large as a file
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 80, 80
+
 MaskEncoding = Literal["index", "grey8", "grey16", "seed", "rle"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -334,7 +337,7 @@ def _config_error(error: ValidationError, source: str) -> ConfigError:
             faults[line] = []
             continue
         found = issue["input"]
-        line = key if isinstance(found, dict) else f"{key} = {reprlib.repr(found)}"
+        line = key if isinstance(found, dict) else f"{key} = {_SHORT.repr(found)}"
         faults.setdefault(line, []).append(_complaint(issue, location))
     return ConfigError(
         f"{source}: "

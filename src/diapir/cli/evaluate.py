@@ -59,7 +59,7 @@ def evaluate(
     from diapir.tiles import load_tiles
 
     if out is not None:
-        _refuse_used(out, model)
+        _refuse_used(out, model, data)
     predictor = Predictor.load(model, device=device)
     tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
     part, chosen = _choose(tiles, model, split, output)
@@ -83,14 +83,22 @@ def evaluate(
     return Answer(content)
 
 
-def _refuse_used(out: Path, model: Path) -> None:
+def _refuse_used(out: Path, model: Path, data: Path) -> None:
     """Refuse a folder in which this evaluation would replace something else than an earlier one."""
-    own = out.exists() and out.resolve() == (model / "evaluation").resolve()
+    taken = {
+        data.resolve(): "is the tile set",
+        model.resolve(): "is the model",
+        (model / "evaluation").resolve(): "is the run's own evaluation",
+    }
+    found = taken.get(out.resolve()) if out.exists() else None
     held = [name for name in ("bundle.json", "report.html", "tiles.csv") if (out / name).exists()]
-    if out.is_file() or own or (held and not (out / "evaluation.json").exists()):
-        what = "is a file" if out.is_file() else "belongs to the run" if own else f"holds {held[0]}"
+    if out.is_file():
+        found = "is a file"
+    elif held and not (out / "evaluation.json").exists():
+        found = found or f"holds {held[0]}, which no evaluation wrote"
+    if found:
         raise RunError(
-            f"{out} {what}",
+            f"{out} {found}",
             expected="a folder for evaluations, so that nothing else is overwritten",
             mend="choose another --out",
         )
