@@ -95,8 +95,8 @@ def open_device(config: DeviceConfig) -> Device:
     """Choose and open the device.
 
     `auto` takes CUDA, then MPS, then the CPU; bfloat16 on CUDA; channels_last on CUDA and on CPUs
-    with AVX-512, where docs/results.md found it to pay; compiling only where it is asked for, because
-    it gains nothing beside channels_last and its first steps may take a minute.
+    with AVX-512, where docs/results.md found it to pay. Compiling is for those who ask: it gains
+    nothing beside channels_last there, and its first steps may take a minute.
 
     Raises:
         DeviceError: a device or precision was asked for that is not there.
