@@ -71,8 +71,8 @@ class RunFolder:
             self._leave()
             raise RunError(
                 f"{self.path} cannot be written: {error.strerror or error}",
-                expected="a folder this user may write in",
-                mend="choose another --out, or change the folder's permissions",
+                expected="a folder this user may write in, on a disk that is not full",
+                mend="choose another --out, free space, or change the folder's permissions",
             ) from None
         try:
             self._refuse_foreign()
