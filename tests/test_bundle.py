@@ -106,6 +106,13 @@ def test_a_changed_byte_is_refused(saved: Bundle) -> None:
         bundles.load(saved.path)
 
 
+@pytest.mark.parametrize("changes", [{"threshold": 0.4}, {"name": "other"}, {"info_sha256": None}])
+def test_a_changed_description_is_refused(saved: Bundle, changes: dict[str, object]) -> None:
+    _edit(saved, **changes)
+    with pytest.raises(BundleError, match=r"bundle\.json has changed since it was saved"):
+        bundles.load(saved.path)
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_pickle_under_the_name_of_the_weights_is_refused(saved: Bundle, zipped: bool) -> None:
     weights = saved.path / WEIGHTS

@@ -19,10 +19,19 @@ from diapir.tiles.synthetic import make_section
 SEED = 7
 SECTIONS = (
     (2, "Diapirs with overhangs, a pillow between"),
-    (13, "A fault, pillows and a diapir"),
-    (17, "Sheets above pillows"),
+    (8, "Diapirs in tilted beds, beneath the sea floor"),
+    (5, "Sheets, a diapir and a pillow"),
 )
-TILES = ((7, 0, 4), (6, 1, 3), (10, 2, 0), (0, 1, 3), (16, 2, 3), (11, 2, 2), (8, 2, 3), (4, 1, 1))
+TILES = (
+    (7, 0, 4),
+    (14, 1, 3),
+    (10, 2, 0),
+    (0, 1, 3),
+    (12, 2, 0),
+    (16, 2, 6),
+    (17, 3, 6),
+    (4, 1, 1),
+)
 TILE = 101
 SALT = "#E69F00"  # orange of Okabe and Ito: told from grey by every kind of eye
 

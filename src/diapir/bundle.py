@@ -3,13 +3,14 @@
     bundle/  model.safetensors   bundle.json   card.md
 
 `bundle.json` names the architecture and its arguments (resolved only in our registry), the
-preprocessing, classes, threshold, metrics with the hash of their data, versions, and the SHA-256
-of the weights, which is checked at every load.
+preprocessing, classes, threshold, metrics with the hash of their data, versions, the SHA-256 of the
+weights and its own, which are checked at every load.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ from diapir.files import replace_file, sync_folder
 
 WEIGHTS = "model.safetensors"
 INFO = "bundle.json"
+OWN_HASH = "info_sha256"
+"""Key of `bundle.json` that holds the SHA-256 of all its other keys."""
 CARD = "card.md"
 
 
@@ -116,9 +119,19 @@ def load(model: str | Path) -> Bundle:
     """
     folder = find(model)
     try:
-        info = BundleInfo.model_validate_json((folder / INFO).read_bytes())
-    except (ValidationError, OSError) as error:
+        content = json.loads((folder / INFO).read_bytes())
+        if not isinstance(content, dict):
+            raise ValueError("it is no JSON object")
+        own_hash = content.pop(OWN_HASH, None)
+        info = BundleInfo.model_validate_json(json.dumps(content))
+    except (ValueError, OSError) as error:
         raise _unusable(folder / INFO, _reason(error)) from None
+    if own_hash != _own_hash(content):
+        raise BundleError(
+            f"{folder / INFO} has changed since it was saved: its {OWN_HASH} does not fit it",
+            expected="the file as it was saved; another threshold is given with --threshold",
+            mend="copy the bundle again from where it was made, or train it again",
+        )
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise _unusable(weights, "it is missing")
@@ -165,7 +178,7 @@ def save(
             versions={"diapir": __version__, "numpy": np.__version__},
             weights_sha256=_sha256(scratch / WEIGHTS),
         )
-        (scratch / INFO).write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (scratch / INFO).write_text(_text(content), encoding="utf-8")
         (scratch / CARD).write_text(_card(content), encoding="utf-8")
         for path in scratch.iterdir():
             with path.open("rb") as stream:
@@ -180,13 +193,23 @@ def save(
 def annotate(bundle: Bundle, *, metrics: Mapping[str, Any]) -> Bundle:
     """Record metrics in a saved bundle and its card; the weights stay as they are."""
     info = bundle.info.model_copy(update={"metrics": dict(metrics)})
-    texts = {INFO: info.model_dump_json(indent=2) + "\n", CARD: _card(info)}
+    texts = {INFO: _text(info), CARD: _card(info)}
     try:
         for name, text in texts.items():
             replace_file(bundle.path / name, text)
     except OSError as error:
         raise _not_saved(bundle.path, error, 0) from None
     return Bundle(bundle.path, info)
+
+
+def _text(info: BundleInfo) -> str:
+    """The content of `bundle.json`, with its own hash."""
+    content = json.loads(info.model_dump_json())
+    return json.dumps(content | {OWN_HASH: _own_hash(content)}, indent=2) + "\n"
+
+
+def _own_hash(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _card(info: BundleInfo) -> str:

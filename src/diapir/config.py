@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import reprlib
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
@@ -15,12 +16,16 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from diapir.architectures import ARCHITECTURES, ModelConfig, Section, UNetConfig
 from diapir.errors import ConfigError
 
 IGNORE = 255
 """Mask value of pixels that count in no loss and no metric."""
+
+_SHORT = reprlib.Repr()  # values may be as large as a file
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 80, 80
 
 MaskEncoding = Literal["index", "grey8", "grey16", "seed", "rle"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -176,14 +181,16 @@ def load_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
     """
     path = _find_recipe(str(recipe))
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
         raise ConfigError(
-            f"{path} cannot be read as YAML: {error}",
-            expected="a YAML file of recipe sections",
+            f"{path} cannot be read as YAML: {_yaml_reason(error)}",
+            expected="a YAML file of recipe sections, in UTF-8",
             mend="compare it with a shipped recipe: " + ", ".join(recipe_names()),
         ) from None
-    return parse_config(values, source=str(path), overrides=overrides)
+    overrides = list(overrides)
+    source = f"{path} with --set" if overrides else str(path)
+    return parse_config(values, source=source, overrides=overrides)
 
 
 def parse_config(values: object, *, source: str, overrides: Iterable[str] = ()) -> RunConfig:
@@ -228,6 +235,28 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {key.value!r} is given twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _yaml_reason(error: Exception) -> str:
+    """What is wrong and where, in one line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem} (line {mark.line + 1}, column {mark.column + 1})"
+    return str(error).partition("\n")[0]
+
+
 def _find_recipe(recipe: str) -> Path:
     path = Path(recipe)
     if path.suffix in {".yaml", ".yml"}:
@@ -260,7 +289,7 @@ def _override(values: dict[str, Any], override: str) -> dict[str, Any]:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(
-            f"the value of --set {override!r} is not YAML: {error}",
+            f"the value of --set {override!r} is not YAML: {_yaml_reason(error)}",
             expected="a YAML value: 4, 1e-3, null, [a, b], text",
             mend="quote the value, for example --set 'track.trackers=[tensorboard]'",
         ) from None
@@ -280,44 +309,65 @@ def _override(values: dict[str, Any], override: str) -> dict[str, Any]:
 
 
 def _config_error(error: ValidationError, source: str) -> ConfigError:
-    lines = []
+    faults: dict[str, list[str]] = {}  # what is wrong, by key; of a union each choice complains
     mends = []
     for issue in error.errors():
-        location = [str(part) for part in issue["loc"]]
+        parts = list(issue["loc"])
         # pydantic puts the union's tag into the path
-        tagged = location[:1] == ["model"] and len(location) > 1
-        architecture = location.pop(1) if tagged else ""
+        tagged = parts[:1] == ["model"] and len(parts) > 1
+        architecture = str(parts.pop(1)) if tagged else ""
+        location = _known(parts, architecture)
         key = ".".join(location)
         if issue["type"] == "extra_forbidden":
             valid = _valid_keys(location[:-1], architecture)
-            lines.append(f"unknown key {key!r}" + _did_you_mean(location[-1], valid))
+            line = f"unknown key {key!r}" + _did_you_mean(location[-1], valid)
             where = ".".join(location[:-1]) or "the top of a recipe"
             mends.append(f"keys of {where}: {', '.join(valid)}")
-        else:
-            message = issue["msg"].removeprefix("Value error, ")
-            found = issue["input"]
-            nearest = ""
-            if issue["type"] == "literal_error" and isinstance(found, str):
-                expected = str(issue["ctx"]["expected"]).replace(" or ", ", ").split(", ")
-                nearest = _did_you_mean(found, [name.strip("'") for name in expected])
-            elif issue["type"] == "union_tag_invalid":
-                key, found = "model.name", issue["ctx"]["tag"]
-                nearest = _did_you_mean(found, ARCHITECTURES)
-                message = "no architecture of this name"
-                mends.append("architectures: " + ", ".join(ARCHITECTURES))
-            elif issue["type"] == "union_tag_not_found":
-                message = "model.name is missing"
-                mends.append("architectures: " + ", ".join(ARCHITECTURES))
-            shown = "" if isinstance(found, dict) else f" = {found!r}"
-            lines.append(f"{key}{shown}: {message}{nearest}")
+            faults[line] = []
+            continue
+        found = issue["input"]
+        if issue["type"].startswith("union_tag"):
+            mends.append("architectures: " + ", ".join(ARCHITECTURES))
+            key, found = "model.name", issue["ctx"].get("tag", {})
+        line = key if isinstance(found, dict) else f"{key} = {_SHORT.repr(found)}"
+        faults.setdefault(line, []).append(_complaint(issue, location))
     return ConfigError(
-        f"{source}: " + "; ".join(dict.fromkeys(lines)),
+        f"{source}: "
+        + "; ".join(": ".join(filter(None, (line, " or ".join(f)))) for line, f in faults.items()),
         expected="known keys with values of their type and range",
         mend="; ".join(dict.fromkeys(mends)) or "correct the value in the recipe or in --set",
     )
 
 
-def _valid_keys(location: Sequence[str], architecture: str) -> list[str]:
+def _complaint(issue: ErrorDetails, location: Sequence[str]) -> str:
+    """What pydantic has against one value, in words of YAML."""
+    if issue["type"] == "union_tag_invalid":
+        name = issue["ctx"]["tag"]
+        return f"no architecture of this name{_did_you_mean(name, ARCHITECTURES)}"
+    if issue["type"] == "union_tag_not_found":
+        return "it is missing"
+    if issue["type"] in {"model_type", "model_attributes_type"}:
+        return f"it should be a section with the keys {', '.join(_valid_keys(location))}"
+    if issue["type"] == "tuple_type":
+        return "it should be a list, such as [a, b]"
+    message = issue["msg"].removeprefix("Value error, ").partition(", unable to")[0]
+    message = message.replace("Input should be", "it should be")
+    if issue["type"] == "literal_error" and isinstance(issue["input"], str):
+        expected = str(issue["ctx"]["expected"]).replace(" or ", ", ").split(", ")
+        message += _did_you_mean(issue["input"], [name.strip("'") for name in expected])
+    return message
+
+
+def _known(location: Sequence[int | str], architecture: str) -> list[str]:
+    """A location without what pydantic adds to tell the types of a union apart."""
+    known = [str(location[0])]
+    for part in location[1:]:
+        if isinstance(part, int) or _valid_keys(known, architecture):
+            known.append(str(part))
+    return known
+
+
+def _valid_keys(location: Sequence[str], architecture: str = "unet") -> list[str]:
     section: Any = RunConfig
     for part in location:
         fields = getattr(section, "model_fields", {})

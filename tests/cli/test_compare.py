@@ -163,6 +163,7 @@ def test_a_split_with_other_tiles_to_learn_from_is_refused(
     train = split.parts["train"][1:]
     gone = split.parts["train"][0]
     tiles = {name: digest for name, digest in split.tiles.items() if name != gone}
+    (run / "split.json").unlink()
     Split(split.parts | {"train": train}, tiles, 1, "holdout").save(run / "split.json")
     done = run_cli("compare", trained, run, "--out", tmp_path / "out")
     assert done.code == 2

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cli.conftest import RunCli
 from diapir.tiles import Split, load_tiles
+from tests.cli.conftest import RunCli
 
 
 def test_synth_makes_tiles_that_check_accepts(run_cli: RunCli, tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import RunCli
 from diapir.cli import demo
 from diapir.config import load_recipe
 from diapir.tiles import Split, load_tiles
+from tests.cli.conftest import RunCli
 
 
 @pytest.fixture(autouse=True)

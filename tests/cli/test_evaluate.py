@@ -3,11 +3,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from cli.conftest import RunCli
 from diapir.evaluation import Evaluation
+from diapir.tiles import read_image
+from tests.cli.conftest import RunCli
 
 
 def test_a_run_is_judged_on_its_own_validation_part(
@@ -33,7 +33,7 @@ def test_a_run_is_judged_on_all_of_other_tiles(
     other = tmp_path / "other"
     shutil.copytree(survey, other)
     image = min((other / "images").glob("*.png"))
-    Image.fromarray(255 - np.asarray(Image.open(image))).save(image)
+    Image.fromarray(255 - read_image(image)).save(image)
     done = run_cli("evaluate", trained, "--data", other)
     assert done.code == 0
     assert "judged on all its tiles" in done.stdout

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from cli.conftest import RunCli
+from diapir.tiles import read_image
+from tests.cli.conftest import RunCli
 
 
 def test_images_and_folders(run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path) -> None:
@@ -15,7 +13,7 @@ def test_images_and_folders(run_cli: RunCli, trained: Path, survey: Path, tmp_pa
     assert done.code == 0
     assert f"{1 + len(list((survey / 'images').glob('*.png')))} images" in done.stdout
     found = next((out / "mask").rglob(section.name))
-    assert Image.open(found).size == Image.open(section).size
+    assert read_image(found).shape == read_image(section).shape
 
 
 def test_a_bad_file_is_told_and_the_rest_goes_on(
@@ -44,8 +42,7 @@ def test_the_threshold_reaches_the_masks(
         words = ("predict", trained, image, "--out", tmp_path / name, "--threshold", threshold)
         assert run_cli(*words, "--json").answer["threshold"] == threshold
     low, high = (
-        np.asarray(Image.open(next((tmp_path / name / "mask").rglob("*.png"))))
-        for name in ("low", "high")
+        read_image(next((tmp_path / name / "mask").rglob("*.png"))) for name in ("low", "high")
     )
     assert (low >= high).all()
     assert low.mean() > high.mean()

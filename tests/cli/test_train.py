@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import RunCli
 from diapir import bundle
 from diapir.evaluation import Evaluation
 from diapir.tiles import Split, load_tiles
+from tests.cli.conftest import RunCli
 
 
 def test_a_run_folder_is_judged_and_explained(trained: Path, survey: Path) -> None:

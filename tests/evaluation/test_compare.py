@@ -211,9 +211,7 @@ def test_the_order_of_the_tiles_does_not_matter(order: list[int], key: str) -> N
 # ── what is refused ──────────────────────────────────────────────────────────────────────────
 
 
-def judged(
-    names: tuple[str, ...] = ("x", "y"), digest: str = "0"
-) -> Evaluation:
+def judged(names: tuple[str, ...] = ("x", "y"), digest: str = "0") -> Evaluation:
     masks = [row(1, 0)] * len(names)
     return evaluate(Tiles(masks, ids=names, hash=digest * 64), sure(masks), part="val")
 

@@ -118,12 +118,12 @@ def test_a_save_cut_off_between_its_files_is_noticed(
     judged().save(tmp_path)
     rename = os.replace
 
-    def only_the_table(source: Path, target: Path) -> None:
-        if Path(target).name == "evaluation.json":
+    def only_the_scores(source: Path, target: Path) -> None:
+        if Path(target).name == "tiles.csv":
             raise OSError(5, "Input/output error")
         rename(source, target)
 
-    monkeypatch.setattr(os, "replace", only_the_table)
+    monkeypatch.setattr(os, "replace", only_the_scores)
     with pytest.raises(RunError):
         scored(("only", 0.5, 0.5, 1.0)).save(tmp_path)
     with pytest.raises(DataError, match="not the one that"):

@@ -200,6 +200,38 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert _files(tmp_path / "out") == []
 
 
+def test_what_no_prediction_wrote_is_not_overwritten(predictor: Predictor, tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.png", _grey(12, 12))
+    mine = _save(tmp_path / "out" / "mask" / "a.png", _grey(12, 12, seed=1))
+    before = mine.read_bytes()
+    with pytest.raises(DataError, match="holds mask, which no prediction wrote"):
+        predict_images(predictor, [path], tmp_path / "out")
+    assert mine.read_bytes() == before
+    assert _files(tmp_path) == ["a.png", "out/mask/a.png"]
+
+
+def test_results_are_replaced_and_an_interrupted_prediction_is_taken_up(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    paths = [_save(tmp_path / "set" / f"{name}.png", _grey(12, 12)) for name in "abcdef"]
+    out = tmp_path / "out"
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_images(predictor, paths, out, progress=stop)
+    assert not (out / "predictions.csv").exists()
+    for _ in range(2):
+        assert predict_images(predictor, paths, out).images == 6
+        assert {name.partition("/")[0] for name in _files(out)} == {
+            "mask",
+            "overlay",
+            "predictions.csv",
+            "probability",
+        }
+
+
 def test_an_out_that_is_a_file_is_refused(predictor: Predictor, tmp_path: Path) -> None:
     path = _save(tmp_path / "a.png", _grey(12, 12))
     (tmp_path / "out").write_text("mine")

@@ -71,25 +71,16 @@ def test_a_zip_inside_a_zip_is_read_in_place(tmp_path: Path, out: Path, png: byt
     assert not out.exists()
 
 
-@pytest.mark.parametrize("name", ["/x.png", "a\\..\\..\\x.png", "C:\\x.png"])
+@pytest.mark.parametrize(
+    "name", ["/x.png", "a\\..\\..\\x.png", "C:\\x.png", "../x.png", "a/../../x.png"]
+)
 def test_a_zip_that_leads_out_of_itself_is_refused(
     tmp_path: Path, out: Path, png: bytes, name: str
 ) -> None:
     archive = tmp_path / "bad.zip"
     archive.write_bytes(_zip({"ok.png": png, name: png}))
-    with pytest.raises(DataError, match="leads out of it"):
+    with pytest.raises(DataError, match="leads out of the folder"):
         find_sources([archive], out)
-
-
-@pytest.mark.parametrize("name", ["../x.png", "a/../../x.png"])
-def test_no_name_leads_out_of_the_results(tmp_path: Path, out: Path, png: bytes, name: str) -> None:
-    archive = tmp_path / "bad.zip"
-    archive.write_bytes(_zip({"ok.png": png, name: png}))
-    try:
-        names = _names([archive], out)
-    except DataError:
-        return
-    assert names == ["ok"]
 
 
 def test_equal_names_of_two_folders_are_told_apart_by_folder(tmp_path: Path, out: Path) -> None:
@@ -123,11 +114,13 @@ def test_results_inside_the_input_are_no_input(tmp_path: Path) -> None:
     assert _names([root], root / "salt") == ["a"]
 
 
-@pytest.mark.parametrize("given", ["out", "out/mask", "out/mask/a.png", "out/mask/deep/b.png"])
-def test_an_input_that_would_be_overwritten_is_refused(tmp_path: Path, given: str) -> None:
-    _save(tmp_path / "out" / "mask" / "a.png")
-    _save(tmp_path / "out" / "mask" / "deep" / "b.png")
-    with pytest.raises(DataError, match="may be overwritten, because --out is"):
+@pytest.mark.parametrize(
+    "given", [".", "out", "out/mine.png", "out/mask", "out/mask/a.png", "out/mask/deep/b.png"]
+)
+def test_an_input_where_the_results_go_is_refused(tmp_path: Path, given: str) -> None:
+    for name in ("mine.png", "mask/a.png", "mask/deep/b.png"):
+        _save(tmp_path / "out" / name)
+    with pytest.raises(DataError, match="lies in --out"):
         find_sources([tmp_path / given], tmp_path / "out")
 
 

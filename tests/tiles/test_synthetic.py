@@ -94,7 +94,7 @@ def test_all_files_are_grey_8_bit_and_masks_are_0_or_255(survey: Path) -> None:
         "format": 1,
         "seed": 3,
         "tiles": TILES,
-        "sections": 8,
+        "sections": 12,
     }
 
 
@@ -116,7 +116,7 @@ def test_writes_exactly_the_tiles_asked_for(tmp_path: Path, count: int, sections
 
 
 def test_summary_says_what_is_in_the_masks(summary: SyntheticSummary, tiles: TileSet) -> None:
-    assert (summary.tiles, summary.sections, summary.seed) == (TILES, 8, 3)
+    assert (summary.tiles, summary.sections, summary.seed) == (TILES, 12, 3)
     assert summary.empty == np.count_nonzero(tiles.coverage == 0)
     assert summary.salt == pytest.approx(tiles.coverage.mean())
 
@@ -245,9 +245,9 @@ def test_some_sections_have_no_salt() -> None:
 
 
 # statistics. TGS: mean 120, deviation 42 (of a tile 13–42), 39 % empty, 25 % salt. The generator
-# over 12 other seeds of 8 sections, mean ± deviation between seeds: mean 123 ± 4, deviation
-# 41 ± 2, of a tile 13 ± 3 to 46 ± 2, empty 0.39 ± 0.07, salt 0.26 ± 0.04. The ranges below are that
-# mean ± 2.5 deviations.
+# over 12 other seeds of 12 sections, mean ± deviation between seeds: mean 119 ± 3, deviation
+# 41 ± 1, of a tile 11.5 ± 1.5 to 46 ± 2, empty 0.38 ± 0.06, salt 0.25 ± 0.04. The ranges below
+# are about that mean ± 2.5 deviations.
 
 
 def test_grey_levels_are_like_real_ones(
@@ -255,11 +255,11 @@ def test_grey_levels_are_like_real_ones(
 ) -> None:
     images, _ = stacked
     deviation = images.std(axis=(1, 2))
-    assert 113 < images.mean() < 133
-    assert 36 < images.std() < 46
+    assert 111 < images.mean() < 128
+    assert 38 < images.std() < 44
     low, high = np.percentile(deviation, [5, 95])
-    assert 6 < low < 20
-    assert 40 < high < 52
+    assert 7 < low < 16
+    assert 39 < high < 52
     assert np.mean((images == 0) | (images == 255)) < 0.03
 
 
@@ -281,9 +281,9 @@ def test_salt_share_is_like_that_of_real_tiles(
 ) -> None:
     _, salt = stacked
     share = salt.mean(axis=(1, 2))
-    assert 0.21 < np.mean(share == 0) < 0.57
-    assert 0.16 < share.mean() < 0.36
-    assert np.mean(share == 1) < 0.06
+    assert 0.23 < np.mean(share == 0) < 0.54
+    assert 0.15 < share.mean() < 0.35
+    assert share.max() < 1  # salt alone says nothing of where it ends
 
 
 def best_dice(score: NDArray[np.float64], salt: NDArray[np.bool_]) -> float:

@@ -7,8 +7,10 @@ import itertools
 import math
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -263,7 +265,45 @@ def test_three_bad_steps_lead_back_to_the_last_save_with_half_the_rate(
     result = quietly(tiny(), bright_salt, tmp_path / "run")
     assert result.epochs == 3
     assert [float(row["lr"]) for row in curves(tmp_path / "run")] == [5e-4, 2.5e-4, 2.5e-4]
-    assert "back to batch 0 of the epoch" in (tmp_path / "run/log.txt").read_text()
+    assert "3 steps: back to batch 0 of epoch 2" in (tmp_path / "run/log.txt").read_text()
+
+
+def test_bad_steps_are_counted_beyond_an_epoch(
+    bright_salt: Path,
+    tmp_path: Path,
+    tiny: Recipe,
+    bad_steps: Callable[[Iterator[bool]], None],
+) -> None:
+    # two steps an epoch
+    bad_steps(itertools.chain([False, True, True, True], itertools.repeat(False)))
+    quietly(tiny("train.batch=9"), bright_salt, tmp_path / "run")
+    assert "3 steps: back to batch 0 of epoch 2" in (tmp_path / "run/log.txt").read_text()
+
+
+def test_a_validation_loss_that_is_not_finite_is_never_saved(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = loop.validate
+    judged = itertools.count(1)
+
+    def validate(*words: Any) -> Validation:
+        validation = genuine(*words)
+        return replace(validation, loss=math.nan) if next(judged) in broken else validation
+
+    monkeypatch.setattr(loop, "validate", validate)
+    broken: Container[int] = {2}
+    result = quietly(tiny(), bright_salt, tmp_path / "once")
+    assert result.epochs == 3
+    assert [row["epoch"] for row in curves(tmp_path / "once")] == ["1", "2", "3"]
+    log = (tmp_path / "once/log.txt").read_text()
+    assert "validation loss is not finite: back to batch 0 of epoch 2" in log
+
+    broken = range(1, 10**6)
+    for budget in (None, 1e-3):
+        judged = itertools.count(1)
+        with pytest.raises(RunError, match=r"non-finite after 3|no finite validation loss yet"):
+            quietly(tiny(), bright_salt, tmp_path / f"ever{budget}", budget_s=budget)
+        assert not (tmp_path / f"ever{budget}" / "best").exists()
 
 
 def test_a_loss_that_stays_nan_ends_the_run_and_keeps_the_last_good_state(

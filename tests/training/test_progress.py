@@ -142,8 +142,12 @@ class Terminal:
         self._reader, writer = pty.openpty()
         os.set_blocking(self._reader, False)
         self.stream = os.fdopen(writer, "w", encoding="utf-8")
-        self.sent = ""
+        self._bytes = b""
         self.cursor_shown = True
+
+    @property
+    def sent(self) -> str:
+        return self._bytes.decode()
 
     def close(self) -> None:
         self.stream.close()
@@ -154,7 +158,7 @@ class Terminal:
         self.stream.flush()
         with contextlib.suppress(BlockingIOError):
             while True:
-                self.sent += os.read(self._reader, 65536).decode()
+                self._bytes += os.read(self._reader, 65536)  # may end within a character
         lines, row, column = [""], 0, 0
         for code in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", self.sent):
             if code == "\r":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from diapir.config import RunConfig, load_recipe
-from diapir.errors import RunError
+from diapir.errors import ConfigError, RunError
 from diapir.training.run_folder import CONFIG, RunFolder, saved_config
 
 BASELINE = load_recipe("baseline")
@@ -23,7 +23,7 @@ def run(tmp_path: Path) -> Path:
     """A run that was begun and left."""
     path = tmp_path / "runs" / "first"
     with RunFolder(path, resume=False) as folder:
-        folder.settle_config(BASELINE)
+        folder.save_config(BASELINE)
     return path
 
 
@@ -52,19 +52,35 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("…")
     with pytest.raises(RunError, match="is no run folder"), RunFolder(tmp_path, resume=True):
         pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     assert (tmp_path / "thesis.tex").read_text() == "…"
+    file = tmp_path / "thesis.tex"
+    with pytest.raises(RunError, match="is a file"), RunFolder(file, resume=False):
+        pass
+
+
+def test_a_folder_in_which_nothing_was_begun_is_left_as_it_was(tmp_path: Path) -> None:
+    for given in (tmp_path / "new", tmp_path):
+        with RunFolder(given, resume=False):
+            assert given.is_dir()
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recipe_that_cannot_be_read_back_is_a_plain_error(run: Path) -> None:
+    (run / CONFIG).write_text("train: [")
+    with RunFolder(run, resume=True) as folder, pytest.raises(ConfigError, match=CONFIG):
+        folder.check_config(BASELINE)
 
 
 def test_resuming_what_is_not_there_starts_anew(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "new", resume=True) as folder:
-        assert folder.settle_config(BASELINE) == []
+        assert folder.check_config(BASELINE) == []
 
 
-def test_harmless_changes_are_named_and_taken_over(run: Path) -> None:
+def test_harmless_changes_are_named(run: Path) -> None:
     with RunFolder(run, resume=True) as folder:
-        notes = folder.settle_config(changed("train.epochs=60", "track.trackers=[]"))
+        notes = folder.check_config(changed("train.epochs=60", "track.trackers=[]"))
     assert "train.epochs: 50 → 60" in notes[0]
-    assert saved_config(run) == changed("train.epochs=60", "track.trackers=[]")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +91,7 @@ def test_a_change_that_moves_weights_is_refused(run: Path, override: str) -> Non
         RunFolder(run, resume=True) as folder,
         pytest.raises(RunError, match=override.split("=")[0] + ": .* → "),
     ):
-        folder.settle_config(changed(override))
+        folder.check_config(changed(override))
     assert saved_config(run) == BASELINE
 
 

@@ -60,7 +60,7 @@ def compare(
     sort: Ranking = "kaggle_map",
     output: Injected,
 ) -> Answer:
-    """Compare networks on equal terms: trained here, or finished runs.
+    """Compare networks on equal terms: recipes or finished runs.
 
     With --recipes each is trained by the same split, seeds and budget, one
     after the other, each in a process of its own. Trackers are off unless

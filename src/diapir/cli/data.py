@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from cyclopts.types import PositiveInt
+from cyclopts.validators import Number
 
-from diapir.cli.options import Encoding
+from diapir.cli.options import Encoding, SkipBad, Whole
 from diapir.cli.output import Answer, Injected
 
 app = App(
@@ -72,7 +72,13 @@ def import_(
 
 
 @app.command
-def synth(*, out: Path, tiles: PositiveInt = 400, seed: int = 0, output: Injected) -> Answer:
+def synth(
+    *,
+    out: Path,
+    tiles: Annotated[Whole, Parameter(validator=Number(gt=0))] = 400,
+    seed: Whole = 0,
+    output: Injected,
+) -> Answer:
     """Make a synthetic survey: labelled sections with salt, cut into tiles.
 
     Layered reflections, folds, faults and a salt body with a strong top and a
@@ -81,7 +87,7 @@ def synth(*, out: Path, tiles: PositiveInt = 400, seed: int = 0, output: Injecte
     Args:
         out: folder to make.
         tiles: how many tiles of 101 × 101 pixels.
-        seed: any whole number.
+        seed: any whole number from 0.
         output: where lines and the answer go.
     """
     from diapir.tiles import synthesise
@@ -102,9 +108,10 @@ def split(
     *,
     out: Path,
     val_fraction: float = 0.15,
-    folds: Annotated[int | None, Parameter(show_default=False)] = None,
-    seed: int = 42,
+    folds: Annotated[Whole | None, Parameter(show_default=False)] = None,
+    seed: Whole = 42,
     encoding: Encoding = "auto",
+    skip_bad: SkipBad = False,
     output: Injected,
 ) -> Answer:
     """Share tiles out to a training and a validation part, or to folds.
@@ -119,11 +126,12 @@ def split(
         folds: make this many folds instead.
         seed: any whole number; the same makes the same split.
         encoding: how the masks say salt, where it cannot be found out.
+        skip_bad: leave out tiles that cannot be read, instead of stopping.
         output: where lines and the answer go.
     """
     from diapir.tiles import load_tiles, make_folds, make_split
 
-    tiles = load_tiles(path, encoding=encoding)
+    tiles = load_tiles(path, encoding=encoding, skip_bad=skip_bad)
     if folds is None:
         chosen = make_split(tiles, val_fraction=val_fraction, seed=seed)
     else:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from diapir.tiles import TileSet
 
 RECIPE = "demo"
-TILES = 400
+TILES = 1200
+"""Of some fifty sections: with fewer, a network hardly learns what other sections look like."""
 SEED = 1
 
 app = App(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from diapir.cli.options import DeviceName, Encoding
+from diapir.cli.options import DeviceName, Encoding, SkipBad
 from diapir.cli.output import Answer, Injected, Output
-from diapir.errors import ConfigError, SplitError
+from diapir.errors import ConfigError, RunError, SplitError
 
 if TYPE_CHECKING:
     from diapir.tiles import TileSet
@@ -33,6 +33,7 @@ def evaluate(
     split: Annotated[str | None, Parameter(metavar="FILE:PART", show_default=False)] = None,
     out: Annotated[Path | None, Parameter(show_default=False)] = None,
     encoding: Encoding = "auto",
+    skip_bad: SkipBad = False,
     device: DeviceName = "auto",
     output: Injected,
 ) -> Answer:
@@ -48,6 +49,7 @@ def evaluate(
         split: the part of a split to judge on, such as split.json:val.
         out: folder for evaluation.json, tiles.csv and report.html; without it nothing is written.
         encoding: how the masks say salt, where it cannot be found out.
+        skip_bad: leave out tiles that cannot be read, instead of stopping.
         device: where the network runs.
         output: where lines and the answer go.
     """
@@ -56,8 +58,10 @@ def evaluate(
     from diapir.inference import Predictor
     from diapir.tiles import load_tiles
 
+    if out is not None:
+        _refuse_used(out, model, data)
     predictor = Predictor.load(model, device=device)
-    tiles = load_tiles(data, encoding=encoding)
+    tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
     part, chosen = _choose(tiles, model, split, output)
     with output.progress("judging") as progress:
         evaluation, probabilities = evaluate_model(predictor, chosen, part=part, progress=progress)
@@ -79,6 +83,27 @@ def evaluate(
     return Answer(content)
 
 
+def _refuse_used(out: Path, model: Path, data: Path) -> None:
+    """Refuse a folder in which this evaluation would replace something else than an earlier one."""
+    taken = {
+        data.resolve(): "is the tile set",
+        model.resolve(): "is the model",
+        (model / "evaluation").resolve(): "is the run's own evaluation",
+    }
+    found = taken.get(out.resolve()) if out.exists() else None
+    held = [name for name in ("bundle.json", "report.html", "tiles.csv") if (out / name).exists()]
+    if out.is_file():
+        found = "is a file"
+    elif held and not (out / "evaluation.json").exists():
+        found = found or f"holds {held[0]}, which no evaluation wrote"
+    if found:
+        raise RunError(
+            f"{out} {found}",
+            expected="a folder for evaluations, so that nothing else is overwritten",
+            mend="choose another --out",
+        )
+
+
 def _choose(tiles: TileSet, model: Path, split: str | None, output: Output) -> tuple[str, TileSet]:
     """The part's name and its tiles."""
     from diapir.tiles import Split
@@ -89,9 +114,15 @@ def _choose(tiles: TileSet, model: Path, split: str | None, output: Output) -> t
             raise ConfigError(
                 f"--split {split} has no FILE:part form",
                 expected="a split file, a colon and the name of one of its parts",
-                mend=f"--split {file or part}:val",
+                mend=f"--split {file or ('split.json' if colon else part)}:val",
             )
         chosen = Split.load(Path(file))
+        if part not in chosen.parts:
+            raise SplitError(
+                f"{file} has no part {part!r}",
+                expected=f"one of {', '.join(chosen.parts)}",
+                mend=f"--split {file}:{next(iter(chosen.parts))}",
+            )
         chosen.verify(tiles)
         return part, tiles.select(chosen.part(part))
     own = model / "split.json"

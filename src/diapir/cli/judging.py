@@ -78,7 +78,8 @@ def summary(evaluation: Evaluation) -> Iterator[str]:
     """The headline metrics with their intervals, as lines for people."""
     data = evaluation.data
     groups = "" if data["n_groups"] == data["n_images"] else f" in {data['n_groups']} sections"
-    yield f"{data['name']}, part {data['part']}: {data['n_images']} tiles{groups}"
+    tiles = f"{data['n_images']} tile{'s' if data['n_images'] > 1 else ''}"
+    yield f"{data['name']}, part {data['part']}: {tiles}{groups}"
     metrics = evaluation.metrics
     width = max(len(name) for name in HEADLINES.values())
     for key, name in HEADLINES.items():

@@ -28,11 +28,24 @@ def _duration(hint: Any, tokens: Sequence[Token]) -> float:
     return parse_duration(tokens[0].value)
 
 
+def _whole(hint: Any, tokens: Sequence[Token]) -> int:
+    text = tokens[0].value
+    if not re.fullmatch(r"[+-]?\d+", text):  # int() of the parser would cut 2.5 down to 2
+        raise ValueError(f"{text!r} is no whole number")
+    return int(text)
+
+
+Whole = Annotated[int, Parameter(converter=_whole, n_tokens=1)]
+"""A whole number."""
+
 Duration = Annotated[float, Parameter(converter=_duration, n_tokens=1)]
 """A time in seconds, given as `90s`, `20m` or `1.5h`."""
 
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 """A switch that is off unless given."""
+
+SkipBad = Annotated[bool, Parameter(name="--skip-bad", negative="", show_default=False)]
+"""The switch that leaves out tiles that cannot be read."""
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Encoding = Literal["auto", "index", "grey8", "grey16", "seed", "rle"]

@@ -53,9 +53,9 @@ def predict(
     with output.progress("predicting") as progress:
         summary = predict_images(predictor, inputs, out, threshold=threshold, progress=progress)
     for path, reason in summary.failed.items():
-        output.say(f"left out {path}: {reason}")
+        output.say(f"left out {path}: {reason.removeprefix(f'{path} ')}")
     output.say(
-        f"{summary.images} images, {summary.salt_share:.1%} salt from a probability of "
-        f"{summary.threshold:g}, in {summary.out}"
+        f"{summary.images} image{'s' if summary.images > 1 else ''}, {summary.salt_share:.1%} salt "
+        f"from a probability of {summary.threshold:g}, in {summary.out}"
     )
     return Answer(summary.to_json(), exit_code=2 if summary.failed else 0)

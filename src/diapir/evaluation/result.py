@@ -109,8 +109,8 @@ class Evaluation:
         text = json.dumps(head | content, indent=2, allow_nan=False) + "\n"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            replace_file(folder / TILES, table)
             replace_file(folder / SCORES, text.encode())
+            replace_file(folder / TILES, table)
         except OSError as error:
             raise RunError(
                 f"the evaluation could not be saved in {folder}: {error.strerror or error}",

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from diapir.inference.predictor import Predictor, Progress
 from diapir.inference.sources import OUTPUTS, Source, find_sources
 
 TABLE = "predictions.csv"
+STARTED = ".predicting"
+"""Marks a folder whose prediction has not come to its end, and may be taken up again."""
 COLUMNS = ("input", "name", "width", "height", "salt_share", "mean_probability", "error")
 """Columns of the table; sizes in pixels, shares in [0, 1]."""
 
@@ -85,8 +88,8 @@ def predict_images(
 
     Raises:
         DataError: an input that is not there, no image at all or none that can be predicted, an
-            input that would be overwritten, a threshold outside (0, 1), or a disk that is full or
-            read-only.
+            `out` that holds inputs or what no prediction wrote, a threshold outside (0, 1), or a
+            disk that is full or read-only.
     """
     if threshold is None:
         threshold = predictor.bundle.info.threshold
@@ -99,6 +102,7 @@ def predict_images(
     sources = find_sources(inputs, out)
     rows: list[dict[str, Any]] = []
     try:
+        _refuse_used(out)
         with ThreadPoolExecutor(_WRITERS) as pool:
             for chunk in _chunks(sources, predictor):
                 rows += _predict(predictor, chunk, out, threshold, pool)
@@ -113,6 +117,7 @@ def predict_images(
                 mend="mend the images, or give others",
             )
         _write_table(out / TABLE, rows)
+        (out / STARTED).unlink(missing_ok=True)
     except OSError as error:
         raise DataError(
             f"{error.filename or out} could not be written: {error.strerror or error}",
@@ -123,6 +128,21 @@ def predict_images(
     pixels = sum(row["width"] * row["height"] for row in predicted)
     salt = sum(row["salt_share"] * row["width"] * row["height"] for row in predicted)
     return PredictionSummary(out, len(predicted), threshold, salt / pixels, failed)
+
+
+def _refuse_used(out: Path) -> None:
+    """Refuse a folder with files where results belong, unless a prediction wrote them."""
+    held = [name for name in (*OUTPUTS, TABLE) if (out / name).exists()]
+    if not held or (out / STARTED).exists():
+        return
+    with suppress(FileNotFoundError), (out / TABLE).open("rb") as table:
+        if table.readline() == ",".join(COLUMNS).encode() + b"\n":
+            return
+    raise DataError(
+        f"{out} holds {held[0]}, which no prediction wrote",
+        expected="a folder for the results alone, so that nothing else is overwritten",
+        mend="choose another --out",
+    )
 
 
 _Read = tuple[Source, NDArray[np.uint8] | DataError]
@@ -161,6 +181,9 @@ def _predict(
     """Predict and write a chunk; a row of the table for each source."""
     images = [image for _, image in chunk if not isinstance(image, DataError)]
     probabilities = iter(predictor.probabilities(images))
+    if images and not (out / STARTED).exists():
+        out.mkdir(parents=True, exist_ok=True)
+        replace_file(out / STARTED, b"")
     rows: list[dict[str, Any]] = []
     written = []
     for source, image in chunk:

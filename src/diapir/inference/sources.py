@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ class Source:
 def find_sources(inputs: Sequence[Path], out: Path) -> list[Source]:
     """The images of files, folders with their sub-folders, and zips (Kaggle's zip in a zip too).
 
-    Folders named `masks` are left out, and so is `out` where it lies inside an input.
+    Folders named `masks` are left out, and so are results in `out` where it lies inside an input.
 
     Args:
         inputs: files, folders and zips.
@@ -50,19 +50,18 @@ def find_sources(inputs: Sequence[Path], out: Path) -> list[Source]:
         all different: the path below the input, made longer only where two would be the same.
 
     Raises:
-        DataError: an input that is not there, no images in all of them, or images that the
-            prediction would overwrite.
+        DataError: an input that is not there, no images in all of them, or images in `out`, which
+            is for results alone.
     """
     target = out.resolve()
-    written = [target / folder for folder in OUTPUTS]
     sources: dict[Path, Source] = {}
     for path in inputs:
         if path.resolve() == target:
-            raise _overwrites(path, out)
+            raise _within(path, out)
         for source in _of_input(path, target):
             real = source.path.resolve()
-            if any(real.is_relative_to(folder) for folder in written):
-                raise _overwrites(source.path, out)
+            if real.is_relative_to(target):
+                raise _within(source.path, out)
             sources.setdefault(real, source)
     if not sources:
         raise DataError(
@@ -73,10 +72,10 @@ def find_sources(inputs: Sequence[Path], out: Path) -> list[Source]:
     return _distinct(list(sources.values()))
 
 
-def _overwrites(path: Path, out: Path) -> DataError:
+def _within(path: Path, out: Path) -> DataError:
     return DataError(
-        f"the input {path} may be overwritten, because --out is {out}",
-        expected="a folder for the results alone",
+        f"the input {path} lies in --out {out}, where the results go",
+        expected="a folder for the results alone, so that no input is overwritten",
         mend="choose another --out",
     )
 
@@ -98,19 +97,15 @@ def _of_input(path: Path, target: Path) -> Iterator[Source]:
         store = Store(path, inner=part)
         found |= dict.fromkeys(store.names, store)
     root = path.resolve()
-    inside = target.relative_to(root).as_posix() if target.is_relative_to(root) else None
+    inside = None
+    if target.is_relative_to(root):
+        inside = [(target / folder).relative_to(root).as_posix() for folder in OUTPUTS]
     for name, store in sorted(found.items()):
         member = PurePosixPath(name)
         if member.suffix.lower() not in FORMATS or LABELS in member.parts[:-1]:
             continue
-        if inside is not None and member.is_relative_to(inside):
+        if inside is not None and any(member.is_relative_to(result) for result in inside):
             continue
-        if _escapes(member):
-            raise DataError(
-                f"{path} holds {name!r}, which leads out of it",
-                expected="names below the archive's own folder",
-                mend="take another copy of the archive: this one may be meant to do harm",
-            )
         yield Source(path / name, str(member.with_suffix("")), _reader(store, name))
 
 
@@ -118,11 +113,6 @@ def _reader(store: Store, name: str) -> Callable[[], NDArray[np.uint8]]:
     label = str(store.path / name)
     suffix = PurePosixPath(name).suffix
     return lambda: decode_image(store.read(name), label, suffix=suffix).grey
-
-
-def _escapes(member: PurePosixPath) -> bool:
-    foreign = PureWindowsPath(str(member))
-    return ".." in foreign.parts or bool(foreign.anchor)
 
 
 def _distinct(sources: list[Source]) -> list[Source]:

@@ -12,7 +12,8 @@ from torch import nn
 
 from diapir import models
 from diapir.bundle import WEIGHTS, Bundle
-from diapir.errors import BundleError, ConfigError, DeviceError
+from diapir.errors import BundleError, ConfigError
+from diapir.models.device import choose_device
 
 
 class TorchEngine:
@@ -34,7 +35,7 @@ class TorchEngine:
     def __init__(self, bundle: Bundle, *, device: str = "auto", threads: int | None = None) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self._device = torch.device(_choose(device))
+        self._device = torch.device(choose_device(device, option="--device "))
         on_cuda = self._device.type == "cuda"
         self._bfloat16 = on_cuda and torch.cuda.is_bf16_supported()
         self._layout = torch.channels_last if on_cuda else torch.contiguous_format
@@ -51,23 +52,6 @@ class TorchEngine:
             logits = self._network(images)
         result: NDArray[np.float32] = logits.float().cpu().contiguous().numpy()
         return result
-
-
-def _choose(device: str) -> str:
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if device == "auto":
-        return next(name for name, there in available.items() if there)
-    if not available.get(device, False):
-        raise DeviceError(
-            f"device {device!r} was asked for, and PyTorch {torch.__version__} finds none",
-            expected="auto or one of " + ", ".join(name for name in available if available[name]),
-            mend="--device auto, or install the driver and the PyTorch build for the device",
-        )
-    return device
 
 
 def _network(bundle: Bundle) -> nn.Module:

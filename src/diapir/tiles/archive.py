@@ -19,9 +19,9 @@ from pathlib import Path
 
 from diapir.errors import DataError
 from diapir.tiles.guarded_zip import GuardedZip, Member, check_plan
+from diapir.tiles.store import STAGING
 
 MARKER = ".diapir-import.json"
-STAGING = ".importing"
 _DISK_BLOCK = 4096
 """Bytes that files are rounded up to on most disks."""
 

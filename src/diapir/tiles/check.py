@@ -92,7 +92,8 @@ class CheckReport:
     def lines(self) -> list[str]:
         """All of it for people, the errors last."""
         facts = {
-            "images": f"{self.images:,} ({_counts(self.image_sizes)}; {_counts(self.image_modes)})",
+            "images": f"{self.images:,} "
+            f"({_counts(self.image_sizes) or 'no pair'}; {_counts(self.image_modes) or 'unread'})",
             "pairs": f"{self.pairs:,}",
             "mask modes": _counts(self.mask_modes),
             "mask values": _values(self.mask_values),
@@ -264,6 +265,10 @@ class _Census:
         differing = [group.ids[0] for group in duplicates if not group.masks_agree]
         if differing:
             yield f"same images with different masks: {_named(differing)}"
+        grouped = self.listing.groups
+        alone = [tile for tile in self.ids if grouped and not grouped.get(tile)]
+        if alone:
+            yield f"tiles that groups.csv gives no group, so each is its own: {_named(alone)}"
         if len(self.sizes) > 1:
             yield f"tiles of {len(self.sizes)} sizes: {_counts(self.sizes)}"
         if self.listing.other:

@@ -137,7 +137,7 @@ class GuardedZip:
     def _checked(self, stem: str, packed_size: int) -> list[Member]:
         members = []
         for info in self._zip.infolist():
-            reason = _danger(info)
+            reason = danger(info)
             if reason is not None:
                 raise self.refusal(f"{info.orig_filename!r} {reason}")
             place = PurePosixPath(info.filename)
@@ -235,8 +235,8 @@ def check_plan(archive: GuardedZip, members: Iterable[Member], places: Iterable[
         raise archive.refusal(f"{both} is both a file and a folder")
 
 
-def _danger(info: zipfile.ZipInfo) -> str | None:
-    """Why a member is not to be unpacked, if there is a reason."""
+def danger(info: zipfile.ZipInfo) -> str | None:
+    """Why a member is not to be unpacked or read, if there is a reason."""
     name = info.orig_filename  # filename ends at a NUL and has its backslashes turned on Windows
     kind = stat.S_IFMT(info.external_attr >> 16)
     if "\\" in name or ":" in name or name.startswith("/") or ".." in name.split("/"):

@@ -102,12 +102,20 @@ def find_tiles(store: Store, *, labelled: bool, part: Part, rle: bool) -> Listin
             )
     groups_at = _first(store, f"{root}groups.csv", f"{home}groups.csv")
     depths_at = _first(store, f"{root}depths.csv", f"{home}depths.csv")
+    groups = dict(_table(store, groups_at, "id", "group")) if groups_at else {}
+    if groups and groups.keys().isdisjoint(images):
+        raise DataError(
+            f"{_where(store, groups_at or '')} names {next(iter(groups))!r} and none of the "
+            f"{len(images)} tiles, such as {next(iter(images))!r}",
+            expected="the ids of tiles: their file names below images/, without the suffix",
+            mend="correct the column id, or remove the table: then every tile is its own group",
+        )
     return Listing(
         layout,
         images,
         masks,
         runs,
-        dict(_table(store, groups_at, "id", "group")) if groups_at else {},
+        groups,
         _depths(store, depths_at) if depths_at else {},
         repeated,
         other,
@@ -188,8 +196,8 @@ def _table(store: Store, name: str, key: str, value: str) -> Iterator[tuple[str,
         if rows.fieldnames is None or not {key, value} <= set(rows.fieldnames):
             raise DataError(
                 f"{_where(store, name)} has the columns {', '.join(rows.fieldnames or ['none'])}",
-                expected=f"a first line with {key},{value}",
-                mend="correct the first line",
+                expected=f"a first line with {key},{value}, separated by a comma",
+                mend="correct the first line, or save the table again as comma-separated text",
             )
         seen: set[str] = set()
         for row in rows:

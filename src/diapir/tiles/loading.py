@@ -19,6 +19,9 @@ from diapir.tiles.reading import BadTile, mask_name, read_tiles
 from diapir.tiles.store import Store, fingerprint
 from diapir.tiles.tileset import TileSet
 
+_SKIP = "--set data.skip_bad=true when training, --skip-bad elsewhere"
+"""The options that leave out what cannot be used."""
+
 
 def load_tiles(
     path: str | Path,
@@ -136,7 +139,7 @@ def _refuse_listing(
     if listing.repeated:
         tile, files = next(iter(listing.repeated.items()))
         raise DataError(
-            f"{len(listing.repeated)} tiles of {path} are met more than once: {tile} is "
+            f"{path} has {len(listing.repeated)} id(s) met more than once: {tile} is "
             + " and ".join(files),
             expected="one image and one mask for each tile",
             mend="remove or rename the files that are not meant",
@@ -153,7 +156,7 @@ def _refuse_listing(
             raise DataError(
                 f"{path} has {what}: " + ", ".join(ids[:3]) + more,
                 expected="a mask of the same name for each image, and an image for each mask",
-                mend="add what is missing, or leave these out with --set data.skip_bad=true",
+                mend=f"add what is missing, or leave these out: {_SKIP}",
             )
     return [(tile, what) for what, ids in lonely.items() for tile in ids]
 
@@ -164,5 +167,5 @@ def _refusal(path: Path, first: DataError, count: int, total: int) -> DataError:
         f"{path}: {first.found}{more}",
         expected=first.expected,
         mend=f"{first.mend}; `diapir data check {path}` lists all such tiles, "
-        "--set data.skip_bad=true leaves them out",
+        f"to leave them out: {_SKIP}",
     )

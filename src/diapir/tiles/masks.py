@@ -28,6 +28,8 @@ DEEP = 65535
 BRIGHT = 128
 """Values from here on look white: nobody draws ignored pixels white and salt black."""
 
+LOSSY = (".jpg", ".jpeg")
+"""Suffixes of the format that changes values when it is saved."""
 _UNEXPECTED = 2
 _EXPECTED: dict[MaskEncoding, str] = {
     "index": "0 background, 1 salt, 255 ignored",
@@ -132,6 +134,7 @@ class ValueCensus:
                 bright pixels ignored; it names the option that settles it.
         """
         self._refuse_strays()
+        self._refuse_blurred()
         totals = self.totals()
         if not set(totals) - {0}:
             raise DataError(
@@ -164,8 +167,10 @@ class ValueCensus:
         if values <= {0, 1, 255}:
             return "index"
         if max(values) > 255 or max(values - {255}) < BRIGHT:
+            rarest = min(values - {0}, key=lambda value: totals[value])
             raise DataError(
-                f"the masks hold the values {_listed(totals)}, which fit no encoding for sure",
+                f"the masks hold the values {_listed(totals)}, which fit no encoding for sure; "
+                f"{self._holding(rarest)} holds {rarest}",
                 expected="; ".join(f"{name}: {text}" for name, text in _EXPECTED.items()),
                 mend="save all masks alike, or, where every value from 1 to 254 is salt, "
                 + _option("seed"),
@@ -181,6 +186,31 @@ class ValueCensus:
             + ", ".join(map(str, values)),
             expected="; ".join(f"{name}: {text}" for name, text in _EXPECTED.items()),
             mend="save the masks as grey 0 and 255",
+        )
+
+    def _refuse_blurred(self) -> None:
+        """Refuse masks whose values a lossy format has changed: noise would pass for salt."""
+        blurred = [
+            (name, codes)
+            for name, histogram in zip(self.names, self.histograms, strict=True)
+            if name.lower().endswith(LOSSY)
+            and not {*(codes := np.flatnonzero(histogram).tolist())} <= {0, 1, 255}
+        ]
+        if blurred:
+            name, codes = blurred[0]
+            raise DataError(
+                f"{len(blurred)} masks are JPEGs whose values the compression has changed: {name} "
+                f"holds {_listed(codes)}",
+                expected="masks in a format that keeps values: PNG, TIFF or BMP",
+                mend="save the masks again from their source as PNG, grey 0 and 255",
+            )
+
+    def _holding(self, value: int) -> str:
+        """A mask that holds this value."""
+        return next(
+            name
+            for name, histogram, deep in zip(self.names, self.histograms, self.deep, strict=True)
+            if (histogram[255] > 0 and deep if value == DEEP else histogram[value] > 0)
         )
 
     def _refuse_unexpected(self, encoding: MaskEncoding) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diapir.errors import SplitError
+from diapir.files import replace_file
 from diapir.tiles.stratify import image_digests, share_out
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ class Split:
         """Write the split as JSON, whole or not at all.
 
         Raises:
-            SplitError: the folder is missing, full or not writable.
+            SplitError: the folder is missing, full or not writable, or there is something else of
+                this name: a split is not to be lost, as models refer to it.
         """
         path = Path(path)
         content = _SplitFile(
@@ -100,15 +101,16 @@ class Split:
             parts=self.parts,
             tiles=self.tiles,
         )
-        scratch = path.with_name(f".{path.name}.writing")
+        text = content.model_dump_json(indent=2) + "\n"
         try:
-            with scratch.open("w", encoding="utf-8") as stream:
-                stream.write(content.model_dump_json(indent=2) + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(scratch, path)
+            if path.exists() and (path.is_dir() or path.read_bytes() != text.encode()):
+                raise SplitError(
+                    f"{path} exists and is {'a folder' if path.is_dir() else 'something else'}",
+                    expected="a new file, so that nothing is overwritten",
+                    mend="choose another --out, or remove it first",
+                )
+            replace_file(path, text)
         except OSError as error:
-            scratch.unlink(missing_ok=True)
             raise SplitError(
                 f"{path} could not be saved: {error.strerror or error}",
                 expected="a file name in an existing, writable folder",
@@ -234,7 +236,7 @@ def make_split(tiles: TileSet, *, val_fraction: float = 0.15, seed: int = 42) ->
         raise SplitError(
             f"val_fraction = {val_fraction}",
             expected="a share between 0 and 1, both excluded",
-            mend="--set data.val_fraction=0.15",
+            mend="--val-fraction 0.15",
         )
     shares = {"train": 1 - val_fraction, "val": val_fraction}
     return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "holdout")
@@ -252,7 +254,7 @@ def make_folds(tiles: TileSet, *, folds: int = 5, seed: int = 42) -> Split:
         SplitError: too few tiles, groups or tiles with salt, or fewer than 2 folds.
     """
     if folds < 2:
-        raise SplitError(f"folds = {folds}", expected="at least 2 folds", mend="--set data.folds=5")
+        raise SplitError(f"folds = {folds}", expected="at least 2 folds", mend="--folds 5")
     shares = {f"fold{index}": 1 / folds for index in range(folds)}
     return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "kfold")
 

@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diapir.errors import DataError
-from diapir.tiles.guarded_zip import open_whole
+from diapir.tiles.guarded_zip import danger, open_whole
 
+STAGING = ".importing"
+"""Folder in which `diapir data import` gathers files until all are there."""
 MAX_FILE_BYTES = 256 * 1024**2
 """Largest file that is read as one image, mask or table."""
 MAX_INNER_ZIP_BYTES = 4 * 1024**3
@@ -33,7 +35,8 @@ class Store:
         inner: stem of the zip inside that is listed as a folder (`train` for `train.zip`).
 
     Raises:
-        DataError: nothing is there, it is neither a folder nor a whole zip, or it holds no files.
+        DataError: nothing is there, it is neither a folder nor a whole zip, it holds no files, or
+            members that no honest zip has; an import into it was interrupted.
     """
 
     def __init__(self, path: Path, *, inner: str) -> None:
@@ -41,10 +44,16 @@ class Store:
         self._archives: list[zipfile.ZipFile] = []
         self._members: dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]] = {}
         names: list[str] = []
+        if os.path.isdir(path / STAGING):  # noqa: PTH112
+            raise DataError(
+                f"{path} holds an import that was interrupted",
+                expected="all tiles of the archive",
+                mend=f"finish it: diapir data import ZIP --out {path}",
+            )
         if os.path.isdir(path):  # noqa: PTH112 - False, not an error, where nobody may look
             names += (name for name, _ in _walk(path))
         elif os.path.isfile(path):  # noqa: PTH113
-            names += self._add_zip(_open_zip(path, str(path)), prefix="")
+            names += self._add_zip(_open_zip(path, str(path)), str(path), prefix="")
         else:
             raise DataError(
                 f"there is no folder or zip {path}",
@@ -54,7 +63,8 @@ class Store:
         for name in [name for name in names if name.rsplit("/", 1)[-1] == f"{inner}.zip"]:
             prefix = name.removesuffix(".zip")
             if not any(other.startswith(prefix + "/") for other in names):  # not unpacked as well
-                names += self._add_zip(self._open_inner(name), prefix=prefix)
+                where = f"{name} in {path}"
+                names += self._add_zip(self._open_inner(name, where), where, prefix=prefix)
         if not names:
             raise DataError(
                 f"{path} is empty",
@@ -88,13 +98,12 @@ class Store:
         # RuntimeError: an encrypted member; NotImplementedError: an unknown compression
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(
-                f"{name} in {self.path} cannot be read: {error}",
+                f"{name} in {self.path} cannot be read: {_reason(error)}",
                 expected="a whole, readable file",
                 mend="copy or download it again",
             ) from None
 
-    def _open_inner(self, name: str) -> zipfile.ZipFile:
-        where = f"{name} in {self.path}"
+    def _open_inner(self, name: str, where: str) -> zipfile.ZipFile:
         if name not in self._members:
             return _open_zip(self.path / name, where)
         archive, member = self._members[name]
@@ -104,12 +113,19 @@ class Store:
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise _broken_zip(where, error) from None
 
-    def _add_zip(self, archive: zipfile.ZipFile, *, prefix: str) -> list[str]:
+    def _add_zip(self, archive: zipfile.ZipFile, where: str, *, prefix: str) -> list[str]:
         # a zip of train/ may hold its files with or without that folder's name
         folder = prefix.rsplit("/", 1)[-1] + "/"
         self._archives.append(archive)
         names = []
         for member in archive.infolist():
+            reason = danger(member)
+            if reason is not None:
+                raise DataError(
+                    f"{where} is refused: {member.orig_filename!r} {reason}",
+                    expected="plain files with names inside the folder, stored or deflated",
+                    mend="download it again from its publisher",
+                )
             if member.is_dir() or _hidden(member.filename):
                 continue
             inside = member.filename.removeprefix(folder) if prefix else member.filename
@@ -171,7 +187,18 @@ def _hidden(name: str) -> bool:
     return parts[0] == "__MACOSX" or any(part.startswith(".") for part in parts)
 
 
+def _reason(error: Exception) -> str:
+    """What went wrong, without the path that the message names already."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _open_zip(file: Path | io.BytesIO, where: str) -> zipfile.ZipFile:
+    if isinstance(file, Path) and not _starts_as_zip(file):
+        raise DataError(
+            f"{where} is no whole zip: it is a file of another kind",
+            expected="a folder of tiles, or a zip as Kaggle gives it",
+            mend="name the folder that holds images/ and masks/, or the zip",
+        )
     try:
         return open_whole(file)
     except (OSError, EOFError, NotImplementedError, ValueError, zipfile.BadZipFile) as error:
@@ -180,10 +207,18 @@ def _open_zip(file: Path | io.BytesIO, where: str) -> zipfile.ZipFile:
 
 def _broken_zip(where: str, error: Exception) -> DataError:
     return DataError(
-        f"{where} is no whole zip: {error}",
+        f"{where} is no whole zip: {_reason(error)}",
         expected="a folder of tiles, or a zip as Kaggle gives it",
         mend="download it again: it may be truncated, or another format",
     )
+
+
+def _starts_as_zip(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(2) == b"PK"
+    except OSError:
+        return True  # opening it as a zip will say why
 
 
 def _refuse_size(name: str, size: int, limit: int) -> None:

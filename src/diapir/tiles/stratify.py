@@ -85,11 +85,12 @@ def _require_enough(
     parts: Sequence[str],
 ) -> None:
     """Refuse a set of which some part would get nothing, or no salt."""
-    fewer = "" if "val" in parts else ", or fewer folds"
+    fewer = "" if "val" in parts else ", or make fewer folds"
+    named = " and ".join(parts) if len(parts) < 4 else f"{len(parts)} parts"
     if len(clusters) < len(parts):
         grouped = f" in {len(clusters)} group(s)" if len(clusters) < len(tiles) else ""
         raise SplitError(
-            f"{tiles.path} has {len(tiles)} tile(s){grouped}: too few for {' and '.join(parts)}",
+            f"{tiles.path} has {len(tiles)} tile(s){grouped}: too few for {named}",
             expected=f"at least {len(parts)} section groups of different images, one for each part",
             mend=f"add tiles of other sections, mend groups.csv{fewer}",
         )
@@ -98,7 +99,7 @@ def _require_enough(
         found = (
             f"all masks of {tiles.path} are empty"
             if salty == 0
-            else f"only {salty} group(s) of {tiles.path} hold salt, for {' and '.join(parts)}"
+            else f"only {salty} group(s) of {tiles.path} hold salt, for {named}"
         )
         raise SplitError(
             found,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -16,6 +17,7 @@ import numpy as np
 from diapir import bundle
 from diapir.config import RunConfig
 from diapir.errors import Interrupted, RunError
+from diapir.preprocess import padding
 from diapir.tiles import TileSet, load_tiles
 from diapir.training.batches import Indices, epoch_batches
 from diapir.training.checkpoint import Checkpoints
@@ -43,7 +45,7 @@ class TrainResult:
 
     Attributes:
         run: the run folder.
-        best_epoch: the epoch of the best validation loss, from 1; 0 where none was finite.
+        best_epoch: the epoch of the best validation loss, from 1.
         best_val_loss: that loss.
         epochs: whole epochs done.
         stopped: after all epochs, by early stopping, or by the budget.
@@ -121,18 +123,16 @@ class _Loop:
     ) -> None:
         self.config = config
         self.tiles = tiles
+        self.run_folder = folder
         self.folder = folder.path
         self.device = device
         self.stopping = stopping
-        self.notes: list[str] = []
+        self.notes = folder.check_config(config) if device.is_main else []
         self.checkpoints = Checkpoints(self.folder, self.notes.append)
-        # first, so that a network that cannot be built leaves no run behind
         self.session = Session(config, device, pretrained=not self.checkpoints.exist)
-        if device.is_main:
-            self.notes += folder.settle_config(config)
         self.split = settle_split(config.data, tiles, self.folder / SPLIT)
-        if device.is_main:
-            self.split.save(self.folder / SPLIT)
+        for height, width in np.unique(tiles.shapes, axis=0).tolist():
+            padding(height, width, config.preprocess)
         self.train_tiles = tiles.select(self.split.part("train"))
         self.val_tiles = tiles.select(sorted(self.split.part("val")))
         self.examples = choose_examples(self.val_tiles, config.track.examples)
@@ -146,6 +146,16 @@ class _Loop:
         state = self.checkpoints.load()
         if state:
             session.restore(state)
+        elif (self.folder / BEST).exists():
+            raise RunError(
+                f"{self.folder} holds a best model, but nothing in {self.checkpoints.folder} to "
+                "continue from",
+                expected="the last/ folder of the run",
+                mend="put last/ back from a copy, or train into a new --out",
+            )
+        if main:  # all that can be refused has been: from here on the folder holds a run
+            self.run_folder.save_config(self.config)
+            self.split.save(self.folder / SPLIT)
         with ExitStack() as stack:
             if not main:
                 stream = stack.enter_context(Path(os.devnull).open("w"))
@@ -172,6 +182,8 @@ class _Loop:
             self._introduce(resumed=state is not None)
             stopped = self._epochs()
         cursor = session.cursor
+        if not cursor.best_epoch:  # the budget ended before there was a finite loss
+            raise self._diverged("there is no finite validation loss yet, and so no best model")
         return TrainResult(
             self.folder, cursor.best_epoch, cursor.best_val_loss, cursor.epoch - 1, stopped
         )
@@ -201,23 +213,21 @@ class _Loop:
         batches = self._epoch_batches()
         self.console.start_epoch(cursor.epoch, cursor.batch)
         last_save = time.monotonic()
-        bad_steps = 0
         while cursor.batch < len(batches):
             started = time.monotonic()
             number, batch = cursor.batch, batches[cursor.batch]
             terms = session.step(self.train_tiles, batch)
             cursor.count(terms, len(batch), time.monotonic() - started)
             if terms is None:
-                bad_steps += 1
                 self.console.note(
                     f"Epoch {cursor.epoch}, batch {number}: the loss or its gradient is not "
                     "finite; the step is skipped"
                 )
-                if bad_steps == BAD_STEPS:
-                    self._roll_back()  # to a save within this epoch, or at its start
-                    cursor, bad_steps = session.cursor, 0
+                if cursor.bad_steps == BAD_STEPS:
+                    # to a save within this epoch, or at its start
+                    self._roll_back(f"The loss was not finite for {BAD_STEPS} steps")
+                    cursor = session.cursor
             else:
-                bad_steps = 0
                 self.console.batch(
                     cursor.epoch,
                     number,
@@ -240,6 +250,9 @@ class _Loop:
     def _end_epoch(self) -> None:
         cursor = self.session.cursor
         validation, better = self._judge()
+        if not math.isfinite(validation.loss):
+            self._roll_back("The validation loss is not finite")
+            return
         cursor.stale_epochs = 0 if better else cursor.stale_epochs + 1
         self._track(validation, better)
         self.session.schedule.step(validation.loss)
@@ -252,8 +265,10 @@ class _Loop:
         self.console.note(
             f"The budget is spent in epoch {cursor.epoch} after {cursor.batch} batches"
         )
-        self._track(*self._judge())
-        self._save()
+        validation, better = self._judge()
+        if math.isfinite(validation.loss):  # else the last save is better than this
+            self._track(validation, better)
+            self._save()
 
     def _judge(self) -> tuple[Validation, bool]:
         """Score the current weights; if they are the best so far, save them as the bundle."""
@@ -322,8 +337,11 @@ class _Loop:
             state = self.session.state() | {"trackers": self.tracking.state()}
             self.checkpoints.save(state)
 
-    def _roll_back(self) -> None:
+    def _roll_back(self, reason: str) -> None:
         """Go back to the last save with half the learning rate.
+
+        Args:
+            reason: what was not finite, for the log.
 
         Raises:
             RunError: this has been done too often.
@@ -331,22 +349,29 @@ class _Loop:
         rollbacks = self.session.cursor.rollbacks + 1
         state = self.checkpoints.load()
         if rollbacks > ROLLBACKS or state is None:
-            raise RunError(
+            raise self._diverged(
                 f"the loss stayed non-finite after {rollbacks - 1} returns to the last save, each "
-                "with half the learning rate",
-                expected="a finite loss and gradient",
-                mend="a lower optimizer.lr, device.precision=fp32, or `diapir data check` on the "
-                f"tiles; what was best so far is in {self.folder / BEST}",
+                "with half the learning rate"
             )
         self.session.restore(state)
         self.session.cursor.rollbacks = rollbacks
+        self.session.cursor.bad_steps = 0
         self.session.halve_lr()
         self.console.note(
-            f"The loss was not finite for {BAD_STEPS} steps: back to batch "
-            f"{self.session.cursor.batch} of the epoch, with learning rate {self.session.lr:.3g}"
+            f"{reason}: back to batch {self.session.cursor.batch} of epoch "
+            f"{self.session.cursor.epoch}, with learning rate {self.session.lr:.3g}"
         )
         self.device.wait()  # until every process has read the state that is now replaced
         self._save()
+
+    def _diverged(self, found: str) -> RunError:
+        best = self.folder / BEST
+        return RunError(
+            found,
+            expected="a finite loss and gradient",
+            mend="a lower optimizer.lr, device.precision=fp32, or `diapir data check` on the tiles"
+            + (f"; what was best so far is in {best}" if best.exists() else ""),
+        )
 
     def _save_best(self, validation: Validation) -> None:
         bundle.save(

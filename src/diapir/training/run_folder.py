@@ -6,13 +6,13 @@ import json
 import os
 import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-import yaml
 from filelock import FileLock, Timeout
 
-from diapir.config import RunConfig, config_diff, parse_config
+from diapir.config import RunConfig, config_diff, load_recipe
 from diapir.errors import RunError
 from diapir.files import replace_file
 
@@ -51,13 +51,16 @@ class RunFolder:
         self.path = path
         self._resume = resume
         self._lock = FileLock(path / _LOCK)
+        self._made = False
 
     def __enter__(self) -> RunFolder:
+        self._refuse_foreign()
+        owner = {"pid": os.getpid(), "host": socket.gethostname()}
         try:
+            self._made = not self.path.exists()
             self.path.mkdir(parents=True, exist_ok=True)
-            replace_file(self.path / ".probe", b"")
-            (self.path / ".probe").unlink()
             self._lock.acquire(blocking=False)
+            replace_file(self.path / _OWNER, json.dumps(owner))
         except Timeout:
             raise RunError(
                 f"{self.path} is in use by {_owner(self.path)}",
@@ -65,17 +68,17 @@ class RunFolder:
                 mend="wait for that run to end, stop it, or choose another --out",
             ) from None
         except OSError as error:
+            self._leave()
             raise RunError(
                 f"{self.path} cannot be written: {error.strerror or error}",
-                expected="a folder this user may write in",
-                mend="choose another --out, or change the folder's permissions",
+                expected="a folder this user may write in, on a disk that is not full",
+                mend="choose another --out, free space, or change the folder's permissions",
             ) from None
         try:
-            owner = {"pid": os.getpid(), "host": socket.gethostname()}
-            replace_file(self.path / _OWNER, json.dumps(owner))
-            self._check_content()
+            self._refuse_foreign()
+            self._refuse_earlier()
         except BaseException:
-            self._lock.release()
+            self._leave()
             raise
         return self
 
@@ -85,26 +88,51 @@ class RunFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        (self.path / _OWNER).unlink(missing_ok=True)
-        self._lock.release()
+        self._leave()
 
-    def _check_content(self) -> None:
-        content = {path.name for path in self.path.iterdir()} - {_LOCK, _OWNER}
+    def _leave(self) -> None:
+        """Give the folder back; one in which nothing was begun is left as it was found."""
+        with suppress(OSError):
+            (self.path / _OWNER).unlink(missing_ok=True)
+            if not self._content():
+                (self.path / _LOCK).unlink(missing_ok=True)  # before the release: nobody has it yet
+        self._lock.release()
+        if self._made:
+            with suppress(OSError):  # a run has begun in it
+                self.path.rmdir()
+
+    def _content(self) -> set[str]:
+        return {path.name for path in self.path.iterdir()} - {_LOCK, _OWNER}
+
+    def _refuse_foreign(self) -> None:
+        """Refuse what is no run folder, before anything is written there."""
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise RunError(
+                f"{self.path} is a file",
+                expected="an empty or new folder, or the folder of a run",
+                mend="choose another --out",
+            )
+        content = self._content()
         if content and CONFIG not in content:
             raise RunError(
                 f"{self.path} holds {', '.join(sorted(content)[:3])} and is no run folder",
                 expected="an empty or new folder, or the folder of a run",
                 mend="choose another --out",
             )
-        if content and not self._resume:
+
+    def _refuse_earlier(self) -> None:
+        """Refuse an earlier run that was not asked for."""
+        if self._content() and not self._resume:
             raise RunError(
                 f"{self.path} already holds a run",
                 expected="an empty or new folder for a new run",
                 mend="--resume to continue it, or another --out",
             )
 
-    def settle_config(self, config: RunConfig) -> list[str]:
-        """Save the configuration, or check it against the one of the run that is continued.
+    def check_config(self, config: RunConfig) -> list[str]:
+        """Check the configuration against the one of the run that is continued, if there is one.
 
         Returns:
             One line for each changed key.
@@ -126,8 +154,11 @@ class RunFolder:
                     + ", ".join(key.rstrip(".") for key in CHANGEABLE),
                     mend="set these keys back, or train into a new --out",
                 )
-        replace_file(self.path / CONFIG, config.to_yaml())
         return [f"Changed at resume: {_listing(changes)}"] if changes else []
+
+    def save_config(self, config: RunConfig) -> None:
+        """Save the configuration: from now on the folder holds a run."""
+        replace_file(self.path / CONFIG, config.to_yaml())
 
     def check_space(self, needed: int) -> None:
         """Refuse to start where the disk cannot hold the saves.
@@ -151,9 +182,7 @@ def saved_config(run: Path) -> RunConfig | None:
         ConfigError: it cannot be read.
     """
     path = run / CONFIG
-    if not path.is_file():
-        return None
-    return parse_config(yaml.safe_load(path.read_text(encoding="utf-8")), source=str(path))
+    return load_recipe(path) if path.is_file() else None
 
 
 def _owner(run: Path) -> str:

@@ -43,6 +43,8 @@ class Cursor:
     """Sums of the epoch's `StepTerms`."""
     counted: int = 0
     skipped: int = 0
+    bad_steps: int = 0
+    """Steps skipped one after the other, up to now."""
     norm_max: float = 0.0
     tiles: int = 0
     seconds: float = 0.0
@@ -58,8 +60,10 @@ class Cursor:
         """Enter a step of `tiles` tiles; `terms` is None for one that was skipped."""
         if terms is None:
             self.skipped += 1
+            self.bad_steps += 1
         else:
             self.counted += 1
+            self.bad_steps = 0
             self.sums = [total + term for total, term in zip(self.sums, terms, strict=True)]
             self.norm_max = max(self.norm_max, terms.norm)
         self.tiles += tiles

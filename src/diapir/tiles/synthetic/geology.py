@@ -67,8 +67,9 @@ def make_geology(
     patches = np.clip(1 + 0.7 * smooth_field(rng, shape, 25, 35), 0.1, 2)
     # bright where the salt begins, fading downwards: the base is weaker and comes and goes
     bright = strength * patches / (1 + overburden / rng.uniform(25, 120))
-    chaos = rng.uniform(0.02, 0.14) * smooth_field(
-        rng, shape, period * rng.uniform(0.12, 0.3), period * rng.uniform(0.12, 0.4)
+    # salt is fast, so the wavelength within it is long
+    chaos = rng.uniform(0.03, 0.18) * smooth_field(
+        rng, shape, period * rng.uniform(0.25, 0.5), period * rng.uniform(0.25, 0.6)
     )
     impedance = sediment * (1 - salt.cover) + (bright + chaos) * salt.cover
     illumination = 1 - rng.uniform(0.35, 0.85) * shadow
@@ -157,7 +158,7 @@ def _beds(rng: np.random.Generator, depth: Field, trace: Field, period: float) -
         grain = period * (rng.uniform(0.5, 0.8) if chaotic else rng.uniform(0.6, 1.2))
         wobble = rough * smooth_field(rng, depth.shape, 0.4 * period, grain)
         np.copyto(layered, depth - bend * thickening + wobble, where=here)
-        weak = rng.uniform(0.05, 0.4) if rng.random() < 0.3 else rng.uniform(0.5, 1.2)
+        weak = rng.uniform(0.1, 0.4) if rng.random() < 0.2 else rng.uniform(0.5, 1.2)
         thickness = period * rng.uniform(0.12, 0.7)
         log, other = (weak * _log(rng, span, thickness) for _ in range(2))
         logs.append(log)

@@ -24,6 +24,9 @@ from diapir.tiles.synthetic.fields import (
 )
 from diapir.tiles.synthetic.geology import Geology
 
+MARGIN = 40
+"""Pixels on each side to be cut away after imaging: Fourier filters wrap around the edges."""
+
 
 def image(rng: np.random.Generator, geology: Geology, period: float) -> Field:
     """Amplitudes `float32 (samples, traces)` of a section, of any scale.
@@ -35,7 +38,7 @@ def image(rng: np.random.Generator, geology: Geology, period: float) -> Field:
     """
     shape = geology.impedance.shape
     depth = np.linspace(0, 1, shape[0], dtype=np.float32)[:, None]
-    section = _migrate(rng, geology.impedance, period)
+    section = _migrate(rng, geology.impedance * _fade(shape[0])[:, None] * _fade(shape[1]), period)
     section *= np.exp(-rng.uniform(0, 0.8) * depth) * geology.illumination
     if geology.water.any() and rng.random() < 0.5:
         section += _multiple(rng, section, geology.water)
@@ -56,6 +59,13 @@ def to_grey(section: Field, headroom: float, baseline: float) -> NDArray[np.uint
     level = np.clip(section / scale + baseline, -1, 1) * 127.5 + 127.5
     grey: NDArray[np.uint8] = np.rint(level).astype(np.uint8)
     return grey
+
+
+def _fade(size: int) -> Field:
+    """1, falling to 0 over the margin at both ends: what wraps around meets no step."""
+    inward = np.minimum(np.arange(size), np.arange(size)[::-1])
+    weight: Field = np.sin(np.clip(inward / MARGIN, 0, 1) * np.pi / 2).astype(np.float32) ** 2
+    return weight
 
 
 def _migrate(rng: np.random.Generator, impedance: Field, period: float) -> Field:
@@ -103,7 +113,8 @@ def _multiple(rng: np.random.Generator, section: Field, water: Field) -> Field:
     """The whole section once more, weak, upside down in polarity, a water depth further down."""
     shift = int(water.sum(axis=0).mean())
     echo: Field = np.zeros_like(section)
-    echo[shift:] = -rng.uniform(0.08, 0.25) * section[: section.shape[0] - shift]
+    faded = section * _fade(section.shape[0])[:, None]  # an edge would be echoed as a line
+    echo[shift:] = -rng.uniform(0.08, 0.25) * faded[: section.shape[0] - shift]
     return echo
 
 
@@ -144,7 +155,9 @@ def _noise(rng: np.random.Generator, geology: Geology, period: float) -> Field:
     unseen = 1 + rng.uniform(0, 1.5) * (1 - geology.illumination)
     patches = np.clip(1 + 0.5 * smooth_field(rng, shape, 40, 60), 0.3, 2.5)
     fine = rng.uniform(0.02, 0.08) * smooth_field(rng, shape, 0.5, 0.7)
-    result: Field = level * noise * unseen * patches + fine
+    # nothing within salt scatters, so most of its noise has leaked in from around it
+    quiet = 1 - rng.uniform(0.1, 0.8) * geology.salt.cover
+    result: Field = (level * noise * unseen * patches + fine) * quiet
     return result
 
 
@@ -153,5 +166,5 @@ def _balance(rng: np.random.Generator, section: Field) -> Field:
     window = rng.uniform(25, 70)
     power = np.maximum(blur(section**2, window, 1.5 * window), 0)
     floor = 0.1 * float(section.std())
-    gain = (np.sqrt(power) + floor) ** -rng.uniform(0.35, 0.9)
+    gain = (np.sqrt(power) + floor) ** -rng.uniform(0.3, 0.75)
     return (section * gain).astype(np.float32, copy=False)

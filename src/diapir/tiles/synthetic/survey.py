@@ -23,27 +23,25 @@ from PIL import Image
 from diapir.errors import DataError
 from diapir.tiles.synthetic.fields import fast_size
 from diapir.tiles.synthetic.geology import make_geology
-from diapir.tiles.synthetic.imaging import image, to_grey
+from diapir.tiles.synthetic.imaging import MARGIN, image, to_grey
 
 TILE = 101
 """Height and width of a tile, as TGS cut them."""
 
 _FOLDERS = ("images", "masks", "sections/masks")
-_MARGIN = 40
-"""Pixels imaged around a section and cut away, because Fourier filters wrap around."""
 _SPREAD = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)
 """Steps of the additive sequence that fills the cube most evenly (Roberts, 2018)."""
 _BODIES = (0.07, 0.12, 0.25, 0.55, 0.85)
 """Shares of sections with less than 1, 2, 3, 4 and 5 salt bodies."""
-_PERIODS = (9.5, 36.0)
+_PERIODS = (10.5, 40.0)
 """Least and greatest vertical period of the wavelet at the top, in pixels."""
 _BASELINE, _BASELINE_RANGE = -0.05, 0.75
 """Middle and range of the sections' offsets from mid-grey, as a share of white."""
-_PER_SECTION = 24
+_PER_SECTION = 16
 _FEWEST_SECTIONS = 8
 """Even a small set has several sections, so that a split can keep each of them whole."""
-_PLAIN = 0.7
-"""Chance that a tile without a salt boundary is cut as readily as one with; TGS cut near salt."""
+_EMPTY = 0.6
+"""Chance that a tile without salt is cut as readily as one with salt; TGS cut near salt."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +93,10 @@ def make_section(seed: int, number: int) -> Section:
     rng = np.random.default_rng((seed, number))
     samples = TILE * int(rng.integers(4, 6))
     traces = TILE * int(rng.integers(8, 11))
-    shape = fast_size(samples + 2 * _MARGIN), fast_size(traces + 2 * _MARGIN)
+    shape = fast_size(samples + 2 * MARGIN), fast_size(traces + 2 * MARGIN)
     geology = make_geology(rng, shape, period=period, bodies=bodies)
     amplitude = image(rng, geology, period)
-    inner = slice(_MARGIN, _MARGIN + samples), slice(_MARGIN, _MARGIN + traces)
+    inner = slice(MARGIN, MARGIN + samples), slice(MARGIN, MARGIN + traces)
     grey = to_grey(
         amplitude[inner],
         headroom=rng.uniform(1.15, 1.8),
@@ -141,9 +139,9 @@ def synthesise(
         _refuse_used(out)
         writing = out.parent / f".{out.name}.writing"
         shutil.rmtree(writing, ignore_errors=True)  # left by a run that was killed
-        for folder in _FOLDERS:
-            (writing / folder).mkdir(parents=True)
         try:
+            for folder in _FOLDERS:
+                (writing / folder).mkdir(parents=True)
             summary = _write(writing, out, tiles, seed, progress)
             if out.exists():
                 out.rmdir()
@@ -206,14 +204,14 @@ def _cut(salt: NDArray[np.uint8], seed: int, number: int) -> list[tuple[int, int
     """Row and column of each tile of a section, in the order in which they are to be cut."""
     rng = np.random.default_rng((seed, number, 1))
     places = [(row, column) for row, column in np.ndindex(*(size // TILE for size in salt.shape))]
-    first: list[tuple[int, int]] = []
-    last: list[tuple[int, int]] = []
-    for place in rng.permutation(places).tolist():
-        mask = salt[_window(*place)]
-        plain = mask.min() == mask.max()
-        (last if plain and rng.random() > _PLAIN else first).append(tuple(place))
-    return first + last
+    # as in TGS: a tile without salt is cut less readily, one of salt alone only if nothing is left
+    order: dict[tuple[int, int], int] = {}
+    for row, column in rng.permutation(places).tolist():
+        mask = salt[_window(row, column)]
+        spared = not mask.any() and rng.random() > _EMPTY
+        order[row, column] = 2 if mask.all() else int(spared)
+    return sorted(order, key=order.__getitem__)
 
 
 def _save(grey: NDArray[np.uint8], path: Path) -> None:
-    Image.fromarray(grey).save(path)
+    Image.fromarray(grey).save(path, compress_level=4)  # as small as 6, in a third of the time
