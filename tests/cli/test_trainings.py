@@ -19,7 +19,8 @@ from diapir.cli import trainings as module
 from diapir.cli.ledger import Entry, Ledger
 from diapir.cli.trainings import Training, Trainings
 from diapir.cli.trainings_display import Display
-from diapir.errors import Interrupted
+from diapir.errors import Interrupted, RunError
+from diapir.training.run_folder import RunFolder
 
 FAKE = '''
 """What `diapir train` does, as far as one who waits for it can see."""
@@ -30,6 +31,7 @@ def option(name):
 
 run = pathlib.Path(option("--out"))
 run.mkdir(parents=True, exist_ok=True)
+(run / "config.yaml").touch()
 with (run / "calls").open("a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
 
@@ -154,6 +156,7 @@ def test_a_training_that_was_cut_off_gets_what_is_left_of_its_budget(
     trainings, ledger, stream = make("a-seed1", "b-seed1", budget_s=600.0)
     last = tmp_path / "runs" / "a-seed1" / "last"
     last.mkdir(parents=True)
+    (last.parent / "config.yaml").touch()
     (last / "manifest.json").write_text("{}")
     saved = (last / "manifest.json").stat().st_mtime
     # it began 200 s before its last save, after 150 s in an attempt before
@@ -173,6 +176,7 @@ def test_a_spent_budget_is_enough_to_judge(
     trainings, ledger, _ = make("a-seed1", budget_s=600.0)
     if best:
         (tmp_path / "runs" / "a-seed1" / "best").mkdir(parents=True)
+        (tmp_path / "runs" / "a-seed1" / "config.yaml").touch()
     ledger.entries["a-seed1"] = Entry("waiting", spent_s=700.0)
     trainings.run()
     assert budgets(tmp_path, "a-seed1") == [least]
@@ -246,3 +250,15 @@ def test_a_defect_of_the_display_leaves_no_process_behind(
     with pytest.raises(OSError, match="no terminal"):
         trainings.run()
     assert (tmp_path / "runs" / "a-seed1" / "last" / "manifest.json").exists()
+
+
+def test_a_training_that_has_outlived_its_command_is_waited_for(
+    make: Callable[..., Any], tmp_path: Path
+) -> None:
+    trainings, _, _ = make("a-seed1", "b-seed1")
+    with (
+        RunFolder(tmp_path / "runs" / "a-seed1", resume=True),
+        pytest.raises(RunError, match=f"in use by process {os.getpid()}"),
+    ):
+        trainings.run()
+    assert calls(tmp_path, "b-seed1") == []

@@ -124,8 +124,8 @@ class Contest:
                 mend="wait for it to end, stop it, or choose another --out",
             ) from None
         try:
+            self.ledger.save()  # first: it says whose folder this is
             self._split.save(self.out / SPLIT)
-            self.ledger.save()
             yield
         finally:
             lock.release()

@@ -25,7 +25,7 @@ from diapir import __version__
 from diapir.cli.output import Output
 from diapir.cli.trainings import SIGNALS
 from diapir.config import RunConfig, TrackConfig, load_recipe
-from diapir.errors import ConfigError, DiapirError, Interrupted, RunError
+from diapir.errors import ConfigError, DataError, DiapirError, Interrupted, RunError
 from diapir.evaluation import Comparison, Evaluation, check_comparable
 from diapir.reports import Contender, Failure, Results, read_history, sample_ids
 from diapir.reports.leaderboard import Ranking
@@ -198,8 +198,7 @@ def _evaluations(models: Sequence[Model]) -> tuple[dict[str, list[Evaluation]], 
     first: tuple[str, Evaluation, Split] | None = None
     for model in models:
         for run in model.runs:
-            evaluation = Evaluation.load(run / "evaluation")
-            split = Split.load(run / "split.json")
+            evaluation, split = _judged(run)
             if first is None:
                 first = (str(run), evaluation, split)
             else:
@@ -223,6 +222,17 @@ def _stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _judged(run: Path) -> tuple[Evaluation, Split]:
+    try:
+        return Evaluation.load(run / "evaluation"), Split.load(run / "split.json")
+    except DataError as error:
+        raise DataError(
+            error.found,
+            expected=f"a run that was trained to its end and judged; {error.expected}",
+            mend="the `diapir train` command that made it, with --resume, judges it again",
+        ) from None
 
 
 def _measure_apart(run: Path, config: RunConfig, images: Images) -> _Measured:

@@ -25,6 +25,7 @@ from typing import IO, Any
 from diapir.cli.ledger import Entry, Ledger
 from diapir.cli.trainings_display import Display
 from diapir.errors import Interrupted
+from diapir.training.run_folder import RunFolder
 
 TRAIN = (sys.executable, "-m", "diapir", "train")
 _POLL_S = 0.1
@@ -86,6 +87,7 @@ class Trainings:
 
         Raises:
             Interrupted: a signal came; the training that was on has saved itself.
+            RunError: a run folder is in use.
             OSError: `compare.json` cannot be written.
         """
         with self._forwarding(), self._display:
@@ -98,6 +100,10 @@ class Trainings:
 
     def _train(self, training: Training) -> None:
         run = training.run
+        if run.exists():
+            # a training that has outlived its command would take time from the others
+            with RunFolder(run, resume=True):
+                pass
         entry = self._ledger.entries[training.name].settled(run)
         left_s = None if self._budget_s is None else self._budget_s - entry.spent_s
         self._ledger.note(training.name, replace(entry, state="begun", begun_at=time.time()))

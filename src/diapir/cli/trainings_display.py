@@ -125,11 +125,13 @@ class Display:
     def done(self, result: str, took_s: float) -> None:
         """The training that was on is done."""
         self._forecast.done(took_s)
+        self._share = 0.0
         self._say(f"{self._place}: done in {duration(took_s)}: {result}")
 
     def failed(self, reason: str) -> None:
         """The training that was on has failed."""
         self._forecast.failed()
+        self._share = 0.0
         self._say(f"{self._place}: FAILED: {reason}")
 
     def stopping(self) -> None:
@@ -150,7 +152,7 @@ class Display:
             return ""
         end = datetime.now() + timedelta(seconds=left)
         clock = f"{end:%H:%M}" if end.date() == datetime.now().date() else f"{end:%a %H:%M}"
-        return f"all end about {clock}, in {duration(left) or 'no time'}"
+        return f"all end about {clock}" + (f", in {duration(left)}" if left >= 1 else "")
 
     def _draw(self) -> Group:
         from rich.console import Group
@@ -162,8 +164,8 @@ class Display:
         bars.add_column(no_wrap=True, style="bold")
         bars.add_column(ratio=1)
         bars.add_column(no_wrap=True, style="cyan", justify="right")
-        settled = self._forecast.settled
-        bars.add_row(self._place, ProgressBar(total=self._total, completed=settled), self._left())
+        done = self._forecast.settled + self._share
+        bars.add_row(self._place, ProgressBar(total=self._total, completed=done), self._left())
         return Group(bars, Text(self._line, no_wrap=True, overflow="ellipsis", style="dim"))
 
 
