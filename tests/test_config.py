@@ -1,12 +1,16 @@
 """Recipes say what a run is, and what is wrong with them is said by name."""
 
+from importlib import resources
 from pathlib import Path
 
 import pytest
 import yaml
 
+from diapir.architectures import ARCHITECTURES
 from diapir.config import RunConfig, config_diff, load_recipe, parse_config, recipe_names
 from diapir.errors import ConfigError
+
+RECIPES = Path(str(resources.files("diapir.recipes")))
 
 
 def test_the_baseline_is_the_seed_configuration() -> None:
@@ -28,6 +32,29 @@ def test_the_baseline_is_the_seed_configuration() -> None:
 def test_every_shipped_recipe_is_whole_and_survives_its_own_yaml(name: str) -> None:
     recipe = load_recipe(name)
     assert parse_config(yaml.safe_load(recipe.to_yaml()), source=name) == recipe
+
+
+ZOO = {name: name for name in ARCHITECTURES} | {"unet": "baseline"}
+"""The recipe of each architecture."""
+
+
+@pytest.mark.parametrize(
+    "name", [*ZOO.values(), *(name for name in recipe_names() if name.startswith("ablation/"))]
+)
+def test_architectures_are_compared_on_equal_terms(name: str) -> None:
+    differing = set(config_diff(load_recipe("baseline"), load_recipe(name)))
+    own = {key for key in differing if key.startswith(("name", "model.", "track."))}
+    # on ImageNet weights, of which the baseline has none, an encoder has its own rate
+    assert differing - own == ({"optimizer.encoder_lr"} if name == "resnet_unet" else set())
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_has_a_recipe_that_says_all_of_its_settings(architecture: str) -> None:
+    recipe = yaml.safe_load((RECIPES / f"{ZOO[architecture]}.yaml").read_text())
+    assert recipe["model"]["name"] == architecture
+    known = set(ARCHITECTURES[architecture].model_fields)
+    if architecture != "unet":  # the seed's has no encoder
+        assert set(recipe["model"]) | {"freeze"} >= known
 
 
 @pytest.mark.parametrize(
@@ -53,6 +80,8 @@ def test_any_key_can_be_set(override: str, section: str, key: str, value: object
         ("trian.batch=4", r"unknown key 'trian' \(did you mean 'train'\?\)"),
         ("model.bas=4", r"unknown key 'model\.bas' \(did you mean 'base'\?\)"),
         ("model.name=unett", r"model\.name = 'unett': .*\(did you mean 'unet'\?\)"),
+        ("model=unet", r"model = 'unet': "),
+        ("model.levels=9", r"model\.levels = 9: .*less than or equal to 6"),
         ("preprocess.pad=reflekt", r"\(did you mean 'reflect'\?\)"),
         ("train.batch=four", r"train\.batch = 'four': .*integer"),
         ("train.batch=0", r"train\.batch = 0: .*greater than or equal to 1"),
@@ -73,6 +102,23 @@ def test_what_is_wrong_is_named(override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         load_recipe("baseline", [override])
     assert "baseline" in str(caught.value) or "--set" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "override", "message"),
+    [
+        ("improved_unet", "model.activation=sillu", r"\(did you mean 'silu'\?\)"),
+        ("improved_unet", "model.dropout=1", r"model\.dropout = 1: .*less than 1"),
+        ("improved_unet", "model.batchnorm=true", r"\(did you mean 'batch_norm'\?\)"),
+        ("hrnet", "model.encodr=hrnet_w18", r"\(did you mean 'encoder'\?\)"),
+        ("segnet", "model.base=32", r"unknown key 'model\.base'"),
+        ("linknet", "model.freeze=7", r"model\.freeze = 7: "),
+        ("linknet", "model.encoder=null", r"model\.encoder = None: "),
+    ],
+)
+def test_each_architecture_has_its_own_keys(recipe: str, override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(recipe, [override])
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:

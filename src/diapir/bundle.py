@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from diapir import __version__
-from diapir.config import ModelConfig, PreprocessConfig, Section
+from diapir.architectures import ModelConfig, Section
+from diapir.config import PreprocessConfig
 from diapir.errors import BundleError
 from diapir.files import replace_file, sync_folder
 
@@ -178,7 +179,7 @@ def save(
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
-        ordered = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+        ordered = {name: np.asarray(value, order="C") for name, value in tensors.items()}
         save_file(ordered, scratch / WEIGHTS)
         content = BundleInfo(
             **info,

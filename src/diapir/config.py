@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from diapir.architectures import ARCHITECTURES, ModelConfig, Section, UNetConfig
 from diapir.errors import ConfigError
 
 IGNORE = 255
@@ -28,12 +29,6 @@ _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 80, 80
 
 MaskEncoding = Literal["index", "grey8", "grey16", "seed", "rle"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A frozen section of a recipe that refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -57,19 +52,6 @@ class DataConfig(Section):
         if self.folds is not None and self.fold >= self.folds:
             raise ValueError(f"fold must be below folds ({self.folds}), found {self.fold}")
         return self
-
-
-class UNetConfig(Section):
-    """U-Net of the seed (Ronneberger et al. 2015): no batch norm, ReLU."""
-
-    name: Literal["unet"] = "unet"
-    base: Annotated[int, Field(ge=1, le=1024)] = 64
-    """Channels of the first level; doubled at each level."""
-    levels: Annotated[int, Field(ge=1, le=6)] = 4
-    """Number of halvings; height and width must be multiples of 2**levels."""
-
-
-ModelConfig = UNetConfig
 
 
 class PreprocessConfig(Section):
@@ -109,6 +91,8 @@ class OptimizerConfig(Section):
     name: Literal["adamw"] = "adamw"
     lr: Annotated[float, Field(gt=0)] = 5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    encoder_lr: Annotated[float, Field(gt=0)] | None = None
+    """Learning rate of a network's encoder; null takes `lr` there as well."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
     """Largest norm of the gradient of all parameters; null clips nothing."""
 
@@ -181,7 +165,8 @@ class RunConfig(Section):
 def recipe_names() -> list[str]:
     """Names of the shipped recipes, sorted."""
     root = Path(str(resources.files("diapir.recipes")))
-    return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob("*.yaml"))
+    paths = (path.relative_to(root).with_suffix("") for path in root.rglob("*.yaml"))
+    return sorted(path.as_posix() for path in paths)
 
 
 def load_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
@@ -327,16 +312,23 @@ def _config_error(error: ValidationError, source: str) -> ConfigError:
     faults: dict[str, list[str]] = {}  # what is wrong, by key; of a union each choice complains
     mends = []
     for issue in error.errors():
-        location = _known(issue["loc"])
+        parts = list(issue["loc"])
+        # pydantic puts the union's tag into the path
+        tagged = parts[:1] == ["model"] and len(parts) > 1
+        architecture = str(parts.pop(1)) if tagged else ""
+        location = _known(parts, architecture)
         key = ".".join(location)
         if issue["type"] == "extra_forbidden":
-            valid = _valid_keys(location[:-1])
+            valid = _valid_keys(location[:-1], architecture)
             line = f"unknown key {key!r}" + _did_you_mean(location[-1], valid)
             where = ".".join(location[:-1]) or "the top of a recipe"
             mends.append(f"keys of {where}: {', '.join(valid)}")
             faults[line] = []
             continue
         found = issue["input"]
+        if issue["type"].startswith("union_tag"):
+            mends.append("architectures: " + ", ".join(ARCHITECTURES))
+            key, found = "model.name", issue["ctx"].get("tag", {})
         line = key if isinstance(found, dict) else f"{key} = {_SHORT.repr(found)}"
         faults.setdefault(line, []).append(_complaint(issue, location))
     return ConfigError(
@@ -349,7 +341,12 @@ def _config_error(error: ValidationError, source: str) -> ConfigError:
 
 def _complaint(issue: ErrorDetails, location: Sequence[str]) -> str:
     """What pydantic has against one value, in words of YAML."""
-    if issue["type"] == "model_type":
+    if issue["type"] == "union_tag_invalid":
+        name = issue["ctx"]["tag"]
+        return f"no architecture of this name{_did_you_mean(name, ARCHITECTURES)}"
+    if issue["type"] == "union_tag_not_found":
+        return "it is missing"
+    if issue["type"] in {"model_type", "model_attributes_type"}:
         return f"it should be a section with the keys {', '.join(_valid_keys(location))}"
     if issue["type"] == "tuple_type":
         return "it should be a list, such as [a, b]"
@@ -361,25 +358,27 @@ def _complaint(issue: ErrorDetails, location: Sequence[str]) -> str:
     return message
 
 
-def _known(location: Sequence[int | str]) -> list[str]:
+def _known(location: Sequence[int | str], architecture: str) -> list[str]:
     """A location without what pydantic adds to tell the types of a union apart."""
     known = [str(location[0])]
     for part in location[1:]:
-        if isinstance(part, int) or _valid_keys(known):
+        if isinstance(part, int) or _valid_keys(known, architecture):
             known.append(str(part))
     return known
 
 
-def _valid_keys(location: Sequence[str]) -> list[str]:
+def _valid_keys(location: Sequence[str], architecture: str = "unet") -> list[str]:
     section: Any = RunConfig
     for part in location:
         fields = getattr(section, "model_fields", {})
         if part not in fields:
             return []
         section = fields[part].annotation
+        if part == "model":
+            section = ARCHITECTURES.get(architecture)
     return list(getattr(section, "model_fields", {}))
 
 
 def _did_you_mean(found: str, valid: Iterable[str]) -> str:
-    close = difflib.get_close_matches(found, list(valid), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(found, list(valid), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -55,7 +55,7 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
 TINY = """
 name: tiny
 data: {mask_encoding: grey8, val_fraction: 0.3}
-model: {base: 2, levels: 2}
+model: {name: unet, base: 2, levels: 2}
 preprocess: {size: 112}
 train: {batch: 8, epochs: 1}
 device: {threads: 1}

@@ -14,7 +14,7 @@ from diapir.errors import DataError, DeviceError, Interrupted
 from tests.cli.conftest import RunCli
 
 HEAVY = "numpy torch pydantic yaml matplotlib PIL wandb accelerate safetensors jinja2 tensorboard"
-VERBS = ["demo", "data", "train", "evaluate", "predict"]
+VERBS = ["demo", "data", "train", "evaluate", "predict", "compare", "models"]
 
 
 def loaded_by(*words: str) -> set[str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from made import Probability, Tiles, random_tiles, row, sure
 from PIL import Image
 
-from diapir.config import UNetConfig
+from diapir.architectures import UNetConfig
 from diapir.errors import ConfigError, DataError
 from diapir.evaluation import evaluate, evaluate_model
 from diapir.evaluation.breakdown import COVERAGE_NAMES
@@ -384,7 +384,7 @@ def test_a_model_is_scored_at_its_own_threshold() -> None:
         part="val",
         model={
             "name": "flat",
-            "architecture": {"name": "unet", "base": 4, "levels": 4},
+            "architecture": predictor.bundle.info.model.model_dump(mode="json"),
             "weights_sha256": "ab",
             "training": {"epoch": 3},
         },

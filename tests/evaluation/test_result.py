@@ -21,7 +21,7 @@ from diapir.evaluation import Evaluation, TileScore, evaluate
 
 shares = st.floats(0, 1)
 names = st.text(st.characters(exclude_characters="\0"), min_size=1)
-tile_scores = st.builds(TileScore, names, names, *[shares] * 5)
+tile_scores = st.builds(TileScore, names, names, st.integers(1, 2**40), *[shares] * 5)
 
 
 @cache
@@ -35,7 +35,7 @@ def scored(*tiles: tuple[str, float, float, float]) -> Evaluation:
     return replace(
         judged(),
         tiles=[
-            TileScore(name, name, coverage, predicted, dice, dice / (2 - dice), 0.0)
+            TileScore(name, name, 100, coverage, predicted, dice, dice / (2 - dice), 0.0)
             for name, coverage, predicted, dice in tiles
         ],
     )
@@ -75,7 +75,8 @@ def test_tiles_csv_is_for_any_reader(tmp_path: Path) -> None:
     evaluation.save(tmp_path)
     with (tmp_path / "tiles.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == ["id", "group", "coverage", "predicted", "dice", "iou", "kaggle_ap"]
+    columns = "id group pixels coverage predicted dice iou kaggle_ap"
+    assert list(rows[0]) == columns.split()
     assert [row["id"] for row in rows] == [tile.id for tile in evaluation.tiles]
     assert [float(row["dice"]) for row in rows] == [tile.dice for tile in evaluation.tiles]
 
@@ -149,7 +150,7 @@ def test_nothing_to_load(tmp_path: Path) -> None:
         ("[]", "no evaluation can be read"),
         ("{}", "has no 'format'"),
         ('{"format": 99}', "another format"),
-        ('{"format": 1}', "has no 'tiles_sha256'"),
+        ('{"format": 2}', "has no 'tiles_sha256'"),
     ],
 )
 def test_json_that_is_no_evaluation(tmp_path: Path, text: str, found: str) -> None:

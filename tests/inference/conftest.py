@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from diapir import bundle as bundles
 from diapir import models
+from diapir.architectures import UNetConfig
 from diapir.bundle import Bundle
-from diapir.config import PreprocessConfig, UNetConfig
+from diapir.config import PreprocessConfig
 
 SIZE = 32
 
@@ -32,6 +33,7 @@ class BrightIsSalt:
     """A network that looks at one pixel: the logit of salt is its normalised grey value."""
 
     name = "bright"
+    threads = 1
 
     def __init__(self) -> None:
         self.batches: list[tuple[int, ...]] = []

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn.functional import dropout
 
 from diapir import bundle as bundles
-from diapir import models
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
 from diapir.errors import BundleError, DeviceError
@@ -92,7 +91,7 @@ def test_what_only_training_does_is_off(bundle: Bundle, monkeypatch: pytest.Monk
         def forward(self, images: Tensor) -> Tensor:
             return dropout(super().forward(images), training=self.training)
 
-    monkeypatch.setitem(models.REGISTRY, "unet", Forgetful)
+    monkeypatch.setattr("diapir.models.unet.UNet", Forgetful)
     batch = np.ones((1, 3, SIZE, SIZE), np.float32)
     engine = TorchEngine(bundle, device="cpu")
     np.testing.assert_array_equal(engine.logits(batch), engine.logits(batch))

@@ -1,7 +1,8 @@
 import torch
 
 from diapir import models
-from diapir.config import UNetConfig, load_recipe
+from diapir.architectures import UNetConfig
+from diapir.config import load_recipe
 
 from .contract import ModelContract
 
@@ -16,7 +17,7 @@ def test_the_baseline_is_the_published_size() -> None:
 
 
 def test_levels_set_the_divisor() -> None:
-    assert models.divisor(models.build(UNetConfig(base=1, levels=2))) == 4
+    assert models.build(UNetConfig(base=1, levels=2)).divisor == 4
 
 
 def test_an_untrained_network_is_undecided() -> None:

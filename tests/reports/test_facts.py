@@ -4,8 +4,9 @@ import dataclasses
 import math
 from pathlib import Path
 
+from diapir.architectures import ImprovedUNetConfig, LinkNetConfig, UNetConfig
 from diapir.bundle import WEIGHTS
-from diapir.config import PreprocessConfig, UNetConfig
+from diapir.config import PreprocessConfig
 from diapir.reports import facts
 from tests.reports.made import Case
 
@@ -35,6 +36,14 @@ def test_models_and_inputs_in_words() -> None:
         "U-Net (base 64, levels 4), 31.0 million parameters"
     )
     assert facts.model_words(UNetConfig(base=16), None) == "U-Net (base 16, levels 4)"
+    lite = LinkNetConfig(encoder="tf_efficientnet_lite0", weights="imagenet", freeze=2)
+    assert facts.model_words(lite, None) == (
+        "LinkNet (encoder tf_efficientnet_lite0, weights imagenet, freeze 2)"
+    )
+    assert facts.model_words(ImprovedUNetConfig(), None) == (
+        "Improved U-Net (base 64, levels 4, batch norm True, dropout 0.2, activation leaky_relu, "
+        "attention True)"
+    )
     assert facts.input_words(PreprocessConfig(size=112, pad="reflect")) == (
         "112 × 112 px, tiles padded by reflection"
     )

@@ -23,7 +23,7 @@ from diapir.tiles import Split
 from diapir.tiles.pixels import Pixels
 from tests.reports.made import COVERAGES, Case, case_of, fill_run, predict, write_tiles
 
-VOID = {"meta", "img", "br", "input", "link", "hr"}
+VOID = {"meta", "img", "br", "wbr", "input", "link", "hr"}
 
 
 class Page(HTMLParser):

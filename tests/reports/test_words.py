@@ -41,3 +41,43 @@ def test_parameters(count: int, text: str) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (31_042_434, "31.0 M"),
+        (54_230_000_000, "54.2 G"),
+        (999_999, "1.00 M"),
+        (5_810, "5.81 k"),
+        (100, "100"),
+        (math.nan, "–"),
+        (None, "–"),
+    ],
+)
+def test_short_counts(count: object, text: str) -> None:
+    assert words.short(count) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234.5, "1\u202f234"),
+        (99.96, "100"),
+        (62.04, "62.0"),
+        (9.996, "10.0"),
+        (1.234, "1.23"),
+        (0.1234, "0.123"),
+        (None, "–"),
+    ],
+)
+def test_three_digits(value: object, text: str) -> None:
+    assert words.significant(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0123, "+0.012"), (-0.0123, "−0.012"), (-0.0001, "0.000"), (0, "0.000"), (None, "–")],
+)
+def test_signed(value: object, text: str) -> None:
+    assert words.signed(value) == text

@@ -22,7 +22,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from diapir import __version__
-from diapir.cli import data, demo, evaluate, predict, train
+from diapir.cli import compare, data, demo, evaluate, models, predict, train
 from diapir.cli.output import Answer, Output, is_main_process
 from diapir.errors import DataError, DiapirError, Interrupted, MissingDependencyError
 
@@ -59,10 +59,11 @@ app = App(
   diapir train --recipe baseline --data tgs.zip --out runs/first
   diapir evaluate runs/first --data tgs.zip
   diapir predict runs/first images/ --out salt
+  diapir compare --recipes linknet,pspnet --data tgs.zip --out runs/zoo
 
 `diapir VERB --help` tells more of each verb.""",
 )
-for position, verb in enumerate((demo, data, train, evaluate, predict)):
+for position, verb in enumerate((demo, data, train, evaluate, predict, compare, models)):
     verb.app.sort_key = position
     app.command(verb.app)
 

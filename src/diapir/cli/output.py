@@ -86,7 +86,7 @@ class Output:
     def finish(self, content: Mapping[str, Any]) -> None:
         """Print the JSON object, where it was asked for."""
         if self.json and is_main_process():
-            print(json_module.dumps(_plain(content), allow_nan=False), file=self._stdout)
+            print(json_module.dumps(plain(content), allow_nan=False), file=self._stdout)
 
     @contextlib.contextmanager
     def progress(self, doing: str) -> Iterator[Progress]:
@@ -133,18 +133,18 @@ def _bar(doing: str) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """`value` as JSON can say it: no NumPy scalars, no paths, null for what is no number."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):
         return value
     if hasattr(value, "item"):
-        return _plain(value.item())
+        return plain(value.item())
     return str(value)
 
 

@@ -42,7 +42,7 @@ def intervals(
         return {}
     scores: dict[str, Floats] = {}
     if len(set(groups)) > 1:
-        scores |= summarise(_resampled_sums(terms, groups, seed=seed, resamples=resamples))
+        scores |= summarise(resampled_sums(terms, groups, seed=seed, resamples=resamples))
     batch_scores = soft_dice_of_batches(soft_terms)
     batch_groups = [
         Counter(groups[start : start + SOFT_BATCH]).most_common(1)[0][0]
@@ -50,13 +50,23 @@ def intervals(
     ]
     if len(set(batch_groups)) > 1:
         batch_terms = np.column_stack([batch_scores, np.ones(len(batch_scores))])
-        sums = _resampled_sums(batch_terms, batch_groups, seed=seed, resamples=resamples)
+        sums = resampled_sums(batch_terms, batch_groups, seed=seed, resamples=resamples)
         scores["soft_dice"] = sums[:, 0] / sums[:, 1]
     return {key: np.quantile(values, [0.025, 0.975]).tolist() for key, values in scores.items()}
 
 
-def _resampled_sums(terms: Floats, groups: Sequence[str], *, seed: int, resamples: int) -> Floats:
-    """Sums of `terms` `(N, K)` over the drawn groups of each resample: `(resamples, K)`."""
+def resampled_sums(terms: Floats, groups: Sequence[str], *, seed: int, resamples: int) -> Floats:
+    """Sums over the drawn groups of each resample; the same groups and seed draw the same ones.
+
+    Args:
+        terms: `(N, K)`, a tile a row.
+        groups: the section group of each tile.
+        seed: of the drawing.
+        resamples: how many.
+
+    Returns:
+        `(resamples, K)`.
+    """
     number = {name: index for index, name in enumerate(dict.fromkeys(groups))}
     by_group = np.zeros((len(number), terms.shape[1]))
     np.add.at(by_group, [number[group] for group in groups], terms)

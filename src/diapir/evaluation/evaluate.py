@@ -72,6 +72,7 @@ def evaluate(
     groups = [tiles.groups[index] for index in scored]
 
     tally = histograms.tally(threshold)
+    pixels = tally.hit + tally.false + tally.missed + tally.rest
     _, mass, salt = histograms.calibration()
     terms, soft_terms = tile_terms(tally, mass - salt), histograms.soft_terms()
     by_id = np.array(sorted(range(len(ids)), key=ids.__getitem__))
@@ -99,8 +100,9 @@ def evaluate(
             for row in zip(
                 ids,
                 groups,
-                ((tally.hit + tally.missed) / sum(tally)).tolist(),
-                ((tally.hit + tally.false) / sum(tally)).tolist(),
+                pixels.astype(np.int64).tolist(),
+                ((tally.hit + tally.missed) / pixels).tolist(),
+                ((tally.hit + tally.false) / pixels).tolist(),
                 dice(tally).tolist(),
                 iou(tally).tolist(),
                 kaggle_ap(tally).tolist(),

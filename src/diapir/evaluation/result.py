@@ -22,7 +22,7 @@ from diapir.files import replace_file
 
 SCORES = "evaluation.json"
 TILES = "tiles.csv"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class TileScore:
     Attributes:
         id: the tile's id.
         group: its section group; its own id where unknown.
+        pixels: number of its valid pixels, which the shares below are of.
         coverage: share of salt among its valid pixels.
         predicted: share of predicted salt among its valid pixels.
         dice, iou: both empty = 1, one empty = 0.
@@ -40,6 +41,7 @@ class TileScore:
 
     id: str
     group: str
+    pixels: int
     coverage: float
     predicted: float
     dice: float
@@ -159,4 +161,4 @@ def _tile_scores(table: bytes) -> list[TileScore]:
     # the reader turns what is not quoted into floats
     rows: Iterator[list[Any]] = csv.reader(stream, quoting=csv.QUOTE_NONNUMERIC)
     next(rows)
-    return [TileScore(*row) for row in rows]
+    return [TileScore(tile, group, int(pixels), *shares) for tile, group, pixels, *shares in rows]

@@ -20,9 +20,11 @@ class Engine(Protocol):
 
     Attributes:
         name: which engine computes where, for people: `torch on cpu`.
+        threads: CPU threads of one call.
     """
 
     name: str
+    threads: int
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the network.

@@ -42,6 +42,7 @@ class TorchEngine:
         self._network = _network(bundle).to(self._device)
         self._network.to(memory_format=self._layout)
         self.name = f"torch on {self._device.type}"
+        self.threads = torch.get_num_threads()
 
     @torch.inference_mode()
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,48 +7,88 @@ any H and W that are multiples of its `divisor`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, cast
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from diapir.config import ModelConfig
-from diapir.errors import ConfigError
-from diapir.models.unet import UNet
+from diapir.architectures import ModelConfig, UNetConfig
+from diapir.models.network import Network, check_images, check_size
 
-REGISTRY: dict[str, Callable[[ModelConfig], nn.Module]] = {
-    "unet": UNet,
+
+@dataclass(frozen=True)
+class Architecture:
+    """Where an architecture lives, and where it comes from.
+
+    Attributes:
+        module: its file, loaded when it is first built, and with it timm or torchvision.
+        network: its class, made of its settings.
+        paper: who published it and when.
+        link: address of the paper.
+    """
+
+    module: str
+    network: str
+    paper: str
+    link: str
+
+    def load(self) -> Callable[[Any], Network]:
+        """The class."""
+        network: Callable[[Any], Network] = getattr(
+            import_module(f"{__name__}.{self.module}"), self.network
+        )
+        return network
+
+
+def _arxiv(number: str) -> str:
+    return f"https://arxiv.org/abs/{number}"
+
+
+REGISTRY: dict[str, Architecture] = {
+    "unet": Architecture("unet", "UNet", "Ronneberger et al. 2015", _arxiv("1505.04597")),
+    "improved_unet": Architecture(
+        "improved_unet", "ImprovedUNet", "Ronneberger et al. 2015", _arxiv("1505.04597")
+    ),
+    "resnet_unet": Architecture(
+        "resnet_unet", "ResNetUNet", "Ronneberger et al. 2015, He et al. 2016", _arxiv("1512.03385")
+    ),
+    "deeplabv3plus": Architecture(
+        "deeplabv3plus", "DeepLabV3Plus", "Chen et al. 2018", _arxiv("1802.02611")
+    ),
+    "deeplabv3": Architecture("deeplabv3", "DeepLabV3", "Chen et al. 2017", _arxiv("1706.05587")),
+    "fcn": Architecture("fcn", "FCN", "Long et al. 2015", _arxiv("1411.4038")),
+    "pspnet": Architecture("pspnet", "PSPNet", "Zhao et al. 2017", _arxiv("1612.01105")),
+    "segnet": Architecture("segnet", "SegNet", "Badrinarayanan et al. 2017", _arxiv("1511.00561")),
+    "linknet": Architecture(
+        "linknet", "LinkNet", "Chaurasia and Culurciello 2017", _arxiv("1707.03718")
+    ),
+    "hrnet": Architecture("hrnet", "HRNet", "Wang et al. 2020", _arxiv("1908.07919")),
 }
+"""Every architecture by its name."""
 
 
-class Network(Protocol):
-    """What every architecture offers besides being an `nn.Module`."""
+def build(config: ModelConfig, *, pretrained: bool = False) -> Network:
+    """A freshly initialised network; the caller seeds torch.
 
-    divisor: int
-
-
-def build(config: ModelConfig) -> nn.Module:
-    """A freshly initialised network; the caller seeds torch."""
-    return REGISTRY[config.name](config)
-
-
-def divisor(network: nn.Module) -> int:
-    """The number of pixels that height and width must be multiples of."""
-    return cast(Network, network).divisor
-
-
-def check_size(network: nn.Module, size: int) -> None:
-    """Refuse an input size the network cannot take.
+    Args:
+        config: the settings of the architecture.
+        pretrained: fill the encoder with `config.weights`; a network whose own weights are loaded
+            next does without.
 
     Raises:
-        ConfigError: `size` is no multiple of the network's divisor; names the next that is.
+        ConfigError: the weights are not to be had or do not fit.
     """
-    step = divisor(network)
-    if size % step:
-        raise ConfigError(
-            f"preprocess.size = {size} is no multiple of {step}",
-            expected=f"a multiple of {step}, the network's divisor",
-            mend=f"--set preprocess.size={-(-size // step) * step}",
-        )
+    name = config.name
+    if isinstance(config, UNetConfig) and config.encoder is not None:
+        name = "resnet_unet"
+    network = REGISTRY[name].load()(config)
+    weights = getattr(config, "weights", "none")
+    if pretrained and weights != "none":
+        from diapir.models.pretrained import load_encoder
+
+        load_encoder(network, weights)
+    return network
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -56,4 +96,12 @@ def parameter_count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
-__all__ = ["REGISTRY", "Tensor", "build", "check_size", "divisor", "parameter_count"]
+__all__ = [
+    "REGISTRY",
+    "Architecture",
+    "Network",
+    "build",
+    "check_images",
+    "check_size",
+    "parameter_count",
+]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from diapir.config import UNetConfig
+from diapir.architectures import UNetConfig
+from diapir.models.network import Network
 
 
 class DoubleConv(nn.Sequential):
@@ -25,7 +26,32 @@ class DoubleConv(nn.Sequential):
         )
 
 
-class UNet(nn.Module):
+def initialise(network: nn.Module, head: nn.Conv2d, *, gain: float = 2**0.5) -> None:
+    """He normal (arXiv 1502.01852), and a small head.
+
+    Without batch norm PyTorch's default lets the signal fade through 18 layers; a small head starts
+    the training near p = 0.5.
+
+    Args:
+        network: its convolutions are filled.
+        head: its last convolution.
+        gain: what makes up for what the activation takes away; √2 for ReLU.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_in = module.weight[0].numel()
+            nn.init.normal_(module.weight, std=gain * fan_in**-0.5)
+        elif isinstance(module, nn.ConvTranspose2d):
+            # stride 2, kernel 2: every output pixel sees one tap, so the fan is in_channels
+            nn.init.normal_(module.weight, std=module.in_channels**-0.5)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    nn.init.normal_(head.weight, std=0.01)
+
+
+class UNet(Network):
     """Encoder and decoder of `levels` halvings joined by skips.
 
     Args:
@@ -48,26 +74,10 @@ class UNet(nn.Module):
         )
         self.decoder = nn.ModuleList(DoubleConv(2 * here, here) for here in widths[-2::-1])
         self.head = nn.Conv2d(widths[0], 2, 1)
-        self._initialise()
+        initialise(self, self.head)
 
-    def _initialise(self) -> None:
-        """He normal (arXiv 1502.01852), and a small head.
-
-        Without batch norm PyTorch's default lets the signal fade through 18 ReLU layers; a small
-        head starts the training near p = 0.5.
-        """
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-            elif isinstance(module, nn.ConvTranspose2d):
-                # stride 2, kernel 2: every output pixel sees one tap, so the fan is in_channels
-                nn.init.normal_(module.weight, std=module.in_channels**-0.5)
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-        nn.init.normal_(self.head.weight, std=0.01)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits of background and salt."""
         skips = []
         features = images
         for block in self.encoder:

@@ -1,9 +1,25 @@
-"""Figures and the HTML report.
+"""Figures and HTML pages.
 
-`report` puts a page together from the words (`facts`, `findings`), the plots (`figures`, drawn in
-the look of `style`) and the tiles (`gallery`); `history` reads a run's curves.
+`report` puts the page of a run together from the words (`facts`, `findings`), the plots (`figures`,
+drawn in the look of `style`) and the tiles (`gallery`); `history` reads a run's curves. `compare`
+does the same for a comparison from `leaderboard`, `compare_words`, `compare_figures` and
+`compare_gallery`. `page` fills the templates.
 """
 
+from diapir.reports.compare import write_comparison
+from diapir.reports.compare_gallery import sample_ids
+from diapir.reports.history import read_history
+from diapir.reports.leaderboard import Contender, Failure, Results, rows
 from diapir.reports.report import write_evaluation_report, write_run_report
 
-__all__ = ["write_evaluation_report", "write_run_report"]
+__all__ = [
+    "Contender",
+    "Failure",
+    "Results",
+    "read_history",
+    "rows",
+    "sample_ids",
+    "write_comparison",
+    "write_evaluation_report",
+    "write_run_report",
+]

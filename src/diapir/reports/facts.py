@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from diapir.architectures import ModelConfig
 from diapir.bundle import Bundle
-from diapir.config import ModelConfig, PreprocessConfig, RunConfig
+from diapir.config import PreprocessConfig, RunConfig
 from diapir.reports.history import History
 from diapir.reports.words import decimal, duration, integer, parameters, percent, plural
 
@@ -167,12 +168,34 @@ def _empty(evaluation: Evaluation) -> str:
     return f"{percent(empty / max(1, len(evaluation.tiles)))} of the tiles have none"
 
 
+ARCHITECTURES = {
+    "unet": "U-Net",
+    "improved_unet": "Improved U-Net",
+    "resnet_unet": "ResNet U-Net",
+    "deeplabv3plus": "DeepLabV3+",
+    "deeplabv3": "DeepLabV3",
+    "fcn": "FCN",
+    "pspnet": "PSPNet",
+    "segnet": "SegNet",
+    "linknet": "LinkNet",
+    "hrnet": "HRNet",
+}
+"""How people call the architectures."""
+
+_UNSET = {"encoder": None, "weights": "none", "freeze": 0}
+"""Arguments that say nothing where they have these values."""
+
+
 def model_words(model: ModelConfig, count: int | None) -> str:
     """The architecture, its arguments and its size."""
     arguments = model.model_dump(mode="json")
-    name = str(arguments.pop("name"))
-    name = {"unet": "U-Net"}.get(name, name)
-    words = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in arguments.items())
+    name = ARCHITECTURES.get(model.name, model.name)
+    del arguments["name"]
+    words = ", ".join(
+        f"{key.replace('_', ' ')} {value}"
+        for key, value in arguments.items()
+        if key not in _UNSET or value != _UNSET[key]
+    )
     size = f", {parameters(count)} parameters" if count else ""
     return f"{name} ({words}){size}" if words else name + size
 

@@ -96,12 +96,11 @@ class Gallery:
         The shuffle sorts by a hash of the id, so all reports on the same tiles show the same ones.
         """
         rows = []
-        for name, members in self._classes():
-            chosen = sorted(members, key=lambda score: _shuffled(score.id))[:PER_CLASS]
-            chosen.sort(key=lambda score: (score.coverage, score.id))
+        for name, members in classes(self._evaluation):
             share = percent(len(members) / len(self._evaluation.tiles))
             share = f"{plural(len(members), 'tile')}, {share} of all"
-            rows.append(Row(_title(name), share, [self._card(score) for score in chosen]))
+            chosen = fixed_sample(members, PER_CLASS)
+            rows.append(Row(class_title(name), share, [self._card(score) for score in chosen]))
         return rows
 
     def best(self) -> list[Card]:
@@ -109,20 +108,10 @@ class Gallery:
         ranks = {name: rank for rank, name in enumerate(self._evaluation.best(len(self._scores)))}
         best = [
             min(members, key=lambda score: ranks[score.id])
-            for name, members in self._classes()
+            for name, members in classes(self._evaluation)
             if name != COVERAGE_NAMES[0]
         ]
         return [self._card(score) for score in best if score.dice > 0]
-
-    def _classes(self) -> list[tuple[str, list[TileScore]]]:
-        """The classes of salt coverage that have tiles, with their tiles."""
-        scores = sorted(self._evaluation.tiles, key=lambda score: score.coverage)
-        classes = []
-        for row in self._evaluation.by_coverage:
-            # classes ascend, so that their sizes cut the sorted tiles as the evaluation did
-            members, scores = scores[: row["n_images"]], scores[row["n_images"] :]
-            classes.append((str(row["coverage"]), members))
-        return classes
 
     def worst(self) -> list[tuple[str, list[Failure]]]:
         """The worst tiles with and without salt, as far as they are not perfect, worst first.
@@ -148,8 +137,8 @@ class Gallery:
         return Card(
             score.id,
             numbers,
-            _picture(overlay(image, found, mask), alt, SMALL_SIDE),
-            _picture(image, f"Tile {score.id} without the prediction", SMALL_SIDE),
+            picture(overlay(image, found, mask), alt, SMALL_SIDE),
+            picture(image, f"Tile {score.id} without the prediction", SMALL_SIDE),
         )
 
     def _failure(self, score: TileScore) -> Failure:
@@ -166,12 +155,12 @@ class Gallery:
         levels = np.round(255 * probability).astype(np.uint8)
         verdict = self._verdict(mask, found)
         pictures = {
-            "Tile": _picture(image, f"Tile {score.id}", LARGE_SIDE),
-            "Truth": _picture(
+            "Tile": picture(image, f"Tile {score.id}", LARGE_SIDE),
+            "Truth": picture(
                 truth_grey(mask), f"Labels: {percent(score.coverage)} salt", LARGE_SIDE
             ),
-            "Probability": _picture(probability_colours()[levels], "Predicted", LARGE_SIDE),
-            "Overlay": _picture(overlay(image, found, mask), verdict, LARGE_SIDE),
+            "Probability": picture(probability_colours()[levels], "Predicted", LARGE_SIDE),
+            "Overlay": picture(overlay(image, found, mask), verdict, LARGE_SIDE),
         }
         numbers = [
             ("Dice", decimal(score.dice, 2)),
@@ -206,6 +195,23 @@ class Gallery:
         return f"{percent(missed)} of the salt missed, {percent(false)} of the called salt false"
 
 
+def classes(evaluation: Evaluation) -> list[tuple[str, list[TileScore]]]:
+    """The classes of salt coverage that have tiles, with their tiles."""
+    scores = sorted(evaluation.tiles, key=lambda score: score.coverage)
+    found = []
+    for row in evaluation.by_coverage:
+        # classes ascend, so that their sizes cut the sorted tiles as the evaluation did
+        members, scores = scores[: row["n_images"]], scores[row["n_images"] :]
+        found.append((str(row["coverage"]), members))
+    return found
+
+
+def fixed_sample(members: Sequence[TileScore], number: int) -> list[TileScore]:
+    """Some tiles of a class, drawn by a fixed shuffle that no score can influence, by coverage."""
+    chosen = sorted(members, key=lambda score: _shuffled(score.id))[:number]
+    return sorted(chosen, key=lambda score: (score.coverage, score.id))
+
+
 def truth_grey(mask: Bytes) -> Bytes:
     """Labels to look at: salt white, background black, ignored pixels grey."""
     return np.where(mask == IGNORE, _IGNORED_GREY, np.where(mask == 1, 255, 0)).astype(np.uint8)
@@ -220,7 +226,7 @@ def probability_colours() -> Bytes:
     return colours
 
 
-def _title(name: str) -> str:
+def class_title(name: str) -> str:
     """A class of coverage as a heading."""
     if name == COVERAGE_NAMES[0]:
         return "No salt"
@@ -231,7 +237,7 @@ def _shuffled(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
 
 
-def _picture(pixels: Bytes, alt: str, side: int) -> Picture:
+def picture(pixels: Bytes, alt: str, side: int) -> Picture:
     """A PNG of at most `side` pixels as a data URI."""
     image = Image.fromarray(np.ascontiguousarray(pixels))
     scale = side / max(image.size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,26 +9,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir import __version__
 from diapir import bundle as bundles
 from diapir.bundle import Bundle
 from diapir.config import RunConfig, load_recipe
-from diapir.errors import DiapirError, RunError
+from diapir.errors import DiapirError
 from diapir.evaluation.breakdown import COVERAGE_NAMES
-from diapir.files import replace_file
-from diapir.inference.overlay import FALSE, HIT, MISSED
 from diapir.reports import facts, figures
 from diapir.reports.findings import findings
 from diapir.reports.gallery import Gallery, probability_colours
 from diapir.reports.history import read_history
-from diapir.reports.style import DARK, LIGHT
-from diapir.reports.words import coverage, decimal, integer, percent, plural
+from diapir.reports.page import common, css, write_page
+from diapir.reports.words import plural
 
 if TYPE_CHECKING:
     from diapir.evaluation import Evaluation
     from diapir.tiles import Split, TileSet
 
 Probabilities = Sequence[NDArray[np.float32]]
+
+TEMPLATE = "report.html.j2"
 
 
 def write_run_report(
@@ -70,7 +68,7 @@ def write_run_report(
         "settings": config.to_yaml() if config else "",
         "settings_title": "Full configuration (config.yaml)",
     }
-    return _write(run / "report.html", page)
+    return write_page(run / "report.html", TEMPLATE, page)
 
 
 def write_evaluation_report(
@@ -113,7 +111,7 @@ def write_evaluation_report(
         "settings": bundle.info.model_dump_json(indent=2),
         "settings_title": "What the model says about itself (bundle.json)",
     }
-    return _write(path, page)
+    return write_page(path, TEMPLATE, page)
 
 
 def _run_lead(
@@ -151,8 +149,8 @@ def _page(
     """What both reports show."""
     gallery = Gallery(evaluation, tiles, probabilities)
     metrics = facts.metrics(evaluation)
-    versions = {"diapir": __version__, "Python": platform.python_version()}
     return {
+        **common(),
         "evaluation": evaluation,
         "headline": [metrics[key] for key in facts.HEADLINE if key in metrics],
         "metrics": list(metrics.values()),
@@ -165,20 +163,11 @@ def _page(
         "sample": gallery.sample(),
         "best": gallery.best(),
         "worst": gallery.worst(),
-        "light": LIGHT,
-        "dark": DARK,
         "empty": COVERAGE_NAMES[0],
-        "colours": {"hit": _css(HIT), "missed": _css(MISSED), "false": _css(FALSE)},
-        "ramp": ", ".join(_css(colour) for colour in probability_colours()[::17]),
-        "versions": versions,
+        "ramp": ", ".join(css(colour) for colour in probability_colours()[::17]),
         "split": split,
         "bundle": bundle,
     }
-
-
-def _css(colour: Sequence[int]) -> str:
-    red, green, blue = (int(value) for value in colour)
-    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _config(path: Path) -> RunConfig | None:
@@ -202,33 +191,3 @@ def _split(path: Path) -> Split | None:
         return Split.load(path)
     except DiapirError:
         return None
-
-
-def _write(path: Path, page: dict[str, Any]) -> Path:
-    """Render the page and put it at `path`, whole or not at all."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("diapir.reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "decimal": decimal,
-        "percent": percent,
-        "integer": integer,
-        "coverage": coverage,
-    }
-    text = environment.get_template("report.html.j2").render(page)
-    try:
-        # a file name need not be valid Unicode, and ids come from file names
-        replace_file(path, text.encode("utf-8", "replace"))
-    except OSError as error:
-        raise RunError(
-            f"{path} cannot be written: {error.strerror or error}",
-            expected="an existing, writable folder with a few MB free",
-            mend="free space, or choose another folder with --out",
-        ) from None
-    return path

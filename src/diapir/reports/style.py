@@ -47,7 +47,13 @@ WIDTH_IN, HEIGHT_IN = 4.0, 2.6
 
 
 def draw(
-    plot: Callable[[Figure], None], *, name: str, alt: str, height: float = HEIGHT_IN
+    plot: Callable[[Figure], None],
+    *,
+    name: str,
+    alt: str,
+    height: float = HEIGHT_IN,
+    width: float = WIDTH_IN,
+    classes: str = "plot",
 ) -> Markup:
     """Draw a plot as SVG to be put into the page.
 
@@ -56,6 +62,8 @@ def draw(
         name: unique in the page; the SVG's ids begin with it.
         alt: what the plot shows, in words, for those who cannot see it.
         height: inches.
+        width: inches.
+        classes: CSS classes of the SVG.
 
     Returns:
         One `<svg>` without a fixed size, the same bytes for the same figure.
@@ -66,7 +74,7 @@ def draw(
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # not what the user's own matplotlibrc says
         matplotlib.rcParams.update(_settings())
-        figure = Figure(figsize=(WIDTH_IN, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
         plot(figure)
         stream = io.StringIO()
         # no metadata: a date would make two reports of one run differ
@@ -76,7 +84,7 @@ def draw(
             transparent=True,
             metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
         )
-    return _inline(stream.getvalue(), name, alt)
+    return _inline(stream.getvalue(), name, alt, classes)
 
 
 def _settings() -> Any:
@@ -119,7 +127,7 @@ def _settings() -> Any:
     }
 
 
-def _inline(svg: str, name: str, alt: str) -> Markup:
+def _inline(svg: str, name: str, alt: str, classes: str) -> Markup:
     """An SVG file as an element of the page: named ids, theme colours, no fixed size."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
@@ -132,7 +140,7 @@ def _inline(svg: str, name: str, alt: str) -> Markup:
     svg = re.sub(r"\n\s*", "\n", svg)
     head = re.search(r'viewBox="[^"]+"', svg)
     box = head.group(0) if head else ""
-    opening = f'<svg class="plot" role="img" aria-label="{escape(alt)}" {box} '
+    opening = f'<svg class="{classes}" role="img" aria-label="{escape(alt)}" {box} '
     opening += 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
-    # no user's text is in a plot, and matplotlib escapes what it writes
+    # names of users are in some plots, and matplotlib escapes what it writes
     return Markup(opening + svg[svg.index(">") + 1 :])  # noqa: S704

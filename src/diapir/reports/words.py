@@ -37,6 +37,33 @@ def parameters(count: int) -> str:
     return integer(count) if count >= 1000 else str(count)
 
 
+def short(count: object) -> str:
+    """31042434 → 31.0 M; 54230000000 → 54.2 G; what is no number → an en dash."""
+    if not isinstance(count, int | float) or not math.isfinite(count):
+        return "–"
+    for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= 0.9995 * factor:
+            return f"{significant(count / factor)} {unit}"
+    return significant(count)
+
+
+def significant(value: object) -> str:
+    """Three digits and no more: 1234.5 → 1 235; 62.04 → 62.0; 0.1234 → 0.123."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return "–"
+    if abs(value) >= 99.95:
+        return integer(value)
+    return decimal(value, 1 if abs(value) >= 9.995 else 2 if abs(value) >= 0.9995 else 3)
+
+
+def signed(value: object, digits: int = 3) -> str:
+    """0.0123 → +0.012; what rounds to nothing has no sign; what is no number → an en dash."""
+    text = decimal(value, digits)
+    if text == "–" or not text.strip("−0."):
+        return text.removeprefix("−")
+    return text if text.startswith("−") else f"+{text}"
+
+
 def duration(seconds: float) -> str:
     """5025 → 1 h 24 min; 12.3 → 12 s."""
     if not math.isfinite(seconds) or seconds <= 0:

@@ -37,6 +37,11 @@ class Checkpoints:
         self.folder = run / "last"
         self._note = note
 
+    @property
+    def exist(self) -> bool:
+        """Whether `load` has something to load."""
+        return (self.folder / MANIFEST).is_file()
+
     def save(self, state: dict[str, Any]) -> None:
         """Save a state of tensors and plain values.
 

@@ -128,13 +128,14 @@ class _Loop:
         self.device = device
         self.stopping = stopping
         self.notes = folder.check_config(config) if device.is_main else []
+        self.checkpoints = Checkpoints(self.folder, self.notes.append)
+        self.session = Session(config, device, pretrained=not self.checkpoints.exist)
         self.split = settle_split(config.data, tiles, self.folder / SPLIT)
         for height, width in np.unique(tiles.shapes, axis=0).tolist():
             padding(height, width, config.preprocess)
         self.train_tiles = tiles.select(self.split.part("train"))
         self.val_tiles = tiles.select(sorted(self.split.part("val")))
         self.examples = choose_examples(self.val_tiles, config.track.examples)
-        self.session = Session(config, device)
         if device.is_main:
             folder.check_space(self.session.save_bytes())
         device.wait()  # until the main process has taken the folder
@@ -142,7 +143,6 @@ class _Loop:
     def run(self, stream: TextIO) -> TrainResult:
         """Open what a run writes to, train, and close it, whatever happens."""
         main, session = self.device.is_main, self.session
-        self.checkpoints = Checkpoints(self.folder, self.notes.append)
         state = self.checkpoints.load()
         if state:
             session.restore(state)

@@ -15,6 +15,7 @@ from diapir.models import build, check_size, parameter_count
 from diapir.tiles import TileSet
 from diapir.training.batches import Indices, load_batch, shard
 from diapir.training.device import Device
+from diapir.training.encoder import freeze, parameter_groups
 from diapir.training.losses import segmentation_loss
 
 
@@ -92,23 +93,25 @@ class Session:
     Args:
         config: the run.
         device: where it computes.
+        pretrained: fill the network's encoder as `model.weights` says; a run that is continued has
+            its weights already.
 
     Attributes:
         network: the bare network, for judging and saving.
         cursor: where the run stands.
     """
 
-    def __init__(self, config: RunConfig, device: Device) -> None:
+    def __init__(self, config: RunConfig, device: Device, *, pretrained: bool = True) -> None:
         self._config = config
         self._device = device
         torch.manual_seed(config.seed)
-        self.network = build(config.model)
+        self.network = build(config.model, pretrained=pretrained)
         check_size(self.network, config.preprocess.size)
+        self._frozen = freeze(self.network, getattr(config.model, "freeze", 0))
         if device.channels_last:
             self.network.to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=config.optimizer.lr,
+            parameter_groups(self.network, config.optimizer),
             weight_decay=config.optimizer.weight_decay,
             fused=device.torch_device.type in {"cpu", "cuda"},
         )
@@ -131,6 +134,8 @@ class Session:
             _step_seed(config.seed, self.cursor.step, self.cursor.rollbacks, device.rank)
         )
         self._model.train()
+        for part in self._frozen:
+            part.eval()  # its batch norms keep their statistics
         images, masks = load_batch(
             tiles, shard(batch, device.rank, device.world), config.preprocess
         )
@@ -152,7 +157,7 @@ class Session:
 
     @property
     def lr(self) -> float:
-        """The learning rate."""
+        """The learning rate of all but an encoder that has its own."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     def halve_lr(self) -> None:
@@ -190,9 +195,12 @@ class Session:
 
     def describe(self) -> str:
         """One line for the log."""
+        found = self.network.weights_found
         return (
-            f"{self._config.model.name}, {parameter_count(self.network):,} parameters, on "
-            f"{self._device.describe()}"
+            f"{self._config.model.name}, {parameter_count(self.network):,} parameters"
+            + (f", {len(self._frozen)} stages frozen" if self._frozen else "")
+            + (f", encoder filled from {found}" if found else "")
+            + f", on {self._device.describe()}"
         )
 
 

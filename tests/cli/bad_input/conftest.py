@@ -20,7 +20,7 @@ from tests.training.conftest import write_bright_salt
 
 TINY = """
 name: tiny
-model: {base: 2, levels: 2}
+model: {name: unet, base: 2, levels: 2}
 preprocess: {size: 32}
 data: {val_fraction: 0.25}
 train: {batch: 4, epochs: 1}

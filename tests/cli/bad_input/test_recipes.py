@@ -42,7 +42,7 @@ RECIPES: dict[str, tuple[bytes, list[str]]] = {
     "a key": (b"train: {epocs: 3}", ["unknown key 'train.epocs'", "did you mean 'epochs'?"]),
     "a type": (b"train: {epochs: three}", ["train.epochs = 'three'", "integer"]),
     "a section that is a list": (b"train: [1]", ["train = [1]", "section"]),
-    "a section that is empty": (b"train:\nmodel: {base: 2}", ["train = None", "section"]),
+    "a section that is empty": (b"train:\nmodel: {name: unet}", ["train = None", "section"]),
     "a key that is a number": (b"1: 2", ["1"]),
     "a key given twice": (b"train: {epochs: 1}\ntrain: {batch: 2}", ["'train'", "twice", "line 2"]),
     "a tab": (b"train:\n\tepochs: 3", ["line 2"]),

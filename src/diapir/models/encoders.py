@@ -1,0 +1,151 @@
+"""Encoders of timm, and networks of an encoder, a decoder and a head on them.
+
+Decoders come from segmentation-models-pytorch where it has the real thing; its universal encoder
+(`tu-`) gives the feature maps of any timm model at strides 2 to 32. (Its own EfficientNet-Lite,
+`timm-tf_efficientnet_lite0`, has another padding and epsilon than the published weights.)
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from diapir.errors import ConfigError
+from diapir.models.network import Network
+
+
+class EncoderDecoder(Network):
+    """Logits are `head(decoder(feature maps of the encoder))`.
+
+    Args:
+        features: `TimmUniversalEncoder`: images → feature maps from stride 1 to the coarsest.
+        decoder: these maps → one map.
+        head: that map → logits of the images' size.
+        encoder_name: timm's name of the encoder.
+    """
+
+    def __init__(
+        self, features: Any, decoder: nn.Module, head: nn.Module, *, encoder_name: str
+    ) -> None:
+        super().__init__()
+        self.features = features
+        self.decoder = decoder
+        self.head = head
+        self.encoder_name = encoder_name
+        self.divisor = features.output_stride
+        _check_strides(features)
+
+    @property
+    def encoder(self) -> nn.Module:
+        """Timm's model up to its last feature map."""
+        model: nn.Module = self.features.model
+        inner = dict(model.named_children())
+        # timm wraps the models that it cannot cut
+        return next((inner[name] for name in ("model", "body") if set(inner) == {name}), model)
+
+    @property
+    def encoder_parts(self) -> list[nn.Module]:
+        """What leads to the first feature map (the stem), then to each further one."""
+        ends = {_flat(name) for name in self.features.model.feature_info.module_name()}
+        parts: list[nn.Module] = []
+        part = nn.ModuleList()
+        for name, module in _units(self.encoder, ends):
+            part.append(module)
+            if name in ends:
+                parts.append(part)
+                part = nn.ModuleList()
+        return [*parts, part] if len(part) else parts
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits of images that have been checked."""
+        logits: Tensor = self.head(self.decoder(self.features(images)))
+        return logits
+
+
+@contextmanager
+def usable(encoder: str) -> Iterator[str]:
+    """Check the name of an encoder, and explain what fails while a network is built on it.
+
+    Args:
+        encoder: timm's name, with or without the tag of its weights (`resnet18.a1_in1k`).
+
+    Yields:
+        The name segmentation-models-pytorch knows it by.
+
+    Raises:
+        ConfigError: timm has no such model, it takes images of one size only, or it cannot give the
+            feature maps.
+    """
+    _check_name(encoder)
+    try:
+        yield f"tu-{encoder}"
+    except Exception as error:  # timm's models refuse in as many ways as they have authors
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise _unfit(encoder, f"its feature maps are not to be had ({reason})") from error
+
+
+def _check_strides(features: Any) -> None:
+    """Let the encoder show its feature maps: what timm says of a model does not always hold."""
+    size = 64
+    device = next(features.parameters()).device
+    with torch.no_grad():
+        maps = features.eval()(torch.zeros(1, 3, size, size, device=device))
+    features.train()
+    found = [size / feature_map.shape[-1] for feature_map in maps]
+    expected = [min(2**level, features.output_stride) for level in range(len(maps))]
+    if found != expected:
+        raise ValueError(f"strides {found} instead of {expected}")
+
+
+def _check_name(encoder: str) -> None:
+    name, _, tag = encoder.partition(".")
+    if not timm.is_model(encoder):
+        names = timm.list_models()
+        near = difflib.get_close_matches(name, names, n=3)
+        raise ConfigError(
+            f"timm {timm.__version__} has no model.encoder = {encoder!r}"
+            + (f" (did you mean {', '.join(near)}?)" if near else ""),
+            expected=f"one of timm's {len(names)} image models",
+            mend="list them: python -c \"import timm; print(*timm.list_models('*resnet*'))\"",
+        )
+    if tag and not timm.models.is_model_pretrained(encoder):
+        tags = timm.list_models(f"{name}.*", pretrained=True)
+        raise ConfigError(
+            f"model.encoder = {encoder!r}: timm knows no weights {tag!r} of {name}",
+            expected=" or ".join([name, *tags]),
+            mend=f"--set model.encoder={name}",
+        )
+    published = timm.models.get_pretrained_cfg(encoder)
+    if published.fixed_input_size:
+        size = " × ".join(map(str, published.input_size[1:]))
+        raise _unfit(encoder, f"it takes images of {size} pixels only")
+
+
+def _unfit(encoder: str, reason: str) -> ConfigError:
+    return ConfigError(
+        f"model.encoder = {encoder!r} cannot be used by this architecture: {reason}",
+        expected="an encoder for images of any size, with feature maps of strides 4 to 32, which "
+        "for deeplabv3plus and pspnet can be dilated",
+        mend="--set model.encoder=resnet50, or resnet18, or tf_efficientnet_lite0",
+    )
+
+
+def _units(model: nn.Module, ends: set[str], prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The modules of an encoder in order; those within which a feature map is taken are opened."""
+    for name, module in model.named_children():
+        path = prefix + _flat(name)
+        if path not in ends and any(end.startswith(f"{path}_") for end in ends):
+            yield from _units(module, ends, f"{path}_")
+        else:
+            yield path, module
+
+
+def _flat(name: str) -> str:
+    # timm puts an underscore for the dot where it lifts modules out of a sequence
+    return name.replace(".", "_")

@@ -1,0 +1,117 @@
+"""What every network is: the base class, and the checks of what it is given."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from diapir.errors import ConfigError
+
+_CHANNEL_HINTS = {
+    1: "repeat the grey plane: images.expand(-1, 3, -1, -1), normalised by diapir.preprocess",
+    4: "drop the alpha plane: images[:, :3]",
+}
+
+
+class Network(nn.Module):
+    """Maps `float32 (N, 3, H, W)` to logits `(N, 2, H, W)` of background and salt.
+
+    An architecture implements `logits` and sets `divisor`; `forward` checks the images first.
+
+    Attributes:
+        divisor: number of pixels that H and W must be multiples of.
+        encoder_name: timm's name of the image classifier whose weights fit the network's `encoder`,
+            tensor by tensor of the same name; None where there is none.
+        weights_found: where the encoder's learnt weights came from; None where it has none.
+    """
+
+    divisor: int
+    encoder_name: str | None = None
+    weights_found: str | None = None
+
+    @property
+    def encoder_parts(self) -> list[nn.Module]:
+        """Stem and stages of the encoder in order; empty where there is no encoder."""
+        return []
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`.
+
+        Raises:
+            ConfigError: another number of channels, or a size that is no multiple of `divisor`.
+        """
+        check_images(images, self.divisor)
+        return self.logits(images)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits of images that have been checked."""
+        raise NotImplementedError
+
+
+class PooledBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm after a global pooling, where a batch of one leaves one value a channel.
+
+    One value has no variance, so the running statistics are used for it, as in evaluation. The
+    tensors are those of `BatchNorm2d`.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Normalise `(N, C, H, W)`."""
+        count, _, height, width = features.shape
+        if self.training and count * height * width == 1:
+            return nn.functional.batch_norm(
+                features,
+                self.running_mean,
+                self.running_var,
+                self.weight,
+                self.bias,
+                training=False,
+                eps=self.eps,
+            )
+        return super().forward(features)
+
+
+def check_images(images: Tensor, divisor: int) -> None:
+    """Refuse images a network cannot take.
+
+    Args:
+        images: should be `(N, 3, H, W)`, H and W multiples of `divisor`.
+        divisor: the network's.
+
+    Raises:
+        ConfigError: they are not; says how to make them so.
+    """
+    shape = tuple(images.shape)
+    expected = f"(N, 3, H, W) with H and W multiples of {divisor}"
+    if len(shape) != 4 or shape[1] != 3:
+        hint = _CHANNEL_HINTS.get(shape[1]) if len(shape) == 4 else None
+        raise ConfigError(
+            f"images have shape {shape}",
+            expected=expected,
+            mend=hint or "give three normalised planes, as diapir.preprocess.to_input makes them",
+        )
+    height, width = shape[2:]
+    if not (height and width) or height % divisor or width % divisor:
+        raise ConfigError(
+            f"images are {height} × {width} pixels",
+            expected=expected,
+            mend=f"pad them to {_next(height, divisor)} × {_next(width, divisor)} pixels",
+        )
+
+
+def check_size(network: Network, size: int) -> None:
+    """Refuse an input size of a recipe or bundle that the network cannot take.
+
+    Raises:
+        ConfigError: `size` is no multiple of the network's divisor; names the next that is.
+    """
+    step = network.divisor
+    if size % step:
+        raise ConfigError(
+            f"preprocess.size = {size} is no multiple of {step}",
+            expected=f"a multiple of {step}, the network's divisor",
+            mend=f"--set preprocess.size={_next(size, step)}",
+        )
+
+
+def _next(size: int, divisor: int) -> int:
+    return max(1, -(-size // divisor)) * divisor

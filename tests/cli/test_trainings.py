@@ -1,0 +1,264 @@
+"""Trainings in processes of their own: done, failed, killed, cut off, continued."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diapir.cli import trainings as module
+from diapir.cli.ledger import Entry, Ledger
+from diapir.cli.trainings import Training, Trainings
+from diapir.cli.trainings_display import Display
+from diapir.errors import Interrupted, RunError
+from diapir.training.run_folder import RunFolder
+
+FAKE = '''
+"""What `diapir train` does, as far as one who waits for it can see."""
+import json, os, pathlib, signal, sys, time
+
+def option(name):
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else None
+
+run = pathlib.Path(option("--out"))
+run.mkdir(parents=True, exist_ok=True)
+(run / "config.yaml").touch()
+with (run / "calls").open("a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
+
+def save(signum, frame):
+    (run / "last").mkdir(exist_ok=True)
+    (run / "last" / "manifest.json").write_text("{}")
+    time.sleep(0.3)
+    sys.exit(128 + signum)
+
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, save)
+if "crash" in sys.argv:
+    raise ZeroDivisionError("by nought")
+if "refuse" in sys.argv:
+    print(json.dumps({"error": {"found": "a bad key", "mend": "a good key"}}))
+    sys.exit(2)
+if "die" in sys.argv:
+    os.kill(os.getpid(), signal.SIGKILL)
+(run / "log.txt").write_text("Epoch [3/4] - Loss: 0.5\\nValidation - Loss: 1\\n")
+if "wait" in sys.argv:
+    (run / "waiting").write_text("")
+    time.sleep(60)
+if "silent" not in sys.argv:
+    (run / "evaluation").mkdir(exist_ok=True)
+    (run / "evaluation" / "evaluation.json").write_text("{}")
+print(json.dumps({"stopped": "budget", "epochs": 4, "metrics": {"kaggle_map": 0.5, "dice": 0.75}}))
+'''
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Trainings by name and what they are to do, with their ledger and what people see."""
+    script = tmp_path / "train.py"
+    script.write_text(FAKE)
+    monkeypatch.setattr(module, "TRAIN", (sys.executable, str(script)))
+    monkeypatch.setattr(module, "_POLL_S", 0.01)
+
+    def trainings(
+        *names: str, budget_s: float | None = None, ledger: Ledger | None = None
+    ) -> tuple[Trainings, Ledger, io.StringIO]:
+        stream = io.StringIO()
+        ledger = ledger or Ledger(tmp_path / "compare.json", {})
+        # "linknet-seed42 wait": the run folder, and a word that tells the fake what to do
+        queue = []
+        for name in names:
+            folder, _, word = name.partition(" ")
+            model, _, seed = folder.partition("-seed")
+            run = tmp_path / "runs" / folder
+            queue.append(Training(model, int(seed), run, ("--recipe", model, word)))
+        display = Display(stream, total=len(queue), budget_s=budget_s, took_s=[])
+        return Trainings(queue, ledger, budget_s=budget_s, display=display), ledger, stream
+
+    return trainings
+
+
+def calls(tmp_path: Path, name: str) -> list[list[str]]:
+    path = tmp_path / "runs" / name / "calls"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_all_are_run_and_remembered(make: Callable[..., Any], tmp_path: Path) -> None:
+    trainings, ledger, stream = make("a-seed1", "b-seed2")
+    trainings.run()
+
+    content = json.loads(ledger.path.read_text())["trainings"]
+    assert [entry["state"] for entry in content.values()] == ["done", "done"]
+    assert [entry["stopped"] for entry in content.values()] == ["budget", "budget"]
+    assert all(entry["peak_memory"] > 1e6 for entry in content.values())
+    assert all(0 < entry["took_s"] < 60 for entry in content.values())
+    run = str(tmp_path / "runs" / "b-seed2")
+    assert calls(tmp_path, "b-seed2") == [["--recipe", "b", "", "--out", run, "--resume", "--json"]]
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "[1/2] a, seed 1: begins"
+    assert "[1/2] a, seed 1: done in 1 s: Kaggle mAP 0.5000, Dice 0.7500, 4 epochs" in lines
+    assert lines[2].startswith("[2/2] b, seed 2: begins; all end about ")
+    assert len(lines) == 4  # one line an event
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("refuse", "a bad key"),
+        ("crash", "exit code 1: ZeroDivisionError: by nought"),
+        ("die", "its process was ended by SIGKILL, as the system does where memory runs out"),
+        ("silent", "exit code 0: it said nothing"),
+    ],
+)
+def test_a_failure_does_not_stop_the_rest(make: Callable[..., Any], word: str, reason: str) -> None:
+    trainings, ledger, stream = make(f"a-seed1 {word}", "b-seed1")
+    trainings.run()
+
+    failed, done = ledger.entries["a-seed1"], ledger.entries["b-seed1"]
+    assert (failed.state, failed.reason) == ("failed", reason)
+    assert done.state == "done"
+    assert f"[1/2] a, seed 1: FAILED: {reason}\n" in stream.getvalue()
+    if word == "refuse":
+        assert failed.mend == "a good key"
+
+
+def test_what_is_done_is_not_done_again_and_what_failed_is(
+    make: Callable[..., Any], tmp_path: Path
+) -> None:
+    first, ledger, _ = make("a-seed1", "b-seed1 refuse", "c-seed1")
+    first.run()
+    (tmp_path / "runs" / "c-seed1" / "evaluation" / "evaluation.json").unlink()  # lost since
+    again, ledger, stream = make("a-seed1", "b-seed1", "c-seed1", ledger=ledger)
+    again.run()
+
+    assert [len(calls(tmp_path, f"{name}-seed1")) for name in "abc"] == [1, 2, 2]
+    assert {entry.state for entry in ledger.entries.values()} == {"done"}
+    assert ledger.entries["b-seed1"].reason == ""
+    assert "[1/3]" not in stream.getvalue()
+
+
+def budgets(tmp_path: Path, name: str) -> list[str]:
+    return [call[call.index("--budget") + 1] for call in calls(tmp_path, name)]
+
+
+def test_a_training_that_was_cut_off_gets_what_is_left_of_its_budget(
+    make: Callable[..., Any], tmp_path: Path
+) -> None:
+    trainings, ledger, stream = make("a-seed1", "b-seed1", budget_s=600.0)
+    last = tmp_path / "runs" / "a-seed1" / "last"
+    last.mkdir(parents=True)
+    (last.parent / "config.yaml").touch()
+    (last / "manifest.json").write_text("{}")
+    saved = (last / "manifest.json").stat().st_mtime
+    # it began 200 s before its last save, after 150 s in an attempt before
+    ledger.entries["a-seed1"] = Entry("begun", spent_s=150.0, begun_at=saved - 200)
+    trainings.run()
+
+    (left,) = budgets(tmp_path, "a-seed1")
+    assert float(left.removesuffix("s")) == pytest.approx(250, abs=0.2)
+    assert budgets(tmp_path, "b-seed1") == ["600.0s"]
+    assert "[1/2] a, seed 1: continues after 6 min; all end about" in stream.getvalue()
+
+
+@pytest.mark.parametrize(("best", "least"), [(True, "1.0s"), (False, "60.0s")])
+def test_a_spent_budget_is_enough_to_judge(
+    make: Callable[..., Any], tmp_path: Path, best: bool, least: str
+) -> None:
+    trainings, ledger, _ = make("a-seed1", budget_s=600.0)
+    if best:
+        (tmp_path / "runs" / "a-seed1" / "best").mkdir(parents=True)
+        (tmp_path / "runs" / "a-seed1" / "config.yaml").touch()
+    ledger.entries["a-seed1"] = Entry("waiting", spent_s=700.0)
+    trainings.run()
+    assert budgets(tmp_path, "a-seed1") == [least]
+
+
+@pytest.mark.parametrize(
+    ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_reaches_the_training_once_and_the_rest_waits(
+    make: Callable[..., Any], tmp_path: Path, signum: signal.Signals, code: int
+) -> None:
+    trainings, ledger, stream = make("a-seed1", "b-seed1 wait", "c-seed1", budget_s=600.0)
+    waiting = tmp_path / "runs" / "b-seed1" / "waiting"
+
+    def stop() -> None:
+        while not waiting.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signum)
+
+    thread = threading.Thread(target=stop)
+    before = signal.getsignal(signum)
+    thread.start()
+    with pytest.raises(Interrupted, match=r"stopped at training 2 of 3 .*same command") as ended:
+        trainings.run()
+    thread.join()
+
+    assert ended.value.exit_code == code
+    assert signal.getsignal(signum) == before
+    assert (tmp_path / "runs" / "b-seed1" / "last" / "manifest.json").exists()  # it saved itself
+    assert calls(tmp_path, "c-seed1") == []
+    entry = ledger.entries["b-seed1"]
+    assert (entry.state, entry.reason) == ("waiting", "")
+    assert 0 < entry.spent_s < 60
+    assert "asked to stop; it saves itself" in stream.getvalue()
+
+    again, _, stream = make("a-seed1", "b-seed1", "c-seed1", ledger=ledger)
+    again.run()
+    assert {entry.state for entry in ledger.entries.values()} == {"done"}
+    assert len(calls(tmp_path, "a-seed1")) == 1
+
+
+def test_a_stop_between_two_trainings_begins_no_other(
+    make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainings, ledger, _ = make("a-seed1", "b-seed1")
+    note = Ledger.note
+
+    def note_and_stop(self: Ledger, name: str, entry: Entry) -> None:
+        note(self, name, entry)
+        if entry.state == "done":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Ledger, "note", note_and_stop)
+    with pytest.raises(Interrupted):
+        trainings.run()
+    assert ledger.entries["a-seed1"].state == "done"
+    assert calls(tmp_path, "b-seed1") == []
+
+
+def test_a_defect_of_the_display_leaves_no_process_behind(
+    make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainings, _, _ = make("a-seed1 wait")
+
+    def broken(self: Display, run: Path) -> None:
+        if (run / "waiting").exists():
+            raise OSError("no terminal any more")
+
+    monkeypatch.setattr(Display, "look", broken)
+    monkeypatch.setattr(module, "_LOOK_S", 0.01)
+    with pytest.raises(OSError, match="no terminal"):
+        trainings.run()
+    assert (tmp_path / "runs" / "a-seed1" / "last" / "manifest.json").exists()
+
+
+def test_a_training_that_has_outlived_its_command_is_waited_for(
+    make: Callable[..., Any], tmp_path: Path
+) -> None:
+    trainings, _, _ = make("a-seed1", "b-seed1")
+    with (
+        RunFolder(tmp_path / "runs" / "a-seed1", resume=True),
+        pytest.raises(RunError, match=f"in use by process {os.getpid()}"),
+    ):
+        trainings.run()
+    assert calls(tmp_path, "b-seed1") == []

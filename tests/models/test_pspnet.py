@@ -1,0 +1,8 @@
+from diapir.architectures import PSPNetConfig
+
+from .contract import ModelContract
+
+
+class TestPSPNet(ModelContract):
+    small = PSPNetConfig(encoder="test_resnet")
+    published, parameters = PSPNetConfig(), 46_582_850

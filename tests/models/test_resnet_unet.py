@@ -1,0 +1,8 @@
+from diapir.architectures import ResNetUNetConfig
+
+from .contract import ModelContract
+
+
+class TestResNetUNet(ModelContract):
+    small = ResNetUNetConfig(encoder="test_resnet")
+    published, parameters = ResNetUNetConfig(), 14_328_354
