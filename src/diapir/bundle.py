@@ -42,6 +42,9 @@ class BundleInfo(Section):
     name: str
     model: ModelConfig
     preprocess: PreprocessConfig
+    tile: int | None = Field(default=None, ge=1)
+    """Longest side in pixels of the tiles it learnt from. Larger images are cut into windows of
+    this size, padded as those tiles were; None cuts windows of the network's input size."""
     classes: tuple[str, ...] = ("background", "salt")
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """Probability of salt from which a pixel counts as salt."""
@@ -51,6 +54,11 @@ class BundleInfo(Section):
     """Recipe name, seed, epoch, data hash and split hash of the training."""
     versions: dict[str, str] = Field(default_factory=dict)
     weights_sha256: str
+
+    @property
+    def window(self) -> int:
+        """Side in pixels of the windows that larger images are cut into."""
+        return min(self.tile or self.preprocess.size, self.preprocess.size)
 
 
 @dataclass(frozen=True)
@@ -224,7 +232,8 @@ def _card(info: BundleInfo) -> str:
         "",
         f"- Architecture: {_listing(info.model.model_dump())}",
         f"- Input: {info.preprocess.size} × {info.preprocess.size} pixels, padded by "
-        f"`{info.preprocess.pad}`; larger images are cut into overlapping windows",
+        f"`{info.preprocess.pad}`; images of more than {info.window} pixels are cut into "
+        "overlapping windows",
         f"- A pixel counts as salt from a probability of {info.threshold:g}",
         f"- Training: {_listing(info.training) or 'not recorded'}",
         f"- Made with: {_listing(info.versions)}",

@@ -102,3 +102,24 @@ def test_a_run_folder_is_a_model(bundle: Bundle) -> None:
     of_bundle = Predictor(bundle, device="cpu", batch=1).probabilities(images)
     for first, second in zip(of_run, of_bundle, strict=True):
         np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_larger_images_are_cut_into_windows_like_the_tiles_it_learnt_from(
+    bundle: Bundle, bright: BrightIsSalt
+) -> None:
+    """The ring that pads a tile was ignored in training: no pixel may take its value from it."""
+    tile = SIZE - 6
+    learnt = dataclasses.replace(bundle, info=bundle.info.model_copy(update={"tile": tile}))
+
+    class InnerOnly(BrightIsSalt):
+        def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            logits = super().logits(batch)
+            ring = np.ones((SIZE, SIZE), bool)
+            ring[3:-3, 3:-3] = False
+            logits[:, 1, ring] = 50
+            return logits
+
+    image = _image(SIZE + 20, SIZE)
+    (found,) = Predictor(learnt, engine=InnerOnly()).probabilities([image])
+    (expected,) = Predictor(learnt, engine=bright).probabilities([image])
+    np.testing.assert_array_equal(found, expected)

@@ -89,6 +89,7 @@ def test_a_run_leaves_all_that_the_folder_promises(undisturbed: tuple[RunConfig,
     saved = bundle.load(run)
     assert saved.info.model == config.model
     assert saved.info.training["tiles"] == 18
+    assert saved.info.tile == 30
     split = Split.load(run / "split.json")
     assert (len(split.part("train")), len(split.part("val"))) == (18, 6)
 

@@ -10,6 +10,7 @@ asked for.
 from __future__ import annotations
 
 import contextlib
+import io
 import json as json_module
 import os
 import signal
@@ -103,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: always, but for a defect of diapir itself, which keeps its traceback.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # × and → are not in every terminal's encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int = app.meta(
             words, exit_on_error=False, print_error=False, result_action="return_value"

@@ -114,7 +114,7 @@ def _choose(tiles: TileSet, model: Path, split: str | None, output: Output) -> t
             raise ConfigError(
                 f"--split {split} has no FILE:part form",
                 expected="a split file, a colon and the name of one of its parts",
-                mend=f"--split {file or ('split.json' if colon else part)}:val",
+                mend=f"--split {file or (not colon and part) or 'split.json'}:val",
             )
         chosen = Split.load(Path(file))
         if part not in chosen.parts:

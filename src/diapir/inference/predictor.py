@@ -79,8 +79,8 @@ class Predictor:
     ) -> list[NDArray[np.float32]]:
         """The probability of salt of each pixel.
 
-        Images of up to `preprocess.size` pixels a side are padded as in training; larger ones are
-        cut into overlapping windows of that size, whose probabilities are blended.
+        Images of up to the size of the tiles that the model learnt from are padded as they were;
+        larger ones are cut into overlapping windows of that size, whose probabilities are blended.
 
         Args:
             images: grey images `uint8 (H, W)` of any sizes.
@@ -93,7 +93,7 @@ class Predictor:
             DataError: an image too small for the bundle's padding.
             BundleError: the network answers with something that is no number.
         """
-        size = self.bundle.info.preprocess.size
+        size = self.bundle.info.window
         total = sum(window_count(*_shape(image), size) for image in images)
         probabilities = [np.zeros(image.shape, np.float32) for image in images]
         patches = self._patches(images, probabilities)
@@ -113,14 +113,14 @@ class Predictor:
         Raises:
             DataError: it is too small for the bundle's padding.
         """
-        config = self.bundle.info.preprocess
-        preprocess.padding(min(height, config.size), min(width, config.size), config)
+        info = self.bundle.info
+        preprocess.padding(min(height, info.window), min(width, info.window), info.preprocess)
 
     def _patches(
         self, images: Sequence[NDArray[np.uint8]], probabilities: Sequence[NDArray[np.float32]]
     ) -> Iterator[_Patch]:
         for image, probability in zip(images, probabilities, strict=True):
-            for window in windows(*_shape(image), self.bundle.info.preprocess.size):
+            for window in windows(*_shape(image), self.bundle.info.window):
                 yield _Patch(window, image[window.rows, window.columns], probability)
 
     def _predict(self, batch: list[_Patch]) -> None:

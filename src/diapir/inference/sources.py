@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from diapir.errors import DataError
 from diapir.tiles.decode import FORMATS, decode_image, read_image
-from diapir.tiles.store import Store
+from diapir.tiles.store import Store, refuse_unreadable_name
 
 LABELS = "masks"
 """Folders of this name hold labels and are left out."""
@@ -82,6 +82,7 @@ def _within(path: Path, out: Path) -> DataError:
 
 def _of_input(path: Path, target: Path) -> Iterator[Source]:
     if path.is_file() and path.suffix.lower() != ".zip":
+        refuse_unreadable_name(path.parent, path.name)
         yield Source(path, path.stem, lambda: read_image(path))
         return
     if not path.exists():

@@ -189,6 +189,7 @@ class _Census:
                 decision = self.values.decide(encoding)
             except DataError as error:
                 errors.append(f"{error.found} (expected: {error.expected}; to mend: {error.mend})")
+        errors += self._unsplittable(decision)
         empty, full = self._extremes(decision)
         duplicates = tuple(
             Duplicates(tuple(tile for tile, _ in tiles), len({mask for _, mask in tiles}) == 1)
@@ -239,6 +240,17 @@ class _Census:
         if len(self.ids) < 2:
             errors.append(f"only {_number(len(self.ids), 'usable tile')}; training needs two")
         return errors
+
+    def _unsplittable(self, decision: Decision | None) -> Iterable[str]:
+        """Why the tiles could not be shared out to training and validation."""
+        group_of = [self.listing.groups.get(tile) or tile for tile in self.ids]
+        if len(group_of) > 1 and len(set(group_of)) == 1:
+            yield f"all tiles are of the section group {group_of[0]!r}; training needs two groups"
+        elif decision:
+            histograms = zip(group_of, self.values.histograms, strict=True)
+            salty = {group for group, histogram in histograms if decision.count(histogram)[1]}
+            if len(salty) == 1 and len(group_of) > 1:
+                yield f"only {min(salty)} holds salt; training needs two tiles or groups with salt"
 
     def _extremes(self, decision: Decision | None) -> tuple[int, list[str]]:
         """The number of masks without salt, and the ids of those that are all salt."""

@@ -167,6 +167,7 @@ def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
         for name in sorted(files):
             if _hidden(name):
                 continue
+            refuse_unreadable_name(root, prefix + name)
             found += 1
             if found > MAX_FILES:
                 raise DataError(
@@ -179,6 +180,18 @@ def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
             except OSError:  # a link to nowhere: reading it will say so
                 status = (Path(folder) / name).lstat()
             yield prefix + name, status
+
+
+def refuse_unreadable_name(root: Path, name: str) -> None:
+    """Refuse a file name in bytes of an old encoding: no table, split or report could hold it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{root} holds a file whose name is not in UTF-8: {name!a}",
+            expected="file names in UTF-8",
+            mend="rename it: convmv -f latin1 -t utf-8 renames whole folders",
+        ) from None
 
 
 def _hidden(name: str) -> bool:

@@ -380,6 +380,7 @@ class _Loop:
             name=self.config.name,
             model=self.config.model,
             preprocess=self.config.preprocess,
+            tile=int(self.train_tiles.shapes.max()),
             training={
                 "recipe": self.config.name,
                 "seed": self.config.seed,

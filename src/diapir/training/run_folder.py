@@ -54,9 +54,9 @@ class RunFolder:
         self._made = False
 
     def __enter__(self) -> RunFolder:
-        self._refuse_foreign()
         owner = {"pid": os.getpid(), "host": socket.gethostname()}
         try:
+            self._refuse_foreign()
             self._made = not self.path.exists()
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(blocking=False)
