@@ -389,14 +389,6 @@ def test_from_the_first_training_to_the_page(recipes: Path, tiles: Path, tmp_pat
     assert "seen by every model" in page
     assert "broken, seed 42" in page
 
-    # once more: what is done is not done again
-    log = (out / "runs" / "large-seed42" / "log.txt").read_text()
-    process = start(*words)
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    assert "large, seed" not in told.partition("Kaggle mAP, 95 %")[0]
-    assert (out / "runs" / "large-seed42" / "log.txt").read_text() == log
-
 
 @pytest.mark.slow
 def test_fewer_than_two_models_are_nothing_to_compare(

@@ -105,7 +105,7 @@ def test_all_are_run_and_remembered(make: Callable[..., Any], tmp_path: Path) ->
     assert calls(tmp_path, "b-seed2") == [["--recipe", "b", "", "--out", run, "--resume", "--json"]]
     lines = stream.getvalue().splitlines()
     assert lines[0] == "[1/2] a, seed 1: begins"
-    assert "[1/2] a, seed 1: done in 1 s: Kaggle mAP 0.5000, Dice 0.7500, 4 epochs" in lines
+    assert "[1/2] a, seed 1: done in 1 s: Kaggle mAP 0.5000, Dice 0.7500, 4 whole epochs" in lines
     assert lines[2].startswith("[2/2] b, seed 2: begins; all end about ")
     assert len(lines) == 4  # one line an event
 

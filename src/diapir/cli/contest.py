@@ -172,7 +172,9 @@ class Contest:
         budget = plural(self._epochs, "epoch") if self._epochs else "the epochs of its recipe"
         if self._budget_s is not None:
             budget = f"{duration(self._budget_s)}, or less where {budget} take less"
-        seeds = "its own seed" + (f" and the next {self._seeds - 1}" if self._seeds > 1 else "")
+        seeds = "its own seed"
+        if self._seeds > 1:
+            seeds += " and the next" + (f" {self._seeds - 1}" if self._seeds > 2 else "")
         return [
             ("Budget", f"of each training: {budget}"),
             ("Ended by", ", ".join(f"{what} ({number})" for what, number in ends.items())),

@@ -25,6 +25,7 @@ from typing import IO, Any
 from diapir.cli.ledger import Entry, Ledger
 from diapir.cli.trainings_display import Display
 from diapir.errors import Interrupted
+from diapir.reports.words import plural
 from diapir.training.run_folder import RunFolder
 
 TRAIN = (sys.executable, "-m", "diapir", "train")
@@ -236,7 +237,7 @@ def _result(answer: Mapping[str, Any]) -> str:
     """What a training says of itself at its end, for one line."""
     metrics = answer.get("metrics", {})
     scores = f"Kaggle mAP {metrics.get('kaggle_map', 0):.4f}, Dice {metrics.get('dice', 0):.4f}"
-    return f"{scores}, {answer.get('epochs', 0)} epochs"
+    return f"{scores}, {plural(answer.get('epochs', 0), 'whole epoch')}"
 
 
 def _reap(process: subprocess.Popen[bytes]) -> int | None:

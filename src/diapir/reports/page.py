@@ -36,8 +36,8 @@ def css(colour: Sequence[int]) -> str:
 
 
 def breakable(name: str) -> Markup:
-    """A name that may go on in the next line after a slash, a hyphen or an underscore."""
-    return Markup("<wbr>").join(re.findall(r"[^/_-]*[/_-]?", name))
+    """A name that may go on in the next line after a slash, dot, hyphen or underscore."""
+    return Markup("<wbr>").join(re.findall(r"[^/._-]*[/._-]?", name))
 
 
 def write_page(path: Path, template: str, page: Mapping[str, Any]) -> Path:
