@@ -85,7 +85,8 @@ class Device:
         if self.torch_device.type == "cuda":
             name = torch.cuda.get_device_name(self.torch_device)
         else:
-            name = f"{self.torch_device.type}, {torch.get_num_threads()} threads"
+            threads = torch.get_num_threads()
+            name = f"{self.torch_device.type}, {threads} thread{'s' if threads > 1 else ''}"
         precision = {"no": "float32"}.get(self.accelerator.mixed_precision, "bfloat16")
         processes = f", {self.world} processes" if self.world > 1 else ""
         return f"{name}, {precision}{processes}"
