@@ -12,16 +12,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diapir.errors import SplitError
 from diapir.files import replace_file
 from diapir.tiles.stratify import image_digests, share_out
-
-if TYPE_CHECKING:
-    from diapir.tiles.tileset import TileSet
+from diapir.tiles.tileset import TileSet, set_hash
 
 _AGAIN = "make a new one: diapir data split PATH --out FILE"
 
@@ -67,10 +65,7 @@ class Split:
     @property
     def data_hash(self) -> str:
         """SHA-256 of all tiles of the split, equal to `TileSet.hash` of the same tiles."""
-        digest = hashlib.sha256()
-        for tile, content in sorted(self.tiles.items()):
-            digest.update(f"{tile}\0{content}\n".encode())
-        return digest.hexdigest()
+        return set_hash(self.tiles.items())
 
     def part(self, name: str) -> tuple[str, ...]:
         """Ids of a part.

@@ -17,6 +17,14 @@ from diapir.tiles.layouts import Layout
 from diapir.tiles.pixels import Pixels
 
 
+def set_hash(tiles: Iterable[tuple[str, str]]) -> str:
+    """SHA-256 over ids and the hashes of their contents, whatever their order."""
+    digest = hashlib.sha256()
+    for tile, content in sorted(tiles):
+        digest.update(f"{tile}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
 @dataclass(frozen=True, eq=False)
 class TileSet:
     """Grey tiles and their masks, decoded once; sizes may differ between tiles.
@@ -69,10 +77,7 @@ class TileSet:
     @cached_property
     def hash(self) -> str:
         """SHA-256 over ids and contents, whatever their order."""
-        digest = hashlib.sha256()
-        for tile, content in sorted(zip(self.ids, self.content, strict=True)):
-            digest.update(f"{tile}\0{content}\n".encode())
-        return digest.hexdigest()
+        return set_hash(zip(self.ids, self.content, strict=True))
 
     @cached_property
     def class_shares(self) -> dict[str, float]:
