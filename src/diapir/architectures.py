@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
@@ -115,6 +115,34 @@ class SegNetConfig(Section):
     weights: Weights = "none"
 
 
+class HaliteConfig(EncoderConfig):
+    """Halite, the flagship: a light encoder and a lean decoder that ends at half resolution."""
+
+    name: Literal["halite"] = "halite"
+    encoder: Encoder = "tf_efficientnet_lite0"
+    levels: Annotated[int, Field(ge=2, le=5)] = 5
+    """Stages of the encoder that are used; height and width must be multiples of 2**levels."""
+    widths: tuple[Width, ...] = (96, 64, 48, 32)
+    """Channels of the decoder from its coarsest block on; one block fewer than `levels`."""
+    scse: bool = True
+    """Squeeze and excitation of channels and places (Roy et al., arXiv 1803.02579)."""
+    hypercolumn: bool = True
+    """The head sees every block of the decoder (Hariharan et al., arXiv 1411.5752)."""
+    stem_stride: Literal[1, 2] = 2
+    """1 keeps full resolution one stage longer, at four times the cost."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of channels dropped before the head."""
+
+    @model_validator(mode="after")
+    def _one_block_fewer(self) -> HaliteConfig:
+        if len(self.widths) != self.levels - 1:
+            raise ValueError(
+                f"widths must be {self.levels - 1} numbers, one fewer than levels, "
+                f"found {len(self.widths)}"
+            )
+        return self
+
+
 ModelConfig = Annotated[
     UNetConfig
     | ImprovedUNetConfig
@@ -125,7 +153,8 @@ ModelConfig = Annotated[
     | PSPNetConfig
     | SegNetConfig
     | LinkNetConfig
-    | HRNetConfig,
+    | HRNetConfig
+    | HaliteConfig,
     Field(discriminator="name"),
 ]
 
