@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, interpolate
 
 from diapir import bundle as bundles
 from diapir import models
@@ -45,7 +45,13 @@ def _loss(network: nn.Module, images: Tensor) -> Tensor:
     count, _, height, width = images.shape
     targets = torch.randint(2, (count, height, width), generator=torch.Generator().manual_seed(2))
     torch.manual_seed(3)  # the same channels are dropped each time
-    return cross_entropy(network(images), targets)
+    outputs = network(images, auxiliary=True)
+    loss = cross_entropy(outputs.logits, targets)
+    if outputs.salt is not None:
+        loss = loss + binary_cross_entropy_with_logits(outputs.salt, torch.ones(count))
+    for coarse in outputs.deep:
+        loss = loss + cross_entropy(interpolate(coarse, size=(height, width)), targets)
+    return loss
 
 
 class ModelContract:
@@ -110,6 +116,18 @@ class ModelContract:
         with pytest.raises(ConfigError, match=hint) as caught:
             network(torch.empty(shape, device="meta"))
         assert str(shape) in caught.value.found
+
+    def test_further_outputs_leave_the_logits_as_they_are(self) -> None:
+        network = seeded(self.small).eval()
+        images = some_images(2, 64, 128)
+        with torch.inference_mode():
+            outputs = network(images, auxiliary=True)
+            assert outputs.logits.equal(network(images))
+        assert outputs.salt is None or outputs.salt.shape == (2,)
+        for coarse in outputs.deep:
+            count, classes, height, width = coarse.shape
+            assert (count, classes, width) == (2, 2, 2 * height)
+            assert 64 % height == 0
 
     # training
 

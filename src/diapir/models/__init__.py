@@ -14,7 +14,7 @@ from typing import Any
 from torch import nn
 
 from diapir.architectures import ModelConfig, UNetConfig
-from diapir.models.network import Network, check_images, check_size
+from diapir.models.network import Network, Outputs, check_images, check_size
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,9 @@ REGISTRY: dict[str, Architecture] = {
         "linknet", "LinkNet", "Chaurasia and Culurciello 2017", _arxiv("1707.03718")
     ),
     "hrnet": Architecture("hrnet", "HRNet", "Wang et al. 2020", _arxiv("1908.07919")),
+    "halite": Architecture(
+        "halite", "Halite", "Ronneberger et al. 2015, Roy et al. 2018", _arxiv("1803.02579")
+    ),
 }
 """Every architecture by its name."""
 
@@ -100,6 +103,7 @@ __all__ = [
     "REGISTRY",
     "Architecture",
     "Network",
+    "Outputs",
     "build",
     "check_images",
     "check_size",

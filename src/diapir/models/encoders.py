@@ -90,6 +90,20 @@ def usable(encoder: str) -> Iterator[str]:
         raise _unfit(encoder, f"its feature maps are not to be had ({reason})") from error
 
 
+def drop_unused(model: Any) -> None:
+    """Take out what comes after the last feature map: timm's EfficientNets compute it in vain.
+
+    Args:
+        model: timm's, made with `features_only`.
+    """
+    last = _flat(model.feature_info.module_name()[-1])
+    names = [name for name, _ in _units(model, {last})]
+    for name in names[names.index(last) + 1 :] if last in names else []:
+        rest = getattr(model, name.rpartition("_")[0], None)
+        if isinstance(rest, nn.Sequential):
+            del rest[-1]
+
+
 def _check_strides(features: Any) -> None:
     """Let the encoder show its feature maps: what timm says of a model does not always hold."""
     size = 64

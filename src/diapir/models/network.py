@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 
 from diapir.errors import ConfigError
@@ -12,10 +14,26 @@ _CHANNEL_HINTS = {
 }
 
 
+class Outputs(NamedTuple):
+    """What a network says, with what helps it to learn and is left out of its use.
+
+    Attributes:
+        logits: `float32 (N, 2, H, W)` of background and salt.
+        salt: `float32 (N,)`, the logit of there being salt in the tile at all; None where the
+            network makes no such guess.
+        deep: logits `float32 (N, 2, h, w)` of coarser maps, coarsest first; h and w divide H and W.
+    """
+
+    logits: Tensor
+    salt: Tensor | None = None
+    deep: tuple[Tensor, ...] = ()
+
+
 class Network(nn.Module):
     """Maps `float32 (N, 3, H, W)` to logits `(N, 2, H, W)` of background and salt.
 
-    An architecture implements `logits` and sets `divisor`; `forward` checks the images first.
+    An architecture implements `logits` and sets `divisor`; `forward` checks the images first. One
+    with further outputs for the training implements `outputs` as well.
 
     Attributes:
         divisor: number of pixels that H and W must be multiples of.
@@ -33,14 +51,22 @@ class Network(nn.Module):
         """Stem and stages of the encoder in order; empty where there is no encoder."""
         return []
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, auxiliary: bool = False) -> Tensor | Outputs:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`.
+
+        Args:
+            images: normalised.
+            auxiliary: give `Outputs`, with what else the network has for its training.
 
         Raises:
             ConfigError: another number of channels, or a size that is no multiple of `divisor`.
         """
         check_images(images, self.divisor)
-        return self.logits(images)
+        return self.outputs(images) if auxiliary else self.logits(images)
+
+    def outputs(self, images: Tensor) -> Outputs:
+        """Logits of images that have been checked, and the further outputs."""
+        return Outputs(self.logits(images))
 
     def logits(self, images: Tensor) -> Tensor:
         """Logits of images that have been checked."""

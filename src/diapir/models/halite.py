@@ -1,0 +1,191 @@
+"""Halite, the flagship: a light encoder and a lean decoder that ends at half resolution.
+
+Sources: the decoder is that of Ronneberger, Fischer and Brox, "U-Net", MICCAI 2015,
+https://arxiv.org/abs/1505.04597; its attention Roy, Navab and Wachinger, "Concurrent Spatial and
+Channel 'Squeeze & Excitation' in Fully Convolutional Networks", MICCAI 2018,
+https://arxiv.org/abs/1803.02579; the head sees all of it as Hariharan et al., "Hypercolumns for
+Object Segmentation and Fine-grained Localization", CVPR 2015, https://arxiv.org/abs/1411.5752.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from segmentation_models_pytorch.encoders import get_encoder
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from diapir.architectures import HaliteConfig
+from diapir.models.encoders import EncoderDecoder, drop_unused, usable
+from diapir.models.network import Outputs
+
+SALT_SHARE = 0.25
+"""Share of salt that an untrained network expects in every pixel, as the TGS tiles have it."""
+
+
+class Halite(EncoderDecoder):
+    """Skips from the stem and each stage, up to the stem's resolution, then bilinear to the whole.
+
+    Only `outputs` uses the heads that help the training: whether there is salt in the tile at all,
+    from the encoder's coarsest map, and logits from each block of the decoder but the finest.
+
+    Args:
+        config: encoder, decoder and switches.
+
+    Raises:
+        ConfigError: the encoder is unknown or cannot be used.
+    """
+
+    def __init__(self, config: HaliteConfig) -> None:
+        with usable(config.encoder) as name:
+            features = get_encoder(name, weights=None, depth=config.levels)
+            drop_unused(features.model)
+            channels = features.out_channels[1:]
+            decoder = _Decoder(channels, config.widths, scse=config.scse)
+            head = _Head(config.widths, config.hypercolumn, config.dropout, config.stem_stride)
+            super().__init__(features, decoder, head, encoder_name=config.encoder)
+            if config.stem_stride == 1:
+                _keep_resolution(features)
+                self.divisor //= 2
+        self.salt = nn.Linear(channels[-1], 1)
+        self.deep = nn.ModuleList(nn.Conv2d(width, 2, 1) for width in config.widths[:-1])
+        for layer in (self.head.predict, *self.deep):
+            _expect_little_salt(layer)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits of background and salt."""
+        logits: Tensor = self.head(self.decoder(self.features(images)))
+        return logits
+
+    def outputs(self, images: Tensor) -> Outputs:
+        """Logits, the logit of there being salt at all, and logits of the coarser maps."""
+        maps = self.features(images)
+        decoded = self.decoder(maps)
+        return Outputs(
+            self.head(decoded),
+            self.salt(maps[-1].mean(dim=(2, 3)))[:, 0],
+            tuple(layer(found) for layer, found in zip(self.deep, decoded[:-1], strict=True)),
+        )
+
+
+class _Decoder(nn.Module):
+    """The encoder's maps, images first → the maps of the blocks, coarsest first.
+
+    Args:
+        channels: of the encoder's maps, finest first, without the images.
+        widths: channels of the blocks, coarsest first.
+        scse: whether each block ends in `ScSE`.
+    """
+
+    def __init__(self, channels: list[int], widths: tuple[int, ...], *, scse: bool) -> None:
+        super().__init__()
+        skips = channels[-2::-1]
+        self.blocks = nn.ModuleList(
+            _Block(below, skip, width, scse=scse)
+            for (below, width), skip in zip(pairwise((channels[-1], *widths)), skips, strict=True)
+        )
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        features = maps[-1]
+        decoded = []
+        for block, skip in zip(self.blocks, maps[-2:0:-1], strict=True):
+            features = block(features, skip)
+            decoded.append(features)
+        return decoded
+
+
+class _Block(nn.Module):
+    """`(N, below, h, w)` and a skip `(N, skip, 2·h, 2·w)` → `(N, width, 2·h, 2·w)`."""
+
+    def __init__(self, below: int, skip: int, width: int, *, scse: bool) -> None:
+        super().__init__()
+        self.join = _convolution(below + skip, width)
+        self.refine = _convolution(width, width)
+        self.attend = ScSE(width) if scse else nn.Identity()
+
+    def forward(self, features: Tensor, skip: Tensor) -> Tensor:
+        larger = interpolate(features, scale_factor=2.0, mode="nearest")
+        attended: Tensor = self.attend(self.refine(self.join(torch.cat([larger, skip], dim=1))))
+        return attended
+
+
+class ScSE(nn.Module):
+    """Weighs channels by what the tile holds, and places by what they hold, and adds both.
+
+    Args:
+        channels: of the features.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, max(1, channels // 2), 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(max(1, channels // 2), channels, 1),
+            nn.Sigmoid(),
+        )
+        self.places = nn.Sequential(nn.Conv2d(channels, 1, 1), nn.Sigmoid())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features `(N, C, H, W)` times the sum of their weights, which is in (0, 2)."""
+        weights: Tensor = self.channels(features) + self.places(features)
+        return features * weights
+
+
+class _Head(nn.Module):
+    """The decoder's maps, coarsest first → logits of the images' size."""
+
+    def __init__(
+        self, widths: tuple[int, ...], hypercolumn: bool, dropout: float, stride: int
+    ) -> None:
+        super().__init__()
+        self.columns = nn.ModuleList(
+            nn.Conv2d(width, widths[-1], 1, bias=False) for width in widths if hypercolumn
+        )
+        self.norm = _activated(widths[-1]) if hypercolumn else nn.Identity()
+        self.dropout = nn.Dropout2d(dropout)
+        self.predict = nn.Conv2d(widths[-1], 2, 1)
+        self.stride = float(stride)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        features = maps[-1]
+        if self.columns:
+            # A 1 × 1 convolution of all maps, each brought to the finest's size, side by side: as
+            # it is linear, each map has its share of it at its own size, which costs less.
+            features = self.columns[0](maps[0])
+            for column, finer in zip(self.columns[1:], maps[1:], strict=True):
+                features = _enlarged(features, 2.0) + column(finer)
+        logits: Tensor = self.predict(self.dropout(self.norm(features)))
+        return logits if self.stride == 1 else _enlarged(logits, self.stride)
+
+
+def _enlarged(features: Tensor, factor: float) -> Tensor:
+    return interpolate(features, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def _convolution(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(before, after, 3, padding=1, bias=False), _activated(after))
+
+
+def _activated(channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+
+
+def _expect_little_salt(layer: nn.Conv2d) -> None:
+    """Let the logits of a last layer start near `SALT_SHARE` everywhere."""
+    assert layer.bias is not None  # noqa: S101 - it is made with one
+    half = math.log(SALT_SHARE / (1 - SALT_SHARE)) / 2
+    with torch.no_grad():
+        nn.init.normal_(layer.weight, std=0.01)
+        layer.bias.copy_(torch.tensor([-half, half]))
+
+
+def _keep_resolution(features: nn.Module) -> None:
+    """Let the encoder's first convolution keep height and width."""
+    stem = next(module for module in features.modules() if isinstance(module, nn.Conv2d))
+    if stem.stride != (2, 2):
+        raise ValueError(f"its first convolution has the stride {stem.stride} instead of (2, 2)")
+    stem.stride = (1, 1)
