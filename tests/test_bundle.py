@@ -90,6 +90,17 @@ def test_metrics_are_added_without_touching_the_weights(saved: Bundle) -> None:
     assert (saved.path / WEIGHTS).stat().st_mtime_ns == before
 
 
+def test_how_salt_is_marked_is_recorded(saved: Bundle) -> None:
+    assert (saved.info.tta, saved.info.min_area) == ("none", 0)
+    bundles.annotate(saved, threshold=0.45, tta="flip", min_area=20)
+    info = bundles.load(saved.path).info
+    assert (info.threshold, info.tta, info.min_area) == (0.45, "flip", 20)
+    card = (saved.path / CARD).read_text(encoding="utf-8")
+    assert "from a probability of 0.45, in areas of at least 20 pixels; probabilities are" in card
+    with pytest.raises(ValueError, match="min_area"):
+        bundles.annotate(saved, min_area=-1)
+
+
 def test_the_card_says_that_nothing_was_measured(saved: Bundle) -> None:
     assert "Not measured yet" in (saved.path / CARD).read_text(encoding="utf-8")
 

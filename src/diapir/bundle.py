@@ -34,6 +34,9 @@ OWN_HASH = "info_sha256"
 """Key of `bundle.json` that holds the SHA-256 of all its other keys."""
 CARD = "card.md"
 
+Tta = Literal["none", "flip"]
+"""Test-time augmentation: what of an image is predicted and averaged."""
+
 
 class BundleInfo(Section):
     """The content of `bundle.json`."""
@@ -48,6 +51,10 @@ class BundleInfo(Section):
     classes: tuple[str, ...] = ("background", "salt")
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """Probability of salt from which a pixel counts as salt."""
+    tta: Tta = "none"
+    """`flip` averages the probabilities of an image and of its mirror image."""
+    min_area: int = Field(default=0, ge=0)
+    """Pixels: connected salt of fewer than this is taken for background."""
     metrics: dict[str, Any] = Field(default_factory=dict)
     """Metrics of the design with `data`, the name, part and hash of what they were measured on."""
     training: dict[str, Any] = Field(default_factory=dict)
@@ -198,9 +205,13 @@ def save(
     return Bundle(folder, content)
 
 
-def annotate(bundle: Bundle, *, metrics: Mapping[str, Any]) -> Bundle:
-    """Record metrics in a saved bundle and its card; the weights stay as they are."""
-    info = bundle.info.model_copy(update={"metrics": dict(metrics)})
+def annotate(bundle: Bundle, **fields: Any) -> Bundle:
+    """Record fields such as `metrics` in a saved bundle and its card; the weights stay as they are.
+
+    Raises:
+        BundleError: the disk is full or not writable.
+    """
+    info = BundleInfo.model_validate(bundle.info.model_dump() | fields)
     texts = {INFO: _text(info), CARD: _card(info)}
     try:
         for name, text in texts.items():
@@ -234,7 +245,7 @@ def _card(info: BundleInfo) -> str:
         f"- Input: {info.preprocess.size} × {info.preprocess.size} pixels, padded by "
         f"`{info.preprocess.pad}`; images of more than {info.window} pixels are cut into "
         "overlapping windows",
-        f"- A pixel counts as salt from a probability of {info.threshold:g}",
+        f"- A pixel counts as salt from a probability of {info.threshold:g}{_judging(info)}",
         f"- Training: {_listing(info.training) or 'not recorded'}",
         f"- Made with: {_listing(info.versions)}",
         "",
@@ -264,6 +275,12 @@ def _card(info: BundleInfo) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _judging(info: BundleInfo) -> str:
+    area = f", in areas of at least {info.min_area} pixels" if info.min_area else ""
+    mirrored = "; probabilities are the mean of an image's and its mirror's"
+    return area + (mirrored if info.tta == "flip" else "")
 
 
 def _listing(values: Mapping[str, Any]) -> str:
