@@ -3,7 +3,8 @@
 DiapirError                  exit 2: what was found, what was expected, how to mend it
 ├─ ConfigError               recipe, key, type, `--set`
 ├─ DataError                 folders, images, masks, archives
-│  └─ SplitError             a split that is unusable or no longer fits its tiles
+│  ├─ SplitError             a split that is unusable or no longer fits its tiles
+│  └─ SurveyError            a seismic line or volume that cannot be read, or means several things
 ├─ BundleError               a model that cannot be loaded or saved
 ├─ RunError                  a run folder in use, read-only, full, or not resumable; a diverged loss
 ├─ DeviceError               a device that is not there
@@ -46,6 +47,10 @@ class DataError(DiapirError):
 
 class SplitError(DataError):
     """A split that is unusable or no longer fits its tiles."""
+
+
+class SurveyError(DataError):
+    """A seismic line or volume that cannot be read, or that means several things."""
 
 
 class BundleError(DiapirError):
