@@ -44,30 +44,31 @@ class Window:
         section[self.rows, self.columns] += weighted
 
 
-def windows(height: int, width: int, size: int) -> Iterator[Window]:
+def windows(height: int, width: int, size: int, overlap: float = OVERLAP) -> Iterator[Window]:
     """The windows of a `(height, width)` section, row by row.
 
     Args:
         height: rows of the section, at least 1.
         width: columns of the section, at least 1.
         size: largest height and width of a window; a section that is not larger is one window.
+        overlap: least share of a window that its neighbour covers as well, in [0, 1).
     """
-    down, across = _line(height, size), _line(width, size)
+    down, across = _line(height, size, overlap), _line(width, size, overlap)
     for rows, row_weights in down:
         for columns, column_weights in across:
             yield Window(rows, columns, row_weights, column_weights)
 
 
-def window_count(height: int, width: int, size: int) -> int:
+def window_count(height: int, width: int, size: int, overlap: float = OVERLAP) -> int:
     """How many windows `windows` gives."""
-    return len(_line(height, size)) * len(_line(width, size))
+    return len(_line(height, size, overlap)) * len(_line(width, size, overlap))
 
 
 @lru_cache(maxsize=64)
-def _line(length: int, size: int) -> tuple[tuple[slice, NDArray[np.float32]], ...]:
+def _line(length: int, size: int, overlap: float) -> tuple[tuple[slice, NDArray[np.float32]], ...]:
     """Windows along one axis, evenly spread, with weights that add up to 1 at each pixel."""
     window = min(length, size)
-    stride = max(1, int(size * (1 - OVERLAP)))
+    stride = max(1, int(size * (1 - overlap)))
     steps = -(-(length - window) // stride)
     starts = [step * (length - window) // max(1, steps) for step in range(steps + 1)]
     offsets = (np.arange(window) - (window - 1) / 2) / (window * SIGMA)
