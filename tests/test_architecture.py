@@ -24,7 +24,7 @@ ROWS: tuple[frozenset[str], ...] = tuple(
         "models tiles",
         "bundle preprocess",
         "config",  # over its neighbour: a recipe that cannot be used is an error
-        "architectures errors files recipes",
+        "architectures errors files recipes shipped",
     )
 )
 """Parts that may import only from rows below their own; top row first."""

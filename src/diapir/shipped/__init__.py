@@ -1,0 +1,1 @@
+"""Models that come with diapir, a bundle each, by the name they are asked for."""
