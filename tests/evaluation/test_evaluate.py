@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,10 @@ from hypothesis import strategies as st
 from made import Probability, Tiles, random_tiles, row, sure
 from PIL import Image
 
-from diapir.architectures import UNetConfig
 from diapir.errors import ConfigError, DataError
 from diapir.evaluation import evaluate, evaluate_model
 from diapir.evaluation.breakdown import COVERAGE_NAMES
+from diapir.inference import salt_mask
 from diapir.tiles import load_tiles
 
 SCORES = (
@@ -347,16 +346,18 @@ def test_pooled_scores_agree_with_torchmetrics(key: str, oracle: str, seed: int)
 class Predictor:
     """Finds salt of probability 0.4 everywhere."""
 
-    def __init__(self, threshold: float) -> None:
-        self.bundle = SimpleNamespace(
-            info=SimpleNamespace(
-                name="flat",
-                model=UNetConfig(base=4),
-                threshold=threshold,
-                training={"epoch": 3},
-                weights_sha256="ab",
-            )
-        )
+    bundles = ()
+    batch = 1
+
+    def __init__(self, threshold: float, min_area: int = 0) -> None:
+        self.threshold = threshold
+        self.min_area = min_area
+
+    def check(self, height: int, width: int) -> None:
+        pass
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": "flat", "training": {"epoch": 3}}
 
     def probabilities(
         self, images: Sequence[Any], *, progress: Callable[[int, int], None] | None = None
@@ -382,12 +383,7 @@ def test_a_model_is_scored_at_its_own_threshold() -> None:
         probabilities,
         threshold=0.3,
         part="val",
-        model={
-            "name": "flat",
-            "architecture": predictor.bundle.info.model.model_dump(mode="json"),
-            "weights_sha256": "ab",
-            "training": {"epoch": 3},
-        },
+        model={"name": "flat", "training": {"epoch": 3}},
     )
     assert evaluation.metrics["recall"] == 1
 
@@ -396,6 +392,50 @@ def test_a_given_threshold_comes_first() -> None:
     tiles, _ = random_tiles(10, seed=0)
     evaluation, _ = evaluate_model(Predictor(0.3), tiles, threshold=0.45, resamples=0)
     assert (evaluation.metrics["threshold"], evaluation.metrics["recall"]) == (0.45, 0)
+
+
+def test_a_models_least_area_is_its_own_unless_given() -> None:
+    tiles, _ = random_tiles(10, seed=0)
+    largest = max(mask.size for mask in tiles.masks)
+    predictor = Predictor(0.3, min_area=largest + 1)
+    evaluation, _ = evaluate_model(predictor, tiles, resamples=0)
+    assert (evaluation.metrics["min_area"], evaluation.metrics["recall"]) == (largest + 1, 0)
+    evaluation, _ = evaluate_model(predictor, tiles, min_area=0, resamples=0)
+    assert evaluation.metrics["recall"] == 1
+    assert "min_area" not in evaluation.metrics
+
+
+# ── salt of too few pixels ───────────────────────────────────────────────────────────────────
+
+
+@settings(max_examples=30, deadline=None)
+@given(made, st.sampled_from([0.3, 0.5, 0.62]), st.integers(2, 9))
+def test_a_least_area_scores_as_if_its_pixels_were_not_found(
+    made: tuple[Tiles, list[Probability]], threshold: float, min_area: int
+) -> None:
+    tiles, probabilities = made
+    assume(any((mask != 255).any() for mask in tiles.masks))
+    metrics = scores(tiles, probabilities, threshold=threshold, min_area=min_area)
+    cleaned = [
+        salt_mask(probability, threshold, min_area).astype(np.float32)
+        for probability in probabilities
+    ]
+    expected = scores(tiles, cleaned, threshold=0.5)
+    raw = scores(tiles, probabilities, threshold=threshold)
+    assert metrics["min_area"] == min_area
+    for key in ("dice", "iou", "dice_per_image", "kaggle_map", "precision", "recall"):
+        assert metrics[key] == expected[key]
+    for key in ("soft_dice", "ece"):
+        assert metrics[key] == raw[key]
+
+
+def test_the_sweep_leaves_out_what_the_scores_leave_out() -> None:
+    tiles, probabilities = random_tiles(5, seed=2)
+    found = evaluate(tiles, probabilities, min_area=4, resamples=0)
+    for row_ in found.sweep:
+        metrics = scores(tiles, probabilities, threshold=row_["threshold"], min_area=4)
+        assert row_["kaggle_map"] == metrics["kaggle_map"]
+        assert row_["dice"] == metrics["dice"]
 
 
 # ── what is refused ──────────────────────────────────────────────────────────────────────────

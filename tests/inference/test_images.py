@@ -10,7 +10,7 @@ from PIL import Image
 
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
-from diapir.errors import DataError
+from diapir.errors import ConfigError, DataError
 from diapir.inference import Predictor, images, predict_images
 from diapir.inference.overlay import overlay
 from diapir.inference.sources import Source
@@ -96,11 +96,12 @@ def test_the_table_and_the_summary(predictor: Predictor, tmp_path: Path) -> None
             ("deep/dark", dark, "0.000000"),
         )
     ]
-    assert summary == images.PredictionSummary(out, 2, 0.5, 0.6, {})
+    assert summary == images.PredictionSummary(out, 2, 0.5, 0, 0.6, {})
     assert summary.to_json() == {
         "out": str(out),
         "images": 2,
         "threshold": 0.5,
+        "min_area": 0,
         "salt_share": 0.6,
         "failed": {},
     }
@@ -120,6 +121,24 @@ def test_the_threshold_is_the_bundles_unless_given(
     assert shares == [pytest.approx((probability >= level).mean()) for level in (0.7, 0.5)]
 
 
+def test_salt_of_too_few_pixels_is_left_out(
+    bundle: Bundle, bright: BrightIsSalt, tmp_path: Path
+) -> None:
+    image = np.zeros((20, 20), np.uint8)
+    image[:3, :3] = image[10, 10] = 255
+    path = _save(tmp_path / "in.png", image)
+    info = bundle.info.model_copy(update={"min_area": 2})
+    predictor = Predictor(dataclasses.replace(bundle, info=info), engine=bright)
+    for min_area, salt in ((None, 9), (0, 10), (10, 0)):
+        out = tmp_path / f"out{min_area}"
+        summary = predict_images(predictor, [path], out, min_area=min_area)
+        assert summary.min_area == (2 if min_area is None else min_area)
+        assert summary.salt_share == pytest.approx(salt / 400)
+        assert np.asarray(Image.open(out / "mask" / "in.png")).sum() == 255 * salt
+    with pytest.raises(ConfigError, match="the least area is -1"):
+        predict_images(predictor, [path], tmp_path / "none", min_area=-1)
+
+
 def test_a_pixel_at_the_threshold_is_salt(bundle: Bundle, tmp_path: Path) -> None:
     class Undecided:
         name = "undecided"
@@ -137,7 +156,7 @@ def test_a_threshold_that_is_no_probability_is_refused(
     predictor: Predictor, tmp_path: Path, threshold: float
 ) -> None:
     path = _save(tmp_path / "a.png", _grey(5, 5))
-    with pytest.raises(DataError, match="--threshold"):
+    with pytest.raises(ConfigError, match="the threshold is"):
         predict_images(predictor, [path], tmp_path / "out", threshold=threshold)
 
 

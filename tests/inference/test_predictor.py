@@ -123,3 +123,42 @@ def test_larger_images_are_cut_into_windows_like_the_tiles_it_learnt_from(
     (found,) = Predictor(learnt, engine=InnerOnly()).probabilities([image])
     (expected,) = Predictor(learnt, engine=bright).probabilities([image])
     np.testing.assert_array_equal(found, expected)
+
+
+class LeftIsSalt(BrightIsSalt):
+    """A network that sees salt on the left, whatever is there: a mirror image sees it right."""
+
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        logits = super().logits(batch)
+        logits[:, 1] = np.linspace(3, -3, batch.shape[-1])
+        return logits
+
+
+def test_mirror_images_are_turned_back_and_averaged(bundle: Bundle, bright: BrightIsSalt) -> None:
+    images = [_image(20, 21), _image(2 * SIZE, SIZE)]
+    plain = Predictor(bundle, engine=LeftIsSalt()).probabilities(images)
+    both = Predictor(bundle, engine=LeftIsSalt(), tta="flip").probabilities(images)
+    for one, two in zip(plain, both, strict=True):
+        np.testing.assert_allclose(two, (one + one[:, ::-1]) / 2, atol=1e-6)
+    # what looks at each pixel alone says of it the same from both sides
+    for image, probability in zip(
+        images, Predictor(bundle, engine=bright, tta="flip").probabilities(images), strict=True
+    ):
+        np.testing.assert_allclose(probability, bright.probability(image), atol=1e-6)
+
+
+def test_mirroring_is_the_bundles_unless_given(bundle: Bundle) -> None:
+    info = bundle.info.model_copy(update={"tta": "flip", "threshold": 0.4, "min_area": 7})
+    flipping = dataclasses.replace(bundle, info=info)
+    seen: list[tuple[int, int]] = []
+    for tta, batches in ((None, 2), ("none", 1), ("flip", 2)):
+        engine = BrightIsSalt()
+        predictor = Predictor(flipping, engine=engine, batch=1, tta=tta)  # type: ignore[arg-type]
+        predictor.probabilities(
+            [_image(9, 9)], progress=lambda done, total: seen.append((done, total))
+        )
+        assert len(engine.batches) == batches
+    assert seen == [(1, 2), (2, 2), (1, 1), (1, 2), (2, 2)]
+    predictor = Predictor(flipping, engine=BrightIsSalt())
+    assert (predictor.threshold, predictor.min_area) == (0.4, 7)
+    assert predictor.describe()["tta"] == "flip"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -59,11 +60,15 @@ def by_coverage(tally: Tally, terms: Floats) -> list[dict[str, Any]]:
     return rows
 
 
-def sweep(histograms: Histograms) -> list[dict[str, Any]]:
-    """Scores at each threshold: `threshold, dice, iou, kaggle_map, precision, recall`."""
+def sweep(tally_at: Callable[[float], Tally]) -> list[dict[str, Any]]:
+    """Scores at each threshold: `threshold, dice, iou, kaggle_map, precision, recall`.
+
+    Args:
+        tally_at: counts of N tiles at one of `SWEEP`.
+    """
     rows = []
     for threshold in SWEEP:
-        tally = histograms.tally(float(threshold))
+        tally = tally_at(float(threshold))
         pooled = tally.pooled()
         rows.append(
             {

@@ -12,7 +12,9 @@ from diapir.errors import ConfigError, DataError
 from diapir.evaluation import breakdown
 from diapir.evaluation.bootstrap import intervals
 from diapir.evaluation.histogram import Histograms, count
+from diapir.evaluation.marking import tally_marked
 from diapir.evaluation.metrics import (
+    Tally,
     dice,
     iou,
     kaggle_ap,
@@ -21,9 +23,10 @@ from diapir.evaluation.metrics import (
     tile_terms,
 )
 from diapir.evaluation.result import Evaluation, TileScore
+from diapir.inference.areas import check_marking
 
 if TYPE_CHECKING:
-    from diapir.inference import Predictor
+    from diapir.inference import Marker
     from diapir.tiles import TileSet
 
 _ORDER = ("dice", "iou", "dice_per_image", "iou_per_image", "kaggle_map", "soft_dice")
@@ -34,6 +37,7 @@ def evaluate(
     probabilities: Sequence[NDArray[np.float32]],
     *,
     threshold: float = 0.5,
+    min_area: int = 0,
     part: str = "all",
     model: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -49,6 +53,8 @@ def evaluate(
         probabilities: of salt, `float32 (H, W)` in [0, 1] of each tile, in the tiles' order; sizes
             may differ between tiles.
         threshold: a pixel is predicted as salt where its probability is at least this, in (0, 1).
+        min_area: pixels; connected salt of fewer than this is taken for background, in every score
+            but those of the probabilities themselves (soft Dice and calibration).
         part: what part of the data the tiles are ("all", "val", …), kept in `Evaluation.data`.
         model: what made the probabilities, kept in `Evaluation.model`.
         seed: of the bootstrap.
@@ -56,9 +62,9 @@ def evaluate(
 
     Raises:
         DataError: no tiles, tiles without masks, or probabilities that are none or do not fit.
-        ConfigError: a threshold or a number of resamples out of range.
+        ConfigError: a threshold, a least area or a number of resamples out of range.
     """
-    _check(tiles, probabilities, threshold, resamples)
+    _check(tiles, probabilities, threshold, min_area, resamples)
     counted = count(tiles, probabilities, threshold=threshold)
     scored = np.flatnonzero(counted.pixels.any(axis=(1, 2)))
     if not len(scored):
@@ -71,7 +77,13 @@ def evaluate(
     ids = [tiles.ids[index] for index in scored]
     groups = [tiles.groups[index] for index in scored]
 
-    tally = histograms.tally(threshold)
+    def tally_at(threshold: float) -> Tally:
+        if min_area <= 1:
+            return histograms.tally(threshold)
+        marked = tally_marked(tiles, probabilities, threshold=threshold, min_area=min_area)
+        return Tally(*(counts[scored] for counts in marked))
+
+    tally = tally_at(threshold)
     pixels = tally.hit + tally.false + tally.missed + tally.rest
     _, mass, salt = histograms.calibration()
     terms, soft_terms = tile_terms(tally, mass - salt), histograms.soft_terms()
@@ -84,6 +96,7 @@ def evaluate(
             **scores,
             "n_images": len(ids),
             "threshold": float(threshold),
+            **({"min_area": min_area} if min_area else {}),
             "ci95": intervals(
                 terms[by_id],
                 soft_terms[by_id],
@@ -93,7 +106,7 @@ def evaluate(
             ),
         },
         by_coverage=breakdown.by_coverage(tally, terms),
-        sweep=breakdown.sweep(histograms),
+        sweep=breakdown.sweep(tally_at),
         calibration=breakdown.calibration(histograms),
         tiles=[
             TileScore(*row)
@@ -122,11 +135,12 @@ def evaluate(
 
 
 def evaluate_model(
-    predictor: Predictor,
+    predictor: Marker,
     tiles: TileSet,
     *,
     part: str = "all",
     threshold: float | None = None,
+    min_area: int | None = None,
     seed: int = 0,
     resamples: int = 1000,
     progress: Callable[[int, int], None] | None = None,
@@ -134,10 +148,11 @@ def evaluate_model(
     """Run a model on labelled tiles and score it.
 
     Args:
-        predictor: the model.
+        predictor: the model, or several as one.
         tiles: the truth, and the images.
         part: what part of the data the tiles are, kept in `Evaluation.data`.
-        threshold: None for the bundle's own.
+        threshold: None for the model's own.
+        min_area: pixels; None for the model's own.
         seed: of the bootstrap.
         resamples: of the bootstrap; 0 for no intervals.
         progress: called with the tiles done and all tiles.
@@ -147,34 +162,34 @@ def evaluate_model(
 
     Raises:
         DataError: no tiles, tiles without masks, or tiles the model cannot take.
-        ConfigError: a threshold or a number of resamples out of range.
+        ConfigError: a threshold, a least area or a number of resamples out of range.
     """
-    info = predictor.bundle.info
-    if threshold is None:
-        threshold = info.threshold
+    threshold = predictor.threshold if threshold is None else threshold
+    min_area = predictor.min_area if min_area is None else min_area
     # before the model runs, which may take minutes
-    _check(tiles, range(len(tiles)), threshold, resamples)
+    _check(tiles, range(len(tiles)), threshold, min_area, resamples)
     images = [tiles.image(index) for index in range(len(tiles))]
     probabilities = predictor.probabilities(images, progress=progress)
-    model = {
-        "name": info.name,
-        "architecture": info.model.model_dump(mode="json"),
-        "weights_sha256": info.weights_sha256,
-        "training": info.training,
-    }
     evaluation = evaluate(
         tiles,
         probabilities,
         threshold=threshold,
+        min_area=min_area,
         part=part,
-        model=model,
+        model=predictor.describe(),
         seed=seed,
         resamples=resamples,
     )
     return evaluation, probabilities
 
 
-def _check(tiles: TileSet, probabilities: Sequence[Any], threshold: float, resamples: int) -> None:
+def _check(
+    tiles: TileSet,
+    probabilities: Sequence[Any],
+    threshold: float,
+    min_area: int,
+    resamples: int,
+) -> None:
     if not len(tiles):
         raise DataError(
             f"there are no tiles to score in {tiles.name}",
@@ -193,12 +208,7 @@ def _check(tiles: TileSet, probabilities: Sequence[Any], threshold: float, resam
             expected="one array of probabilities a tile, in the tiles' order",
             mend="predict the same tiles that are scored",
         )
-    if not 0 < threshold < 1:
-        raise ConfigError(
-            f"the threshold is {threshold}",
-            expected="a probability between 0 and 1, both excluded",
-            mend="give a threshold such as 0.5",
-        )
+    check_marking(threshold, min_area)
     if resamples < 0:
         raise ConfigError(
             f"{resamples} resamples of the bootstrap",

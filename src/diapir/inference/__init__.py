@@ -1,15 +1,21 @@
 """From a bundle and images to probabilities."""
 
+from diapir.inference.areas import salt_mask
 from diapir.inference.engine import Engine
+from diapir.inference.ensemble import Ensemble, open_models
 from diapir.inference.images import PredictionSummary, predict_images
 from diapir.inference.latency import Latency, measure_latency
-from diapir.inference.predictor import Predictor
+from diapir.inference.predictor import Marker, Predictor
 
 __all__ = [
     "Engine",
+    "Ensemble",
     "Latency",
+    "Marker",
     "PredictionSummary",
     "Predictor",
     "measure_latency",
+    "open_models",
     "predict_images",
+    "salt_mask",
 ]

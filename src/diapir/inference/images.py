@@ -17,8 +17,9 @@ from PIL import Image
 
 from diapir.errors import DataError
 from diapir.files import replace_file
+from diapir.inference.areas import check_marking, salt_mask
 from diapir.inference.overlay import overlay
-from diapir.inference.predictor import Predictor, Progress
+from diapir.inference.predictor import Marker, Progress
 from diapir.inference.sources import OUTPUTS, Source, find_sources
 
 TABLE = "predictions.csv"
@@ -41,6 +42,7 @@ class PredictionSummary:
         out: folder it was written to.
         images: number of images predicted.
         threshold: probability from which a pixel counts as salt.
+        min_area: pixels; connected salt of fewer than this was left out.
         salt_share: share of salt in all pixels of all predicted images.
         failed: why an image could not be predicted, by its path.
     """
@@ -48,6 +50,7 @@ class PredictionSummary:
     out: Path
     images: int
     threshold: float
+    min_area: int
     salt_share: float
     failed: dict[str, str]
 
@@ -57,17 +60,19 @@ class PredictionSummary:
             "out": str(self.out),
             "images": self.images,
             "threshold": self.threshold,
+            "min_area": self.min_area,
             "salt_share": self.salt_share,
             "failed": self.failed,
         }
 
 
 def predict_images(
-    predictor: Predictor,
+    predictor: Marker,
     inputs: Sequence[Path],
     out: Path,
     *,
     threshold: float | None = None,
+    min_area: int | None = None,
     progress: Progress | None = None,
 ) -> PredictionSummary:
     """Predict the images of files, folders and tile sets, and write what was found.
@@ -77,10 +82,11 @@ def predict_images(
     `predictions.csv`. NAME keeps sub-folders. Images are read a batch at a time.
 
     Args:
-        predictor: the model.
+        predictor: the model, or several as one.
         inputs: image files, folders (with their sub-folders) and zips, tile sets among them.
         out: folder to write to; made where it is not there.
-        threshold: probability from which a pixel counts as salt; None takes the bundle's.
+        threshold: probability from which a pixel counts as salt; None takes the model's.
+        min_area: pixels; connected salt of fewer than this is left out; None takes the model's.
         progress: called with the images done and all images.
 
     Returns:
@@ -88,24 +94,19 @@ def predict_images(
 
     Raises:
         DataError: an input that is not there, no image at all or none that can be predicted, an
-            `out` that holds inputs or what no prediction wrote, a threshold outside (0, 1), or a
-            disk that is full or read-only.
+            `out` that holds inputs or what no prediction wrote, a threshold outside (0, 1), a
+            `min_area` below 0, or a disk that is full or read-only.
     """
-    if threshold is None:
-        threshold = predictor.bundle.info.threshold
-    if not 0 < threshold < 1:
-        raise DataError(
-            f"--threshold {threshold}",
-            expected="a probability between 0 and 1, both excluded",
-            mend="leave --threshold out to take the model's own",
-        )
+    threshold = predictor.threshold if threshold is None else threshold
+    min_area = predictor.min_area if min_area is None else min_area
+    check_marking(threshold, min_area)
     sources = find_sources(inputs, out)
     rows: list[dict[str, Any]] = []
     try:
         _refuse_used(out)
         with ThreadPoolExecutor(_WRITERS) as pool:
             for chunk in _chunks(sources, predictor):
-                rows += _predict(predictor, chunk, out, threshold, pool)
+                rows += _predict(predictor, chunk, out, threshold, min_area, pool)
                 if progress:
                     progress(len(rows), len(sources))
         failed = {row["input"]: row["error"] for row in rows if row["error"]}
@@ -127,7 +128,7 @@ def predict_images(
     predicted = [row for row in rows if not row["error"]]
     pixels = sum(row["width"] * row["height"] for row in predicted)
     salt = sum(row["salt_share"] * row["width"] * row["height"] for row in predicted)
-    return PredictionSummary(out, len(predicted), threshold, salt / pixels, failed)
+    return PredictionSummary(out, len(predicted), threshold, min_area, salt / pixels, failed)
 
 
 def _refuse_used(out: Path) -> None:
@@ -149,7 +150,7 @@ _Read = tuple[Source, NDArray[np.uint8] | DataError]
 """A source with its image, or with why it cannot be predicted."""
 
 
-def _chunks(sources: Sequence[Source], predictor: Predictor) -> Iterator[list[_Read]]:
+def _chunks(sources: Sequence[Source], predictor: Marker) -> Iterator[list[_Read]]:
     """Sources read a batch at a time, so that memory holds one chunk."""
     chunk: list[_Read] = []
     pixels = images = 0
@@ -172,10 +173,11 @@ def _chunks(sources: Sequence[Source], predictor: Predictor) -> Iterator[list[_R
 
 
 def _predict(
-    predictor: Predictor,
+    predictor: Marker,
     chunk: Sequence[_Read],
     out: Path,
     threshold: float,
+    min_area: int,
     pool: ThreadPoolExecutor,
 ) -> list[dict[str, Any]]:
     """Predict and write a chunk; a row of the table for each source."""
@@ -193,7 +195,7 @@ def _predict(
             row["error"] = image.found
         else:
             probability = next(probabilities)
-            mask = (probability >= threshold).astype(np.uint8)
+            mask = salt_mask(probability, threshold, min_area)
             row["height"], row["width"] = image.shape
             row["salt_share"] = float(mask.mean())
             row["mean_probability"] = float(probability.mean(dtype=np.float64))

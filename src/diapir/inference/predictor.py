@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diapir import bundle as bundles
 from diapir import preprocess
-from diapir.bundle import Bundle
+from diapir.bundle import Bundle, Tta
 from diapir.errors import BundleError
 from diapir.inference.engine import Engine, open_engine
 from diapir.inference.tiling import Window, window_count, windows
@@ -21,11 +21,51 @@ Progress = Callable[[int, int], None]
 """Called with what is done and what there is in all."""
 
 
+class Marker(Protocol):
+    """What marks salt: one model (`Predictor`), or several (`Ensemble`).
+
+    Attributes:
+        batch: windows a network takes at once.
+    """
+
+    batch: int
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """The models."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which a pixel counts as salt, in (0, 1)."""
+        ...
+
+    @property
+    def min_area(self) -> int:
+        """Pixels; connected salt of fewer than this is taken for background."""
+        ...
+
+    def probabilities(
+        self, images: Sequence[NDArray[np.uint8]], *, progress: Progress | None = None
+    ) -> list[NDArray[np.float32]]:
+        """The probability of salt of each pixel, `float32 (H, W)` of each image `uint8 (H, W)`."""
+        ...
+
+    def check(self, height: int, width: int) -> None:
+        """Refuse an image that `probabilities` could not take."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What it is, with its hashes, as JSON can say it: kept with what it predicted."""
+        ...
+
+
 class _Patch(NamedTuple):
-    """A window of one of the images, and the probabilities it goes to."""
+    """A window of one of the images as it is, or mirrored, and the probabilities it goes to."""
 
     window: Window
     image: NDArray[np.uint8]
+    mirrored: bool
     probability: NDArray[np.float32]
 
 
@@ -38,6 +78,8 @@ class Predictor:
         threads: CPU threads; None leaves the engine's own choice.
         batch: windows the network takes at once.
         engine: a loaded engine instead of the one that fits the bundle and `device`.
+        tta: `flip` averages an image and its mirror image, left to right, at twice the cost;
+            None takes the bundle's own.
 
     Raises:
         BundleError: weights that do not fit the architecture.
@@ -53,9 +95,11 @@ class Predictor:
         threads: int | None = None,
         batch: int = 16,
         engine: Engine | None = None,
+        tta: Tta | None = None,
     ) -> None:
         self.bundle = bundle
         self.batch = batch
+        self.tta: Tta = tta or bundle.info.tta
         self.engine = engine or open_engine(bundle, device=device, threads=threads)
 
     @classmethod
@@ -66,13 +110,39 @@ class Predictor:
         device: str = "auto",
         threads: int | None = None,
         batch: int = 16,
+        tta: Tta | None = None,
     ) -> Predictor:
         """Open MODEL, a run folder or a bundle folder; the rest as in the constructor.
 
         Raises:
             BundleError: no model there, or one that has changed or does not fit.
         """
-        return cls(bundles.load(model), device=device, threads=threads, batch=batch)
+        return cls(bundles.load(model), device=device, threads=threads, batch=batch, tta=tta)
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """The model, as the only one."""
+        return (self.bundle,)
+
+    @property
+    def threshold(self) -> float:
+        """The bundle's threshold."""
+        return self.bundle.info.threshold
+
+    @property
+    def min_area(self) -> int:
+        """The bundle's least area in pixels."""
+        return self.bundle.info.min_area
+
+    def describe(self) -> dict[str, Any]:
+        """Name, architecture, weights, training, and how images are varied where they are."""
+        info = self.bundle.info
+        return {
+            "name": info.name,
+            "architecture": info.model.model_dump(mode="json"),
+            "weights_sha256": info.weights_sha256,
+            "training": info.training,
+        } | ({"tta": self.tta} if self.tta != "none" else {})
 
     def probabilities(
         self, images: Sequence[NDArray[np.uint8]], *, progress: Progress | None = None
@@ -84,7 +154,8 @@ class Predictor:
 
         Args:
             images: grey images `uint8 (H, W)` of any sizes.
-            progress: called after each batch with the windows done and all windows.
+            progress: called after each batch with the windows done and all windows, a mirrored
+                one counted as another.
 
         Returns:
             `float32 (H, W)` in [0, 1] for each image, in the order given.
@@ -94,7 +165,8 @@ class Predictor:
             BundleError: the network answers with something that is no number.
         """
         size = self.bundle.info.window
-        total = sum(window_count(*_shape(image), size) for image in images)
+        views = 2 if self.tta == "flip" else 1
+        total = views * sum(window_count(*_shape(image), size) for image in images)
         probabilities = [np.zeros(image.shape, np.float32) for image in images]
         patches = self._patches(images, probabilities)
         done = 0
@@ -121,7 +193,10 @@ class Predictor:
     ) -> Iterator[_Patch]:
         for image, probability in zip(images, probabilities, strict=True):
             for window in windows(*_shape(image), self.bundle.info.window):
-                yield _Patch(window, image[window.rows, window.columns], probability)
+                inside = image[window.rows, window.columns]
+                yield _Patch(window, inside, False, probability)
+                if self.tta == "flip":
+                    yield _Patch(window, inside[:, ::-1], True, probability)
 
     def _predict(self, batch: list[_Patch]) -> None:
         config = self.bundle.info.preprocess
@@ -139,7 +214,11 @@ class Predictor:
                     expected="finite weights of a training that did not diverge",
                     mend="use another model, or train it again with a smaller optimizer.lr",
                 )
-            patch.window.add(patch.probability, probability)
+            if self.tta == "flip":
+                probability /= 2
+            patch.window.add(
+                patch.probability, probability[:, ::-1] if patch.mirrored else probability
+            )
 
 
 def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from diapir.inference.areas import salt_mask
 from diapir.inference.overlay import overlay
 from diapir.reports.gallery import (
     SMALL_SIDE,
@@ -57,8 +58,8 @@ def shown(results: Results) -> list[tuple[str, list[Shown]]]:
         name: {tile.id: tile.dice for tile in runs[0].tiles}
         for name, runs in results.comparison.evaluations.items()
     }
-    thresholds = {
-        name: np.float32(runs[0].metrics["threshold"])
+    marking = {
+        name: (runs[0].metrics["threshold"], runs[0].metrics.get("min_area", 0))
         for name, runs in results.comparison.evaluations.items()
     }
     sections = []
@@ -76,7 +77,7 @@ def shown(results: Results) -> list[tuple[str, list[Shown]]]:
                 probability = contender.probabilities.get(score.id)
                 if probability is None:
                     continue
-                found = (probability >= thresholds[contender.name]).astype(np.uint8)
+                found = salt_mask(probability, *marking[contender.name])
                 dice = decimal(dices[contender.name][score.id], 2)
                 alt = f"{contender.name} on tile {score.id}: Dice {dice}"
                 drawn = picture(overlay(image, found, mask), alt, SMALL_SIDE)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from diapir.config import IGNORE
 from diapir.evaluation.breakdown import COVERAGE_NAMES
+from diapir.inference.areas import salt_mask
 from diapir.inference.overlay import overlay
 from diapir.reports.words import decimal, percent, plural
 
@@ -86,7 +87,8 @@ class Gallery:
         self._evaluation = evaluation
         self._tiles = tiles
         self._probabilities = probabilities
-        self._threshold = np.float32(evaluation.metrics["threshold"])
+        self._threshold = evaluation.metrics["threshold"]
+        self._min_area = evaluation.metrics.get("min_area", 0)
         self._places = {name: place for place, name in enumerate(tiles.ids)}
         self._scores = {score.id: score for score in evaluation.tiles}
 
@@ -176,7 +178,7 @@ class Gallery:
     def _arrays(self, name: str) -> tuple[Bytes, Bytes, Bytes]:
         """Image, labels and predicted mask of a tile."""
         place = self._places[name]
-        found = (self._probabilities[place] >= self._threshold).astype(np.uint8)
+        found = salt_mask(self._probabilities[place], self._threshold, self._min_area)
         return self._tiles.image(place), self._tiles.mask(place), found
 
     @staticmethod

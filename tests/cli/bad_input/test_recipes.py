@@ -134,9 +134,9 @@ def test_a_wrong_option_is_named(
         (("data", "split", "tiles", "--out", "new", "--folds", "1"), ["--folds"]),
         (("data", "split", "tiles", "--out", "new", "--folds", "10"), ["hold salt", "10 parts"]),
         (("data", "synth", "--out", "new", "--seed", "-1"), ["--seed"]),
-        (("predict", "run", "tiles", "--out", "salt", "--threshold", "0"), ["--threshold 0"]),
-        (("predict", "run", "tiles", "--out", "salt", "--threshold", "1.5"), ["--threshold 1.5"]),
-        (("predict", "run", "tiles", "--out", "salt", "--threshold", "nan"), ["--threshold nan"]),
+        (("predict", "run", "tiles", "--out", "salt", "--threshold", "0"), ["threshold is 0.0"]),
+        (("predict", "run", "tiles", "--out", "salt", "--threshold", "1.5"), ["threshold is 1.5"]),
+        (("predict", "run", "tiles", "--out", "salt", "--threshold", "nan"), ["threshold is nan"]),
     ],
 )
 def test_a_number_out_of_range_is_named(

@@ -1,0 +1,142 @@
+"""Several models as one: the mean of their probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.bundle import Bundle, Tta
+from diapir.errors import ConfigError
+from diapir.inference.predictor import Marker, Predictor, Progress
+
+
+class Ensemble:
+    """Models that mark salt together. Each keeps its own preprocessing.
+
+    Args:
+        members: at least one; their architectures and input sizes may differ.
+
+    Raises:
+        ConfigError: no member, or the same weights twice, which would weigh double.
+    """
+
+    def __init__(self, members: Sequence[Predictor]) -> None:
+        if not members:
+            raise ConfigError(
+                "an ensemble of no model",
+                expected="at least one model",
+                mend="name the run folders or bundles",
+            )
+        self.members = tuple(members)
+        self.batch = max(member.batch for member in members)
+        seen: dict[str, Bundle] = {}
+        for bundle in self.bundles:
+            first = seen.setdefault(bundle.info.weights_sha256, bundle)
+            if first is not bundle:
+                raise ConfigError(
+                    f"{first.path} and {bundle.path} are the same model",
+                    expected="different models: one that is named twice would weigh double",
+                    mend="name each model once",
+                )
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """The models."""
+        return tuple(member.bundle for member in self.members)
+
+    @property
+    def threshold(self) -> float:
+        """Mean of the models' thresholds."""
+        return sum(member.threshold for member in self.members) / len(self.members)
+
+    @property
+    def min_area(self) -> int:
+        """Mean of the models' least areas, in whole pixels."""
+        return round(sum(member.min_area for member in self.members) / len(self.members))
+
+    def describe(self) -> dict[str, Any]:
+        """What each model is."""
+        members = [member.describe() for member in self.members]
+        names = ", ".join(dict.fromkeys(member["name"] for member in members))
+        return {"name": f"mean of {len(members)} models ({names})", "members": members}
+
+    def probabilities(
+        self, images: Sequence[NDArray[np.uint8]], *, progress: Progress | None = None
+    ) -> list[NDArray[np.float32]]:
+        """The mean over the models of the probability of salt of each pixel.
+
+        Args:
+            images: grey images `uint8 (H, W)` of any sizes.
+            progress: called with what is done and all there is, over all models.
+
+        Returns:
+            `float32 (H, W)` in [0, 1] for each image, in the order given.
+
+        Raises:
+            DataError: an image too small for a model's padding.
+            BundleError: a network answers with something that is no number.
+        """
+        count = len(self.members)
+        mean: list[NDArray[np.float32]] = []
+        for place, member in enumerate(self.members):
+            found = member.probabilities(images, progress=_shifted(progress, place, count))
+            if place == 0:
+                mean = found
+            else:
+                for total, probability in zip(mean, found, strict=True):
+                    total += probability
+        for total in mean:
+            total /= count
+            np.minimum(total, 1, out=total)  # the mean of ones may round to more
+        return mean
+
+    def check(self, height: int, width: int) -> None:
+        """Refuse an image that a model could not take.
+
+        Raises:
+            DataError: it is too small for a model's padding.
+        """
+        for member in self.members:
+            member.check(height, width)
+
+
+def open_models(
+    models: Sequence[str | Path],
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    batch: int = 16,
+    tta: Tta | None = None,
+) -> Marker:
+    """Open one model or several.
+
+    Args:
+        models: run folders and bundle folders.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        threads: CPU threads; None leaves the engine's own choice.
+        batch: windows a network takes at once.
+        tta: `none` or `flip`; None takes each bundle's own.
+
+    Raises:
+        BundleError: no model there, or one that has changed or does not fit.
+        ConfigError: no model, or one twice.
+        DeviceError: a device that is not there.
+        MissingDependencyError: an engine's library is not installed.
+    """
+    members = [
+        Predictor.load(model, device=device, threads=threads, batch=batch, tta=tta)
+        for model in models
+    ]
+    return members[0] if len(members) == 1 else Ensemble(members)
+
+
+def _shifted(progress: Progress | None, place: int, count: int) -> Progress | None:
+    """What one of `count` models tells, as progress of all of them."""
+    if progress is None:
+        return None
+    tell = progress
+    return lambda done, total: tell(place * total + done, count * total)
