@@ -81,7 +81,12 @@ class Contest:
 
         ledger = open_ledger(out)
         first = next(iter(self._configs.values())).data
-        tiles = load_tiles(data, encoding=first.mask_encoding, skip_bad=first.skip_bad)
+        tiles = load_tiles(
+            data,
+            encoding=first.mask_encoding,
+            skip_bad=first.skip_bad,
+            groups=first.groups,
+        )
         split = settle_split(first, tiles, out / SPLIT)
         self.tiles = tiles.select(sorted(split.part("val")))
         # every training reads the tiles as the split was made of them

@@ -60,7 +60,12 @@ def judge_run(run: Path, data: Path, config: RunConfig, output: Output) -> Judge
     from diapir.reports import write_run_report
     from diapir.tiles import Split, load_tiles
 
-    tiles = load_tiles(data, encoding=config.data.mask_encoding, skip_bad=config.data.skip_bad)
+    tiles = load_tiles(
+        data,
+        encoding=config.data.mask_encoding,
+        skip_bad=config.data.skip_bad,
+        groups=config.data.groups,
+    )
     validation = tiles.select(Split.load(run / "split.json").part("val"))
     bundle = bundles.load(run)
     predictor = Predictor(bundle, device=config.device.name, threads=config.device.threads)

@@ -118,7 +118,9 @@ def judged_tiles(models: Sequence[Model], data: Path) -> TileSet:
     """
     run = models[0].runs[0]
     config = _config(run).data
-    tiles = load_tiles(data, encoding=config.mask_encoding, skip_bad=config.skip_bad)
+    tiles = load_tiles(
+        data, encoding=config.mask_encoding, skip_bad=config.skip_bad, groups=config.groups
+    )
     split = Split.load(run / "split.json")
     split.verify(tiles)
     return tiles.select(sorted(split.part("val")))

@@ -12,6 +12,7 @@ import numpy as np
 from diapir.config import MaskEncoding
 from diapir.errors import DataError
 from diapir.tiles import cache
+from diapir.tiles.groups import with_groups
 from diapir.tiles.layouts import Listing, Part, find_tiles
 from diapir.tiles.masks import ValueCensus
 from diapir.tiles.pixels import Pixels
@@ -30,6 +31,7 @@ def load_tiles(
     skip_bad: bool = False,
     labelled: bool = True,
     part: Part = "train",
+    groups: str | Path | None = None,
 ) -> TileSet:
     """Read a tile set of any layout, from a folder or a zip; nothing is unpacked.
 
@@ -42,10 +44,12 @@ def load_tiles(
         skip_bad: leave out tiles that cannot be read, listed in `TileSet.skipped`.
         labelled: whether masks are needed; without them any folder of images will do.
         part: Kaggle's `train` or `test`.
+        groups: a groups.csv that says which section each tile was cut from; None for what the set
+            itself says.
 
     Raises:
-        DataError: nothing there, no known layout, tiles that cannot be used, a single tile, or
-            masks whose encoding is uncertain or would hide the salt.
+        DataError: nothing there, no known layout, tiles that cannot be used, a single tile, masks
+            whose encoding is uncertain or would hide the salt, or groups that lack tiles.
     """
     path = Path(path)
     key = cache.key(path, encoding=encoding, labelled=labelled, part=part)
@@ -54,7 +58,7 @@ def load_tiles(
     if tiles is None or (tiles.skipped and not skip_bad):
         tiles = _decode(path, encoding=encoding, skip_bad=skip_bad, labelled=labelled, part=part)
         cache.save(key, mark, tiles)
-    return tiles
+    return tiles if groups is None else with_groups(tiles, groups)
 
 
 def _decode(

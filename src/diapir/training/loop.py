@@ -85,7 +85,10 @@ def train(
     """
     with Stopping(budget_s) as stopping, _opened(config, run, resume=resume) as (device, folder):
         tiles = load_tiles(
-            tiles_path, encoding=config.data.mask_encoding, skip_bad=config.data.skip_bad
+            tiles_path,
+            encoding=config.data.mask_encoding,
+            skip_bad=config.data.skip_bad,
+            groups=config.data.groups,
         )
         return _Loop(config, tiles, folder, device, stopping).run(stream)
 

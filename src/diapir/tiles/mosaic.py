@@ -1,0 +1,263 @@
+"""Tiles put back into the sections they were cut from.
+
+Pairs of edges that fit (see `mosaic_edges`) are taken up best first. A pair that would lay a tile
+on another, or beside tiles that it does not fit, is refused.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.tiles.mosaic_edges import (
+    DECOYS,
+    Edges,
+    best_matches,
+    correlations,
+    decoy_edges,
+    outer_edges,
+)
+
+CLEAR = 0.5
+"""Ambiguity up to which a pair is taken up on its own."""
+
+LIKELY = 0.9
+"""Ambiguity up to which it is taken up where the other seams that it makes agree."""
+
+AGREES = 0.6
+"""Mean correlation from which seams agree: 1 in 1,000 chance pairs of TGS reaches 0.65."""
+
+CONTRADICTS = 0.4
+"""Mean correlation below which seams contradict: 1 in 20 seams inside TGS tiles is below 0.7."""
+
+Side = Literal["right", "below"]
+Cell = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two tiles that adjoin: the second is `side` of the first.
+
+    Attributes:
+        first: index of the left or upper tile.
+        second: index of the right or lower tile.
+        side: where the second lies.
+        score: correlation of their edges.
+        ambiguity: see `mosaic_edges.Matches`.
+    """
+
+    first: int
+    second: int
+    side: Side
+    score: float
+    ambiguity: float
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of the pairs of one side.
+
+    Attributes:
+        edges: tiles with contrast at both edges of this side.
+        flat: edges without contrast, which are never matched.
+        candidates: pairs that are each other's best.
+        clear: candidates no more ambiguous than `CLEAR`.
+        likely: further candidates taken up because other seams agree.
+        refused: clear candidates that the sections contradict.
+        decoys: pairs that passed as clear with an edge which adjoins nothing: about as many of the
+            clear ones are wrong, at most.
+    """
+
+    edges: int
+    flat: int
+    candidates: int
+    clear: int
+    likely: int
+    refused: int
+    decoys: float
+
+
+@dataclass(frozen=True)
+class Mosaic:
+    """Tiles laid out in sections.
+
+    Attributes:
+        sections: of each section of at least two tiles, its tiles by row and column from 0; large
+            sections first.
+        links: the pairs that were taken up.
+        seams: every two tiles that lie side by side, with the correlation of their edges, nan where
+            one has no contrast: more than `links`.
+        tallies: figures for each side.
+    """
+
+    sections: tuple[dict[Cell, int], ...]
+    links: tuple[Link, ...]
+    seams: tuple[Link, ...]
+    tallies: dict[Side, Tally]
+
+    def groups(self, names: Sequence[str]) -> list[str]:
+        """The section of each tile: the smallest id in it; its own id for an unplaced tile."""
+        groups = list(names)
+        for section in self.sections:
+            name = min(names[tile] for tile in section.values())
+            for tile in section.values():
+                groups[tile] = name
+        return groups
+
+
+def find_mosaic(images: NDArray[np.uint8]) -> Mosaic:
+    """Find which tiles adjoin and lay them out.
+
+    Args:
+        images: grey tiles `uint8 (N, H, W)` of one size, at least 4 pixels each way.
+
+    Returns:
+        Sections, and figures of how sure they are.
+    """
+    turned = images.transpose(0, 2, 1)
+    sides: dict[Side, tuple[Edges, Edges]] = {
+        "right": outer_edges(images),
+        "below": outer_edges(turned),
+    }
+    candidates: list[Link] = []
+    for side, (near, far) in sides.items():
+        found = best_matches(near, far)
+        rows = zip(found.first, found.second, found.score, found.ambiguity, strict=True)
+        candidates += [Link(int(a), int(b), side, float(s), float(t)) for a, b, s, t in rows]
+    layout = _Layout(len(images), sides)
+    links, refused = _take_up(layout, candidates)
+    tallies: dict[Side, Tally] = {}
+    for side, (near, far) in sides.items():
+        mine = [link for link in candidates if link.side == side]
+        taken = [link for link in links if link.side == side]
+        tallies[side] = Tally(
+            edges=int((near.usable & far.usable).sum()),
+            flat=int((~near.usable).sum() + (~far.usable).sum()),
+            candidates=len(mine),
+            clear=sum(link.ambiguity <= CLEAR for link in mine),
+            likely=sum(link.ambiguity > CLEAR for link in taken),
+            refused=sum(link.side == side for link in refused),
+            decoys=_count_decoys(near, images if side == "right" else turned),
+        )
+    sections = sorted(layout.sections(), key=lambda cells: (-len(cells), min(cells.values())))
+    return Mosaic(tuple(sections), tuple(links), tuple(layout.seams(sections)), tallies)
+
+
+def _count_decoys(near: Edges, images: NDArray[np.uint8]) -> float:
+    """Pairs that pass as clear with seams from inside the tiles: the mean over `DECOYS`."""
+    passed = [best_matches(near, decoy_edges(images, where)).ambiguity <= CLEAR for where in DECOYS]
+    return sum(int(clear.sum()) for clear in passed) / len(passed)
+
+
+def _take_up(layout: _Layout, candidates: Sequence[Link]) -> tuple[list[Link], list[Link]]:
+    """Join clear candidates, best first, then likely ones until no more fit; taken and refused."""
+    ordered = sorted(candidates, key=lambda link: link.ambiguity)
+    taken: list[Link] = []
+    refused: list[Link] = []
+    for link in ordered:
+        if link.ambiguity <= CLEAR:
+            (taken if layout.join(link, least=-1.0) else refused).append(link)
+    waiting = [link for link in ordered if CLEAR < link.ambiguity <= LIKELY]
+    while waiting:
+        left = [link for link in waiting if not layout.join(link, least=AGREES)]
+        taken += [link for link in waiting if link not in left]
+        if len(left) == len(waiting):
+            break
+        waiting = left
+    return taken, refused
+
+
+class _Layout:
+    """Where each tile lies in its section; sections grow together by `join`."""
+
+    def __init__(self, tiles: int, sides: dict[Side, tuple[Edges, Edges]]) -> None:
+        self._sides = sides
+        self._home = list(range(tiles))
+        self._place: list[Cell] = [(0, 0)] * tiles
+        self._cells: dict[int, dict[Cell, int]] = {tile: {(0, 0): tile} for tile in range(tiles)}
+
+    def join(self, link: Link, *, least: float) -> bool:
+        """Lay the second tile's section beside the first tile.
+
+        Args:
+            link: the pair.
+            least: the mean correlation that the further seams need; where there are none, only a
+                `least` of -1 lets the pair pass.
+
+        Returns:
+            Whether the two tiles now lie as the pair says.
+        """
+        row, column = self._place[link.first]
+        wanted = (row + 1, column) if link.side == "below" else (row, column + 1)
+        there, here = self._home[link.first], self._home[link.second]
+        if there == here:
+            return self._place[link.second] == wanted
+        down = wanted[0] - self._place[link.second][0]
+        along = wanted[1] - self._place[link.second][1]
+        fixed = self._cells[there]
+        moved = {(r + down, c + along): tile for (r, c), tile in self._cells[here].items()}
+        if fixed.keys() & moved.keys():
+            return False
+        pair = (link.first, link.second, link.side)
+        scores = [
+            score
+            for *seam, score in self._scored(_across(fixed, moved))
+            if tuple(seam) != pair and not np.isnan(score)
+        ]
+        if scores:
+            if np.mean(scores) < max(least, CONTRADICTS):
+                return False
+        elif least > -1:
+            return False
+        fixed |= moved
+        for cell, tile in moved.items():
+            self._home[tile], self._place[tile] = there, cell
+        del self._cells[here]
+        return True
+
+    def sections(self) -> Iterator[dict[Cell, int]]:
+        """Sections of at least two tiles, rows and columns from 0."""
+        for cells in self._cells.values():
+            if len(cells) > 1:
+                top = min(row for row, _ in cells)
+                left = min(column for _, column in cells)
+                yield {(row - top, col - left): cells[row, col] for row, col in sorted(cells)}
+
+    def seams(self, sections: Sequence[dict[Cell, int]]) -> Iterator[Link]:
+        """Every two tiles side by side."""
+        for cells in sections:
+            for first, second, side, score in self._scored(_across(cells, cells)):
+                yield Link(first, second, side, score, float("nan"))
+
+    def _scored(
+        self, pairs: Sequence[tuple[int, int, Side]]
+    ) -> Iterator[tuple[int, int, Side, float]]:
+        by_side: dict[Side, list[tuple[int, int]]] = defaultdict(list)
+        for first, second, side in pairs:
+            by_side[side].append((first, second))
+        for side, edges in by_side.items():
+            scores = correlations(*self._sides[side], edges)
+            for (first, second), score in zip(edges, scores.tolist(), strict=True):
+                yield first, second, side, score
+
+
+def _across(fixed: dict[Cell, int], moved: dict[Cell, int]) -> list[tuple[int, int, Side]]:
+    """The seams between two parts, or inside one that is given twice."""
+    found: list[tuple[int, int, Side]] = []
+    for (row, column), tile in moved.items():
+        if (other := fixed.get((row, column - 1))) is not None:
+            found.append((other, tile, "right"))
+        if (other := fixed.get((row - 1, column))) is not None:
+            found.append((other, tile, "below"))
+        if moved is fixed:
+            continue
+        if (other := fixed.get((row, column + 1))) is not None:
+            found.append((tile, other, "right"))
+        if (other := fixed.get((row + 1, column))) is not None:
+            found.append((tile, other, "below"))
+    return found
