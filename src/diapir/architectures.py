@@ -121,15 +121,17 @@ class HaliteConfig(EncoderConfig):
     name: Literal["halite"] = "halite"
     encoder: Encoder = "tf_efficientnet_lite0"
     levels: Annotated[int, Field(ge=2, le=5)] = 5
-    """Stages of the encoder that are used; height and width must be multiples of 2**levels."""
+    """Stages of the encoder that are used; height and width must be multiples of 2**levels (of half
+    or twice as much as `stem_stride` is 1 or 4)."""
     widths: tuple[Width, ...] = (96, 64, 48, 32)
     """Channels of the decoder from its coarsest block on; one block fewer than `levels`."""
     scse: bool = True
     """Squeeze and excitation of channels and places (Roy et al., arXiv 1803.02579)."""
     hypercolumn: bool = True
     """The head sees every block of the decoder (Hariharan et al., arXiv 1411.5752)."""
-    stem_stride: Literal[1, 2] = 2
-    """1 keeps full resolution one stage longer, at four times the cost."""
+    stem_stride: Literal[1, 2, 4] = 2
+    """1 keeps full resolution one stage longer, at four times the cost; 4 halves the images first,
+    at a quarter of it."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of channels dropped before the head."""
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from diapir.architectures import HaliteConfig
-from diapir.models.encoders import EncoderDecoder, drop_unused, usable
+from diapir.models.encoders import EncoderDecoder, drop_unused, keep_resolution, usable
 from diapir.models.network import Outputs
 
 SALT_SHARE = 0.25
@@ -42,13 +42,18 @@ class Halite(EncoderDecoder):
         with usable(config.encoder) as name:
             features = get_encoder(name, weights=None, depth=config.levels)
             drop_unused(features.model)
-            channels = features.out_channels[1:]
-            decoder = _Decoder(channels, config.widths, scse=config.scse)
-            head = _Head(config.widths, config.hypercolumn, config.dropout, config.stem_stride)
-            super().__init__(features, decoder, head, encoder_name=config.encoder)
             if config.stem_stride == 1:
-                _keep_resolution(features)
-                self.divisor //= 2
+                keep_resolution(features.model)
+            channels = features.out_channels[1:]
+            super().__init__(
+                features,
+                _Decoder(channels, config.widths, scse=config.scse),
+                _Head(config.widths, config.hypercolumn, config.dropout, config.stem_stride),
+                encoder_name=config.encoder,
+                stem_stride=min(config.stem_stride, 2),
+            )
+        self.shrink = nn.AvgPool2d(2) if config.stem_stride == 4 else nn.Identity()
+        self.divisor = 2 ** (config.levels - 1) * config.stem_stride
         self.salt = nn.Linear(channels[-1], 1)
         self.deep = nn.ModuleList(nn.Conv2d(width, 2, 1) for width in config.widths[:-1])
         for layer in (self.head.predict, *self.deep):
@@ -56,12 +61,12 @@ class Halite(EncoderDecoder):
 
     def logits(self, images: Tensor) -> Tensor:
         """Logits of background and salt."""
-        logits: Tensor = self.head(self.decoder(self.features(images)))
+        logits: Tensor = self.head(self.decoder(self.features(self.shrink(images))))
         return logits
 
     def outputs(self, images: Tensor) -> Outputs:
         """Logits, the logit of there being salt at all, and logits of the coarser maps."""
-        maps = self.features(images)
+        maps = self.features(self.shrink(images))
         decoded = self.decoder(maps)
         return Outputs(
             self.head(decoded),
@@ -97,17 +102,28 @@ class _Decoder(nn.Module):
 
 
 class _Block(nn.Module):
-    """`(N, below, h, w)` and a skip `(N, skip, 2·h, 2·w)` → `(N, width, 2·h, 2·w)`."""
+    """`(N, below, h, w)` and a skip `(N, skip, 2·h, 2·w)` → `(N, width, 2·h, 2·w)`.
+
+    U-Net convolves the two side by side at the larger size. Here the lower map is convolved at its
+    own size and only its result made larger, and a skip needs no neighbours, which the encoder has
+    seen to: half the arithmetic.
+    """
 
     def __init__(self, below: int, skip: int, width: int, *, scse: bool) -> None:
         super().__init__()
-        self.join = _convolution(below + skip, width)
-        self.refine = _convolution(width, width)
+        self.below = nn.Conv2d(below, width, 3, padding=1, bias=False)
+        self.skip = nn.Conv2d(skip, width, 1, bias=False) if skip else None
+        self.join = _activated(width)
+        self.refine = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1, bias=False), _activated(width)
+        )
         self.attend = ScSE(width) if scse else nn.Identity()
 
     def forward(self, features: Tensor, skip: Tensor) -> Tensor:
-        larger = interpolate(features, scale_factor=2.0, mode="nearest")
-        attended: Tensor = self.attend(self.refine(self.join(torch.cat([larger, skip], dim=1))))
+        joined = _enlarged(self.below(features), 2.0)
+        if self.skip is not None:
+            joined = joined + self.skip(skip)
+        attended: Tensor = self.attend(self.refine(self.join(joined)))
         return attended
 
 
@@ -131,8 +147,8 @@ class ScSE(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features `(N, C, H, W)` times the sum of their weights, which is in (0, 2)."""
-        weights: Tensor = self.channels(features) + self.places(features)
-        return features * weights
+        weighed: Tensor = features * self.channels(features) + features * self.places(features)
+        return weighed
 
 
 class _Head(nn.Module):
@@ -143,9 +159,9 @@ class _Head(nn.Module):
     ) -> None:
         super().__init__()
         self.columns = nn.ModuleList(
-            nn.Conv2d(width, widths[-1], 1, bias=False) for width in widths if hypercolumn
+            nn.Conv2d(width, widths[-1], 1, bias=False) for width in widths[:-1] if hypercolumn
         )
-        self.norm = _activated(widths[-1]) if hypercolumn else nn.Identity()
+        self.join = _activated(widths[-1]) if hypercolumn else nn.Identity()
         self.dropout = nn.Dropout2d(dropout)
         self.predict = nn.Conv2d(widths[-1], 2, 1)
         self.stride = float(stride)
@@ -155,19 +171,16 @@ class _Head(nn.Module):
         if self.columns:
             # A 1 × 1 convolution of all maps, each brought to the finest's size, side by side: as
             # it is linear, each map has its share of it at its own size, which costs less.
-            features = self.columns[0](maps[0])
-            for column, finer in zip(self.columns[1:], maps[1:], strict=True):
-                features = _enlarged(features, 2.0) + column(finer)
-        logits: Tensor = self.predict(self.dropout(self.norm(features)))
+            coarse = self.columns[0](maps[0])
+            for column, finer in zip(self.columns[1:], maps[1:-1], strict=True):
+                coarse = _enlarged(coarse, 2.0) + column(finer)
+            features = _enlarged(coarse, 2.0) + features
+        logits: Tensor = self.predict(self.dropout(self.join(features)))
         return logits if self.stride == 1 else _enlarged(logits, self.stride)
 
 
 def _enlarged(features: Tensor, factor: float) -> Tensor:
     return interpolate(features, scale_factor=factor, mode="bilinear", align_corners=False)
-
-
-def _convolution(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 3, padding=1, bias=False), _activated(after))
 
 
 def _activated(channels: int) -> nn.Sequential:
@@ -181,11 +194,3 @@ def _expect_little_salt(layer: nn.Conv2d) -> None:
     with torch.no_grad():
         nn.init.normal_(layer.weight, std=0.01)
         layer.bias.copy_(torch.tensor([-half, half]))
-
-
-def _keep_resolution(features: nn.Module) -> None:
-    """Let the encoder's first convolution keep height and width."""
-    stem = next(module for module in features.modules() if isinstance(module, nn.Conv2d))
-    if stem.stride != (2, 2):
-        raise ValueError(f"its first convolution has the stride {stem.stride} instead of (2, 2)")
-    stem.stride = (1, 1)
