@@ -7,7 +7,7 @@ from diapir.surveys.survey import (
     Survey,
     open_survey,
     percentile,
-    sample_amplitudes,
+    sample_traces,
 )
 
 __all__ = [
@@ -19,5 +19,5 @@ __all__ = [
     "Survey",
     "open_survey",
     "percentile",
-    "sample_amplitudes",
+    "sample_traces",
 ]

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.errors import SurveyError
+from diapir.surveys import refusals
 from diapir.surveys.grid import Domain, Grid
 
 Endian = Literal["big", "little"]
 Allowance = Literal["velocity", "truncated", "sparse"]
 """A refusal that the user may override: all-positive samples, a cut last trace, mostly gaps."""
 
-PERCENTILE_TRACES = 4096
+SAMPLE_TRACES = 4096
 """Traces that a percentile is taken from at most."""
-_PIECE = 64
+ONE_SIDED = 0.005
+"""Share of samples of the rarer sign below which they are no reflections."""
+_SAMPLE_VALUES = 2**24
+"""Samples that are held at most to take a percentile from."""
+_CHECKED_TRACES = 512
+_RUN = 64
 """Neighbouring traces that are read at once."""
 
 
@@ -88,14 +95,34 @@ def open_survey(
     Raises:
         SurveyError: no survey, one that cannot be used, or one whose geometry is ambiguous.
     """
-    raise NotImplementedError
+    path = Path(path)
+    if not path.exists():
+        raise SurveyError(
+            f"there is no {path}",
+            expected="a SEG-Y file, a Zarr store or an .npy array",
+            mend="correct the path",
+        )
+    from diapir.surveys.segy_source import SegySurvey
+
+    return SegySurvey(
+        path,
+        inline_byte=inline_byte,
+        crossline_byte=crossline_byte,
+        x_byte=x_byte,
+        y_byte=y_byte,
+        endian=endian,
+        sample_format=sample_format,
+        domain=domain,
+        interval=interval,
+        allow=frozenset(allow),
+    )
 
 
 def percentile(survey: Survey, q: float = 98.0, *, seed: int = 0) -> float:
     """Percentile of the absolute amplitude of live samples.
 
-    At most `PERCENTILE_TRACES` traces are read, in short runs spread over the survey, so that time
-    and memory do not grow with it. The same seed reads the same traces.
+    At most `SAMPLE_TRACES` traces are read, in short runs spread over the survey, so that time and
+    memory do not grow with it. The same seed reads the same traces.
 
     Args:
         survey: any survey.
@@ -105,28 +132,54 @@ def percentile(survey: Survey, q: float = 98.0, *, seed: int = 0) -> float:
     Returns:
         The percentile; above 0 unless no sample differs from 0, then 0.
     """
-    amplitudes = np.abs(sample_amplitudes(survey, seed=seed))
+    traces = sample_traces(survey, seed=seed)
+    amplitudes = np.abs(traces[np.isfinite(traces)])
     return float(np.percentile(amplitudes, q)) if amplitudes.size else 0.0
 
 
-def sample_amplitudes(survey: Survey, *, seed: int = 0) -> NDArray[np.float32]:
-    """Finite amplitudes of live traces spread over the survey, one after the other `float32 (n,)`.
+def sample_traces(
+    survey: Survey, *, most: int = SAMPLE_TRACES, seed: int = 0
+) -> NDArray[np.float32]:
+    """Live traces spread over the survey; all of them where it is small.
 
-    Short surveys are read whole; from larger ones `PERCENTILE_TRACES` traces are drawn in runs.
+    Args:
+        survey: any survey.
+        most: traces that are read at most, in runs of neighbours.
+        seed: of the choice of runs.
+
+    Returns:
+        `float32 (traces, samples)`; samples that are not finite are NaN.
     """
     live = survey.grid.live
-    pieces = [
-        (inline, start)
-        for inline in range(live.shape[0])
-        for start in range(0, live.shape[1], _PIECE)
-        if live[inline, start : start + _PIECE].any()
-    ]
-    most = max(1, PERCENTILE_TRACES // min(_PIECE, live.shape[1]))
-    if len(pieces) > most:
-        chosen = np.random.default_rng(seed).choice(len(pieces), most, replace=False)
-        pieces = [pieces[place] for place in np.sort(chosen)]
-    found = []
-    for inline, start in pieces:
-        values = survey.read(slice(inline, inline + 1), slice(start, start + _PIECE))
-        found.append(values[np.isfinite(values)])
-    return np.concatenate(found) if found else np.empty(0, np.float32)
+    starts = np.arange(0, live.shape[1], _RUN)
+    runs = np.argwhere(np.logical_or.reduceat(live, starts, axis=1))
+    most = max(1, min(most, _SAMPLE_VALUES // survey.grid.samples))
+    wanted = max(1, most // min(_RUN, live.shape[1]))
+    if len(runs) > wanted:
+        chosen = np.random.default_rng(seed).choice(len(runs), wanted, replace=False)
+        runs = runs[np.sort(chosen)]
+    found = [np.empty((0, survey.grid.samples), np.float32)]
+    for inline, run in runs.tolist():
+        part = slice(inline, inline + 1), slice(run * _RUN, (run + 1) * _RUN)
+        found.append(survey.read(*part)[live[part]][:most])
+    return np.concatenate(found)
+
+
+def check_amplitudes(survey: Survey, allow: Collection[Allowance]) -> None:
+    """Refuse a survey of dead traces, and one whose samples do not swing about zero.
+
+    Args:
+        survey: just opened.
+        allow: "velocity" lets all-positive samples pass.
+
+    Raises:
+        SurveyError: it is one of these.
+    """
+    traces = sample_traces(survey, most=_CHECKED_TRACES)
+    values = traces[np.isfinite(traces)]
+    values = values[values != 0]
+    if not values.size:
+        raise refusals.all_dead(survey.path, survey.grid.live.size)
+    negative = np.count_nonzero(values < 0) / values.size
+    if "velocity" not in allow and not ONE_SIDED < negative < 1 - ONE_SIDED:
+        raise refusals.all_positive(survey.path, float(values.min()), float(values.max()))

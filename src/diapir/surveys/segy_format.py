@@ -1,0 +1,96 @@
+"""Bytes of SEG-Y as numbers and text: sample formats and the two alphabets of text headers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+ByteOrder = Literal[">", "<"]
+TextEncoding = Literal["ebcdic", "ascii"]
+
+SAMPLE_TYPES = {1: "u4", 2: "i4", 3: "i2", 5: "f4", 6: "f8", 8: "i1"}
+"""NumPy type of the stored samples by format code."""
+FORMAT_NAMES = {
+    1: "IBM floating point, 4 bytes",
+    2: "integer, 4 bytes",
+    3: "integer, 2 bytes",
+    4: "fixed point with gain, 4 bytes",
+    5: "IEEE floating point, 4 bytes",
+    6: "IEEE floating point, 8 bytes",
+    7: "integer, 3 bytes",
+    8: "integer, 1 byte",
+    9: "integer, 8 bytes",
+    10: "unsigned integer, 4 bytes",
+    11: "unsigned integer, 2 bytes",
+    12: "unsigned integer, 8 bytes",
+    15: "unsigned integer, 3 bytes",
+    16: "unsigned integer, 1 byte",
+}
+"""What the revisions of the standard call each code."""
+CODE_PAGES = {"ebcdic": "cp037", "ascii": "latin-1"}
+
+# 16^(e-65) for every first byte of an IBM number, its sign included; the mantissa is kept in
+# [1, 16), so that a product overflows only where the number itself is beyond float32
+_POWERS = 4.0 * (np.arange(128) - 65)
+_MAGNITUDES = np.exp2(np.clip(_POWERS, -149, 127)) * (_POWERS >= -149)
+_IBM_SCALE = np.concatenate([_MAGNITUDES, -_MAGNITUDES]).astype(np.float32)
+_MANTISSA_SCALE = np.float32(2.0**-20)
+
+
+def sample_bytes(sample_format: int) -> int:
+    """Bytes of one sample."""
+    return np.dtype(SAMPLE_TYPES[sample_format]).itemsize
+
+
+def decode_samples(
+    raw: NDArray[np.uint8], sample_format: int, order: ByteOrder
+) -> NDArray[np.float32]:
+    """Samples as a file holds them, as numbers.
+
+    Args:
+        raw: `uint8 (traces, bytes)`, each row the samples of one trace.
+        sample_format: a code of `SAMPLE_TYPES`.
+        order: byte order of the file.
+
+    Returns:
+        `float32 (traces, samples)`. Numbers too large for it are infinite.
+    """
+    stored = np.ascontiguousarray(raw).view(order + SAMPLE_TYPES[sample_format])
+    if sample_format == 1:
+        return _ibm_to_float(stored.astype(np.uint32))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return stored.astype(np.float32)
+
+
+def _ibm_to_float(bits: NDArray[np.uint32]) -> NDArray[np.float32]:
+    mantissa = (bits & np.uint32(0xFFFFFF)).astype(np.float32)
+    mantissa *= _MANTISSA_SCALE
+    with np.errstate(over="ignore", under="ignore"):
+        mantissa *= _IBM_SCALE[bits >> np.uint32(24)]
+    return mantissa
+
+
+def text_encoding(raw: bytes) -> TextEncoding:
+    """The alphabet in which a text header reads as text."""
+    return max(("ebcdic", "ascii"), key=lambda name: _readable(raw, name))
+
+
+def decode_text(raw: bytes, encoding: TextEncoding) -> list[str]:
+    """The lines of a text header, 80 characters each, without what no terminal can show."""
+    text = raw.decode(CODE_PAGES[encoding])
+    shown = "".join(sign if sign.isprintable() else " " for sign in text)
+    return [shown[start : start + 80].rstrip() for start in range(0, len(shown), 80)]
+
+
+def looks_like_text(raw: bytes) -> bool:
+    """Whether a text header reads as text in one of the alphabets, or is blank."""
+    return max(_readable(raw, "ebcdic"), _readable(raw, "ascii")) > 0.8
+
+
+def _readable(raw: bytes, encoding: TextEncoding) -> float:
+    """Share of signs that text headers are made of; NUL pads in either alphabet."""
+    text = raw.decode(CODE_PAGES[encoding])
+    plain = sum(sign.isascii() and (sign.isprintable() or sign in "\0\r\n") for sign in text)
+    return plain / max(1, len(text))

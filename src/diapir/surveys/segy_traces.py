@@ -1,0 +1,153 @@
+"""Trace headers and samples read from a SEG-Y file in bounded pieces.
+
+The file is read, not mapped: pages of a mapped file count as the program's memory, a file that is
+cut while it is open ends the program, and Windows keeps mapped files locked.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.errors import SurveyError
+from diapir.surveys.segy_format import decode_samples
+from diapir.surveys.segy_layout import Layout
+
+SHORT_FIELDS = {29: "i2", 71: "i2", 89: "i2", 109: "i2", 115: "u2", 117: "u2", 215: "i2"}
+"""Fields of the trace header that are 16 bits wide, by their byte; all others read are 32."""
+_PIECE = 8 * 2**20
+"""Bytes read at once."""
+_BRIDGE = 16 * 2**10
+"""Bytes between two wanted traces that are read through rather than skipped."""
+_PROBES = 64
+"""Bytes of samples by which most traces show that they are not dead."""
+
+
+@dataclass(frozen=True)
+class Headers:
+    """Some fields of the headers of consecutive traces.
+
+    Attributes:
+        fields: numbers by the byte where they begin, `int64 (n,)`.
+        empty: `bool (n,)`: all samples are 0.
+    """
+
+    fields: dict[int, NDArray[np.int64]]
+    empty: NDArray[np.bool_]
+
+    def __getitem__(self, byte: int) -> NDArray[np.int64]:
+        return self.fields[byte]
+
+
+class TraceFile:
+    """A SEG-Y file opened to be read.
+
+    Args:
+        path: the file.
+        layout: how its bytes lie.
+    """
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self.path = path
+        self.layout = layout
+        self._lock = threading.Lock()
+        self._stream = path.open("rb", buffering=0)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+    def headers(
+        self,
+        fields: Iterable[int],
+        count: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Headers:
+        """Header fields of the first `count` traces, all where left out.
+
+        The file is passed through once, in order.
+
+        Args:
+            fields: bytes where they begin.
+            count: how many traces.
+            progress: called with traces done and all.
+        """
+        layout = self.layout
+        count = layout.traces if count is None else min(count, layout.traces)
+        kinds = {byte: np.dtype(layout.order + SHORT_FIELDS.get(byte, "i4")) for byte in fields}
+        found = {byte: np.empty(count, np.int32) for byte in kinds}
+        empty = np.empty(count, np.bool_)
+        for first, rows in self._pieces(0, count):
+            part = slice(first, first + len(rows))
+            for byte, kind in kinds.items():
+                column = np.ascontiguousarray(rows[:, byte - 1 : byte - 1 + kind.itemsize])
+                found[byte][part] = column.view(kind)[:, 0]
+            empty[part] = _all_zero(rows[:, layout.header_bytes :])
+            if progress is not None:
+                progress(part.stop, count)
+        return Headers({byte: values.astype(np.int64) for byte, values in found.items()}, empty)
+
+    def samples(self, traces: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Amplitudes of some traces.
+
+        Args:
+            traces: `(n,)` places in the file from 0, in any order.
+
+        Returns:
+            `float32 (n, samples)`, in the order asked for.
+        """
+        layout = self.layout
+        amplitudes = np.empty((len(traces), layout.samples), np.float32)
+        order = np.argsort(traces, kind="stable")
+        wanted = traces[order]
+        bridge = 1 + _BRIDGE // layout.trace_bytes
+        ends = np.flatnonzero(np.diff(wanted) > bridge) + 1
+        for run in np.split(np.arange(len(wanted)), ends):
+            if not run.size:
+                continue
+            first, last = int(wanted[run[0]]), int(wanted[run[-1]])
+            for start, rows in self._pieces(first, last + 1 - first):
+                low, high = np.searchsorted(wanted[run], [start, start + len(rows)])
+                here = run[low:high]
+                raw = rows[wanted[here] - start, layout.header_bytes :]
+                decoded = decode_samples(raw, layout.sample_format, layout.order)
+                amplitudes[order[here]] = decoded
+        return amplitudes
+
+    def _pieces(self, first: int, count: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Consecutive traces `uint8 (n, trace_bytes)`, some megabytes at a time."""
+        length = self.layout.trace_bytes
+        most = max(1, _PIECE // length)
+        buffer = np.empty((min(most, count), length), np.uint8)
+        for start in range(first, first + count, most):
+            rows = buffer[: min(most, first + count - start)]
+            self._fill(rows, self.layout.data_start + start * length)
+            yield start, rows
+
+    def _fill(self, rows: NDArray[np.uint8], offset: int) -> None:
+        view = memoryview(rows.reshape(-1).data)
+        with self._lock:
+            self._stream.seek(offset)
+            while view:
+                read = self._stream.readinto(view)
+                if not read:
+                    raise SurveyError(
+                        f"{self.path} has become shorter while it was read",
+                        expected=f"{self.layout.traces:,} traces, as when it was opened",
+                        mend="wait until the file is complete and start again",
+                    )
+                view = view[read:]
+
+
+def _all_zero(samples: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which rows hold nothing but zeros; a few bytes of each settle it for most."""
+    step = samples.shape[1] // _PROBES | 1  # odd: each byte of a sample gets its turn
+    empty: NDArray[np.bool_] = np.logical_not(samples[:, ::step].any(axis=1))
+    doubtful = np.flatnonzero(empty)
+    empty[doubtful] = ~samples[doubtful].any(axis=1)
+    return empty
