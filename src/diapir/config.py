@@ -128,8 +128,8 @@ class LossConfig(Section):
             raise ValueError(f"ramp must begin before it ends, found {list(self.ramp)}")
         for share in (0, 1):
             if sum(weight_at(weight, share) for weight in (self.ce, self.dice, self.lovasz)) == 0:
-                when = "at the end of the ramp " if share else ""
-                raise ValueError(f"ce, dice and lovasz are all 0 {when}: nothing would be learnt")
+                when = " at the end of the ramp" if share else ""
+                raise ValueError(f"ce, dice and lovasz are all 0{when}: nothing would be learnt")
         return self
 
 
