@@ -147,10 +147,10 @@ def test_without_a_rate_of_its_own_there_is_one_group(tiny: Recipe, device: Devi
 
 def test_halving_and_the_schedule_move_both_rates(tiny: Recipe, device: Device) -> None:
     running = Session(tiny(*OWN_RATE, "schedule.patience=0"), device)
-    running.halve_lr()
+    running.schedule.halve()
     assert rates(running) == pytest.approx([5e-4, 1e-5])
     for _ in range(2):
-        running.schedule.step(1.0)
+        running.schedule.after_epoch(1.0)
     assert rates(running) == pytest.approx([3.5e-4, 7e-6])
     assert running.lr == pytest.approx(3.5e-4)
 
@@ -161,7 +161,7 @@ def test_a_restored_session_goes_on_to_the_same_bits(
 ) -> None:
     whole = Session(tiny(*overrides), device)
     steps(whole, tiles, 1)
-    whole.halve_lr()
+    whole.schedule.halve()
     buffer = io.BytesIO()
     torch.save(whole.state(), buffer)
     steps(whole, tiles, 2)
@@ -203,7 +203,7 @@ def quietly(config: RunConfig, tiles_path: Path, run: Path, **options: bool) -> 
 def test_curves_hold_the_main_rate(
     bright_salt: Path, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "validate", lambda *args: Validation(1.0, 0.1, 0.5, 0.5, 0.4))
+    monkeypatch.setattr(loop, "validate", lambda *args: Validation(1.0, 0.1, 0.5, 0.5, 0.4, 0.3))
     config = tiny(*OWN_RATE, "train.epochs=3", "schedule.patience=0", "track.examples=0")
     quietly(config, bright_salt, tmp_path / "run")
     found = [float(row["lr"]) for row in curves(tmp_path / "run")]

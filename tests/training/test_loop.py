@@ -19,7 +19,7 @@ from PIL import Image
 
 from diapir import bundle
 from diapir.config import RunConfig, parse_config
-from diapir.errors import ConfigError, DeviceError, Interrupted, RunError, SplitError
+from diapir.errors import BundleError, ConfigError, DeviceError, Interrupted, RunError, SplitError
 from diapir.tiles import Split
 from diapir.training import TrainResult, loop, session, train
 from diapir.training.session import Session, StepTerms
@@ -204,7 +204,7 @@ def test_early_stopping_counts_epochs_without_a_better_loss(
 ) -> None:
     losses = iter([1.0, 0.8, 0.9, 0.85, 0.9])
     monkeypatch.setattr(
-        loop, "validate", lambda *args: Validation(next(losses), 0.1, 0.5, 0.5, 0.4)
+        loop, "validate", lambda *args: Validation(next(losses), 0.1, 0.5, 0.5, 0.4, 0.3)
     )
     config = tiny("train.epochs=9", "train.early_stopping=3")
 
@@ -217,7 +217,7 @@ def test_early_stopping_counts_epochs_without_a_better_loss(
 def test_the_learning_rate_falls_on_a_plateau(
     bright_salt: Path, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "validate", lambda *args: Validation(1.0, 0.1, 0.5, 0.5, 0.4))
+    monkeypatch.setattr(loop, "validate", lambda *args: Validation(1.0, 0.1, 0.5, 0.5, 0.4, 0.3))
     quietly(tiny("train.epochs=4", "schedule.patience=1"), bright_salt, tmp_path / "run")
     rates = [float(row["lr"]) for row in curves(tmp_path / "run")]
     assert rates == pytest.approx([5e-4, 5e-4, 5e-4, 3.5e-4])
@@ -339,7 +339,7 @@ def test_a_disk_that_fills_up_keeps_the_last_good_state(
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", full_later)
-    with pytest.raises((RunError, bundle.BundleError), match="No space left"):
+    with pytest.raises((RunError, BundleError), match="No space left"):
         quietly(config, bright_salt, run)
     monkeypatch.undo()
     monkeypatch.setenv("DIAPIR_CACHE", str(tmp_path / "cache"))

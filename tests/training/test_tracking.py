@@ -14,8 +14,8 @@ from diapir.training.tracking import Tracking
 
 HEADER = (
     "epoch,lr,train_loss,train_ce,train_dice_loss,train_soft_dice,val_loss,val_ce,val_dice_loss,"
-    "val_soft_dice,val_dice,val_iou,grad_norm_mean,grad_norm_max,skipped_steps,tiles_per_s,"
-    "seconds,best"
+    "val_soft_dice,val_dice,val_iou,val_kaggle_map,grad_norm_mean,grad_norm_max,"
+    "skipped_steps,tiles_per_s,seconds,best"
 )
 
 

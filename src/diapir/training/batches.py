@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diapir.config import PreprocessConfig
+from diapir.config import PreprocessConfig, RunConfig
 from diapir.preprocess import pad_masks, to_input
 from diapir.tiles import TileSet
+from diapir.training.augment import Variation, vary
 
 Indices = NDArray[np.int64]
 
@@ -40,12 +41,53 @@ def shard(indices: Indices, rank: int, processes: int) -> Indices:
     return np.array_split(indices, processes)[rank]
 
 
+def input_size(config: RunConfig, done: float) -> int:
+    """Side of the input in pixels when a share `done` of the run's steps is done."""
+    smaller = (size for until, size in config.train.progressive if done < until)
+    return next(smaller, config.preprocess.size)
+
+
 def load_batch(tiles: TileSet, indices: Indices, config: PreprocessConfig) -> tuple[Tensor, Tensor]:
-    """Images `float32 (n, 3, size, size)` and masks `int64 (n, size, size)` of some tiles."""
-    if len(np.unique(tiles.shapes[indices], axis=0)) == 1:
+    """Images `float32 (n, 3, size, size)` and masks `uint8 (n, size, size)` of some tiles."""
+    if _of_one_size(tiles, indices):
         image_stack, mask_stack = tiles.stack(indices)
         images, masks = to_input(image_stack, config), pad_masks(mask_stack, config)
     else:  # sizes differ: pad one by one
         images = np.concatenate([to_input(tiles.image(i)[None], config) for i in indices])
         masks = np.concatenate([pad_masks(tiles.mask(i)[None], config) for i in indices])
-    return torch.from_numpy(images), torch.from_numpy(masks.astype(np.int64))
+    return torch.from_numpy(images), torch.from_numpy(masks)
+
+
+def load_varied_batch(
+    tiles: TileSet,
+    indices: Indices,
+    variation: Variation,
+    config: PreprocessConfig,
+    *,
+    size: int,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """Varied images `float32 (n, 3, size, size)` and masks `int64 (n, size, size)`, on a device.
+
+    Args:
+        tiles: the tiles; their bytes are what is moved to the device.
+        indices: `(n,)`: which of them.
+        variation: of these n tiles.
+        config: how a tile becomes the network's input.
+        size: side of the images, which show what `config.size` pixels show.
+        device: where the arithmetic is done.
+    """
+    one_size = _of_one_size(tiles, indices)
+    rows = [slice(None)] if one_size else [slice(row, row + 1) for row in range(len(indices))]
+    parts = []
+    for row in rows:
+        images, masks = (
+            torch.from_numpy(stack).to(device, non_blocking=True)
+            for stack in tiles.stack(indices[row])
+        )
+        parts.append(vary(images, masks, variation.take(row), config, size))
+    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+
+
+def _of_one_size(tiles: TileSet, indices: Indices) -> bool:
+    return len(np.unique(tiles.shapes[indices], axis=0)) == 1

@@ -34,6 +34,12 @@ class Device:
         return device
 
     @property
+    def drawing_device(self) -> torch.device:
+        """Where tiles are varied: a GPU of CUDA, else the CPU, which can sample by reflection."""
+        device = self.torch_device
+        return device if device.type == "cuda" else torch.device("cpu")
+
+    @property
     def rank(self) -> int:
         """This process's number among `world`."""
         return int(self.accelerator.process_index)

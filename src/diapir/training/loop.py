@@ -24,7 +24,7 @@ from diapir.training.checkpoint import Checkpoints
 from diapir.training.device import Device, close_device, open_device
 from diapir.training.progress import Console
 from diapir.training.run_folder import BEST, LOG, SPLIT, RunFolder
-from diapir.training.selection import choose_examples, settle_split
+from diapir.training.selection import choose_examples, settle_split, training_tiles
 from diapir.training.session import Session
 from diapir.training.stopping import Stopping
 from diapir.training.tracking import Tracking
@@ -45,8 +45,9 @@ class TrainResult:
 
     Attributes:
         run: the run folder.
-        best_epoch: the epoch of the best validation loss, from 1.
-        best_val_loss: that loss.
+        best_epoch: the epoch that is kept, from 1: of the best validation loss, or as
+            `train.select` says.
+        best_val_loss: its validation loss.
         epochs: whole epochs done.
         stopped: after all epochs, by early stopping, or by the budget.
     """
@@ -132,12 +133,19 @@ class _Loop:
         self.stopping = stopping
         self.notes = folder.check_config(config) if device.is_main else []
         self.checkpoints = Checkpoints(self.folder, self.notes.append)
-        self.session = Session(config, device, pretrained=not self.checkpoints.exist)
         self.split = settle_split(config.data, tiles, self.folder / SPLIT)
-        for height, width in np.unique(tiles.shapes, axis=0).tolist():
-            padding(height, width, config.preprocess)
-        self.train_tiles = tiles.select(self.split.part("train"))
+        self.train_tiles, more = training_tiles(config.data, tiles, self.split)
+        self.notes += more
         self.val_tiles = tiles.select(sorted(self.split.part("val")))
+        shapes = np.concatenate([tiles.shapes, self.train_tiles.shapes])
+        for height, width in np.unique(shapes, axis=0).tolist():
+            padding(height, width, config.preprocess)
+        self.session = Session(
+            config,
+            device,
+            pretrained=not self.checkpoints.exist,
+            steps=len(self._epoch_batches(1)) * config.train.epochs,
+        )
         self.examples = choose_examples(self.val_tiles, config.track.examples)
         if device.is_main:
             folder.check_space(self.session.save_bytes())
@@ -148,6 +156,13 @@ class _Loop:
         main, session = self.device.is_main, self.session
         state = self.checkpoints.load()
         if state:
+            # a state of an earlier version does not say what it learnt from
+            if state.get("tiles", self.train_tiles.hash) != self.train_tiles.hash:
+                raise RunError(
+                    f"the tiles that {self.folder} learns from have changed since it began",
+                    expected="the same tiles, those of data.extra as well",
+                    mend="put them back, or train into a new --out",
+                )
             session.restore(state)
         elif (self.folder / BEST).exists():
             raise RunError(
@@ -166,7 +181,7 @@ class _Loop:
                 Console(
                     self.folder / LOG if main else Path(os.devnull),
                     epochs=self.config.train.epochs,
-                    batches=len(self._epoch_batches()),
+                    batches=len(self._epoch_batches(session.cursor.epoch)),
                     stream=stream,
                     resumed=state is not None,
                     best_loss=session.cursor.best_val_loss if session.cursor.best_epoch else None,
@@ -213,7 +228,7 @@ class _Loop:
     def _train_epoch(self) -> bool:
         """Train the rest of the current epoch; False where the budget ended it."""
         session, cursor = self.session, self.session.cursor
-        batches = self._epoch_batches()
+        batches = self._epoch_batches(cursor.epoch)
         self.console.start_epoch(cursor.epoch, cursor.batch)
         last_save = time.monotonic()
         while cursor.batch < len(batches):
@@ -257,8 +272,8 @@ class _Loop:
             self._roll_back("The validation loss is not finite")
             return
         cursor.stale_epochs = 0 if better else cursor.stale_epochs + 1
-        self._track(validation, better)
-        self.session.schedule.step(validation.loss)
+        self._track(validation)
+        self.session.schedule.after_epoch(validation.loss)
         cursor.next_epoch()
         self._save()
 
@@ -268,13 +283,17 @@ class _Loop:
         self.console.note(
             f"The budget is spent in epoch {cursor.epoch} after {cursor.batch} batches"
         )
-        validation, better = self._judge()
+        validation, _ = self._judge()
         if math.isfinite(validation.loss):  # else the last save is better than this
-            self._track(validation, better)
+            self._track(validation)
             self._save()
 
     def _judge(self) -> tuple[Validation, bool]:
-        """Score the current weights; if they are the best so far, save them as the bundle."""
+        """Score the current weights, and save them as the bundle if they are to be kept.
+
+        Returns:
+            The scores, and whether they are the best so far.
+        """
         cursor, means = self.session.cursor, self.session.cursor.means()
         self.console.train_epoch(
             cursor.epoch, loss=means.loss, ce=means.ce, dice_loss=1 - means.dice, dice=means.dice
@@ -284,14 +303,24 @@ class _Loop:
             self.session.network, self.val_tiles, self.config, self.device, self._on_validation
         )
         cursor.validation_s = time.monotonic() - started
+        select = self.config.train.select
         self.console.validation(
-            loss=validation.loss, ce=validation.ce, dice_loss=1 - validation.soft_dice
+            loss=validation.loss,
+            ce=validation.ce,
+            dice_loss=1 - validation.soft_dice,
+            kaggle_map=validation.kaggle_map if select == "kaggle_map" else None,
         )
-        better = validation.loss < cursor.best_val_loss
+        if not math.isfinite(validation.loss):
+            return validation, False
+        score = validation.kaggle_map if select == "kaggle_map" else -validation.loss
+        better = score > cursor.best_score
         if better:
+            cursor.best_score = score
+        if better or select == "last":
             cursor.best_val_loss, cursor.best_epoch = validation.loss, cursor.epoch
             if self.device.is_main:
                 self._save_best(validation)
+        if better:
             self.console.best(validation.loss)
         return validation, better
 
@@ -326,19 +355,19 @@ class _Loop:
         over = self.stopping.over_budget(cursor.validation_s or guess)
         return bool(self.device.highest(int(over)))
 
-    def _epoch_batches(self) -> list[Indices]:
+    def _epoch_batches(self, epoch: int) -> list[Indices]:
         return epoch_batches(
             len(self.train_tiles),
             self.config.train.batch,
             seed=self.config.seed,
-            epoch=self.session.cursor.epoch,
+            epoch=epoch,
             processes=self.device.world,
         )
 
     def _save(self) -> None:
         if self.tracking:
-            state = self.session.state() | {"trackers": self.tracking.state()}
-            self.checkpoints.save(state)
+            beside = {"trackers": self.tracking.state(), "tiles": self.train_tiles.hash}
+            self.checkpoints.save(self.session.state() | beside)
 
     def _roll_back(self, reason: str) -> None:
         """Go back to the last save with half the learning rate.
@@ -359,7 +388,7 @@ class _Loop:
         self.session.restore(state)
         self.session.cursor.rollbacks = rollbacks
         self.session.cursor.bad_steps = 0
-        self.session.halve_lr()
+        self.session.schedule.halve()
         self.console.note(
             f"{reason}: back to batch {self.session.cursor.batch} of epoch "
             f"{self.session.cursor.epoch}, with learning rate {self.session.lr:.3g}"
@@ -393,10 +422,20 @@ class _Loop:
                 "data": self.tiles.name,
                 "data hash": self.tiles.hash,
                 "split hash": self.split.hash,
+                **self._beside_the_split(),
             },
         )
 
-    def _track(self, validation: Validation, better: bool) -> None:
+    def _beside_the_split(self) -> dict[str, str]:
+        """What the bundle says where the training part is not all that was learnt from."""
+        data = self.config.data
+        further = ["the validation part"] if data.use_all else []
+        further += [Path(data.extra).name] if data.extra else []
+        if not further:
+            return {}
+        return {"further tiles": " and ".join(further), "training hash": self.train_tiles.hash}
+
+    def _track(self, validation: Validation) -> None:
         """Hand an epoch's figures and examples to metrics.csv and the trackers."""
         if not self.tracking:
             return
@@ -415,12 +454,13 @@ class _Loop:
                 "val_soft_dice": validation.soft_dice,
                 "val_dice": validation.dice,
                 "val_iou": validation.iou,
+                "val_kaggle_map": validation.kaggle_map,
                 "grad_norm_mean": means.norm,
                 "grad_norm_max": cursor.norm_max,
                 "skipped_steps": cursor.skipped,
                 "tiles_per_s": cursor.tiles_per_s(),
                 "seconds": cursor.seconds,
-                "best": int(better),
+                "best": int(cursor.best_epoch == cursor.epoch),
             }
         )
         if len(self.examples):

@@ -1,7 +1,7 @@
 """Losses, each from one definition.
 
-Every term is a ratio of sums over the valid pixels of the whole batch, so a batch that is shared
-among processes is scored as one: the sums are added up across them, gradient included.
+Every term is a ratio of sums over the whole batch, so a batch that is shared among processes is
+scored as one: the sums are added up across them, gradient included.
 """
 
 from __future__ import annotations
@@ -13,16 +13,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from diapir.config import IGNORE, LossConfig
+from diapir.config import IGNORE, LossConfig, weight_at
+from diapir.training.lovasz import symmetric_lovasz_hinge
 
 _TINY = 1e-7  # keeps 0/0 away where a batch has no valid pixel
+
+Pool = Callable[[Tensor], Tensor]
+"""Adds up sums `float32 (K,)` of all processes, keeping the gradient."""
+
+
+def _alone(sums: Tensor) -> Tensor:
+    return sums
 
 
 class LossTerms(NamedTuple):
     """Scalars `float32 ()` of one batch.
 
     Attributes:
-        total: `ce` weight · cross entropy + `dice` weight · (1 − soft Dice).
+        total: the weighted sum of the recipe's terms.
         ce: mean cross entropy of the valid pixels, in nats.
         dice: soft Dice of salt, in [0, 1].
     """
@@ -36,36 +44,95 @@ def segmentation_loss(
     logits: Tensor,
     masks: Tensor,
     config: LossConfig,
-    pool: Callable[[Tensor], Tensor] = lambda sums: sums,
+    pool: Pool = _alone,
+    ramped: float = 1.0,
 ) -> LossTerms:
-    """Cross entropy and soft Dice of a batch.
+    """Cross entropy, soft Dice and Lovász hinge of a batch.
 
     Soft Dice is 2·Σp·g / (Σp + Σg) of the salt channel (Milletari et al., arXiv 1606.04797, without
     squares). Pixels marked 255 count nowhere. A batch without salt has soft Dice 0, so false salt
-    there is always paid for.
+    there is always paid for. The Lovász hinge is averaged over the tiles with a valid pixel.
 
     Args:
         logits: `float32 (N, 2, H, W)`.
         masks: `int64 (N, H, W)` of {0, 1, 255}.
-        config: the two weights.
-        pool: adds the sums `float32 (4,)` of all processes, keeping the gradient.
+        config: the weights.
+        pool: adds up the sums of all processes.
+        ramped: how much of the ramp of the weights is done, in [0, 1].
     """
     logits = logits.float()
     salt = functional.softmax(logits, dim=1)[:, 1]
     valid = masks != IGNORE
     truth = (masks == 1).float()
     salt = salt * valid
-    sums = pool(
-        torch.stack(
-            [
-                functional.cross_entropy(logits, masks, ignore_index=IGNORE, reduction="sum"),
-                valid.sum(),
-                (salt * truth).sum(),
-                salt.sum() + truth.sum(),
-            ]
-        )
-    )
-    cross_entropy, pixels, hit, marked = sums.unbind()
-    ce = cross_entropy / pixels.clamp(min=1)
+    sums = [
+        functional.cross_entropy(logits, masks, ignore_index=IGNORE, reduction="sum"),
+        valid.sum(),
+        (salt * truth).sum(),
+        salt.sum() + truth.sum(),
+    ]
+    lovasz = weight_at(config.lovasz, ramped)
+    if lovasz:
+        margins = (logits[:, 1] - logits[:, 0]).flatten(1)
+        pixels, known = (masks == 1).flatten(1), valid.flatten(1)
+        sums += [symmetric_lovasz_hinge(margins, pixels, known).sum(), known.any(dim=1).sum()]
+    cross_entropy, counted, hit, marked, *hinge = pool(torch.stack(sums)).unbind()
+    ce = cross_entropy / counted.clamp(min=1)
     dice = 2 * hit / marked.clamp(min=_TINY)
-    return LossTerms(config.ce * ce + config.dice * (1 - dice), ce, dice)
+    total = weight_at(config.ce, ramped) * ce + weight_at(config.dice, ramped) * (1 - dice)
+    if lovasz:
+        total = total + lovasz * hinge[0] / hinge[1].clamp(min=1)
+    return LossTerms(total, ce, dice)
+
+
+def auxiliary_loss(
+    salt: Tensor | None,
+    deep: tuple[Tensor, ...],
+    masks: Tensor,
+    config: LossConfig,
+    pool: Pool = _alone,
+) -> Tensor:
+    """The weighted losses `float32 ()` of what a network says beside its logits.
+
+    Args:
+        salt: `float32 (N,)`, logit of the tile having any salt; None where it is not guessed.
+        deep: coarser logits `float32 (N, 2, h, w)`.
+        masks: `int64 (N, H, W)` of {0, 1, 255}.
+        config: the weights.
+        pool: adds up the sums of all processes.
+    """
+    valid = masks != IGNORE
+    marked = (masks == 1).float()[:, None]
+    known = valid.float()[:, None]
+    loss = masks.new_zeros((), dtype=torch.float32)
+    if config.empty and salt is not None:
+        judged = valid.flatten(1).any(dim=1).float()
+        entropy = functional.binary_cross_entropy_with_logits(
+            salt.float(), marked.flatten(1).amax(dim=1), weight=judged, reduction="sum"
+        )
+        total, tiles = pool(torch.stack([entropy, judged.sum()])).unbind()
+        loss = loss + config.empty * total / tiles.clamp(min=1)
+    if config.deep and deep:
+        coarse = torch.stack([_coarse_cross_entropy(each, marked, known) for each in deep])
+        sums = pool(coarse.flatten()).reshape(-1, 2)
+        loss = loss + config.deep * (sums[:, 0] / sums[:, 1].clamp(min=_TINY)).mean()
+    return loss
+
+
+def _coarse_cross_entropy(logits: Tensor, marked: Tensor, known: Tensor) -> Tensor:
+    """Sum of the cross entropies of coarse cells, and of their shares of valid pixels: `(2,)`.
+
+    A cell is judged by the shares of salt and background in it, which is what its logits, repeated
+    over its pixels, would be judged by.
+
+    Args:
+        logits: `float32 (N, 2, h, w)`.
+        marked: `float32 (N, 1, H, W)`, 1 where salt is.
+        known: `float32 (N, 1, H, W)`, 1 where a pixel counts.
+    """
+    size = (logits.shape[-2], logits.shape[-1])
+    salt = functional.adaptive_avg_pool2d(marked, size)[:, 0]
+    valid = functional.adaptive_avg_pool2d(known, size)[:, 0]
+    scores = functional.log_softmax(logits.float(), dim=1)
+    entropy = -(salt * scores[:, 1] + (valid - salt) * scores[:, 0]).sum()
+    return torch.stack([entropy, valid.sum()])

@@ -23,6 +23,7 @@ COLUMNS = (
     "val_soft_dice",
     "val_dice",
     "val_iou",
+    "val_kaggle_map",
     "grad_norm_mean",
     "grad_norm_max",
     "skipped_steps",
@@ -31,6 +32,9 @@ COLUMNS = (
     "best",
 )
 """Columns of metrics.csv, one row an epoch; epochs count from 1, `best` is 0 or 1."""
+
+LATER = frozenset({"val_kaggle_map"})
+"""Columns that runs of earlier versions do not have; read as nan there."""
 
 INTEGERS = frozenset({"epoch", "skipped_steps", "best"})
 
@@ -95,9 +99,10 @@ def read_metrics(path: Path) -> list[Row]:
         if lines and not lines[-1].endswith("\n"):
             lines.pop()
         cells = list(csv.reader(lines))
-        if not cells or tuple(cells[0]) != COLUMNS:
+        names = tuple(cells[0]) if cells else ()
+        if names not in {COLUMNS, tuple(name for name in COLUMNS if name not in LATER)}:
             raise ValueError("its first line does not name these columns")
-        return [_row(line) for line in cells[1:]]
+        return [_row(names, line) for line in cells[1:]]
     except (OSError, ValueError) as error:
         raise RunError(
             f"{path} cannot be read: {error}",
@@ -106,12 +111,13 @@ def read_metrics(path: Path) -> list[Row]:
         ) from None
 
 
-def _row(cells: list[str]) -> Row:
-    if len(cells) != len(COLUMNS):
+def _row(names: tuple[str, ...], cells: list[str]) -> Row:
+    if len(cells) != len(names):
         raise ValueError(f"a line has {len(cells)} values")
+    found = dict(zip(names, cells, strict=True))
     return {
-        column: int(cell) if column in INTEGERS else float(cell)
-        for column, cell in zip(COLUMNS, cells, strict=True)
+        column: int(found[column]) if column in INTEGERS else float(found.get(column, "nan"))
+        for column in COLUMNS
     }
 
 

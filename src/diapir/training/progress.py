@@ -123,9 +123,14 @@ class Console:
         """Report that `done` of `total` batches of the validation part are done."""
         self._show(lambda display: display.validating(done, total))
 
-    def validation(self, *, loss: float, ce: float, dice_loss: float) -> None:
-        """Report the means over the validation part."""
-        self._write(f"Validation - Loss: {loss:.4f}, CE: {ce:.4f}, Dice Loss: {dice_loss:.4f}")
+    def validation(
+        self, *, loss: float, ce: float, dice_loss: float, kaggle_map: float | None = None
+    ) -> None:
+        """Report the means over the validation part; Kaggle's mAP where it chooses the model."""
+        self._write(
+            f"Validation - Loss: {loss:.4f}, CE: {ce:.4f}, Dice Loss: {dice_loss:.4f}"
+            + ("" if kaggle_map is None else f", Kaggle mAP: {kaggle_map:.4f}")
+        )
 
     def best(self, val_loss: float) -> None:
         """Report that a model better than all before was saved."""

@@ -33,7 +33,8 @@ CHANGEABLE = (
     "train.save_minutes",
     "track.",
 )
-"""Keys (or sections, ending in a dot) that a resumed run may change: they move no weight."""
+"""Keys (or sections, ending in a dot) that a resumed run may change: they move no weight. (The
+number of epochs does where something follows the whole run's steps, and may not change there.)"""
 
 
 class RunFolder:
@@ -144,14 +145,17 @@ class RunFolder:
         changes: dict[str, tuple[object, object]] = {}
         if saved is not None:
             changes = config_diff(saved, config)
+            changeable = tuple(
+                key for key in CHANGEABLE if key != "train.epochs" or not _follows_steps(saved)
+            )
             refused = {
-                key: values for key, values in changes.items() if not key.startswith(CHANGEABLE)
+                key: values for key, values in changes.items() if not key.startswith(changeable)
             }
             if refused:
                 raise RunError(
                     f"the recipe has changed since {self.path} began: " + _listing(refused),
                     expected="the same recipe; only these may change: "
-                    + ", ".join(key.rstrip(".") for key in CHANGEABLE),
+                    + ", ".join(key.rstrip(".") for key in changeable),
                     mend="set these keys back, or train into a new --out",
                 )
         return [f"Changed at resume: {_listing(changes)}"] if changes else []
@@ -173,6 +177,14 @@ class RunFolder:
                 expected=f"{needed / 1e6:.0f} MB for the resume states and the best model",
                 mend="free space or choose an --out on another disk",
             )
+
+
+def _follows_steps(config: RunConfig) -> bool:
+    """Whether the number of epochs decides what each step does."""
+    ramped = any(
+        isinstance(value, tuple) for value in (config.loss.ce, config.loss.dice, config.loss.lovasz)
+    )
+    return config.schedule.name != "plateau" or ramped or bool(config.train.progressive)
 
 
 def saved_config(run: Path) -> RunConfig | None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from diapir.config import DataConfig
-from diapir.tiles import Split, TileSet, fold_split, make_folds, make_split
+from diapir.tiles import Split, TileSet, fold_split, load_tiles, make_folds, make_split
+from diapir.tiles.joining import join_tiles
+from diapir.tiles.stratify import image_digests
 
 
 def settle_split(config: DataConfig, tiles: TileSet, saved: Path) -> Split:
@@ -35,6 +37,39 @@ def settle_split(config: DataConfig, tiles: TileSet, saved: Path) -> Split:
         split = make_split(tiles, val_fraction=config.val_fraction, seed=config.split_seed)
     split.verify(tiles)
     return split
+
+
+def training_tiles(config: DataConfig, tiles: TileSet, split: Split) -> tuple[TileSet, list[str]]:
+    """The tiles a run learns from, and lines for the log about those beside the training part.
+
+    Further tiles whose image is one of the validation part's are left out: the network would be
+    judged on what it saw.
+
+    Raises:
+        DataError: the further tiles cannot be used.
+    """
+    chosen = split.part("train")
+    notes = []
+    if config.use_all:
+        chosen += split.part("val")
+        notes.append("Trained on the validation tiles as well: their scores say nothing")
+    learnt = tiles.select(chosen)
+    if config.extra is None:
+        return learnt, notes
+    further = load_tiles(config.extra, skip_bad=config.skip_bad)
+    judged = tiles.select(split.part("val"))
+    seen = set(image_digests(judged, range(len(judged))))
+    digests = image_digests(further, range(len(further)))
+    kept = [tile for tile, image in zip(further.ids, digests, strict=True) if image not in seen]
+    notes.append(
+        f"Further tiles: {further.name}, {len(kept)}"
+        + (
+            f"; {len(further) - len(kept)} left out whose image is in the validation part"
+            if len(kept) < len(further)
+            else ""
+        )
+    )
+    return join_tiles(learnt, further.select(kept)), notes
 
 
 def choose_examples(tiles: TileSet, count: int) -> TileSet:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from diapir.config import RunConfig
-from diapir.models import build, check_size, parameter_count
+from diapir.config import AugmentConfig, RunConfig
+from diapir.errors import ConfigError
+from diapir.models import Network, build, check_size, parameter_count
 from diapir.tiles import TileSet
-from diapir.training.batches import Indices, load_batch, shard
+from diapir.training.augment import alternate_flips, draw
+from diapir.training.batches import Indices, input_size, load_batch, load_varied_batch, shard
 from diapir.training.device import Device
-from diapir.training.encoder import freeze, parameter_groups
-from diapir.training.losses import segmentation_loss
+from diapir.training.ema import AveragedNetwork
+from diapir.training.encoder import freeze
+from diapir.training.losses import auxiliary_loss, segmentation_loss
+from diapir.training.optimizer import make_optimizer
+from diapir.training.schedule import make_schedule
 
 
 class StepTerms(NamedTuple):
@@ -49,9 +56,13 @@ class Cursor:
     tiles: int = 0
     seconds: float = 0.0
     best_val_loss: float = math.inf
+    """Validation loss of the epoch that is kept."""
     best_epoch: int = 0
+    """The epoch that is kept; 0 where there is none yet."""
+    best_score: float = -math.inf
+    """The best of what epochs are compared by, so far; higher is better."""
     stale_epochs: int = 0
-    """Epochs since the best one."""
+    """Epochs since that."""
     rollbacks: int = 0
     validation_s: float = 0.0
     """Seconds that the last validation took."""
@@ -95,31 +106,33 @@ class Session:
         device: where it computes.
         pretrained: fill the network's encoder as `model.weights` says; a run that is continued has
             its weights already.
+        steps: of the whole run; what moves along a curve follows them.
 
     Attributes:
-        network: the bare network, for judging and saving.
         cursor: where the run stands.
+        schedule: what moves the learning rates.
     """
 
-    def __init__(self, config: RunConfig, device: Device, *, pretrained: bool = True) -> None:
+    def __init__(
+        self, config: RunConfig, device: Device, *, pretrained: bool = True, steps: int = 1
+    ) -> None:
         self._config = config
         self._device = device
         torch.manual_seed(config.seed)
-        self.network = build(config.model, pretrained=pretrained)
-        check_size(self.network, config.preprocess.size)
-        self._frozen = freeze(self.network, getattr(config.model, "freeze", 0))
+        self._steps = steps
+        network = build(config.model, pretrained=pretrained)
+        check_size(network, config.preprocess.size)
+        _check_sizes(network, config.train.progressive)
+        self._frozen = freeze(network, getattr(config.model, "freeze", 0))
         if device.channels_last:
-            self.network.to(memory_format=torch.channels_last)
-        optimizer = torch.optim.AdamW(
-            parameter_groups(self.network, config.optimizer),
-            weight_decay=config.optimizer.weight_decay,
-            fused=device.torch_device.type in {"cpu", "cuda"},
-        )
-        self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            optimizer, factor=config.schedule.factor, patience=config.schedule.patience
-        )
+            network.to(memory_format=torch.channels_last)
+        self._network = network.to(device.torch_device)
+        decay = config.train.ema
+        self._average = None if decay is None else AveragedNetwork(network, decay)
+        optimizer = make_optimizer(network, config.optimizer, device.torch_device)
+        self.schedule = make_schedule(config.schedule, optimizer, steps)
         # the model that trains may be wrapped for many processes, compiling or precision
-        self._model, self._optimizer = device.accelerator.prepare(self.network, optimizer)
+        self._model, self._optimizer = device.accelerator.prepare(network, optimizer)
         self.cursor = Cursor()
 
     def step(self, tiles: TileSet, batch: Indices) -> StepTerms | None:
@@ -133,53 +146,98 @@ class Session:
         torch.manual_seed(
             _step_seed(config.seed, self.cursor.step, self.cursor.rollbacks, device.rank)
         )
+        self.schedule.before_step(self.cursor.step)
         self._model.train()
         for part in self._frozen:
             part.eval()  # its batch norms keep their statistics
-        images, masks = load_batch(
-            tiles, shard(batch, device.rank, device.world), config.preprocess
-        )
-        logits = self._model(device.images(images))
-        masks = masks.to(device.torch_device, non_blocking=True)
-        terms = segmentation_loss(logits, masks, config.loss, device.sum)
+        images, masks = self._load(tiles, batch)
+        images = device.images(images)
+        masks = masks.to(device.torch_device, non_blocking=True).long()
+        wants_more = bool(config.loss.empty or config.loss.deep)
+        outputs = self._model(images, auxiliary=True) if wants_more else self._model(images)
+        logits = outputs.logits if wants_more else outputs
+        terms = segmentation_loss(logits, masks, config.loss, device.sum, self._ramped)
+        if wants_more:
+            beside = auxiliary_loss(outputs.salt, outputs.deep, masks, config.loss, device.sum)
+            terms = terms._replace(total=terms.total + beside)
         self._optimizer.zero_grad()
         device.accelerator.backward(terms.total)
         limit = config.optimizer.clip_norm
         norm = device.accelerator.clip_grad_norm_(
-            self.network.parameters(), math.inf if limit is None else limit
+            self._network.parameters(), math.inf if limit is None else limit
         )
         # one transfer for all four
         values = torch.stack([*(term.detach() for term in terms), norm.detach().float()]).tolist()
         if not all(map(math.isfinite, values)):
             return None
         self._optimizer.step()
+        if self._average:
+            self._average.update(self._network)
         return StepTerms(*values)
+
+    def _load(self, tiles: TileSet, batch: Indices) -> tuple[Tensor, Tensor]:
+        """This process's images and masks of a step, varied where the recipe says so."""
+        config, device = self._config, self._device
+        mine = shard(batch, device.rank, device.world)
+        size = input_size(config, self._done)
+        if config.augment == AugmentConfig() and size == config.preprocess.size:
+            return load_batch(tiles, mine, config.preprocess)
+        flips = None
+        if config.augment.flip == "alternate":
+            ids = [tiles.ids[index] for index in batch]
+            flips = alternate_flips(ids, seed=config.seed, epoch=self.cursor.epoch)
+        drawn = draw(
+            config.augment,
+            len(batch),
+            seed=(config.seed, self.cursor.step, self.cursor.rollbacks),
+            flip=flips,
+        ).take(shard(np.arange(len(batch)), device.rank, device.world))
+        return load_varied_batch(
+            tiles, mine, drawn, config.preprocess, size=size, device=device.drawing_device
+        )
+
+    @property
+    def _done(self) -> float:
+        """Share of the run's steps that are done, in [0, 1]."""
+        return min(self.cursor.step / self._steps, 1.0)
+
+    @property
+    def _ramped(self) -> float:
+        """How much of the ramp of the loss's weights is done, in [0, 1]."""
+        begin, end = self._config.loss.ramp
+        if self._done >= end:
+            return 1.0
+        return max(self._done - begin, 0.0) / (end - begin)
+
+    @property
+    def network(self) -> Network:
+        """The network that is judged and kept: the average where there is one."""
+        return self._average.network if self._average else self._network
 
     @property
     def lr(self) -> float:
         """The learning rate of all but an encoder that has its own."""
         return float(self._optimizer.param_groups[0]["lr"])
 
-    def halve_lr(self) -> None:
-        """Go on with half the learning rate."""
-        for group in self._optimizer.param_groups:
-            group["lr"] /= 2
-
     def state(self) -> dict[str, Any]:
         """All that `restore` needs to go on as if nothing had happened."""
-        return {
-            "network": self.network.state_dict(),
+        state = {
+            "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "cursor": asdict(self.cursor),
         }
+        return state | ({"average": self._average.state_dict()} if self._average else {})
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over a saved state."""
-        self.network.load_state_dict(state["network"])
+        self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.cursor = Cursor(**state["cursor"])
+        if self._average:
+            self._average.load_state_dict(state["average"])
+        cursor = state["cursor"]  # of an earlier version it has no score yet
+        self.cursor = Cursor(**{"best_score": -cursor["best_val_loss"]} | cursor)
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """The network's tensors by name, for a bundle."""
@@ -189,19 +247,32 @@ class Session:
         }
 
     def save_bytes(self) -> int:
-        """Disk that a run needs: three states of weights and two moments each, and two bundles."""
+        """Disk that a run needs: three states, and two bundles.
+
+        A state is the weights, two moments of each, and their average where there is one.
+        """
         weights = sum(value.nbytes for value in self.weights().values())
-        return (3 * 3 + 2) * weights
+        return (3 * (4 if self._average else 3) + 2) * weights
 
     def describe(self) -> str:
         """One line for the log."""
-        found = self.network.weights_found
+        found = self._network.weights_found
         return (
-            f"{self._config.model.name}, {parameter_count(self.network):,} parameters"
+            f"{self._config.model.name}, {parameter_count(self._network):,} parameters"
             + (f", {len(self._frozen)} stages frozen" if self._frozen else "")
             + (f", encoder filled from {found}" if found else "")
             + f", on {self._device.describe()}"
         )
+
+
+def _check_sizes(network: Network, progressive: Sequence[tuple[float, int]]) -> None:
+    for _, size in progressive:
+        if size % network.divisor:
+            raise ConfigError(
+                f"train.progressive has {size} pixels, no multiple of {network.divisor}",
+                expected=f"multiples of {network.divisor}, the network's divisor",
+                mend=f"{-(-size // network.divisor) * network.divisor} pixels",
+            )
 
 
 def _step_seed(*parts: int) -> int:

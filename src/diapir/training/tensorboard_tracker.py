@@ -35,6 +35,7 @@ VALIDATION_TAGS = {
     "val_soft_dice": "score/soft_dice",
     "val_dice": "score/dice",
     "val_iou": "score/iou",
+    "val_kaggle_map": "score/kaggle_map",
 }
 """The same of the folder `validation`; equal tags share a chart."""
 

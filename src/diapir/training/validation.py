@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from diapir.config import RunConfig
 from diapir.preprocess import crop
@@ -16,6 +16,9 @@ from diapir.tiles import TileSet
 from diapir.training.batches import consecutive_batches, load_batch
 from diapir.training.device import Device
 from diapir.training.losses import segmentation_loss
+
+KAGGLE_THRESHOLDS = torch.arange(50, 100, 5, dtype=torch.float64) / 100
+"""0.50, 0.55 … 0.95: a hit needs an IoU greater than one of them."""
 
 BATCH = 8
 """Tiles of a validation batch: the metric `soft_dice` is defined over batches of 8."""
@@ -25,7 +28,9 @@ BATCH = 8
 class Validation:
     """Means of `loss`, `ce` and `soft_dice` over batches of 8 tiles in id order.
 
-    `dice` and `iou` are pooled over the valid pixels of all tiles at probability 0.5.
+    `loss` has the weights that the recipe ends with. `dice` and `iou` are pooled over the valid
+    pixels of all tiles at probability 0.5; `kaggle_map` is the mean of the tiles' scores there, nan
+    where no tile has a valid pixel.
     """
 
     loss: float
@@ -33,6 +38,7 @@ class Validation:
     soft_dice: float
     dice: float
     iou: float
+    kaggle_map: float
 
 
 @torch.inference_mode()
@@ -56,28 +62,49 @@ def validate(
     batches = consecutive_batches(np.arange(len(tiles)), BATCH)
     # a process fills in its own batches; the sum over processes has them all
     scores = torch.zeros(len(batches), 3, dtype=torch.float64)
-    counts = torch.zeros(3, dtype=torch.float64)
+    counts = torch.zeros(len(tiles), 4, dtype=torch.float64)
     for start in range(0, len(batches), device.world):
         number = start + device.rank
         if number < len(batches):
             images, masks = load_batch(tiles, batches[number], config.preprocess)
             logits = network(device.images(images)).float().cpu()
-            scores[number] = torch.stack(segmentation_loss(logits, masks, config.loss))
+            scores[number] = torch.stack(segmentation_loss(logits, masks.long(), config.loss))
             predicted, salt = logits[:, 1] >= logits[:, 0], masks == 1
-            counts[0] += (predicted & salt).sum()
-            counts[1] += (predicted & (masks == 0)).sum()
-            counts[2] += (~predicted & salt).sum()
+            background = masks == 0
+            counted = (predicted & salt, predicted & background, ~predicted & salt)
+            rest = ~predicted & background
+            counts[batches[number]] = torch.stack(
+                [pixels.sum(dim=(1, 2)) for pixels in (*counted, rest)], dim=1
+            ).double()
         on_batch(min(start + device.world, len(batches)), len(batches))
-    gathered = device.total(torch.cat([scores.flatten(), counts]))
-    loss, ce, soft_dice = gathered[:-3].reshape(-1, 3).mean(dim=0).tolist()
-    hit, false, missed = gathered[-3:].tolist()
+    gathered = device.total(torch.cat([scores.flatten(), counts.flatten()]))
+    loss, ce, soft_dice = gathered[: scores.numel()].reshape(-1, 3).mean(dim=0).tolist()
+    by_tile = gathered[scores.numel() :].reshape(-1, 4)
+    hit, false, missed, _ = by_tile.sum(dim=0).tolist()
+    judged = by_tile[by_tile.any(dim=1)]
     return Validation(
         loss=loss,
         ce=ce,
         soft_dice=soft_dice,
         dice=2 * hit / max(2 * hit + false + missed, 1),
         iou=hit / max(hit + false + missed, 1),
+        kaggle_map=kaggle_scores(judged).mean().item(),
     )
+
+
+def kaggle_scores(counts: Tensor) -> Tensor:
+    """Kaggle's score of each tile: the share of the ten thresholds that its IoU exceeds.
+
+    Args:
+        counts: `float64 (N, 4)`: pixels of a tile that are hit, false, missed and right without
+            salt.
+
+    Returns:
+        `float64 (N,)`; where neither truth nor prediction has salt, 1.
+    """
+    hit, union = counts[:, 0], counts[:, :3].sum(dim=1)
+    iou = torch.where(union > 0, hit / union.clamp(min=1), 1.0)
+    return (iou[:, None] > KAGGLE_THRESHOLDS).double().mean(dim=1)
 
 
 @torch.inference_mode()

@@ -1,0 +1,194 @@
+"""Tiles varied for learning: what is drawn for each, and its arithmetic on a whole batch.
+
+What a step draws follows from the run's seed and the step alone, for the whole batch before it is
+shared among processes; so neither resuming nor the number of processes changes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from diapir.config import IGNORE, AugmentConfig, PreprocessConfig
+from diapir.preprocess import padding
+
+CUTOUT = (0.1, 0.35)
+"""Least and largest side of the painted rectangle, as a share of the tile's."""
+
+GREY = 127.5
+"""What the rectangle is painted with: no amplitude at all."""
+
+_SAMPLING = {"zero": "zeros", "reflect": "reflection", "edge": "border"}
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How each of n tiles is varied, in the order in which it is done."""
+
+    flip: Flags
+    """`(n,)`: left to right."""
+    gain: Floats
+    """`(n,)`: factor of the contrast about the tile's mean."""
+    offset: Floats
+    """`(n,)`: added to the grey values, as a share of their range."""
+    invert: Flags
+    """`(n,)`: the sign of the amplitudes."""
+    cutout: Floats
+    """`(n, 4)`: top, left, bottom, right of what is painted, as shares of the tile's sides."""
+    matrix: Floats
+    """`(n, 2, 2)`: leads from a pixel's (x, y) off the centre to where it is taken from."""
+    shift: Floats
+    """`(n, 2)`: (x, y) added to that, as shares of the tile's sides."""
+
+    def __len__(self) -> int:
+        return len(self.flip)
+
+    def take(self, rows: slice | NDArray[np.int64]) -> Variation:
+        """That of some of the tiles."""
+        return Variation(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+
+def draw(
+    config: AugmentConfig, count: int, seed: Sequence[int], flip: Flags | None = None
+) -> Variation:
+    """Draw how `count` tiles are varied.
+
+    Args:
+        config: what may be done, and how much.
+        count: number of tiles.
+        seed: the numbers that all draws follow from.
+        flip: `(count,)`: which tiles are flipped; None draws that.
+    """
+    # all is drawn whatever is asked for, so that one key of a recipe moves no other's draws
+    rng = np.random.default_rng(seed)
+    chance = rng.uniform(size=(3, count))
+    both_ways = rng.uniform(-1, 1, size=(7, count))
+    sides = rng.uniform(*CUTOUT, size=(2, count))
+    corner = rng.uniform(size=(2, count)) * (1 - sides)
+    zoom = (1 + config.scale) ** both_ways[0]
+    taller = (1 + config.stretch) ** both_ways[1]
+    angle = np.deg2rad(config.rotate) * both_ways[2]
+    # what is seen has been stretched, turned and zoomed; this leads back
+    across = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    down = np.stack([-np.sin(angle), np.cos(angle)], axis=1) / taller[:, None]
+    painted = chance[2] < config.cutout
+    return Variation(
+        flip=chance[0] < 0.5 * (config.flip == "random") if flip is None else flip,
+        gain=(1 + config.contrast) ** both_ways[3],
+        offset=config.brightness * both_ways[4],
+        invert=chance[1] < config.polarity,
+        cutout=(np.concatenate([corner, corner + sides]) * painted).T,
+        matrix=np.stack([across, down], axis=1) / zoom[:, None, None],
+        shift=config.shift * both_ways[5:].T,
+    )
+
+
+def alternate_flips(ids: Sequence[str], *, seed: int, epoch: int) -> Flags:
+    """Which tiles are flipped in an epoch: each in every second, half of them at a time.
+
+    So a network sees both sides of every tile in two epochs, which it does not by chance (Jordan,
+    arXiv 2404.00498).
+    """
+    phases = [hashlib.blake2b(f"{seed} {tile}".encode(), digest_size=1).digest()[0] for tile in ids]
+    flips: Flags = (np.array(phases, dtype=np.int64) + epoch) % 2 == 1
+    return flips
+
+
+def vary(
+    images: Tensor,
+    masks: Tensor,
+    variation: Variation,
+    config: PreprocessConfig,
+    size: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Varied tiles of one size, as the network takes them.
+
+    With nothing varied this is `preprocess.to_input` and `pad_masks`, but for rounding.
+
+    Args:
+        images: `uint8 (N, H, W)`, grey.
+        masks: `uint8 (N, H, W)` of {0, 1, 255}.
+        variation: of the N tiles.
+        config: size, padding, mean and standard deviation of the network's input.
+        size: side of a smaller input that shows the same; None takes `config.size`.
+
+    Returns:
+        images `float32 (N, 3, size, size)`, and masks `int64 (N, size, size)`, 255 where a pixel
+        comes from outside its tile.
+    """
+
+    def column(values: NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(values).to(images.device)[:, None, None]
+
+    flip = column(variation.flip)
+    images = torch.where(flip, images.flip(2), images)
+    masks = torch.where(flip, masks.flip(2), masks)
+    grey = _paint(_shade(images, variation), variation)
+    grid = _grid(variation, tuple(images.shape[1:]), config, size or config.size).to(grey.device)
+    seen = functional.grid_sample(
+        grey[:, None], grid, padding_mode=_SAMPLING[config.pad], align_corners=True
+    )
+    # as a difference to 255, so that the zeros from outside the tile become 255
+    kept = functional.grid_sample(
+        masks[:, None].float() - IGNORE, grid, mode="nearest", align_corners=True
+    )
+    mean, std = (
+        torch.tensor(values, device=grey.device)[:, None, None]
+        for values in (config.mean, config.std)
+    )
+    return (seen / 255 - mean) / std, (kept[:, 0] + IGNORE).long()
+
+
+def _shade(images: Tensor, variation: Variation) -> Tensor:
+    """Contrast, brightness and polarity of `uint8 (N, H, W)`; `float32` within [0, 255]."""
+    gain, offset = (
+        torch.from_numpy(values).float().to(images.device)[:, None, None]
+        for values in (variation.gain, variation.offset)
+    )
+    grey = images.float()
+    mean = grey.mean(dim=(1, 2), keepdim=True)
+    grey = torch.addcmul(mean + 255 * offset, grey - mean, gain).clamp_(0, 255)
+    invert = torch.from_numpy(variation.invert).to(images.device)[:, None, None]
+    return torch.where(invert, 255 - grey, grey)
+
+
+def _paint(grey: Tensor, variation: Variation) -> Tensor:
+    """Paint the rectangles of `float32 (N, H, W)`."""
+    if not variation.cutout.any():
+        return grey
+    height, width = grey.shape[1:]
+    boxes = np.rint(variation.cutout * [height, width, height, width])
+    top, left, bottom, right = torch.from_numpy(boxes).to(grey.device).T[..., None]
+    y, x = (torch.arange(side, device=grey.device) for side in (height, width))
+    rows, columns = (top <= y) & (y < bottom), (left <= x) & (x < right)
+    return torch.where(rows[:, :, None] & columns[:, None, :], GREY, grey)
+
+
+def _grid(
+    variation: Variation, tile: tuple[int, ...], config: PreprocessConfig, size: int
+) -> Tensor:
+    """Where each pixel is taken from, `float32 (N, size, size, 2)`, as `grid_sample` wants it."""
+    height, width = tile
+    pads = padding(height, width, config)
+    sides = np.array([width, height], np.float64)
+    # an output pixel, from -1 to 1, → the padded frame's pixels → off the tile's centre
+    reach = (size - 1) / 2 * config.size / size
+    centre = (config.size - 1) / 2 - np.array([pads.left, pads.top]) - (sides - 1) / 2
+    # whole pixels, so that a shift alone blurs nothing
+    shift = np.rint(variation.shift * sides)
+    matrix = np.concatenate(
+        [variation.matrix * reach, (variation.matrix @ centre + shift)[..., None]], axis=2
+    )
+    matrix /= np.maximum(sides - 1, 1)[:, None] / 2  # −1 and 1 are the tile's outermost pixels
+    theta = torch.from_numpy(matrix).float()
+    return functional.affine_grid(theta, [len(theta), 1, size, size], align_corners=True)

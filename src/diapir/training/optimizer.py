@@ -1,0 +1,50 @@
+"""The optimiser of a recipe: AdamW, or Muon for the convolutions inside the network."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from diapir.config import OptimizerConfig
+from diapir.models import Network
+from diapir.training.encoder import parameter_groups
+
+
+def make_optimizer(network: Network, config: OptimizerConfig, device: torch.device) -> Optimizer:
+    """The optimiser of a network's trainable parameters.
+
+    Muon (Jordan et al. 2024) makes the update of a matrix orthogonal. Its steps are scaled to those
+    of AdamW (Liu et al., arXiv 2502.16982), so both take the same learning rate; the parameters
+    that are no inner convolutions get AdamW with Nesterov's momentum.
+
+    Raises:
+        ConfigError: a learning rate for an encoder that is not there.
+    """
+    groups = parameter_groups(network, config)
+    if config.name == "adamw":
+        return torch.optim.AdamW(
+            groups, weight_decay=config.weight_decay, fused=device.type in {"cpu", "cuda"}
+        )
+    from timm.optim import Muon
+
+    halves = []
+    for group in groups:
+        inner = [value for value in group["params"] if _is_inner(value)]
+        rest = [value for value in group["params"] if not _is_inner(value)]
+        halves += [group | {"params": inner}, group | {"params": rest, "use_fallback": True}]
+    muon: Optimizer = Muon(
+        [group for group in halves if group["params"]],
+        weight_decay=config.weight_decay,
+        nesterov=True,
+        betas=(0.9, 0.999),
+    )
+    return muon
+
+
+def _is_inner(weights: nn.Parameter) -> bool:
+    """Whether these are a convolution between features: no stem, no head, not by single channels.
+
+    `(out, in, height, width)` becomes a matrix of `out` rows.
+    """
+    return weights.ndim == 4 and min(weights.shape[:2]) >= 8
