@@ -59,7 +59,7 @@ def fill_gaps(grey: NDArray[np.uint8], gaps: NDArray[np.bool_]) -> NDArray[np.ui
     filled = grey.copy()
     for trace in np.flatnonzero(gaps.any(axis=1) & ~empty):
         filled[trace] = filled[trace][mirror(~gaps[trace])]
-    return filled[mirror(~empty)] if empty.any() else filled
+    return filled[mirror(np.logical_not(empty))] if empty.any() else filled
 
 
 def mirror(live: NDArray[np.bool_]) -> NDArray[np.intp]:

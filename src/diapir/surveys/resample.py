@@ -69,9 +69,7 @@ def resample(section: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=8)
-def _taps(
-    present: int, wanted: int
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+def _taps(present: int, wanted: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """For each tap, the sample `(wanted,)` it takes and its weight there."""
     step = (present - 1) / max(1, wanted - 1)
     width = max(1.0, step)

@@ -1,0 +1,227 @@
+"""Named arrays in a folder, in chunks that one task writes: Zarr, or plain NumPy files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.errors import MissingDependencyError, SurveyError
+from diapir.files import replace_file
+
+Place = tuple[slice, ...]
+"""A part of an array; axes that are left out are taken whole."""
+
+_DESCRIPTION = "prediction.json"
+_KEY = "diapir"
+
+
+class Arrays(Protocol):
+    """Named arrays of one folder with a description."""
+
+    @classmethod
+    def make(cls, path: Path) -> Self:
+        """Make the folder, which must not be there."""
+        ...
+
+    @classmethod
+    def open(cls, path: Path, *, writable: bool) -> Self:
+        """Open the folder.
+
+        Raises:
+            SurveyError: it holds no such arrays.
+        """
+        ...
+
+    def __contains__(self, name: str) -> bool: ...
+
+    def create(
+        self, name: str, shape: tuple[int, ...], dtype: str, chunks: tuple[int, ...], fill: float
+    ) -> None:
+        """Make an array full of `fill`."""
+        ...
+
+    def read(self, name: str, place: Place) -> NDArray[Any]:
+        """A copy of a part."""
+        ...
+
+    def write(self, name: str, place: Place, values: NDArray[Any]) -> None:
+        """Change a part. Parts without a chunk in common may be written at the same time."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Do away with an array, where it is there."""
+        ...
+
+    def describe(self, description: Mapping[str, Any]) -> None:
+        """Keep a JSON-able description."""
+        ...
+
+    def description(self) -> dict[str, Any]:
+        """What `describe` kept."""
+        ...
+
+
+class ZarrArrays:
+    """A Zarr v3 group on a disk."""
+
+    def __init__(self, group: Any, path: Path) -> None:
+        self._group = group
+        self._path = path
+        self._opened: dict[str, Any] = {}
+
+    @classmethod
+    def make(cls, path: Path) -> Self:
+        """Make the folder, which must not be there."""
+        return cls(_zarr().create_group(str(path), zarr_format=3), path)
+
+    @classmethod
+    def open(cls, path: Path, *, writable: bool) -> Self:
+        """Open the folder."""
+        zarr = _zarr()
+        try:
+            group = zarr.open_group(str(path), mode="r+" if writable else "r", zarr_format=3)
+        except (OSError, ValueError, KeyError) as error:
+            raise _not_there(path, str(error)) from None
+        return cls(group, path)
+
+    def __contains__(self, name: str) -> bool:
+        return (self._path / name / "zarr.json").is_file()
+
+    def create(
+        self, name: str, shape: tuple[int, ...], dtype: str, chunks: tuple[int, ...], fill: float
+    ) -> None:
+        """Make an array full of `fill`."""
+        from zarr.codecs import BloscCodec
+
+        self._opened[name] = self._group.create_array(
+            name,
+            shape=shape,
+            dtype=dtype,
+            chunks=tuple(max(1, length) for length in chunks),
+            fill_value=np.dtype(dtype).type(fill),
+            # fast enough never to wait for, and smooth probabilities shrink tenfold
+            compressors=BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle"),
+        )
+
+    def read(self, name: str, place: Place) -> NDArray[Any]:
+        """A copy of a part."""
+        return np.asarray(self._array(name)[place])
+
+    def write(self, name: str, place: Place, values: NDArray[Any]) -> None:
+        """Change a part; a chunk is replaced in one step."""
+        self._array(name)[place] = values
+
+    def remove(self, name: str) -> None:
+        """Do away with an array, where it is there."""
+        self._opened.pop(name, None)
+        if name in self:
+            shutil.rmtree(self._path / name)
+
+    def describe(self, description: Mapping[str, Any]) -> None:
+        """Keep a JSON-able description."""
+        self._group.attrs.put({_KEY: dict(description)})
+
+    def description(self) -> dict[str, Any]:
+        """What `describe` kept."""
+        kept = self._group.attrs.asdict().get(_KEY, {})
+        return kept if isinstance(kept, dict) else {}
+
+    def _array(self, name: str) -> Any:
+        if name not in self._opened:
+            self._opened[name] = self._group[name]
+        return self._opened[name]
+
+
+class NumpyArrays:
+    """A folder of `.npy` files that are mapped into memory."""
+
+    def __init__(self, path: Path, *, writable: bool) -> None:
+        self._path = path
+        self._writable = writable
+
+    @classmethod
+    def make(cls, path: Path) -> Self:
+        """Make the folder, which must not be there."""
+        path.mkdir()
+        return cls(path, writable=True)
+
+    @classmethod
+    def open(cls, path: Path, *, writable: bool) -> Self:
+        """Open the folder."""
+        if not (path / _DESCRIPTION).is_file():
+            raise _not_there(path, f"there is no {_DESCRIPTION}")
+        return cls(path, writable=writable)
+
+    def __contains__(self, name: str) -> bool:
+        return self._file(name).is_file()
+
+    def create(
+        self, name: str, shape: tuple[int, ...], dtype: str, chunks: tuple[int, ...], fill: float
+    ) -> None:
+        """Make an array full of `fill`."""
+        scratch = self._path / f".{name}.npy.writing"
+        array = np.lib.format.open_memmap(scratch, mode="w+", dtype=np.dtype(dtype), shape=shape)
+        if fill != 0:
+            array[...] = fill
+        array.flush()
+        scratch.replace(self._file(name))
+
+    def read(self, name: str, place: Place) -> NDArray[Any]:
+        """A copy of a part."""
+        return np.array(np.load(self._file(name), mmap_mode="r", allow_pickle=False)[place])
+
+    def write(self, name: str, place: Place, values: NDArray[Any]) -> None:
+        """Change a part."""
+        array = np.load(self._file(name), mmap_mode="r+", allow_pickle=False)
+        array[place] = values
+        array.flush()
+
+    def remove(self, name: str) -> None:
+        """Do away with an array, where it is there."""
+        self._file(name).unlink(missing_ok=True)
+
+    def describe(self, description: Mapping[str, Any]) -> None:
+        """Keep a JSON-able description."""
+        replace_file(self._path / _DESCRIPTION, json.dumps(description, indent=2) + "\n")
+
+    def description(self) -> dict[str, Any]:
+        """What `describe` kept."""
+        try:
+            kept = json.loads((self._path / _DESCRIPTION).read_bytes())
+        except ValueError as error:
+            raise _not_there(self._path, f"{_DESCRIPTION} is no JSON: {error}") from None
+        return kept if isinstance(kept, dict) else {}
+
+    def _file(self, name: str) -> Path:
+        return self._path / f"{name}.npy"
+
+
+def has_zarr() -> bool:
+    """Whether Zarr is installed; it is not imported."""
+    from importlib.util import find_spec
+
+    return find_spec("zarr") is not None
+
+
+def _zarr() -> Any:
+    try:
+        import zarr
+    except ModuleNotFoundError as error:
+        if error.name != "zarr":
+            raise
+        raise MissingDependencyError("zarr", "volume") from None
+    return zarr
+
+
+def _not_there(path: Path, reason: str) -> SurveyError:
+    return SurveyError(
+        f"{path} cannot be opened: {reason}",
+        expected="a folder of predictions as `diapir predict` writes it",
+        mend="give the folder of a finished prediction",
+    )
