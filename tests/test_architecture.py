@@ -46,6 +46,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "jinja2": ("reports",),
     "segyio": ("surveys",),
     "segy": ("surveys",),
+    "surfio": ("surveys.irap",),
     "onnxruntime": ("export", "inference.onnx_engine"),
     "openvino": ("export", "inference.openvino_engine"),
     "fastapi": ("serving",),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 def replace_file(path: Path, content: bytes | memoryview | str) -> None:
@@ -16,16 +19,34 @@ def replace_file(path: Path, content: bytes | memoryview | str) -> None:
     Raises:
         OSError: as the system gives it; a file that was there before is untouched.
     """
+    with writing(path) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file piece by piece, and have it under its name only once it is whole.
+
+    Args:
+        path: its final name; a file that was there is replaced in one step at the end.
+
+    Yields:
+        the stream to write to; where the block raises, nothing is left of it.
+
+    Raises:
+        OSError: as the system gives it; a file that was there before is untouched.
+    """
     scratch = path.with_name(f".{path.name}.writing")
     try:
         with scratch.open("wb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(scratch, path)
         sync_folder(path.parent)
-    except OSError:
-        scratch.unlink(missing_ok=True)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)
         raise
 
 

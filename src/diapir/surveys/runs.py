@@ -1,0 +1,173 @@
+"""Salt as runs: the stretches of each trace that lie in salt, with where they begin and end.
+
+A volume of probabilities becomes a table of runs, block by block. The table is small beside the
+volume, and all products come from it: horizons are the ends of runs, bodies are runs that touch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.surveys.grid import Grid
+
+RUN = np.dtype(
+    [
+        ("inline", np.int32),
+        ("crossline", np.int32),
+        ("start", np.int32),
+        ("stop", np.int32),
+        ("top", np.float32),
+        ("base", np.float32),
+        ("cells", np.int32),
+        ("weight", np.float32),
+        ("body", np.int32),
+    ]
+)
+"""A run: positions of its trace in the grid, its samples `start … stop - 1`, its top and base in
+samples (NaN where the record or a gap cuts it off), how many of its samples the network called
+salt, the sum of their probabilities, and its body (0: not known, or left out)."""
+
+Runs = NDArray[Any]
+"""`RUN (n,)`, in the order of inline, crossline and start."""
+
+BLOCK_CELLS = 2**24
+"""Samples of a block, unless one chunk of the store is larger: 64 MB as float32."""
+CHUNK = 64
+"""Traces along each side of a block, where the store does not say how it is cut."""
+
+
+class Predictions(Protocol):
+    """Predicted arrays on a grid, such as a prediction store."""
+
+    @property
+    def grid(self) -> Grid:
+        """Where the traces lie."""
+
+    def read(self, name: str, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
+        """Part of an array, `float32 (i, x, samples)`; NaN where there is no prediction.
+
+        It is the caller's own to change.
+        """
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some neighbouring traces of a grid, by position: `inline0 … inline1 - 1`, and so on."""
+
+    inline0: int
+    inline1: int
+    crossline0: int
+    crossline1: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """As `Predictions.read` takes them."""
+        return slice(self.inline0, self.inline1), slice(self.crossline0, self.crossline1)
+
+
+def blocks(
+    grid: Grid, *, chunk: tuple[int, int] | None = None, cells: int = BLOCK_CELLS
+) -> Iterator[Block]:
+    """Cut a grid into blocks, row by row of inlines.
+
+    Args:
+        grid: what is cut.
+        chunk: traces (inlines, crosslines) that the store keeps together; a block holds whole ones.
+        cells: samples that a block should not exceed, where one chunk is not larger.
+    """
+    inlines, crosslines, samples = grid.shape
+    deep, wide = chunk or (CHUNK, CHUNK)
+    deep = min(deep, inlines)
+    wide = min(wide, crosslines)
+    wide *= max(1, cells // max(1, deep * wide * samples))
+    for inline in range(0, inlines, deep):
+        for crossline in range(0, crosslines, wide):
+            yield Block(
+                inline,
+                min(inline + deep, inlines),
+                crossline,
+                min(crossline + wide, crosslines),
+            )
+
+
+def find_runs(probability: NDArray[np.float32], block: Block, threshold: float) -> Runs:
+    """The salt of a block.
+
+    Top and base are where the probability, taken as straight between two samples, crosses the
+    threshold.
+
+    Args:
+        probability: `float32 (i, x, samples)`; NaN is no salt.
+        block: which traces of the grid these are.
+        threshold: from which probability a sample is salt, in ]0, 1].
+
+    Returns:
+        its runs, each without a body.
+    """
+    _, crosslines, samples = probability.shape
+    traces = np.ascontiguousarray(probability).reshape(-1, samples)
+    with np.errstate(invalid="ignore"):
+        salt = traces >= np.float32(threshold)
+    change = np.empty((len(traces), samples + 1), dtype=np.bool_)
+    change[:, 0] = salt[:, 0]
+    change[:, -1] = salt[:, -1]
+    np.not_equal(salt[:, 1:], salt[:, :-1], out=change[:, 1:-1])
+    # every trace enters salt as often as it leaves it, so ends come in pairs
+    trace, sample = np.divmod(np.flatnonzero(change), samples + 1)
+    trace, start, stop = trace[::2], sample[::2], sample[1::2]
+
+    runs = np.zeros(len(trace), RUN)
+    runs["inline"] = block.inline0 + trace // crosslines
+    runs["crossline"] = block.crossline0 + trace % crosslines
+    runs["start"], runs["stop"] = start, stop
+    runs["top"] = _crossing(traces, trace, start, start - 1, threshold)
+    runs["base"] = _crossing(traces, trace, stop - 1, stop, threshold)
+    runs["cells"] = stop - start
+    runs["weight"] = _sums(traces, trace * samples + start, trace * samples + stop)
+    return runs
+
+
+def _crossing(
+    traces: NDArray[np.float32],
+    trace: NDArray[np.int64],
+    inside: NDArray[np.int64],
+    outside: NDArray[np.int64],
+    threshold: float,
+) -> NDArray[np.float64]:
+    """Where the probability crosses the threshold between a sample in salt and one beside it."""
+    within = (outside >= 0) & (outside < traces.shape[1])
+    high = traces[trace, inside].astype(np.float64)
+    low = traces[trace, np.where(within, outside, inside)].astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = (high - np.float64(np.float32(threshold))) / (high - low)
+    position: NDArray[np.float64] = np.where(within, inside + (outside - inside) * share, np.nan)
+    return position
+
+
+def _sums(
+    traces: NDArray[np.float32], starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Sum of the values from each start to before its stop, both counted through all traces."""
+    if not len(starts):
+        return np.zeros(0)
+    flat = traces.reshape(-1)
+    ends = np.stack([starts, stops], axis=1).reshape(-1)
+    if ends[-1] == flat.size:
+        ends = ends[:-1]  # to the very end is what the last sum does anyway
+    sums: NDArray[np.float64] = np.add.reduceat(flat, ends, dtype=np.float64)[::2]
+    return sums
+
+
+def salt_mask(runs: Runs, block: Block, samples: int) -> NDArray[np.bool_]:
+    """Draw runs of a block: `bool (i, x, samples)`."""
+    inlines, crosslines = block.inline1 - block.inline0, block.crossline1 - block.crossline0
+    steps = np.zeros((inlines, crosslines, samples + 1), dtype=np.int8)
+    where = (runs["inline"] - block.inline0, runs["crossline"] - block.crossline0)
+    steps[(*where, runs["start"])] += 1
+    steps[(*where, runs["stop"])] -= 1  # a run ends before the next begins, so no index is doubled
+    return np.cumsum(steps[:, :, :-1], axis=2, dtype=np.int8).astype(np.bool_)
