@@ -22,7 +22,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from diapir import __version__
-from diapir.cli import compare, data, demo, evaluate, models, predict, train
+from diapir.cli import compare, data, demo, evaluate, models, predict, survey, train
 from diapir.cli.output import Answer, Output, is_main_process
 from diapir.errors import DataError, DiapirError, Interrupted, MissingDependencyError
 
@@ -33,6 +33,8 @@ EXIT_PIPE = 141
 
 EXTRAS = {
     "accelerate": "train",
+    "dask": "volume",
+    "distributed": "volume",
     "filelock": "train",
     "segmentation_models_pytorch": "train",
     "tensorboard": "train",
@@ -40,6 +42,7 @@ EXTRAS = {
     "torch": "train",
     "torchvision": "train",
     "wandb": "train",
+    "zarr": "volume",
 }
 """Packages that not every install has, and the extra that brings each."""
 
@@ -59,11 +62,12 @@ app = App(
   diapir train --recipe baseline --data tgs.zip --out runs/first
   diapir evaluate runs/first --data tgs.zip
   diapir predict runs/first images/ --out salt
+  diapir survey line12.sgy               what is this file, really?
   diapir compare --recipes linknet,pspnet --data tgs.zip --out runs/zoo
 
 `diapir VERB --help` tells more of each verb.""",
 )
-for position, verb in enumerate((demo, data, train, evaluate, predict, compare, models)):
+for position, verb in enumerate((demo, data, train, evaluate, predict, survey, compare, models)):
     verb.app.sort_key = position
     app.command(verb.app)
 

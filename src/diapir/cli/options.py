@@ -49,3 +49,11 @@ SkipBad = Annotated[bool, Parameter(name="--skip-bad", negative="", show_default
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Encoding = Literal["auto", "index", "grey8", "grey16", "seed", "rle"]
+EndianName = Literal["big", "little"]
+DomainName = Literal["time", "depth"]
+
+AllowList = Annotated[
+    tuple[Literal["velocity", "truncated", "sparse"], ...],
+    Parameter(name="--allow", negative="", show_default=False),
+]
+"""Refusals of a survey that do not apply."""

@@ -3,7 +3,7 @@
 `report` puts the page of a run together from the words (`facts`, `findings`), the plots (`figures`,
 drawn in the look of `style`) and the tiles (`gallery`); `history` reads a run's curves. `compare`
 does the same for a comparison from `leaderboard`, `compare_words`, `compare_figures` and
-`compare_gallery`. `page` fills the templates.
+`compare_gallery`. `page` fills the templates. `survey_map` draws a survey's geometry and a section.
 """
 
 from diapir.reports.compare import write_comparison
@@ -11,6 +11,7 @@ from diapir.reports.compare_gallery import sample_ids
 from diapir.reports.history import read_history
 from diapir.reports.leaderboard import Contender, Failure, Results, rows
 from diapir.reports.report import write_evaluation_report, write_run_report
+from diapir.reports.survey_map import write_survey_pictures
 
 __all__ = [
     "Contender",
@@ -22,4 +23,5 @@ __all__ = [
     "write_comparison",
     "write_evaluation_report",
     "write_run_report",
+    "write_survey_pictures",
 ]

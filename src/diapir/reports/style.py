@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
@@ -68,6 +68,32 @@ def draw(
     Returns:
         One `<svg>` without a fixed size, the same bytes for the same figure.
     """
+    stream = io.StringIO()
+    # no metadata: a date would make two reports of one run differ
+    metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    _save(plot, stream, width, height, format="svg", transparent=True, metadata=metadata)
+    return _inline(stream.getvalue(), name, alt, classes)
+
+
+def draw_png(
+    plot: Callable[[Figure], None], *, height: float, width: float, dpi: int = 130
+) -> bytes:
+    """Draw a plot as a PNG file of its own, on white.
+
+    Args:
+        plot: puts axes and marks into an empty figure.
+        height: inches.
+        width: inches.
+        dpi: pixels to an inch.
+    """
+    stream = io.BytesIO()
+    _save(plot, stream, width, height, format="png", dpi=dpi, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def _save(
+    plot: Callable[[Figure], None], stream: IO[Any], width: float, height: float, **how: Any
+) -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -76,15 +102,7 @@ def draw(
         matplotlib.rcParams.update(_settings())
         figure = Figure(figsize=(width, height), layout="constrained")
         plot(figure)
-        stream = io.StringIO()
-        # no metadata: a date would make two reports of one run differ
-        figure.savefig(
-            stream,
-            format="svg",
-            transparent=True,
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        )
-    return _inline(stream.getvalue(), name, alt, classes)
+        figure.savefig(stream, **how)
 
 
 def _settings() -> Any:

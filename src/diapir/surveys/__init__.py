@@ -1,6 +1,11 @@
 """Surveys: SEG-Y, Zarr and NumPy, lines and volumes, in and out."""
 
+from diapir.surveys.describe import SurveyFacts, describe
 from diapir.surveys.grid import Domain, Grid, Kind
+from diapir.surveys.options import SurveyOptions
+from diapir.surveys.plan import Plan
+from diapir.surveys.predict import SurveySummary, predict_survey
+from diapir.surveys.store import PredictionStore, open_store
 from diapir.surveys.survey import (
     Allowance,
     Endian,
@@ -16,8 +21,16 @@ __all__ = [
     "Endian",
     "Grid",
     "Kind",
+    "Plan",
+    "PredictionStore",
     "Survey",
+    "SurveyFacts",
+    "SurveyOptions",
+    "SurveySummary",
+    "describe",
+    "open_store",
     "open_survey",
     "percentile",
+    "predict_survey",
     "sample_traces",
 ]

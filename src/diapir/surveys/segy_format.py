@@ -38,6 +38,10 @@ _MAGNITUDES = np.exp2(np.clip(_POWERS, -149, 127)) * (_POWERS >= -149)
 _IBM_SCALE = np.concatenate([_MAGNITUDES, -_MAGNITUDES]).astype(np.float32)
 _MANTISSA_SCALE = np.float32(2.0**-20)
 
+_ENOUGH_SAMPLES = 1000
+_NEVER_IBM = 0.02
+"""Share of samples without a first digit beyond which they are not IBM floating point."""
+
 
 def sample_bytes(sample_format: int) -> int:
     """Bytes of one sample."""
@@ -70,6 +74,32 @@ def _ibm_to_float(bits: NDArray[np.uint32]) -> NDArray[np.float32]:
     with np.errstate(over="ignore", under="ignore"):
         mantissa *= _IBM_SCALE[bits >> np.uint32(24)]
     return mantissa
+
+
+def other_float_format(raw: NDArray[np.uint8], sample_format: int, order: ByteOrder) -> int | None:
+    """The other floating-point format, where samples are in it rather than in the one stated.
+
+    The first hexadecimal digit of an IBM mantissa is never 0; of IEEE numbers, one in sixteen has
+    these bits 0.
+
+    Args:
+        raw: `uint8 (traces, bytes)`, the samples of some traces.
+        sample_format: the code that the file states.
+        order: byte order of the file.
+
+    Returns:
+        5 for 1 and 1 for 5 where the bits say so clearly, else None.
+    """
+    if sample_format not in (1, 5):
+        return None
+    bits = np.ascontiguousarray(raw).view(order + "u4").astype(np.uint32)
+    bits = bits[bits & np.uint32(0x7FFFFFFF) != 0]
+    if bits.size < _ENOUGH_SAMPLES:
+        return None
+    without = np.count_nonzero(bits & np.uint32(0xF00000) == 0) / bits.size
+    if sample_format == 1:
+        return 5 if without > _NEVER_IBM else None
+    return 1 if without == 0 else None
 
 
 def text_encoding(raw: bytes) -> TextEncoding:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from diapir.surveys import refusals
 from diapir.surveys.grid import Domain, Grid
-from diapir.surveys.segy_format import decode_text
+from diapir.surveys.segy_format import FORMAT_NAMES, decode_text, other_float_format
 from diapir.surveys.segy_geometry import Geometry, find_geometry
 from diapir.surveys.segy_layout import TEXT_BLOCK, Layout, find_layout
 from diapir.surveys.segy_traces import TraceFile
@@ -93,6 +93,7 @@ class SegySurvey:
                 northing=self.geometry.northing,
             )
             check_amplitudes(self, allow)
+            self.notes = (*self.layout.notes, *self.geometry.notes, *self._format_note())
         except BaseException:
             self.close()
             raise
@@ -132,10 +133,17 @@ class SegySurvey:
         with self.path.open("rb") as stream:
             return decode_text(stream.read(TEXT_BLOCK), self.layout.encoding)
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What is odd about the file, for the user."""
-        return (*self.layout.notes, *self.geometry.notes)
+    def _format_note(self) -> list[str]:
+        """A word where samples are in another floating-point format than the file states."""
+        live = np.sort(self.geometry.traces[self.grid.live])
+        raw = self._file.raw_samples(int(live[len(live) // 2]), 1)
+        other = other_float_format(raw, self.layout.sample_format, self.layout.order)
+        if other is None:
+            return []
+        return [
+            f"the samples look like format {other} ({FORMAT_NAMES[other]}), not "
+            f"{self.layout.sample_format}: try --sample-format {other}"
+        ]
 
 
 def _checked(

@@ -92,6 +92,11 @@ class TraceFile:
                 progress(part.stop, count)
         return Headers({byte: values.astype(np.int64) for byte, values in found.items()}, empty)
 
+    def raw_samples(self, first: int, count: int) -> NDArray[np.uint8]:
+        """The stored samples of some consecutive traces, `uint8 (count, bytes)`."""
+        start = self.layout.header_bytes
+        return np.concatenate([rows[:, start:].copy() for _, rows in self._pieces(first, count)])
+
     def samples(self, traces: NDArray[np.int64]) -> NDArray[np.float32]:
         """Amplitudes of some traces.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -41,6 +41,11 @@ class Survey(Protocol):
     path: Path
     grid: Grid
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about it, for the user."""
+        ...
+
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         """Amplitudes of a part of the grid.
 
@@ -75,6 +80,7 @@ def open_survey(
     domain: Domain | None = None,
     interval: float | None = None,
     allow: Iterable[Allowance] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> Survey:
     """Open a SEG-Y file, a Zarr store or a NumPy array.
 
@@ -91,6 +97,7 @@ def open_survey(
         domain: what runs down the traces.
         interval: between samples, in ms or m, instead of the file's own.
         allow: refusals that do not apply.
+        progress: called with how much of the headers is read and how much there is.
 
     Raises:
         SurveyError: no survey, one that cannot be used, or one whose geometry is ambiguous.
@@ -115,6 +122,7 @@ def open_survey(
         domain=domain,
         interval=interval,
         allow=frozenset(allow),
+        progress=progress,
     )
 
 
