@@ -79,3 +79,40 @@ def trained(survey: Path, tiny_recipe: Path, tmp_path_factory: pytest.TempPathFa
         main(words)
     assert ended.value.code == 0
     return run
+
+
+def train_again(trained: Path, folder: Path, survey: Path, *settings: str) -> Path:
+    """Another run of the tiny recipe, with other settings, beside none of its files."""
+    run = folder / "run"
+    words = ["train", "--recipe", str(trained / "config.yaml"), "--data", str(survey)]
+    words += ["--out", str(run)]
+    for setting in settings:
+        words += ["--set", setting]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    return run
+
+
+@pytest.fixture(scope="session")
+def second(trained: Path, survey: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on the same split as `trained`, of another seed."""
+    return train_again(trained, tmp_path_factory.mktemp("second"), survey, "seed=7")
+
+
+@pytest.fixture(scope="session")
+def folds(
+    trained: Path, survey: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """Two runs of which each was trained on what the other is judged on."""
+    first, other = (
+        train_again(
+            trained,
+            tmp_path_factory.mktemp(f"fold{fold}"),
+            survey,
+            "data.folds=2",
+            f"data.fold={fold}",
+        )
+        for fold in (0, 1)
+    )
+    return first, other

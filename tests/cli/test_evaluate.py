@@ -3,11 +3,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from diapir.evaluation import Evaluation
 from diapir.tiles import read_image
-from tests.cli.conftest import RunCli
+from tests.cli.conftest import RunCli, train_again
 
 
 def test_a_run_is_judged_on_its_own_validation_part(
@@ -69,3 +70,81 @@ def test_nothing_is_written_without_out(run_cli: RunCli, trained: Path, survey: 
     before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
     assert run_cli("evaluate", trained, "--data", survey).code == 0
     assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
+
+
+def test_runs_of_one_split_are_averaged_on_its_validation_part(
+    run_cli: RunCli, trained: Path, second: Path, survey: Path, tmp_path: Path
+) -> None:
+    words = ("evaluate", trained, second, "--data", survey, "--json")
+    done = run_cli(*words, "--out", tmp_path / "judged")
+    assert "that all 2 runs share" in done.stderr
+    answer = done.answer
+    assert answer["data"]["part"] == "val"
+    assert answer["model"]["name"].startswith("mean of 2 models")
+    alone = [
+        run_cli("evaluate", run, "--data", survey, "--json").answer for run in (trained, second)
+    ]
+    assert answer["model"]["members"] == [one["model"] for one in alone]
+    assert answer["data"] == alone[0]["data"]
+    assert answer["metrics"] != alone[0]["metrics"]
+    report = (tmp_path / "judged" / "report.html").read_text(encoding="utf-8")
+    assert "mean of 2 models" in report
+
+
+def test_folds_are_judged_each_on_what_they_did_not_learn_from(
+    run_cli: RunCli, folds: tuple[Path, Path], survey: Path
+) -> None:
+    done = run_cli("evaluate", *folds, "--data", survey, "--json")
+    assert "judged out of fold" in done.stderr
+    answer = done.answer
+    alone = [run_cli("evaluate", run, "--data", survey, "--json").answer for run in folds]
+    counts = [one["metrics"]["n_images"] for one in alone]
+    assert answer["data"]["part"] == "out of fold"
+    assert answer["metrics"]["n_images"] == sum(counts)
+    expected = sum(
+        count * one["metrics"]["dice_per_image"] for count, one in zip(counts, alone, strict=True)
+    )
+    assert answer["metrics"]["dice_per_image"] == pytest.approx(expected / sum(counts))
+
+
+def test_parts_that_overlap_are_refused(
+    run_cli: RunCli, trained: Path, folds: tuple[Path, Path], survey: Path
+) -> None:
+    done = run_cli("evaluate", trained, *folds, "--data", survey)
+    assert done.code == 2
+    assert "overlap in some tiles" in done.stderr
+
+
+def test_a_run_that_learnt_from_all_its_tiles_is_told(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    run = train_again(trained, tmp_path, survey, "data.use_all=true")
+    done = run_cli("evaluate", run, "--data", survey)
+    assert f"{run} learnt from all of its tiles" in done.stdout
+    assert ", part all: " in done.stdout
+    mixed = run_cli("evaluate", run, trained, "--data", survey)
+    assert mixed.code == 2
+    assert "data.use_all" in mixed.stderr
+
+
+def test_marking_is_the_models_unless_given(run_cli: RunCli, trained: Path, survey: Path) -> None:
+    words = ("evaluate", trained, "--data", survey, "--json")
+    metrics = run_cli(*words).answer["metrics"]
+    assert metrics["threshold"] == 0.5
+    assert "min_area" not in metrics
+    given = run_cli(*words, "--threshold", 0.3, "--min-area", 50).answer["metrics"]
+    assert (given["threshold"], given["min_area"]) == (0.3, 50)
+    assert given["soft_dice"] == metrics["soft_dice"]
+    assert run_cli(*words, "--threshold", 1).answer["error"]["kind"] == "ConfigError"
+
+
+def test_groups_make_the_intervals_of_sections(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "groups.csv"
+    names = sorted(path.stem for path in (survey / "images").glob("*.png"))
+    rows = [f"{name},{number % 5}" for number, name in enumerate(names)]
+    table.write_text("\n".join(["id,group", *rows]), encoding="utf-8")
+    words = ("evaluate", trained, "--data", survey, "--json")
+    assert run_cli(*words, "--groups", table).answer["data"]["n_groups"] == 5
+    assert run_cli(*words).answer["data"]["n_groups"] == 2

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from diapir.tiles import read_image
 from tests.cli.conftest import RunCli
 
@@ -46,3 +49,26 @@ def test_the_threshold_reaches_the_masks(
     )
     assert (low >= high).all()
     assert low.mean() > high.mean()
+
+
+def test_several_models_are_averaged(
+    run_cli: RunCli, trained: Path, second: Path, survey: Path, tmp_path: Path
+) -> None:
+    image = min((survey / "images").glob("*.png"))
+    both = f"{trained},{second}"
+    given = {
+        "a": (trained, image),
+        "b": (second, image),
+        "words": (both, image),
+        "options": (image, "--model", trained, "--model", second),
+        "flipped": (both, image, "--tta", "flip"),
+    }
+    found = {}
+    for name, words in given.items():
+        assert run_cli("predict", *words, "--out", tmp_path / name).code == 0
+        picture = next((tmp_path / name / "probability").rglob("*.png"))
+        found[name] = np.asarray(Image.open(picture)).astype(float)
+    assert (found["a"] != found["b"]).any()
+    np.testing.assert_allclose(found["words"], (found["a"] + found["b"]) / 2, atol=1)
+    np.testing.assert_array_equal(found["words"], found["options"])
+    assert (found["flipped"] != found["words"]).any()

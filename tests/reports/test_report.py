@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from diapir import bundle as bundles
-from diapir.config import RunConfig
+from diapir.config import RunConfig, load_recipe
 from diapir.errors import RunError
+from diapir.evaluation.unseen import PART
 from diapir.reports import write_evaluation_report, write_run_report
 from diapir.tiles import Split
 from diapir.tiles.pixels import Pixels
@@ -300,6 +301,24 @@ def test_evaluation_of_other_tiles_does_not_warn(tmp_path: Path, run: Path) -> N
     path = write_evaluation_report(tmp_path / "report.html", *case.arguments, bundles.load(run))
 
     assert "flatter it" not in read(path).text
+
+
+def test_evaluation_of_several_models_tells_of_each(tmp_path: Path, run: Path) -> None:
+    tiles = write_tiles(tmp_path / "other", COVERAGES)
+    config = load_recipe(run / "config.yaml").model_copy(update={"name": "second"})
+    fill_run(tmp_path / "second", tiles, config)
+    models = [bundles.load(run), bundles.load(tmp_path / "second")]
+    case = case_of(tiles, part="all", model={"name": "mean of 2 models (baseline, second)"})
+
+    page = read(write_evaluation_report(tmp_path / "report.html", *case.arguments, *models))
+
+    assert "mean of 2 models (baseline, second) on other" in page.text
+    assert "Model 1" in page.text
+    assert "Model 2" in page.text
+    assert "some of the models were trained on, so the scores flatter them" in page.text
+    case = case_of(tiles, part=PART, model={"name": "2 models of 2 folds"})
+    page = read(write_evaluation_report(tmp_path / "report.html", *case.arguments, *models))
+    assert "flatter" not in page.text
 
 
 def test_page_stays_small_with_many_large_tiles(tmp_path: Path, run: Path) -> None:

@@ -1,17 +1,26 @@
-"""`diapir evaluate`: how good a model is on labelled tiles."""
+"""`diapir evaluate`: how good a model is on labelled tiles, or several together."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from diapir.cli.options import DeviceName, Encoding, SkipBad
+from diapir.cli.options import Encoding, SkipBad
 from diapir.cli.output import Answer, Injected, Output
+from diapir.cli.running import (
+    AS_THE_MODEL_SAYS,
+    MARKED_AS_THE_MODEL_SAYS,
+    Marking,
+    Models,
+    Running,
+)
 from diapir.errors import ConfigError, RunError, SplitError
 
 if TYPE_CHECKING:
+    from diapir.evaluation.unseen import Share
     from diapir.tiles import TileSet
 
 app = App(
@@ -20,51 +29,76 @@ app = App(
 
   diapir evaluate runs/a --data tgs.zip        on its own validation part
   diapir evaluate runs/a --data tgs.zip --split folds.json:fold0 --out judged
-  diapir evaluate runs/a/best --data other/ --json""",
+  diapir evaluate runs/a/best --data other/ --json
+  diapir evaluate runs/seed1 runs/seed2 --data tgs.zip --tta flip
+  diapir evaluate runs/fold* --data tgs.zip    out of fold""",
 )
 
 
 @app.default
 def evaluate(
-    model: Path,
+    models: Models = None,
     /,
     *,
     data: Path,
     split: Annotated[str | None, Parameter(metavar="FILE:PART", show_default=False)] = None,
     out: Annotated[Path | None, Parameter(show_default=False)] = None,
+    groups: Annotated[Path | None, Parameter(show_default=False)] = None,
     encoding: Encoding = "auto",
     skip_bad: SkipBad = False,
-    device: DeviceName = "auto",
+    marking: Marking = MARKED_AS_THE_MODEL_SAYS,
+    running: Running = AS_THE_MODEL_SAYS,
     output: Injected,
 ) -> Answer:
     """Score a model on labelled tiles, with 95 % intervals.
 
-    Without --split, a run folder is judged on the validation part of its own
-    split where --data is what it was trained on, and else on all tiles. The
-    intervals come from resampling whole sections.
+    Several models are averaged. Without --split, a run folder is judged on the
+    validation part of its own split where --data is what it was trained on, and
+    else on all tiles. Runs of different folds are judged each on its own part:
+    every tile by those that did not learn from it. The intervals come from
+    resampling whole sections.
 
     Args:
-        model: a run folder or a bundle folder.
+        models: run folders and bundle folders; without one, the shipped model.
         data: labelled tiles: a folder, or Kaggle's zip as it is.
         split: the part of a split to judge on, such as split.json:val.
         out: folder for evaluation.json, tiles.csv and report.html; without it nothing is written.
+        groups: groups.csv of `diapir data mosaic`, instead of the one the runs were trained by.
         encoding: how the masks say salt, where it cannot be found out.
         skip_bad: leave out tiles that cannot be read, instead of stopping.
-        device: where the network runs.
+        marking: what counts as salt.
+        running: how the network runs.
         output: where lines and the answer go.
     """
+    from diapir import bundle as bundles
     from diapir.cli.judging import summary
-    from diapir.evaluation import evaluate_model
-    from diapir.inference import Predictor
+    from diapir.evaluation import evaluate as score
+    from diapir.evaluation.unseen import predict_unseen
+    from diapir.inference.ensemble import refuse_repeated
     from diapir.tiles import load_tiles
+    from diapir.tiles.groups import with_groups
 
+    models = models or []
     if out is not None:
-        _refuse_used(out, model, data)
-    predictor = Predictor.load(model, device=device)
+        _refuse_used(out, models, data)
+    # what is wrong with these is told before tiles are read and predicted, which may take minutes
+    refuse_repeated([bundles.load(model) for model in models] or [bundles.load(None)])
+    marking.check()
     tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
-    part, chosen = _choose(tiles, model, split, output)
+    part, shares = _choose(tiles, models, split, output)
+    if groups is None and part != "all" and split is None:
+        groups = _trained_by(models)
     with output.progress("judging") as progress:
-        evaluation, probabilities = evaluate_model(predictor, chosen, part=part, progress=progress)
+        unseen = predict_unseen(shares, tiles, running.open, progress)
+    chosen = unseen.tiles if groups is None else with_groups(unseen.tiles, groups)
+    evaluation = score(
+        chosen,
+        unseen.probabilities,
+        threshold=unseen.threshold if marking.threshold is None else marking.threshold,
+        min_area=unseen.min_area if marking.min_area is None else marking.min_area,
+        part=part,
+        model=unseen.model,
+    )
     output.say(*summary(evaluation))
     content: dict[str, Any] = {
         "model": evaluation.model,
@@ -76,20 +110,19 @@ def evaluate(
 
         evaluation.save(out)
         report = write_evaluation_report(
-            out / "report.html", evaluation, chosen, probabilities, predictor.bundle
+            out / "report.html", evaluation, chosen, unseen.probabilities, *unseen.bundles
         )
         output.say("", f"report  {report}")
         content |= {"out": out, "report": report}
     return Answer(content)
 
 
-def _refuse_used(out: Path, model: Path, data: Path) -> None:
+def _refuse_used(out: Path, models: Sequence[Path], data: Path) -> None:
     """Refuse a folder in which this evaluation would replace something else than an earlier one."""
-    taken = {
-        data.resolve(): "is the tile set",
-        model.resolve(): "is the model",
-        (model / "evaluation").resolve(): "is the run's own evaluation",
-    }
+    taken = {data.resolve(): "is the tile set"}
+    for model in models:
+        taken[model.resolve()] = "is the model"
+        taken[(model / "evaluation").resolve()] = "is the run's own evaluation"
     found = taken.get(out.resolve()) if out.exists() else None
     held = [name for name in ("bundle.json", "report.html", "tiles.csv") if (out / name).exists()]
     if out.is_file():
@@ -104,35 +137,87 @@ def _refuse_used(out: Path, model: Path, data: Path) -> None:
         )
 
 
-def _choose(tiles: TileSet, model: Path, split: str | None, output: Output) -> tuple[str, TileSet]:
-    """The part's name and its tiles."""
-    from diapir.tiles import Split
+def _choose(
+    tiles: TileSet, models: Sequence[Path], split: str | None, output: Output
+) -> tuple[str, list[Share]]:
+    """The part's name, and which models judge which of its tiles."""
+    from diapir.evaluation.unseen import (
+        PART,
+        Share,
+        learnt_all,
+        own_validation,
+        share_validation,
+    )
 
     if split is not None:
-        file, colon, part = split.rpartition(":")
-        if not (file and colon and part):
-            raise ConfigError(
-                f"--split {split} has no FILE:part form",
-                expected="a split file, a colon and the name of one of its parts",
-                mend=f"--split {file or (not colon and part) or 'split.json'}:val",
-            )
-        chosen = Split.load(Path(file))
-        if part not in chosen.parts:
-            raise SplitError(
-                f"{file} has no part {part!r}",
-                expected=f"one of {', '.join(chosen.parts)}",
-                mend=f"--split {file}:{next(iter(chosen.parts))}",
-            )
-        chosen.verify(tiles)
-        return part, tiles.select(chosen.part(part))
-    own = model / "split.json"
-    if own.is_file():
-        chosen = Split.load(own)
+        part, ids = _part(tiles, split)
+        return part, [Share(ids, tuple(models))]
+    without: dict[Path, SplitError] = {}
+    for model in models:
         try:
-            chosen.verify(tiles)
-        except SplitError:
-            output.say(f"{tiles.name} is not what {model} was trained on: judged on all its tiles")
-        else:
-            output.say(f"judged on the part `val` of {own}, which {model} was not trained on")
-            return "val", tiles.select(chosen.part("val"))
-    return "all", tiles
+            own_validation(model, tiles)
+        except SplitError as error:
+            without[model] = error
+    if len(without) == len(models):
+        for model in models:
+            if learnt_all(model):
+                output.say(
+                    f"{model} learnt from all of its tiles: where they are judged on here, "
+                    "the scores flatter it"
+                )
+            elif (model / "split.json").is_file():
+                output.say(
+                    f"{tiles.name} is not what {model} was trained on: judged on all its tiles"
+                )
+        return "all", [Share(tiles.ids, tuple(models))]
+    if without:
+        raise next(iter(without.values()))
+    shares = share_validation(models, tiles)
+    if len(shares) > 1:
+        count = sum(len(share.ids) for share in shares)
+        output.say(
+            f"judged out of fold: each of {count} tiles by those of the {len(models)} runs that "
+            "were not trained on it"
+        )
+        return PART, shares
+    if len(models) > 1:
+        output.say(
+            f"judged on the part `val` that all {len(models)} runs share, on which none was trained"
+        )
+    else:
+        own = models[0] / "split.json"
+        output.say(f"judged on the part `val` of {own}, which {models[0]} was not trained on")
+    return "val", shares
+
+
+def _part(tiles: TileSet, split: str) -> tuple[str, tuple[str, ...]]:
+    """The name and the tiles of FILE:PART."""
+    from diapir.tiles import Split
+
+    file, colon, part = split.rpartition(":")
+    if not (file and colon and part):
+        raise ConfigError(
+            f"--split {split} has no FILE:part form",
+            expected="a split file, a colon and the name of one of its parts",
+            mend=f"--split {file or (not colon and part) or 'split.json'}:val",
+        )
+    chosen = Split.load(Path(file))
+    if part not in chosen.parts:
+        raise SplitError(
+            f"{file} has no part {part!r}",
+            expected=f"one of {', '.join(chosen.parts)}",
+            mend=f"--split {file}:{next(iter(chosen.parts))}",
+        )
+    chosen.verify(tiles)
+    return part, chosen.part(part)
+
+
+def _trained_by(runs: Sequence[Path]) -> Path | None:
+    """The groups.csv that runs were trained by, where it is still there."""
+    from diapir.evaluation.unseen import config_of
+
+    for run in runs:
+        config = config_of(run)
+        if config and config.data.groups and Path(config.data.groups).is_file():
+            return Path(config.data.groups)
+    return None

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from diapir.cli.options import DeviceName
 from diapir.cli.output import Answer, Injected
+from diapir.cli.running import (
+    AS_THE_MODEL_SAYS,
+    MARKED_AS_THE_MODEL_SAYS,
+    Marking,
+    Running,
+)
+from diapir.errors import DataError
+
+NETWORKS = (".safetensors", ".onnx", ".xml", ".bin", ".pt", ".pth", ".pkl", ".ckpt", ".json")
+"""Suffixes of files that people take for a model, which is a folder."""
 
 app = App(
     name="predict",
     help_epilogue="""Examples:
 
-  diapir predict runs/first section.png --out salt
+  diapir predict section.png --out salt              by the shipped model
   diapir predict runs/first images/ more/line12.tif --out salt --threshold 0.4
-  diapir predict runs/first tgs.zip --out salt
+  diapir predict runs/a,runs/b tgs.zip --out salt    the mean of two models
+  diapir predict images/ --model runs/a --model runs/b --out salt
 
 The folder then holds probability/ (16-bit PNG, 65535 is certain salt), mask/
 (0 and 255), overlay/ and predictions.csv.""",
@@ -25,37 +36,79 @@ The folder then holds probability/ (16-bit PNG, 65535 is certain salt), mask/
 
 @app.default
 def predict(
-    model: Path,
-    inputs: Annotated[list[Path], Parameter(name="INPUT", negative="")],
+    words: Annotated[list[Path], Parameter(name="[MODEL] INPUT", negative="")],
     /,
     *,
     out: Path,
-    threshold: Annotated[float | None, Parameter(show_default=False)] = None,
-    device: DeviceName = "auto",
+    model: Annotated[list[Path] | None, Parameter(negative="", show_default=False)] = None,
+    marking: Marking = MARKED_AS_THE_MODEL_SAYS,
+    running: Running = AS_THE_MODEL_SAYS,
     output: Injected,
 ) -> Answer:
     """Mark salt in images of any size: probability, mask and overlay.
 
-    An image that cannot be read is reported and the rest goes on; the exit
-    code is then 2.
+    The first word may be a model: a run folder or a bundle folder, or several
+    with commas between them, which are averaged. Without one, the shipped model
+    is taken. An image that cannot be read is reported and the rest goes on; the
+    exit code is then 2.
 
     Args:
-        model: a run folder or a bundle folder.
-        inputs: images, folders of images, or tile sets.
+        words: a model, and images, folders of images, or tile sets.
         out: folder to write to.
-        threshold: probability from which a pixel counts as salt, instead of the model's own.
-        device: where the network runs.
+        model: the model, where it is not the first word; may be given more than once.
+        marking: what counts as salt.
+        running: how the network runs.
         output: where lines and the answer go.
     """
-    from diapir.inference import Predictor, predict_images
+    from diapir.inference import predict_images
 
-    predictor = Predictor.load(model, device=device)
+    models, inputs = (model, words) if model else split_words(words)
+    predictor = running.open(models)
     with output.progress("predicting") as progress:
-        summary = predict_images(predictor, inputs, out, threshold=threshold, progress=progress)
+        summary = predict_images(
+            predictor,
+            inputs,
+            out,
+            threshold=marking.threshold,
+            min_area=marking.min_area,
+            progress=progress,
+        )
     for path, reason in summary.failed.items():
         output.say(f"left out {path}: {reason.removeprefix(f'{path} ')}")
+    area = f" in areas of at least {summary.min_area} pixels" if summary.min_area > 1 else ""
     output.say(
         f"{summary.images} image{'s' if summary.images > 1 else ''}, {summary.salt_share:.1%} salt "
-        f"from a probability of {summary.threshold:g}, in {summary.out}"
+        f"from a probability of {summary.threshold:g}{area}, in {summary.out}"
     )
     return Answer(summary.to_json(), exit_code=2 if summary.failed else 0)
+
+
+def split_words(words: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Models and inputs: the first word is a model unless it can only be an input.
+
+    It is an input where it is the only word, where it is a file that no model is in, and where it
+    is a folder without a model; then the shipped model is taken.
+
+    Raises:
+        DataError: the only word is a model.
+    """
+    first, rest = words[0], list(words[1:])
+    if not rest:
+        if _is_model(first):
+            raise DataError(
+                f"{first} is a model, and no input is named",
+                expected="images, folders of images, or tile sets after it",
+                mend=f"diapir predict {first} INPUT --out DIR",
+            )
+        return [], [first]
+    if not first.exists() and "," in str(first):
+        return [Path(part) for part in str(first).split(",") if part], rest
+    holds_images = first.is_dir() and not _is_model(first)
+    if holds_images or (first.is_file() and first.suffix.lower() not in NETWORKS):
+        return [], [first, *rest]
+    return [first], rest
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether a folder is a run or a bundle, even one that is broken."""
+    return any((folder / name).exists() for name in ("bundle.json", "best", "config.yaml"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from diapir.bundle import Bundle, Tta
 from diapir.errors import ConfigError
+from diapir.inference.engine import EngineName
 from diapir.inference.predictor import Marker, Predictor, Progress
 
 
@@ -21,27 +22,13 @@ class Ensemble:
         members: at least one; their architectures and input sizes may differ.
 
     Raises:
-        ConfigError: no member, or the same weights twice, which would weigh double.
+        ConfigError: the same weights twice, which would weigh double.
     """
 
     def __init__(self, members: Sequence[Predictor]) -> None:
-        if not members:
-            raise ConfigError(
-                "an ensemble of no model",
-                expected="at least one model",
-                mend="name the run folders or bundles",
-            )
         self.members = tuple(members)
         self.batch = max(member.batch for member in members)
-        seen: dict[str, Bundle] = {}
-        for bundle in self.bundles:
-            first = seen.setdefault(bundle.info.weights_sha256, bundle)
-            if first is not bundle:
-                raise ConfigError(
-                    f"{first.path} and {bundle.path} are the same model",
-                    expected="different models: one that is named twice would weigh double",
-                    mend="name each model once",
-                )
+        refuse_repeated(self.bundles)
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:
@@ -107,6 +94,7 @@ class Ensemble:
 def open_models(
     models: Sequence[str | Path],
     *,
+    engine: EngineName = "auto",
     device: str = "auto",
     threads: int | None = None,
     batch: int = 16,
@@ -115,7 +103,8 @@ def open_models(
     """Open one model or several.
 
     Args:
-        models: run folders and bundle folders.
+        models: run folders and bundle folders; none of them for the shipped model.
+        engine: what runs each; `auto` goes by what its bundle holds.
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: CPU threads; None leaves the engine's own choice.
         batch: windows a network takes at once.
@@ -123,15 +112,33 @@ def open_models(
 
     Raises:
         BundleError: no model there, or one that has changed or does not fit.
-        ConfigError: no model, or one twice.
+        ConfigError: a model twice.
         DeviceError: a device that is not there.
         MissingDependencyError: an engine's library is not installed.
     """
+    named: Sequence[str | Path | None] = models or [None]
     members = [
-        Predictor.load(model, device=device, threads=threads, batch=batch, tta=tta)
-        for model in models
+        Predictor.load(model, engine=engine, device=device, threads=threads, batch=batch, tta=tta)
+        for model in named
     ]
     return members[0] if len(members) == 1 else Ensemble(members)
+
+
+def refuse_repeated(bundles: Iterable[Bundle]) -> None:
+    """Refuse models of which two are the same.
+
+    Raises:
+        ConfigError: the same weights twice, which would weigh double.
+    """
+    seen: dict[str, Bundle] = {}
+    for bundle in bundles:
+        first = seen.setdefault(bundle.info.weights_sha256, bundle)
+        if first is not bundle:
+            raise ConfigError(
+                f"{first.path} and {bundle.path} are the same model",
+                expected="different models: one that is named twice would weigh double",
+                mend="name each model once",
+            )
 
 
 def _shifted(progress: Progress | None, place: int, count: int) -> Progress | None:

@@ -14,7 +14,7 @@ from diapir import bundle as bundles
 from diapir import preprocess
 from diapir.bundle import Bundle, Tta
 from diapir.errors import BundleError
-from diapir.inference.engine import Engine, open_engine
+from diapir.inference.engine import Engine, EngineName, open_engine
 from diapir.inference.tiling import Window, window_count, windows
 
 Progress = Callable[[int, int], None]
@@ -77,7 +77,7 @@ class Predictor:
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: CPU threads; None leaves the engine's own choice.
         batch: windows the network takes at once.
-        engine: a loaded engine instead of the one that fits the bundle and `device`.
+        engine: a loaded engine, or the name of one; `auto` goes by what the bundle holds.
         tta: `flip` averages an image and its mirror image, left to right, at twice the cost;
             None takes the bundle's own.
 
@@ -94,30 +94,38 @@ class Predictor:
         device: str = "auto",
         threads: int | None = None,
         batch: int = 16,
-        engine: Engine | None = None,
+        engine: Engine | EngineName = "auto",
         tta: Tta | None = None,
     ) -> None:
         self.bundle = bundle
         self.batch = batch
         self.tta: Tta = tta or bundle.info.tta
-        self.engine = engine or open_engine(bundle, device=device, threads=threads)
+        self.engine = (
+            open_engine(bundle, engine=engine, device=device, threads=threads)
+            if isinstance(engine, str)
+            else engine
+        )
 
     @classmethod
     def load(
         cls,
-        model: str | Path,
+        model: str | Path | None = None,
         *,
+        engine: EngineName = "auto",
         device: str = "auto",
         threads: int | None = None,
         batch: int = 16,
         tta: Tta | None = None,
     ) -> Predictor:
-        """Open MODEL, a run folder or a bundle folder; the rest as in the constructor.
+        """Open MODEL, a run folder or a bundle folder, or the shipped model where none is named.
+
+        The rest is as in the constructor.
 
         Raises:
             BundleError: no model there, or one that has changed or does not fit.
         """
-        return cls(bundles.load(model), device=device, threads=threads, batch=batch, tta=tta)
+        bundle = bundles.load(model)
+        return cls(bundle, engine=engine, device=device, threads=threads, batch=batch, tta=tta)
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:

@@ -14,6 +14,7 @@ from diapir.bundle import Bundle
 from diapir.config import RunConfig, load_recipe
 from diapir.errors import DiapirError
 from diapir.evaluation.breakdown import COVERAGE_NAMES
+from diapir.evaluation.unseen import PART
 from diapir.reports import facts, figures
 from diapir.reports.findings import findings
 from diapir.reports.gallery import Gallery, probability_colours
@@ -76,16 +77,16 @@ def write_evaluation_report(
     evaluation: Evaluation,
     tiles: TileSet,
     probabilities: Probabilities,
-    bundle: Bundle,
+    *models: Bundle,
 ) -> Path:
-    """Write the report of a model that was evaluated on any labelled tiles.
+    """Write the report of a model, or of several, evaluated on any labelled tiles.
 
     Args:
         path: the HTML file; its folder must exist.
-        evaluation: of the model on `tiles`.
+        evaluation: of the models on `tiles`.
         tiles: labelled tiles.
         probabilities: float32 (H, W) of salt of each tile, in the tiles' order.
-        bundle: the model.
+        models: the model; or those whose probabilities were averaged, or that judged each a share.
 
     Returns:
         `path`.
@@ -93,23 +94,33 @@ def write_evaluation_report(
     Raises:
         RunError: the report cannot be written; one that was there is kept.
     """
-    count = facts.parameter_count(bundle.path / bundles.WEIGHTS)
-    data = evaluation.data
-    page = _page(evaluation, tiles, probabilities, split=None, bundle=bundle) | {
+    counts = [facts.parameter_count(bundle.path / bundles.WEIGHTS) for bundle in models]
+    data, info = evaluation.data, models[0].info
+    alone = len(models) == 1
+    name = info.name if alone else evaluation.model["name"]
+    what = facts.model_words(info.model, counts[0]) if alone else f"The {name}"
+    pairs = list(zip(models, counts, strict=True))
+    settings = [bundle.info.model_dump_json(indent=2) for bundle in models]
+    page = _page(
+        evaluation, tiles, probabilities, split=None, bundle=models[0] if alone else None
+    ) | {
         "kind": "Evaluation report",
-        "title": f"{bundle.info.name} on {data['name']}",
-        "lead": f"{facts.model_words(bundle.info.model, count)}, "
-        f"judged on {plural(data['n_images'], 'labelled tile')}.",
+        "title": f"{name} on {data['name']}",
+        "lead": f"{what}, judged on {plural(data['n_images'], 'labelled tile')}.",
         "facts": [
-            ("The model", facts.bundle_facts(bundle, count)),
+            *(
+                ("The model" if alone else f"Model {place}", facts.bundle_facts(bundle, count))
+                for place, (bundle, count) in enumerate(pairs, start=1)
+            ),
             ("Judged on", facts.data_facts(evaluation, tiles, None)),
-            ("How it was trained", facts.origin_facts(bundle)),
+            ("How it was trained", facts.origin_facts(models[0]) if alone else []),
         ],
-        "findings": [*_flattery(evaluation, bundle), *findings(evaluation, None)],
+        "findings": [*_flattery(evaluation, models), *findings(evaluation, None)],
         "history": None,
         "curves": [],
-        "settings": bundle.info.model_dump_json(indent=2),
-        "settings_title": "What the model says about itself (bundle.json)",
+        "settings": "\n".join(settings),
+        "settings_title": "What the "
+        + ("model says about itself (bundle.json)" if alone else "models say about themselves"),
     }
     return write_page(path, TEMPLATE, page)
 
@@ -128,13 +139,22 @@ def _run_lead(
     return f"{model},{trained} judged on {judged}{unseen}."
 
 
-def _flattery(evaluation: Evaluation, bundle: Bundle) -> list[str]:
-    """A warning where the model was trained on tiles that it is judged on."""
-    training, data = bundle.info.training, evaluation.data
-    if data["hash"] == training.get("data hash"):
-        return ["These tiles include those the model was trained on, so the scores flatter it."]
-    if data["part"] == "train" and data["name"] == training.get("data"):
-        return ["The model was trained on these very tiles, so the scores flatter it."]
+def _flattery(evaluation: Evaluation, models: Sequence[Bundle]) -> list[str]:
+    """A warning where a model was trained on tiles that it is judged on."""
+    data = evaluation.data
+    if data["part"] == PART:  # of all the tiles, each model judged those it did not learn from
+        return []
+    origins = [bundle.info.training for bundle in models]
+    which, were, them = "the model", "was", "it"
+    if len(models) > 1:
+        which, were, them = "some of the models", "were", "them"
+    if any(data["hash"] == training.get("data hash") for training in origins):
+        return [
+            f"These tiles include those {which} {were} trained on, so the scores flatter {them}."
+        ]
+    if data["part"] == "train" and any(data["name"] == one.get("data") for one in origins):
+        which = which.capitalize()
+        return [f"{which} {were} trained on these very tiles, so the scores flatter {them}."]
     return []
 
 

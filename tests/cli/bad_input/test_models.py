@@ -83,8 +83,26 @@ def test_what_is_no_model_is_refused(refuse: Refuse, here: Path, verb: str) -> N
         WEIGHTS: [WEIGHTS, "is a file"],
         f"run/best/{INFO}": [INFO, "is a file"],
     }.items():
-        refuse(verb, given, *USING[verb], names=names)
+        words = ("--model", given) if verb == "predict" else (given,)
+        refuse(verb, *words, *USING[verb], names=names)
     assert not (here / "harm").exists()
+
+
+def test_a_first_word_that_can_only_be_a_model_is_refused_as_one(
+    refuse: Refuse, here: Path
+) -> None:
+    (here / "weights.pth").write_bytes(pickle.dumps(Harm()))
+    for given, names in {
+        "gone": ["gone", "no such model"],
+        "run,gone": ["gone", "no such model"],
+        "run,run/best": ["same model"],
+        "weights.pth": ["weights.pth", "pickled data"],
+        f"run/best/{INFO}": [INFO, "is a file"],
+    }.items():
+        refuse("predict", given, *USING["predict"], names=names)
+    refuse("predict", "run", "--out", "salt", names=["run is a model, and no input is named"])
+    refuse("evaluate", "run", "run/best", *USING["evaluate"], names=["run/best holds no split"])
+    refuse("evaluate", "run", "run", *USING["evaluate"], names=["same model"])
 
 
 @pytest.mark.parametrize("name", ["cuda", "mps"])

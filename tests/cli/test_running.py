@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from diapir.cli.predict import split_words
+from diapir.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("words", "models", "inputs"),
+    [
+        ("run images", ["run"], ["images"]),
+        ("run/best images tile.png", ["run/best"], ["images", "tile.png"]),
+        ("images", [], ["images"]),
+        ("images tile.png", [], ["images", "tile.png"]),
+        ("tile.png images", [], ["tile.png", "images"]),
+        ("line.sgy tile.png", [], ["line.sgy", "tile.png"]),
+        ("run,other images", ["run", "other"], ["images"]),
+        ("a,b images", [], ["a,b", "images"]),
+        ("gone images", ["gone"], ["images"]),
+        ("salt images", ["salt"], ["images"]),
+        ("weights.pth images", ["weights.pth"], ["images"]),
+        ("broken images", ["broken"], ["images"]),
+    ],
+)
+def test_the_first_word_is_a_model_unless_it_can_only_be_an_input(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    models: list[str],
+    inputs: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("run/best", "images", "a,b", "broken"):
+        Path(folder).mkdir(parents=True)
+    for file in ("run/best/bundle.json", "broken/config.yaml", "tile.png", "line.sgy"):
+        Path(file).touch()
+    Path("weights.pth").touch()
+    found = split_words([Path(word) for word in words.split()])
+    assert found == ([Path(name) for name in models], [Path(name) for name in inputs])
+
+
+def test_a_model_alone_has_nothing_to_mark(tmp_path: Path) -> None:
+    (tmp_path / "best").mkdir()
+    with pytest.raises(DataError, match="no input is named"):
+        split_words([tmp_path])
