@@ -1,4 +1,4 @@
-"""`diapir data …`: labelled tiles checked, unpacked, made and split."""
+"""`diapir data …`: labelled tiles checked, unpacked, made, put together and split."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from diapir.cli.output import Answer, Injected
 
 app = App(
     name="data",
-    help="Labelled tiles: check, unpack, make or split them.",
+    help="Labelled tiles: check, unpack, make, put together or split them.",
     help_epilogue="""Examples:
 
   diapir data check tgs.zip
   diapir data import tgs.zip --out tgs
   diapir data synth --out survey --tiles 400 --seed 7
-  diapir data split tgs --out folds.json --folds 5
+  diapir data mosaic tgs.zip --out mosaic
+  diapir data split tgs --out folds.json --folds 5 --groups mosaic/groups.csv
 
 PATH is Kaggle's zip as it is, or a folder with images/ and masks/ of the same
 names, train/images and train/masks, or trainSuper/images and trainSuper/masks.""",
@@ -102,6 +103,36 @@ def synth(
 
 
 @app.command
+def mosaic(
+    path: Path,
+    /,
+    *,
+    out: Path,
+    encoding: Encoding = "auto",
+    skip_bad: SkipBad = False,
+    output: Injected,
+) -> Answer:
+    """Put tiles back into the sections they were cut from, edge to edge.
+
+    Writes the sections with their labels, pictures of them, and groups.csv, by
+    which a split keeps each section whole: a network judged beside what it has
+    learnt looks better than it is. Kaggle's test tiles take part.
+
+    Args:
+        path: labelled tiles of one size.
+        out: folder to make; a mosaic that is there is replaced.
+        encoding: how the masks say salt, where it cannot be found out.
+        skip_bad: leave out tiles that cannot be read, instead of stopping.
+        output: where lines and the answer go.
+    """
+    from diapir.tiles import make_mosaic
+
+    summary = make_mosaic(path, out, encoding=encoding, skip_bad=skip_bad)
+    output.say(*summary.lines(), f"mosaic    {summary.out}")
+    return Answer({"out": summary.out, "notes": summary.notes, **summary.figures})
+
+
+@app.command
 def split(
     path: Path,
     /,
@@ -110,6 +141,7 @@ def split(
     val_fraction: float = 0.15,
     folds: Annotated[Whole | None, Parameter(show_default=False)] = None,
     seed: Whole = 42,
+    groups: Annotated[Path | None, Parameter(show_default=False)] = None,
     encoding: Encoding = "auto",
     skip_bad: SkipBad = False,
     output: Injected,
@@ -125,13 +157,14 @@ def split(
         val_fraction: share of tiles in the validation part.
         folds: make this many folds instead.
         seed: any whole number; the same makes the same split.
+        groups: groups.csv of `diapir data mosaic`, which says what adjoins.
         encoding: how the masks say salt, where it cannot be found out.
         skip_bad: leave out tiles that cannot be read, instead of stopping.
         output: where lines and the answer go.
     """
     from diapir.tiles import load_tiles, make_folds, make_split
 
-    tiles = load_tiles(path, encoding=encoding, skip_bad=skip_bad)
+    tiles = load_tiles(path, encoding=encoding, skip_bad=skip_bad, groups=groups)
     if folds is None:
         chosen = make_split(tiles, val_fraction=val_fraction, seed=seed)
     else:

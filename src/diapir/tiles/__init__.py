@@ -1,4 +1,4 @@
-"""Labelled tiles in: layouts, mask encodings, checks, splits, the synthetic survey.
+"""Labelled tiles in: layouts, mask encodings, checks, splits, mosaics, the synthetic survey.
 
 Each name is loaded when it is first used.
 """
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from diapir.tiles.decode import read_image
     from diapir.tiles.loading import load_tiles
     from diapir.tiles.masks import decode_mask, encode_mask
+    from diapir.tiles.mosaic_set import MosaicSummary, make_mosaic
     from diapir.tiles.rle import rle_decode, rle_encode
     from diapir.tiles.split import Split, fold_split, make_folds, make_split
     from diapir.tiles.synthetic import SyntheticSummary, synthesise
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "CheckReport": "check",
     "ImportSummary": "archive",
+    "MosaicSummary": "mosaic_set",
     "Split": "split",
     "SyntheticSummary": "synthetic",
     "TileSet": "tileset",
@@ -32,6 +34,7 @@ _HOMES = {
     "import_archive": "archive",
     "load_tiles": "loading",
     "make_folds": "split",
+    "make_mosaic": "mosaic_set",
     "make_split": "split",
     "read_image": "decode",
     "rle_decode": "rle",
@@ -42,6 +45,7 @@ _HOMES = {
 __all__ = [
     "CheckReport",
     "ImportSummary",
+    "MosaicSummary",
     "Split",
     "SyntheticSummary",
     "TileSet",
@@ -52,6 +56,7 @@ __all__ = [
     "import_archive",
     "load_tiles",
     "make_folds",
+    "make_mosaic",
     "make_split",
     "read_image",
     "rle_decode",

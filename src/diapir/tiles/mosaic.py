@@ -19,12 +19,17 @@ from diapir.tiles.mosaic_edges import (
     Edges,
     best_matches,
     correlations,
-    decoy_edges,
+    inner_edges,
     outer_edges,
 )
+from diapir.tiles.mosaic_kin import find_overlaps, find_twins
 
-CLEAR = 0.5
-"""Ambiguity up to which a pair is taken up on its own."""
+CLEAR = 0.4
+"""Ambiguity up to which a pair is taken up on its own: 1 % of such pairs of TGS are decoys."""
+
+DOUBTFUL = 0.5
+"""Ambiguity up to which a pair that is taken up nowhere still shares a group: some 3 of 10 such
+pairs of TGS are decoys. A tile too many in a group costs nothing, one too few flatters a score."""
 
 LIKELY = 0.9
 """Ambiguity up to which it is taken up where the other seams that it makes agree."""
@@ -92,22 +97,44 @@ class Mosaic:
         links: the pairs that were taken up.
         seams: every two tiles that lie side by side, with the correlation of their edges, nan where
             one has no contrast: more than `links`.
+        doubtful: pairs that share a group, but are not sure enough to be laid out.
+        overlaps: pairs of tiles that share half their pixels.
+        twins: pairs of tiles at the same place of two neighbouring lines.
         tallies: figures for each side.
     """
 
     sections: tuple[dict[Cell, int], ...]
     links: tuple[Link, ...]
     seams: tuple[Link, ...]
+    doubtful: tuple[Link, ...]
+    overlaps: tuple[tuple[int, int], ...]
+    twins: tuple[tuple[int, int], ...]
     tallies: dict[Side, Tally]
 
     def groups(self, names: Sequence[str]) -> list[str]:
-        """The section of each tile: the smallest id in it; its own id for an unplaced tile."""
-        groups = list(names)
-        for section in self.sections:
-            name = min(names[tile] for tile in section.values())
-            for tile in section.values():
-                groups[tile] = name
-        return groups
+        """The group of each tile, called by the smallest id in it.
+
+        A section is in one group; sections share theirs where their tiles overlap, are twins, or
+        adjoin by a doubtful pair.
+        """
+        parent = list(range(len(names)))
+
+        def root(tile: int) -> int:
+            while parent[tile] != tile:
+                parent[tile] = parent[parent[tile]]
+                tile = parent[tile]
+            return tile
+
+        placed = [list(section.values()) for section in self.sections]
+        doubtful = [(link.first, link.second) for link in self.doubtful]
+        for first, *others in [*placed, *doubtful, *self.overlaps, *self.twins]:
+            for other in others:
+                parent[root(other)] = root(first)
+        called: dict[int, str] = {}
+        for tile, name in enumerate(names):
+            home = root(tile)
+            called[home] = min(called.get(home, name), name)
+        return [called[root(tile)] for tile in range(len(names))]
 
 
 def find_mosaic(images: NDArray[np.uint8]) -> Mosaic:
@@ -145,12 +172,28 @@ def find_mosaic(images: NDArray[np.uint8]) -> Mosaic:
             decoys=_count_decoys(near, images if side == "right" else turned),
         )
     sections = sorted(layout.sections(), key=lambda cells: (-len(cells), min(cells.values())))
-    return Mosaic(tuple(sections), tuple(links), tuple(layout.seams(sections)), tallies)
+    return Mosaic(
+        sections=tuple(sections),
+        links=tuple(links),
+        seams=tuple(layout.seams(sections)),
+        doubtful=tuple(
+            link
+            for link in candidates
+            if CLEAR < link.ambiguity <= DOUBTFUL and not layout.adjoin(link)
+        ),
+        overlaps=tuple(find_overlaps(images)),
+        twins=tuple(find_twins(images, sections)),
+        tallies=tallies,
+    )
 
 
 def _count_decoys(near: Edges, images: NDArray[np.uint8]) -> float:
     """Pairs that pass as clear with seams from inside the tiles: the mean over `DECOYS`."""
-    passed = [best_matches(near, decoy_edges(images, where)).ambiguity <= CLEAR for where in DECOYS]
+    width = images.shape[2]
+    passed = [
+        best_matches(near, inner_edges(images, round(where * width))).ambiguity <= CLEAR
+        for where in DECOYS
+    ]
     return sum(int(clear.sum()) for clear in passed) / len(passed)
 
 
@@ -192,11 +235,10 @@ class _Layout:
         Returns:
             Whether the two tiles now lie as the pair says.
         """
-        row, column = self._place[link.first]
-        wanted = (row + 1, column) if link.side == "below" else (row, column + 1)
+        wanted = self._beside(link)
         there, here = self._home[link.first], self._home[link.second]
         if there == here:
-            return self._place[link.second] == wanted
+            return self.adjoin(link)
         down = wanted[0] - self._place[link.second][0]
         along = wanted[1] - self._place[link.second][1]
         fixed = self._cells[there]
@@ -219,6 +261,16 @@ class _Layout:
             self._home[tile], self._place[tile] = there, cell
         del self._cells[here]
         return True
+
+    def adjoin(self, link: Link) -> bool:
+        """Whether the two tiles lie as the pair says."""
+        same = self._home[link.first] == self._home[link.second]
+        return same and self._place[link.second] == self._beside(link)
+
+    def _beside(self, link: Link) -> Cell:
+        """Where the second tile belongs, in the section of the first."""
+        row, column = self._place[link.first]
+        return (row + 1, column) if link.side == "below" else (row, column + 1)
 
     def sections(self) -> Iterator[dict[Cell, int]]:
         """Sections of at least two tiles, rows and columns from 0."""

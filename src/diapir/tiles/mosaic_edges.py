@@ -72,13 +72,13 @@ def outer_edges(images: NDArray[np.uint8]) -> tuple[Edges, Edges]:
     )
 
 
-def decoy_edges(images: NDArray[np.uint8], where: float) -> Edges:
-    """Left edges that tiles would have, were they cut at the share `where` of their width.
+def inner_edges(images: NDArray[np.uint8], column: int) -> Edges:
+    """Left edges that tiles `uint8 (N, H, W)` would have, were they cut before a column.
 
     What lies left of such an edge is in the tile itself, so no other tile adjoins it: all that
-    matches one does so by chance. In every other respect it is an edge like any other.
+    matches one does so by chance, or overlaps the tile. In every other respect it is an edge like
+    any other.
     """
-    column = round(where * images.shape[2])
     return _edges(images[:, :, column], images[:, :, column + 1])
 
 
