@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from timm.layers import Conv2dSame
 from torch import nn
 
 from diapir import models
@@ -14,7 +15,7 @@ from diapir.architectures import (
     UNetConfig,
 )
 from diapir.errors import ConfigError
-from diapir.models.encoders import EncoderDecoder
+from diapir.models.encoders import EncoderDecoder, SameConv2d
 from diapir.models.network import PooledBatchNorm2d
 
 from .contract import shapeless
@@ -160,3 +161,23 @@ def test_an_encoder_whose_maps_have_other_sizes_than_it_says_is_refused(
     monkeypatch.setattr(timm.models.resnet.ResNet, "__init__", without_padding)
     with pytest.raises(ConfigError, match=r"strides \[.*\] instead of \[1, 2, 4, 8, 16, 32\]"):
         models.build(LinkNetConfig(encoder="resnet10t"))
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("groups", [1, 4])
+def test_padding_by_rule_is_tensorflows_on_even_maps(kernel: int, stride: int, groups: int) -> None:
+    torch.manual_seed(0)
+    timms = Conv2dSame(4, 8, kernel, stride=stride, groups=groups, bias=groups == 1)
+    ours = SameConv2d(timms)
+    assert ours.state_dict().keys() == timms.state_dict().keys()
+    for height, width in ((2, 4), (8, 6), (32, 64)):
+        features = torch.randn(2, 4, height, width)
+        torch.testing.assert_close(ours(features), timms(features))
+
+
+def test_no_padding_is_computed_from_the_size_of_the_images() -> None:
+    network = shapeless(ResNetUNetConfig(encoder=LITE0))
+    assert not any(isinstance(module, Conv2dSame) for module in network.modules())
+    # the stem and four stages
+    assert sum(isinstance(module, SameConv2d) for module in network.modules()) == 5

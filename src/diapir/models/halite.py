@@ -111,12 +111,10 @@ class _Block(nn.Module):
 
     def __init__(self, below: int, skip: int, width: int, *, scse: bool) -> None:
         super().__init__()
-        self.below = nn.Conv2d(below, width, 3, padding=1, bias=False)
-        self.skip = nn.Conv2d(skip, width, 1, bias=False) if skip else None
-        self.join = _activated(width)
-        self.refine = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1, bias=False), _activated(width)
-        )
+        self.below = _normed(below, width, 3)
+        self.skip = _normed(skip, width, 1) if skip else None
+        self.join = nn.ReLU(inplace=True)
+        self.refine = nn.Sequential(_normed(width, width, 3), nn.ReLU(inplace=True))
         self.attend = ScSE(width) if scse else nn.Identity()
 
     def forward(self, features: Tensor, skip: Tensor) -> Tensor:
@@ -159,9 +157,9 @@ class _Head(nn.Module):
     ) -> None:
         super().__init__()
         self.columns = nn.ModuleList(
-            nn.Conv2d(width, widths[-1], 1, bias=False) for width in widths[:-1] if hypercolumn
+            _normed(width, widths[-1], 1) for width in widths[:-1] if hypercolumn
         )
-        self.join = _activated(widths[-1]) if hypercolumn else nn.Identity()
+        self.join = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout2d(dropout)
         self.predict = nn.Conv2d(widths[-1], 2, 1)
         self.stride = float(stride)
@@ -169,13 +167,12 @@ class _Head(nn.Module):
     def forward(self, maps: list[Tensor]) -> Tensor:
         features = maps[-1]
         if self.columns:
-            # A 1 × 1 convolution of all maps, each brought to the finest's size, side by side: as
-            # it is linear, each map has its share of it at its own size, which costs less.
+            # Not side by side at the finest's size: each coarser map gives its share at its own.
             coarse = self.columns[0](maps[0])
             for column, finer in zip(self.columns[1:], maps[1:-1], strict=True):
                 coarse = _enlarged(coarse, 2.0) + column(finer)
-            features = _enlarged(coarse, 2.0) + features
-        logits: Tensor = self.predict(self.dropout(self.join(features)))
+            features = self.join(_enlarged(coarse, 2.0) + features)
+        logits: Tensor = self.predict(self.dropout(features))
         return logits if self.stride == 1 else _enlarged(logits, self.stride)
 
 
@@ -183,8 +180,11 @@ def _enlarged(features: Tensor, factor: float) -> Tensor:
     return interpolate(features, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def _activated(channels: int) -> nn.Sequential:
-    return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+def _normed(before: int, after: int, kernel: int) -> nn.Sequential:
+    """A convolution and its batch norm, side by side so that an export makes one of both."""
+    return nn.Sequential(
+        nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(after)
+    )
 
 
 def _expect_little_salt(layer: nn.Conv2d) -> None:
