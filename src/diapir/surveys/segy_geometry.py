@@ -12,54 +12,29 @@ from numpy.typing import NDArray
 from diapir.errors import SurveyError
 from diapir.surveys import refusals
 from diapir.surveys.grid import Kind
-from diapir.surveys.segy_coordinates import coordinates_at, find_coordinates, looks_like_a_line
-from diapir.surveys.segy_numbers import (
-    LINE_BYTES,
-    PAIRS,
-    SPARSEST,
-    Axis,
-    Pair,
-    axis,
-    same_grid,
-    score_pair,
-    score_pairs,
+from diapir.surveys.segy_choice import (
+    FOLD,
+    OFFSET,
+    Choice,
+    all_different,
+    choose,
+    count_tuples,
 )
+from diapir.surveys.segy_coordinates import coordinates_at
+from diapir.surveys.segy_numbers import LINE_BYTES, PAIRS, SPARSEST, Axis, axis, score_pair
 from diapir.surveys.segy_traces import Headers, TraceFile
 from diapir.surveys.survey import Allowance
 
 DEAD = 2
 """Trace identification code of a dead trace."""
-_ID, _OFFSET, _SCALAR, _DELAY, _TIME_SCALAR = 29, 37, 71, 109, 215
-_COMMON = (_ID, _SCALAR, _DELAY, _TIME_SCALAR)
+_ID, _SCALAR, _DELAY, _TIME_SCALAR = 29, 71, 109, 215
+_COMMON = (_ID, OFFSET, _SCALAR, _DELAY, _TIME_SCALAR)
 _COORDINATE_BYTES = (73, 77, 181, 185)
 _JUDGED = 300_000
 """Traces on which bytes are judged; those behind them are only read at the bytes chosen."""
-_LONGEST_LINE = 50_000
-"""Traces beyond which a file without numbers is no line in all likelihood."""
-_TIE = 0.05
-"""Difference of scores below which two pairs are equally likely."""
 _MOST_CELLS = 100
 """Positions of a grid for each trace beyond which nothing is allocated for it, allowed or not."""
 _WARN_SPARSE = 2
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The header bytes that are read for positions, and why; 0 where there is none.
-
-    Attributes:
-        inline: 0 for a line.
-        crossline: of a line its CDP; 0 for the order of traces.
-        easting: 0 without coordinates.
-        northing: 0 without coordinates.
-        pairs: what was judged, the likeliest first; empty where the bytes were given.
-    """
-
-    inline: int
-    crossline: int
-    easting: int
-    northing: int
-    pairs: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,13 +103,13 @@ def find_geometry(
     if inline_byte == 0 and crossline_byte is None:
         crossline_byte = 0
     _check_bytes(file, inline_byte, crossline_byte, x_byte, y_byte)
-    wanted = {*_COMMON, _OFFSET, *filter(None, (inline_byte, crossline_byte, x_byte, y_byte))}
+    wanted = {*_COMMON, *filter(None, (inline_byte, crossline_byte, x_byte, y_byte))}
     if None not in (inline_byte, crossline_byte, x_byte, y_byte):
         choice = Choice(inline_byte or 0, crossline_byte or 0, x_byte or 0, y_byte or 0)
         return _place(file, file.headers(wanted, progress=progress), choice, allow)
     judged = {*wanted, *_COORDINATE_BYTES, *sum(PAIRS, ()), *LINE_BYTES}
     headers = file.headers(judged, _JUDGED, progress if count <= _JUDGED else None)
-    choice = _choose(file, headers, inline_byte, crossline_byte, x_byte, y_byte)
+    choice = choose(file, headers, inline_byte, crossline_byte, x_byte, y_byte)
     if count > _JUDGED:
         chosen = {choice.inline, choice.crossline, choice.easting, choice.northing} - {0}
         headers = file.headers(wanted | chosen, progress=progress)
@@ -163,72 +138,6 @@ def _check_bytes(
             expected="both, for a 3D survey",
             mend="give --crossline-byte as well, or --inline-byte 0 for a line",
         )
-
-
-def _choose(
-    file: TraceFile,
-    sample: Headers,
-    inline_byte: int | None,
-    crossline_byte: int | None,
-    x_byte: int | None,
-    y_byte: int | None,
-) -> Choice:
-    """The bytes that hold positions, judged on a sample of traces."""
-    easting, northing = find_coordinates(sample, x_byte, y_byte)
-    if inline_byte is not None and crossline_byte is not None:
-        return Choice(inline_byte, crossline_byte, easting, northing)
-    coordinates = coordinates_at(sample, easting, northing) if easting else None
-    pairs = score_pairs(sample.fields, coordinates)
-    usable = [pair for pair in pairs if pair.usable]
-    if usable:
-        best = _best(file, sample, usable)
-        if easting in (best.inline_byte, best.crossline_byte):
-            easting, northing = 0, 0
-        return Choice(best.inline_byte, best.crossline_byte, easting, northing, tuple(pairs))
-    cdp = next((byte for byte in LINE_BYTES if _all_different(sample[byte])), 0)
-    if cdp != LINE_BYTES[0]:
-        _refuse_gathers(file, sample, pairs)
-    on_a_line = looks_like_a_line(coordinates) if coordinates is not None else None
-    if on_a_line is False:
-        why = "the coordinates of the traces are not those of one line"
-        raise refusals.no_numbers(file.path, pairs, why)
-    if on_a_line is None and file.layout.traces > _LONGEST_LINE:
-        why = f"{file.layout.traces:,} traces are too many for a line"
-        raise refusals.no_numbers(file.path, pairs, why)
-    return Choice(0, cdp, easting, northing, tuple(pairs))
-
-
-def _best(file: TraceFile, sample: Headers, usable: list[Pair]) -> Pair:
-    """The likeliest pair, where no other is as likely and means another grid."""
-    for pair in usable:
-        standard = (pair.inline_byte, pair.crossline_byte) == PAIRS[0]
-        if standard and file.layout.revision[0] and pair.filled >= 0.5:
-            return pair
-    best, *others = usable
-    near = [pair for pair in others if best.score - pair.score < _TIE]
-    if any(not same_grid(sample.fields, best, pair) for pair in near):
-        raise refusals.ambiguous(file.path, usable)
-    return best
-
-
-def _refuse_gathers(file: TraceFile, sample: Headers, pairs: list[Pair]) -> None:
-    """Refuse files with several traces at a position."""
-    count = len(sample.empty)
-    for inline, crossline in (*PAIRS, (0, LINE_BYTES[0])):
-        numbers = [sample[byte] for byte in (inline, crossline) if byte]
-        positions = _count(*numbers)
-        if positions < 2 or count < 1.5 * positions:
-            continue
-        offsets = _count(sample[_OFFSET])
-        gathers = 2 <= offsets <= count / 2 and _count(*numbers, sample[_OFFSET]) == count
-        varied = min(map(_count, numbers)) > 1 and len(numbers) > 1
-        if gathers or ((inline, crossline) == PAIRS[0] and varied):
-            where = f"bytes {inline} and {crossline}" if inline else f"byte {crossline}"
-            raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
-    for pair in pairs:
-        standard = (pair.inline_byte, pair.crossline_byte) == PAIRS[0]
-        if standard and pair.shared and pair.filled >= SPARSEST and pair.inlines > 1:
-            raise refusals.duplicates(file.path, pair, count)
 
 
 def _place(
@@ -284,7 +193,7 @@ def _grid_axes(
         raise refusals.unusable_bytes(file.path, pair, "all traces have the same numbers")
     if pair.shared:
         positions = count - pair.shared
-        if count >= 1.5 * positions:
+        if count >= FOLD * positions:
             where = f"bytes {choice.inline} and {choice.crossline}"
             raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
         raise refusals.duplicates(file.path, pair, count)
@@ -305,9 +214,9 @@ def _line_axis(file: TraceFile, headers: Headers, choice: Choice) -> Axis:
     if not choice.crossline:
         return Axis(order + 1, order, 1, 0)
     numbers = headers[choice.crossline]
-    if not _all_different(numbers) and count > 1:
-        positions = _count(numbers)
-        if positions > 1 and _count(numbers, headers[_OFFSET]) == count:
+    if not all_different(numbers) and count > 1:
+        positions = count_tuples(numbers)
+        if positions > 1 and count_tuples(numbers, headers[OFFSET]) == count:
             where = f"byte {choice.crossline}"
             raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
         raise refusals.repeated_cdp(file.path, choice.crossline, count, positions)
@@ -340,14 +249,3 @@ def _sorting(
         return "inline"
     by_crossline = crosslines.places * len(inlines.numbers) + inlines.places
     return "crossline" if (np.diff(by_crossline) > 0).all() else "none"
-
-
-def _count(*numbers: NDArray[np.int64]) -> int:
-    """How many different numbers, or tuples of numbers, there are."""
-    if len(numbers) == 1:
-        return len(np.unique(numbers[0]))
-    return len(np.unique(np.stack(numbers), axis=1).T)
-
-
-def _all_different(numbers: NDArray[np.int64]) -> bool:
-    return len(numbers) > 1 and _count(numbers) == len(numbers)

@@ -103,12 +103,28 @@ def open_survey(
         SurveyError: no survey, one that cannot be used, or one whose geometry is ambiguous.
     """
     path = Path(path)
+    if interval is not None and not 0 < interval < float("inf"):
+        raise SurveyError(
+            f"--interval {interval:g} is no distance between samples",
+            expected="milliseconds or metres above 0",
+            mend="give it in ms or m, such as --interval 4",
+        )
     if not path.exists():
         raise SurveyError(
             f"there is no {path}",
             expected="a SEG-Y file, a Zarr store or an .npy array",
             mend="correct the path",
         )
+    allowed = frozenset(allow)
+    if path.is_dir() or path.suffix.lower() == ".npy":
+        segy_only = (inline_byte, crossline_byte, x_byte, y_byte, endian, sample_format)
+        if any(option is not None for option in segy_only):
+            raise SurveyError(
+                f"{path} is no SEG-Y file, so that it has no header bytes and formats to choose",
+                expected="these options with SEG-Y alone",
+                mend="leave them out, or give the SEG-Y file",
+            )
+        return _open_array(path, domain, interval, allowed, progress)
     from diapir.surveys.segy_source import SegySurvey
 
     return SegySurvey(
@@ -121,8 +137,33 @@ def open_survey(
         sample_format=sample_format,
         domain=domain,
         interval=interval,
-        allow=frozenset(allow),
+        allow=allowed,
         progress=progress,
+    )
+
+
+def _open_array(
+    path: Path,
+    domain: Domain | None,
+    interval: float | None,
+    allow: Collection[Allowance],
+    progress: Callable[[int, int], None] | None,
+) -> Survey:
+    from diapir.surveys.array_source import ArraySurvey, Frame, open_numpy
+    from diapir.surveys.zarr_source import is_zarr, open_zarr
+
+    if not path.is_dir():
+        values, frame = open_numpy(path), Frame()
+    elif is_zarr(path):
+        values, frame = open_zarr(path)
+    else:
+        raise SurveyError(
+            f"{path} is a folder and no Zarr store",
+            expected="a SEG-Y file, a Zarr store or an .npy array",
+            mend="give the file itself",
+        )
+    return ArraySurvey(
+        path, values, frame, domain=domain, interval=interval, allow=allow, progress=progress
     )
 
 

@@ -1,0 +1,125 @@
+"""Which header bytes of a SEG-Y file give positions: the likeliest pair, a line, or a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.surveys import refusals
+from diapir.surveys.segy_coordinates import coordinates_at, find_coordinates, looks_like_a_line
+from diapir.surveys.segy_numbers import (
+    LINE_BYTES,
+    PAIRS,
+    SPARSEST,
+    Pair,
+    same_grid,
+    score_pairs,
+)
+from diapir.surveys.segy_traces import Headers, TraceFile
+
+OFFSET = 37
+"""Byte of the distance from source to receiver, which varies within a gather."""
+FOLD = 1.5
+"""Traces at each position on average from which they are gathers, not repeated by mistake."""
+_LONGEST_LINE = 50_000
+"""Traces beyond which a file without numbers is no line in all likelihood."""
+_TIE = 0.05
+"""Difference of scores below which two pairs are equally likely."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The header bytes that are read for positions, and why; 0 where there is none.
+
+    Attributes:
+        inline: 0 for a line.
+        crossline: of a line its CDP; 0 for the order of traces.
+        easting: 0 without coordinates.
+        northing: 0 without coordinates.
+        pairs: what was judged, the likeliest first; empty where the bytes were given.
+    """
+
+    inline: int
+    crossline: int
+    easting: int
+    northing: int
+    pairs: tuple[Pair, ...] = ()
+
+
+def choose(
+    file: TraceFile,
+    sample: Headers,
+    inline_byte: int | None,
+    crossline_byte: int | None,
+    x_byte: int | None,
+    y_byte: int | None,
+) -> Choice:
+    """The bytes that hold positions, judged on a sample of traces."""
+    easting, northing = find_coordinates(sample, x_byte, y_byte)
+    if inline_byte is not None and crossline_byte is not None:
+        return Choice(inline_byte, crossline_byte, easting, northing)
+    coordinates = coordinates_at(sample, easting, northing) if easting else None
+    pairs = score_pairs(sample.fields, coordinates)
+    usable = [pair for pair in pairs if pair.usable]
+    if usable:
+        best = _best(file, sample, usable)
+        if easting in (best.inline_byte, best.crossline_byte):
+            easting, northing = 0, 0
+        return Choice(best.inline_byte, best.crossline_byte, easting, northing, tuple(pairs))
+    cdp = next((byte for byte in LINE_BYTES if all_different(sample[byte])), 0)
+    if cdp != LINE_BYTES[0]:
+        _refuse_gathers(file, sample, pairs)
+    on_a_line = looks_like_a_line(coordinates) if coordinates is not None else None
+    if on_a_line is False:
+        why = "the coordinates of the traces are not those of one line"
+        raise refusals.no_numbers(file.path, pairs, why)
+    if on_a_line is None and file.layout.traces > _LONGEST_LINE:
+        why = f"{file.layout.traces:,} traces are too many for a line"
+        raise refusals.no_numbers(file.path, pairs, why)
+    return Choice(0, cdp, easting, northing, tuple(pairs))
+
+
+def _best(file: TraceFile, sample: Headers, usable: list[Pair]) -> Pair:
+    """The likeliest pair, where no other is as likely and means another grid."""
+    for pair in usable:
+        standard = (pair.inline_byte, pair.crossline_byte) == PAIRS[0]
+        if standard and file.layout.revision[0] and pair.filled >= 0.5:
+            return pair
+    best, *others = usable
+    near = [pair for pair in others if best.score - pair.score < _TIE]
+    if any(not same_grid(sample.fields, best, pair) for pair in near):
+        raise refusals.ambiguous(file.path, usable)
+    return best
+
+
+def _refuse_gathers(file: TraceFile, sample: Headers, pairs: list[Pair]) -> None:
+    """Refuse files with several traces at a position."""
+    count = len(sample.empty)
+    for inline, crossline in (*PAIRS, (0, LINE_BYTES[0])):
+        numbers = [sample[byte] for byte in (inline, crossline) if byte]
+        positions = count_tuples(*numbers)
+        if positions < 2 or count < FOLD * positions:
+            continue
+        offsets = count_tuples(sample[OFFSET])
+        gathers = 2 <= offsets <= count / 2 and count_tuples(*numbers, sample[OFFSET]) == count
+        varied = min(map(count_tuples, numbers)) > 1 and len(numbers) > 1
+        if gathers or ((inline, crossline) == PAIRS[0] and varied):
+            where = f"bytes {inline} and {crossline}" if inline else f"byte {crossline}"
+            raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
+    for pair in pairs:
+        standard = (pair.inline_byte, pair.crossline_byte) == PAIRS[0]
+        if standard and pair.shared and pair.filled >= SPARSEST and pair.inlines > 1:
+            raise refusals.duplicates(file.path, pair, count)
+
+
+def count_tuples(*numbers: NDArray[np.int64]) -> int:
+    """How many different numbers, or tuples of numbers, there are."""
+    if len(numbers) == 1:
+        return len(np.unique(numbers[0]))
+    return len(np.unique(np.stack(numbers), axis=1).T)
+
+
+def all_different(numbers: NDArray[np.int64]) -> bool:
+    return len(numbers) > 1 and count_tuples(numbers) == len(numbers)

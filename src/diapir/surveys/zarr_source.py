@@ -1,0 +1,212 @@
+"""Zarr stores as surveys: a plain array, or a group whose dimensions are named.
+
+Groups are read as xarray, segysak and MDIO (version 1) write them: the amplitudes are an array
+whose dimensions have names, and arrays of these names hold the numbers along them. Coordinates and
+the mask of live traces lie beside them. Attributes of a plain array may be `inlines`, `crosslines`,
+`interval`, `start` and `domain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.errors import MissingDependencyError, SurveyError
+from diapir.surveys.array_source import Frame, Values
+from diapir.surveys.grid import Domain
+
+_INLINE = ("inline", "iline", "il")
+_CROSSLINE = ("crossline", "xline", "xl")
+_TRACE = ("cdp", "trace", "cmp")
+_VERTICAL: dict[str, Domain] = {
+    "time": "time",
+    "twt": "time",
+    "depth": "depth",
+    "sample": "unknown",
+    "samples": "unknown",
+}
+_EASTING = ("cdp_x", "easting")
+_NORTHING = ("cdp_y", "northing")
+_MASK = ("trace_mask", "live")
+_AMPLITUDE = ("amplitude", "seismic", "data")
+_SECONDS = ("s", "sec", "second", "seconds")
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder holds a Zarr array or group."""
+    return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
+
+
+def open_zarr(path: Path) -> tuple[Values, Frame]:
+    """Find the amplitudes of a Zarr store and their geometry.
+
+    Args:
+        path: folder of an array or a group.
+
+    Returns:
+        The array, unread, and what is known of its grid.
+
+    Raises:
+        MissingDependencyError: the package Zarr is not installed.
+        SurveyError: no amplitudes, or dimensions in an order that is not theirs.
+    """
+    try:
+        import zarr
+    except ModuleNotFoundError:
+        raise MissingDependencyError("zarr", "volume") from None
+    try:
+        node = zarr.open(str(path), mode="r")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unreadable(path, str(error)) from None
+    if isinstance(node, zarr.Array):
+        return node, _frame_of_attributes(path, node.attrs.asdict(), node.shape)
+    if "diapir" in node.attrs:
+        raise SurveyError(
+            f"{path} holds predictions of diapir, not amplitudes",
+            expected="seismic amplitudes",
+            mend="`diapir products` makes horizons and bodies of predictions",
+        )
+    arrays = dict(node.arrays())
+    name = _amplitudes(path, node.attrs.asdict(), arrays)
+    return arrays[name], _frame_of_group(path, name, arrays)
+
+
+def _amplitudes(path: Path, attributes: Mapping[str, Any], arrays: Mapping[str, Any]) -> str:
+    """The name of the array of amplitudes."""
+    inner = attributes.get("attributes", {})
+    named = attributes.get("defaultVariableName") or (
+        inner.get("defaultVariableName") if isinstance(inner, Mapping) else None
+    )
+    for name in (named, *_AMPLITUDE):
+        if name in arrays:
+            return str(name)
+    volumes = [
+        name
+        for name, array in arrays.items()
+        if np.dtype(array.dtype).kind in "fiu" and _role(_dimensions(array)[-1:]) == "vertical"
+    ]
+    if len(volumes) != 1:
+        said = ", ".join(sorted(arrays)) or "nothing"
+        raise SurveyError(
+            f"{path} has no array that is clearly the amplitudes; it holds {said}",
+            expected="an array named amplitude, or one alone with a time or depth axis",
+            mend="give the folder of the array itself, such as STORE/NAME",
+        )
+    return volumes[0]
+
+
+def _frame_of_group(path: Path, name: str, arrays: Mapping[str, Any]) -> Frame:
+    array = arrays[name]
+    dimensions = _dimensions(array)
+    if not dimensions:
+        return _frame_of_attributes(path, array.attrs.asdict(), array.shape)
+    roles = [_role([dimension]) for dimension in dimensions]
+    if roles not in (["inline", "crossline", "vertical"], ["trace", "vertical"]):
+        raise SurveyError(
+            f"{path}: {name} runs along {', '.join(dimensions)}",
+            expected="inline, crossline, time or depth, in this order, or cdp, time or depth",
+            mend="transpose the array; pre-stack data has to be stacked first",
+        )
+
+    def along(place: int) -> NDArray[np.int64] | None:
+        numbers = arrays.get(dimensions[place])
+        if numbers is None or numbers.shape != (array.shape[place],):
+            return None
+        return np.asarray(numbers[:]).astype(np.int64)
+
+    def over(names: Sequence[str]) -> NDArray[Any] | None:
+        shape = array.shape[:-1]
+        found = next((arrays[key] for key in names if key in arrays), None)
+        if found is None or found.shape != shape:
+            return None
+        return np.asarray(found[:]).reshape((1, *shape)[-2:])
+
+    easting, northing, mask = over(_EASTING), over(_NORTHING), over(_MASK)
+    interval, start, notes = _spacing(arrays.get(dimensions[-1]), array.shape[-1])
+    known = easting is not None and northing is not None
+    return Frame(
+        inlines=along(0) if len(roles) == 3 else None,
+        crosslines=along(len(roles) - 2),
+        interval=interval,
+        start=start,
+        domain=_VERTICAL[dimensions[-1].lower()],
+        live=None if mask is None else mask.astype(bool),
+        easting=easting.astype(np.float64) if known and easting is not None else None,
+        northing=northing.astype(np.float64) if known and northing is not None else None,
+        notes=notes,
+    )
+
+
+def _spacing(vertical: Any, samples: int) -> tuple[float | None, float, tuple[str, ...]]:
+    """Interval and start of a vertical axis, in ms or m."""
+    if vertical is None or vertical.shape != (samples,) or samples < 2:
+        return None, 0.0, ()
+    values = np.asarray(vertical[:]).astype(np.float64)
+    unit = str(vertical.attrs.asdict().get("units", "")).lower()
+    if unit in _SECONDS:
+        values *= 1000.0
+    steps = np.diff(values)
+    interval = float(np.median(steps))
+    even = np.allclose(steps, interval, rtol=1e-3)
+    note = f"samples are not evenly spaced; {interval:g} counts for all"
+    return interval, float(values[0]), () if even else (note,)
+
+
+def _frame_of_attributes(
+    path: Path, attributes: Mapping[str, Any], shape: tuple[int, ...]
+) -> Frame:
+    """The geometry that the attributes of a plain array give."""
+    try:
+        numbers = {
+            name: np.asarray(attributes[name], np.int64) if name in attributes else None
+            for name in ("inlines", "crosslines")
+        }
+        for place, values in zip((-3, -2), numbers.values(), strict=True):
+            if values is not None and (len(shape) < -place or values.shape != (shape[place],)):
+                raise ValueError("inlines or crosslines are not as many as the array has")
+        domain = attributes.get("domain", "unknown")
+        if domain not in ("time", "depth", "unknown"):
+            raise ValueError(f"domain {domain!r} is neither time nor depth")
+        interval = attributes.get("interval")
+        return Frame(
+            inlines=numbers["inlines"],
+            crosslines=numbers["crosslines"],
+            interval=None if interval is None else float(interval),
+            start=float(attributes.get("start", 0.0)),
+            domain=domain,
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _unreadable(path, f"its attributes do not fit: {error}") from None
+
+
+def _dimensions(array: Any) -> tuple[str, ...]:
+    """Names of the dimensions: as Zarr 3 keeps them, or as xarray keeps them in Zarr 2."""
+    names = getattr(array.metadata, "dimension_names", None)
+    names = names or array.attrs.asdict().get("_ARRAY_DIMENSIONS") or ()
+    return tuple(map(str, names)) if all(names) else ()
+
+
+def _role(dimensions: Sequence[str]) -> str:
+    """What a dimension of this name is; empty for any other."""
+    name = dimensions[0].lower() if dimensions else ""
+    for role, names in (
+        ("inline", _INLINE),
+        ("crossline", _CROSSLINE),
+        ("trace", _TRACE),
+        ("vertical", _VERTICAL),
+    ):
+        if name in names:
+            return role
+    return ""
+
+
+def _unreadable(path: Path, why: str) -> SurveyError:
+    return SurveyError(
+        f"{path} cannot be read as a Zarr store: {why}",
+        expected="a Zarr array, or a group as xarray or MDIO writes it",
+        mend="write the store again, or give the SEG-Y file",
+    )
