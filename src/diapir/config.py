@@ -174,7 +174,8 @@ class TrainConfig(Section):
     """Tiles of one optimiser step, over all processes together."""
     epochs: Annotated[int, Field(ge=1)] = 50
     early_stopping: Annotated[int, Field(ge=1)] | None = 15
-    """Epochs without a better validation loss before the run ends; null never ends it."""
+    """Epochs without a better validation loss (or Kaggle mAP, where `select` goes by that) before
+    the run ends; null never ends it."""
     log_every: Annotated[int, Field(ge=1)] = 20
     """Batches between two lines of the log."""
     save_minutes: Annotated[float, Field(gt=0)] = 10.0

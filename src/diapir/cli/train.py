@@ -62,6 +62,19 @@ def train(
     result = train_run(config, data, out, resume=resume, budget_s=budget, stream=output.stream)
     if not is_main_process():
         return Answer({})
+    answer = {
+        "run": result.run,
+        "epochs": result.epochs,
+        "best_epoch": result.best_epoch,
+        "best_val_loss": result.best_val_loss,
+        "stopped": result.stopped,
+    }
+    if config.data.use_all:
+        model = result.run / "best"
+        output.say(
+            "", "It learnt from every tile, so none is left to judge it by", f"model   {model}"
+        )
+        return Answer(answer | {"model": model})
     judged = judge_run(result.run, data, config, output)
     output.say(
         "",
@@ -71,12 +84,8 @@ def train(
         f"report  {judged.report}",
     )
     return Answer(
-        {
-            "run": result.run,
-            "epochs": result.epochs,
-            "best_epoch": result.best_epoch,
-            "best_val_loss": result.best_val_loss,
-            "stopped": result.stopped,
+        answer
+        | {
             "model": judged.bundle.path,
             "report": judged.report,
             "data": judged.evaluation.data,

@@ -12,6 +12,12 @@ from diapir.architectures import ModelConfig
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig, RunConfig
 from diapir.reports.history import History
+from diapir.reports.recipe_words import (
+    augment_words,
+    keeping_words,
+    loss_words,
+    optimizer_words,
+)
 from diapir.reports.words import decimal, duration, integer, parameters, percent, plural
 
 if TYPE_CHECKING:
@@ -79,18 +85,19 @@ def metrics(evaluation: Evaluation) -> dict[str, Metric]:
 
 def training_facts(config: RunConfig, history: History, count: int | None) -> Facts:
     """How a run was trained."""
-    optimizer, loss, train = config.optimizer, config.loss, config.train
-    clip = f", gradient clipped at {optimizer.clip_norm:g}" if optimizer.clip_norm else ""
+    train = config.train
     facts = [
         ("Recipe", config.name),
         ("Model", model_words(config.model, count)),
         ("Input", input_words(config.preprocess)),
-        ("Loss", f"{loss.ce:g} × cross entropy + {loss.dice:g} × (1 − soft Dice)"),
+        ("Variation", augment_words(config.augment)),
+        ("Loss", loss_words(config.loss)),
         (
             "Optimiser",
-            f"AdamW, learning rate {optimizer.lr:g}, weight decay {optimizer.weight_decay:g}"
-            f"{clip}; {plural(train.batch, 'tile')} a step",
+            f"{optimizer_words(config.optimizer, config.schedule)}; "
+            f"{plural(train.batch, 'tile')} a step",
         ),
+        ("Kept", keeping_words(train)),
         ("Seed", str(config.seed)),
     ]
     if len(history):

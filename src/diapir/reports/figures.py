@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from diapir.config import RunConfig
 from diapir.reports.history import History
+from diapir.reports.recipe_words import loss_words
 from diapir.reports.style import LIGHT, draw
 from diapir.reports.words import coverage, decimal, percent
 
@@ -40,13 +41,10 @@ class Line(NamedTuple):
 
 def curves(history: History, config: RunConfig | None) -> list[Plot]:
     """Everything metrics.csv tells over the epochs; columns without any value are left out."""
-    loss = config.loss if config else None
     clip = config.optimizer.clip_norm if config else None
-    total = (
-        f"What training lowers: {loss.ce:g} × cross entropy + {loss.dice:g} × (1 − soft Dice)."
-        if loss
-        else "What training lowers."
-    )
+    total = "What training lowers" + (f": {loss_words(config.loss)}." if config else ".")
+    plateau = config is None or config.schedule.name == "plateau"
+    moves = "Lowered when the validation loss stands still" if plateau else "Along a curve"
     norm = "Length of the gradient before clipping, log scale."
     if clip:
         norm += f" The dotted line is where it is clipped ({clip:g})."
@@ -80,9 +78,17 @@ def curves(history: History, config: RunConfig | None) -> list[Plot]:
         ),
         _curve(
             history,
+            "kaggle-map",
+            "Validation Kaggle mAP",
+            "Mean of the tiles' scores after the threshold; higher is better.",
+            [Line("Kaggle mAP", history.column("val_kaggle_map"), "second")],
+            unit_range=True,
+        ),
+        _curve(
+            history,
             "lr",
             "Learning rate",
-            "Lowered when the validation loss stands still; log scale.",
+            f"{moves}; log scale.",
             [Line("learning rate", history.column("lr"), "first")],
             log=True,
         ),

@@ -13,6 +13,9 @@ from diapir.tiles.tileset import TileSet
 def join_tiles(tiles: TileSet, further: TileSet) -> TileSet:
     """The tiles of two labelled sets, those of the second behind; the name is the first's."""
     first, second = tiles.pixels, further.pixels
+    images = np.concatenate([first.images, second.images])
+    masks = np.concatenate([first.masks, second.masks])
+    images.flags.writeable = masks.flags.writeable = False
     return replace(
         tiles,
         ids=tiles.ids + further.ids,
@@ -21,8 +24,8 @@ def join_tiles(tiles: TileSet, further: TileSet) -> TileSet:
         content=tiles.content + further.content,
         skipped=tiles.skipped + further.skipped,
         pixels=Pixels(
-            images=np.concatenate([first.images, second.images]),
-            masks=np.concatenate([first.masks, second.masks]),
+            images=images,
+            masks=masks,
             shapes=np.concatenate([first.shapes, second.shapes]),
             starts=np.concatenate([first.starts, second.starts + first.images.size]),
         ),

@@ -86,6 +86,8 @@ def load_varied_batch(
             for stack in tiles.stack(indices[row])
         )
         parts.append(vary(images, masks, variation.take(row), config, size))
+    if one_size:
+        return parts[0]
     return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
 
 

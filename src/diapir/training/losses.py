@@ -105,14 +105,14 @@ def auxiliary_loss(
     marked = (masks == 1).float()[:, None]
     known = valid.float()[:, None]
     loss = masks.new_zeros((), dtype=torch.float32)
-    if config.empty and salt is not None:
+    if salt is not None:
         judged = valid.flatten(1).any(dim=1).float()
         entropy = functional.binary_cross_entropy_with_logits(
             salt.float(), marked.flatten(1).amax(dim=1), weight=judged, reduction="sum"
         )
         total, tiles = pool(torch.stack([entropy, judged.sum()])).unbind()
         loss = loss + config.empty * total / tiles.clamp(min=1)
-    if config.deep and deep:
+    if deep:
         coarse = torch.stack([_coarse_cross_entropy(each, marked, known) for each in deep])
         sums = pool(coarse.flatten()).reshape(-1, 2)
         loss = loss + config.deep * (sums[:, 0] / sums[:, 1].clamp(min=_TINY)).mean()

@@ -153,7 +153,8 @@ class Session:
         images, masks = self._load(tiles, batch)
         images = device.images(images)
         masks = masks.to(device.torch_device, non_blocking=True).long()
-        wants_more = bool(config.loss.empty or config.loss.deep)
+        # processes wait for the gradient of every weight, be it 0
+        wants_more = bool(config.loss.empty or config.loss.deep) or device.world > 1
         outputs = self._model(images, auxiliary=True) if wants_more else self._model(images)
         logits = outputs.logits if wants_more else outputs
         terms = segmentation_loss(logits, masks, config.loss, device.sum, self._ramped)
