@@ -13,7 +13,7 @@ from diapir.surveys.bodies import Bodies, label
 from diapir.surveys.components import components
 from diapir.surveys.run_file import RunFile
 from diapir.surveys.runs import Block, salt_mask
-from tests.surveys.made import Made, ball, run_file, volume_grid
+from tests.surveys.made_salt import Made, ball, run_file, volume_grid
 
 
 def labelled(

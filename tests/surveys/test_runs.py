@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from diapir.surveys.runs import Block, blocks, find_runs, salt_mask
-from tests.surveys.made import volume_grid
+from tests.surveys.made_salt import volume_grid
 
 VOLUMES = hnp.arrays(
     np.float32,
