@@ -1,90 +1,112 @@
-"""Made predictions: known bodies in known places."""
+"""Surveys in memory, and models whose answers can be worked out by hand."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.surveys.grid import Domain, Grid
-from diapir.surveys.run_file import RunFile
-from diapir.surveys.runs import blocks, find_runs
+from diapir.architectures import UNetConfig
+from diapir.bundle import Bundle, BundleInfo
+from diapir.config import PreprocessConfig
+from diapir.inference import Predictor
+from diapir.surveys import Grid
 
 
-@dataclass(frozen=True)
-class Made:
-    """Predictions in memory."""
+class MemorySurvey:
+    """A survey that is an array; NaN where there is nothing."""
 
-    grid: Grid
-    probability: NDArray[np.float32]
+    def __init__(self, amplitude: NDArray[np.float32], name: str = "made") -> None:
+        self.amplitude = amplitude
+        self.name = name
+        self.path = Path(f"{name}.memory")
+        rows, columns, samples = amplitude.shape
+        live = np.isfinite(amplitude).any(axis=2)
+        self.grid = Grid(
+            kind="3d",
+            inlines=np.arange(100, 100 + rows),
+            crosslines=np.arange(300, 300 + 2 * columns, 2),
+            samples=samples,
+            interval=4.0,
+            start=0.0,
+            domain="time",
+            live=live,
+            easting=np.full((rows, columns), np.nan),
+            northing=np.full((rows, columns), np.nan),
+        )
 
-    def read(self, name: str, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
-        assert name == "probability"
-        return self.probability[inlines, crosslines].copy()
+    def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
+        return self.amplitude[inlines, crosslines].copy()
+
+    def spec(self) -> dict[str, Any]:
+        return {"path": str(self.path)}
+
+    def close(self) -> None:
+        pass
 
 
-def volume_grid(
-    shape: tuple[int, int, int],
-    *,
-    origin: tuple[float, float] = (500_000.0, 6_000_000.0),
-    inline: tuple[float, float] = (0.0, 25.0),
-    crossline: tuple[float, float] = (12.5, 0.0),
-    domain: Domain = "depth",
-) -> Grid:
-    """A regular volume: inlines 100, 102, …; crosslines falling to 301; 4 m or ms from 200."""
-    inlines = 100 + 2 * np.arange(shape[0])
-    crosslines = 300 + np.arange(shape[1], 0, -1)
-    i, x = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
-    return Grid(
-        kind="3d",
-        inlines=inlines,
-        crosslines=crosslines,
-        samples=shape[2],
-        interval=4.0,
-        start=200.0,
-        domain=domain,
-        live=np.ones(shape[:2], bool),
-        easting=origin[0] + i * inline[0] + x * crossline[0],
-        northing=origin[1] + i * inline[1] + x * crossline[1],
+class Pointwise:
+    """A network that looks at one pixel: the logit of salt is its normalised grey value."""
+
+    name = "pointwise"
+    threads = 1
+
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.stack([np.zeros_like(batch[:, 0]), 3 * batch[:, 0]], axis=1)
+
+
+class Smoothing:
+    """A network that looks three pixels down, and one to the left and the right."""
+
+    name = "smoothing"
+    threads = 1
+
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        grey = np.pad(batch[:, 0], ((0, 0), (0, 3), (1, 1)), mode="edge")
+        height, width = batch.shape[2:]
+        salt = sum(
+            grey[:, down : down + height, across : across + width]
+            for down in range(4)
+            for across in range(3)
+        )
+        return np.stack([np.zeros_like(salt), salt / 4], axis=1)
+
+
+class Pooling(Pointwise):
+    """A network that sees the mean of its whole window."""
+
+    name = "pooling"
+
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        salt = batch[:, 0] - 5 * batch[:, 0].mean(axis=(1, 2), keepdims=True)
+        return np.stack([np.zeros_like(salt), salt], axis=1)
+
+
+def predictor(engine: Any, size: int = 16, *, tile: int | None = None, batch: int = 4) -> Predictor:
+    """A predictor on an engine of this file, with windows of `size` pixels."""
+    info = BundleInfo(
+        name="made",
+        model=UNetConfig(base=2, levels=2),
+        preprocess=PreprocessConfig(
+            size=size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), pad="reflect"
+        ),
+        tile=tile,
+        weights_sha256="0" * 64,
     )
+    return Predictor(Bundle(Path("made"), info), engine=engine, batch=batch)
 
 
-def line_grid(traces: int, samples: int, domain: Domain = "time") -> Grid:
-    """A 2D line with CDPs 1001, 1002 …, 20 m apart towards the north-east."""
-    away = 20 * np.arange(traces)[None] / np.sqrt(2)
-    return Grid(
-        kind="2d",
-        inlines=np.array([1]),
-        crosslines=1001 + np.arange(traces),
-        samples=samples,
-        interval=2.0,
-        start=0.0,
-        domain=domain,
-        live=np.ones((1, traces), bool),
-        easting=400_000.0 + away,
-        northing=5_000_000.0 + away,
-    )
+def probability_of(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """What `Pointwise` answers to grey levels."""
+    return 1 / (1 + np.exp(-3 * (grey / 255 - 0.5) / 0.25))
 
 
-def without_coordinates(grid: Grid) -> Grid:
-    nothing = np.full(grid.shape[:2], np.nan)
-    return replace(grid, easting=nothing, northing=nothing)
-
-
-def ball(
-    shape: tuple[int, int, int], centre: tuple[float, float, float], radius: float
-) -> NDArray[np.float32]:
-    """Probability that falls from 1 to 0 over four samples around a ball, 0.5 on its surface."""
-    axes = np.meshgrid(*(np.arange(length) for length in shape), indexing="ij")
-    away = np.sqrt(sum((axis - at) ** 2 for axis, at in zip(axes, centre, strict=True)))
-    return np.clip(0.5 + (radius - away) / 4, 0, 1).astype(np.float32)
-
-
-def run_file(path: object, made: Made, chunk: tuple[int, int] = (64, 64), **how: float) -> RunFile:
-    """The runs of made predictions."""
-    runs = RunFile(path)  # type: ignore[arg-type]
-    for block in blocks(made.grid, chunk=chunk, cells=1):
-        probability = made.read("probability", *block.slices)
-        runs.append(block, find_runs(probability, block, how.get("threshold", 0.5)))
-    return runs
+def volume(shape: tuple[int, int, int], seed: int = 0) -> NDArray[np.float32]:
+    """Smooth noise around zero, different along every axis."""
+    noise = np.random.default_rng(seed).normal(size=shape)
+    for axis, width in enumerate((2, 3, 5)):
+        kernel = np.hanning(min(width, shape[axis]) + 2)[1:-1]
+        noise = np.apply_along_axis(np.convolve, axis, noise, kernel, mode="same")
+    return noise.astype(np.float32)

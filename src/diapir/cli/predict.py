@@ -1,4 +1,4 @@
-"""`diapir predict`: salt in images."""
+"""`diapir predict`: salt in images, lines and volumes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from diapir.cli.output import Answer, Injected
+from diapir.cli.predict_survey import (
+    AS_IT_SHOWS,
+    AS_USUAL,
+    SurveyHow,
+    SurveyMeaning,
+    are_surveys,
+    predict_surveys,
+)
 from diapir.cli.running import (
     AS_THE_MODEL_SAYS,
     MARKED_AS_THE_MODEL_SAYS,
@@ -28,9 +36,13 @@ app = App(
   diapir predict runs/first images/ more/line12.tif --out salt --threshold 0.4
   diapir predict runs/a,runs/b tgs.zip --out salt    the mean of two models
   diapir predict images/ --model runs/a --model runs/b --out salt
+  diapir predict runs/first line12.sgy volume.sgy --out salt
 
-The folder then holds probability/ (16-bit PNG, 65535 is certain salt), mask/
-(0 and 255), overlay/ and predictions.csv.""",
+For images the folder then holds probability/ (16-bit PNG, 65535 is certain
+salt), mask/ (0 and 255), overlay/ and predictions.csv. For a survey NAME.sgy it
+holds NAME_probability.sgy, NAME_mask.sgy, NAME.zarr with the same and, of a
+volume, NAME_uncertainty.sgy. An interrupted prediction of a survey goes on when
+the same command is given again.""",
 )
 
 
@@ -43,9 +55,11 @@ def predict(
     model: Annotated[list[Path] | None, Parameter(negative="", show_default=False)] = None,
     marking: Marking = MARKED_AS_THE_MODEL_SAYS,
     running: Running = AS_THE_MODEL_SAYS,
+    how: SurveyHow = AS_USUAL,
+    meaning: SurveyMeaning = AS_IT_SHOWS,
     output: Injected,
 ) -> Answer:
-    """Mark salt in images of any size: probability, mask and overlay.
+    """Mark salt in images, SEG-Y lines and volumes of any size.
 
     The first word may be a model: a run folder or a bundle folder, or several
     with commas between them, which are averaged. Without one, the shipped model
@@ -53,16 +67,29 @@ def predict(
     exit code is then 2.
 
     Args:
-        words: a model, and images, folders of images, or tile sets.
+        words: a model, and images, folders of images, tile sets, or surveys.
         out: folder to write to.
         model: the model, where it is not the first word; may be given more than once.
         marking: what counts as salt.
         running: how the network runs.
+        how: how surveys are predicted.
+        meaning: what a survey file means where it does not show it.
         output: where lines and the answer go.
     """
     from diapir.inference import predict_images
 
     models, inputs = (model, words) if model else split_words(words)
+    if are_surveys(inputs):
+        return predict_surveys(
+            models,
+            inputs,
+            out,
+            threshold=marking.threshold,
+            running=running,
+            how=how,
+            meaning=meaning,
+            output=output,
+        )
     predictor = running.open(models)
     with output.progress("predicting") as progress:
         summary = predict_images(

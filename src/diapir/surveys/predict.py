@@ -235,11 +235,9 @@ class _Prediction:
         job = self._job()
         prepare(store, job)
         left = {
-            view: [
-                block
-                for block in range(block_count(grid.shape, view, job.block))
-                if block not in finished(store, view)
-            ]
+            view: sorted(
+                set(range(block_count(grid.shape, view, job.block))) - finished(store, view)
+            )
             for view in self.views
         }
         of_all = {
@@ -356,6 +354,8 @@ class _Prediction:
             "model_name": marker.describe()["name"],
             "weights_sha256": [bundle.info.weights_sha256 for bundle in marker.bundles],
             "input": str(self.survey.path),
+            "survey": self.survey.spec(),
+            "threshold": self.threshold,
             "views": list(self.views),
             "scale": float(scale),
             "polarity": options.polarity,

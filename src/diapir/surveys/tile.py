@@ -24,8 +24,8 @@ FACTORS = (1, 2, 3, 4)
 """Windows that are tried, in lengths of the network's input."""
 MOST_PIXELS = 640**2
 """Pixels of the largest window that is tried: what a batch of one takes in memory grows with it."""
-_TIMED_S = 1.0
-"""A size is timed for about so long."""
+_TIMED_S, _TIMED_BATCH = 0.3, 8
+"""A size is timed for at least so long, in batches of so many windows."""
 
 
 def with_tile(marker: Marker, tile: int) -> Marker:
@@ -85,15 +85,15 @@ def windows_per_second(marker: Marker) -> float:
     """Windows a second that a model marks, measured on noise: what they show does not matter."""
     side = max(bundle.info.window for bundle in marker.bundles)
     noise = np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)
-    batch = [noise] * marker.batch
-    marker.probabilities(batch[:1])  # what an engine prepares for a shape is not measured
-    counts, seconds = 0, 0.0
-    while not counts or seconds < _TIMED_S / 2:
+    marker.probabilities([noise])  # what an engine prepares for a shape is not measured
+    batch = [noise] * min(marker.batch, _TIMED_BATCH)
+    count, seconds = 0, 0.0
+    while not count or seconds < _TIMED_S:
         started = time.perf_counter()
         marker.probabilities(batch)
         seconds += time.perf_counter() - started
-        counts += len(batch)
-    return counts / seconds
+        count += len(batch)
+    return count / seconds
 
 
 def is_local(marker: Marker) -> bool:
