@@ -162,7 +162,7 @@ def write_segy(
     if revision[0] >= 2:
         struct.pack_into(f"{order}i", head, 3268, samples)
         struct.pack_into(f"{order}I", head, 3296, 0x01020304)
-        struct.pack_into(f"{order}i", head, 3506, extra_headers)
+        struct.pack_into(f"{order}{'h' if revision[1] else 'i'}", head, 3506, extra_headers)
     for byte, content in (binary or {}).items():
         head[byte - 1 : byte - 1 + len(content)] = content
     body = encode_samples(cube[row, column], sample_format, order)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diapir.surveys import refusals
-from diapir.surveys.segy_coordinates import coordinates_at, find_coordinates, looks_like_a_line
+from diapir.surveys.segy_coordinates import (
+    SCALAR,
+    coordinates_at,
+    find_coordinates,
+    looks_like_a_line,
+)
 from diapir.surveys.segy_numbers import (
     LINE_BYTES,
     PAIRS,
@@ -25,6 +30,8 @@ FOLD = 1.5
 """Traces at each position on average from which they are gathers, not repeated by mistake."""
 _LONGEST_LINE = 50_000
 """Traces beyond which a file without numbers is no line in all likelihood."""
+_LARGEST_NUMBER = 99_999
+"""Number of a line beyond which it is a coordinate, where both are possible."""
 _TIE = 0.05
 """Difference of scores below which two pairs are equally likely."""
 
@@ -61,7 +68,10 @@ def choose(
     if inline_byte is not None and crossline_byte is not None:
         return Choice(inline_byte, crossline_byte, easting, northing)
     coordinates = coordinates_at(sample, easting, northing) if easting else None
-    pairs = score_pairs(sample.fields, coordinates)
+    pairs = [
+        replace(pair, usable=pair.usable and not _is_coordinates(file, sample, pair))
+        for pair in score_pairs(sample.fields, coordinates)
+    ]
     usable = [pair for pair in pairs if pair.usable]
     if usable:
         best = _best(file, sample, usable)
@@ -94,19 +104,30 @@ def _best(file: TraceFile, sample: Headers, usable: list[Pair]) -> Pair:
     return best
 
 
+def _is_coordinates(file: TraceFile, sample: Headers, pair: Pair) -> bool:
+    """Whether numbers at the standard's bytes of coordinates are what the standard says."""
+    if (pair.inline_byte, pair.crossline_byte) != PAIRS[-1]:
+        return False
+    numbers = np.abs([sample[byte] for byte in PAIRS[-1]])
+    scaled = (np.abs(sample[SCALAR]) > 1).any()
+    return file.layout.revision[0] > 0 or bool(scaled) or int(numbers.max()) > _LARGEST_NUMBER
+
+
 def _refuse_gathers(file: TraceFile, sample: Headers, pairs: list[Pair]) -> None:
     """Refuse files with several traces at a position."""
     count = len(sample.empty)
-    for inline, crossline in (*PAIRS, (0, LINE_BYTES[0])):
-        numbers = [sample[byte] for byte in (inline, crossline) if byte]
-        positions = count_tuples(*numbers)
-        if positions < 2 or count < FOLD * positions:
+    offsets = count_tuples(sample[OFFSET])
+    for pair_bytes in PAIRS:
+        varied = [byte for byte in pair_bytes if count_tuples(sample[byte]) > 1]
+        if not varied:
             continue
-        offsets = count_tuples(sample[OFFSET])
+        numbers = [sample[byte] for byte in varied]
+        positions = count_tuples(*numbers)
+        if count < FOLD * positions:
+            continue
         gathers = 2 <= offsets <= count / 2 and count_tuples(*numbers, sample[OFFSET]) == count
-        varied = min(map(count_tuples, numbers)) > 1 and len(numbers) > 1
-        if gathers or ((inline, crossline) == PAIRS[0] and varied):
-            where = f"bytes {inline} and {crossline}" if inline else f"byte {crossline}"
+        if gathers or (pair_bytes == PAIRS[0] and len(varied) == 2):
+            where = f"byte{'s' * (len(varied) > 1)} {' and '.join(map(str, varied))}"
             raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
     for pair in pairs:
         standard = (pair.inline_byte, pair.crossline_byte) == PAIRS[0]
@@ -122,4 +143,5 @@ def count_tuples(*numbers: NDArray[np.int64]) -> int:
 
 
 def all_different(numbers: NDArray[np.int64]) -> bool:
+    """Whether no number occurs twice; not of one number, which tells nothing."""
     return len(numbers) > 1 and count_tuples(numbers) == len(numbers)

@@ -70,40 +70,38 @@ class SegySurvey:
         self.layout = _checked(path, layout, interval, allow)
         self._allow = tuple(sorted(allow))
         self._file = TraceFile(path, self.layout)
-        try:
-            self.geometry: Geometry = find_geometry(
-                self._file,
-                inline_byte=inline_byte,
-                crossline_byte=crossline_byte,
-                x_byte=x_byte,
-                y_byte=y_byte,
-                allow=allow,
-                progress=progress,
-            )
-            self.grid = Grid(
-                kind=self.geometry.kind,
-                inlines=self.geometry.inline_axis.numbers,
-                crosslines=self.geometry.crossline_axis.numbers,
-                samples=self.layout.samples,
-                interval=self.layout.interval,
-                start=self.geometry.start,
-                domain=domain or "unknown",
-                live=self.geometry.live,
-                easting=self.geometry.easting,
-                northing=self.geometry.northing,
-            )
-            check_amplitudes(self, allow)
-            self.notes = (*self.layout.notes, *self.geometry.notes, *self._format_note())
-        except BaseException:
-            self.close()
-            raise
+        self.geometry: Geometry = find_geometry(
+            self._file,
+            inline_byte=inline_byte,
+            crossline_byte=crossline_byte,
+            x_byte=x_byte,
+            y_byte=y_byte,
+            allow=allow,
+            progress=progress,
+        )
+        self.grid = Grid(
+            kind=self.geometry.kind,
+            inlines=self.geometry.inline_axis.numbers,
+            crosslines=self.geometry.crossline_axis.numbers,
+            samples=self.layout.samples,
+            interval=self.layout.interval,
+            start=self.geometry.start,
+            domain=domain or "unknown",
+            live=self.geometry.live,
+            easting=self.geometry.easting,
+            northing=self.geometry.northing,
+        )
+        check_amplitudes(self, allow)
+        self.notes = (*self.layout.notes, *self.geometry.notes, *self._format_note())
 
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         """Amplitudes of a part of the grid, as `Survey.read`."""
         live = self.grid.live[inlines, crosslines]
-        amplitudes = np.full((*live.shape, self.grid.samples), np.nan, np.float32)
         found = self._file.samples(self.geometry.traces[inlines, crosslines][live])
         found[~np.isfinite(found)] = np.nan
+        if live.all():
+            return found.reshape(*live.shape, self.grid.samples)
+        amplitudes = np.full((*live.shape, self.grid.samples), np.nan, np.float32)
         amplitudes[live] = found
         return amplitudes
 
@@ -124,8 +122,7 @@ class SegySurvey:
         }
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Nothing is held open between reads."""
 
     @property
     def text(self) -> list[str]:

@@ -6,9 +6,9 @@ cut while it is open ends the program, and Windows keeps mapped files locked.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,9 @@ class Headers:
 
 
 class TraceFile:
-    """A SEG-Y file opened to be read.
+    """Traces of a SEG-Y file.
+
+    The file is open only while it is read, so that threads and processes may share an instance.
 
     Args:
         path: the file.
@@ -55,12 +57,6 @@ class TraceFile:
     def __init__(self, path: Path, layout: Layout) -> None:
         self.path = path
         self.layout = layout
-        self._lock = threading.Lock()
-        self._stream = path.open("rb", buffering=0)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stream.close()
 
     def headers(
         self,
@@ -82,7 +78,7 @@ class TraceFile:
         kinds = {byte: np.dtype(layout.order + SHORT_FIELDS.get(byte, "i4")) for byte in fields}
         found = {byte: np.empty(count, np.int32) for byte in kinds}
         empty = np.empty(count, np.bool_)
-        for first, rows in self._pieces(0, count):
+        for first, rows in self._pieces([(0, count)]):
             part = slice(first, first + len(rows))
             for byte, kind in kinds.items():
                 column = np.ascontiguousarray(rows[:, byte - 1 : byte - 1 + kind.itemsize])
@@ -95,7 +91,9 @@ class TraceFile:
     def raw_samples(self, first: int, count: int) -> NDArray[np.uint8]:
         """The stored samples of some consecutive traces, `uint8 (count, bytes)`."""
         start = self.layout.header_bytes
-        return np.concatenate([rows[:, start:].copy() for _, rows in self._pieces(first, count)])
+        return np.concatenate(
+            [rows[:, start:].copy() for _, rows in self._pieces([(first, count)])]
+        )
 
     def samples(self, traces: NDArray[np.int64]) -> NDArray[np.float32]:
         """Amplitudes of some traces.
@@ -111,42 +109,45 @@ class TraceFile:
         order = np.argsort(traces, kind="stable")
         wanted = traces[order]
         bridge = 1 + _BRIDGE // layout.trace_bytes
-        ends = np.flatnonzero(np.diff(wanted) > bridge) + 1
-        for run in np.split(np.arange(len(wanted)), ends):
-            if not run.size:
-                continue
-            first, last = int(wanted[run[0]]), int(wanted[run[-1]])
-            for start, rows in self._pieces(first, last + 1 - first):
-                low, high = np.searchsorted(wanted[run], [start, start + len(rows)])
-                here = run[low:high]
-                raw = rows[wanted[here] - start, layout.header_bytes :]
-                decoded = decode_samples(raw, layout.sample_format, layout.order)
-                amplitudes[order[here]] = decoded
+        ends = np.flatnonzero(np.diff(wanted) > bridge)
+        firsts = wanted[np.r_[0, ends + 1]] if len(wanted) else wanted
+        lasts = wanted[np.r_[ends, len(wanted) - 1]] if len(wanted) else wanted
+        runs = zip(firsts.tolist(), (lasts + 1 - firsts).tolist(), strict=True)
+        for start, rows in self._pieces(runs):
+            low, high = np.searchsorted(wanted, [start, start + len(rows)])
+            raw = rows[wanted[low:high] - start, layout.header_bytes :]
+            amplitudes[order[low:high]] = decode_samples(raw, layout.sample_format, layout.order)
         return amplitudes
 
-    def _pieces(self, first: int, count: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Consecutive traces `uint8 (n, trace_bytes)`, some megabytes at a time."""
+    def _pieces(self, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Traces of runs (first, count) as `uint8 (n, trace_bytes)`, some megabytes at a time.
+
+        Each piece is overwritten by the next one.
+        """
         length = self.layout.trace_bytes
         most = max(1, _PIECE // length)
-        buffer = np.empty((min(most, count), length), np.uint8)
-        for start in range(first, first + count, most):
-            rows = buffer[: min(most, first + count - start)]
-            self._fill(rows, self.layout.data_start + start * length)
-            yield start, rows
+        buffer = np.empty((0, length), np.uint8)
+        with self.path.open("rb", buffering=0) as stream:
+            for first, count in runs:
+                if len(buffer) < min(most, count):
+                    buffer = np.empty((min(most, count), length), np.uint8)
+                for start in range(first, first + count, most):
+                    rows = buffer[: min(most, first + count - start)]
+                    self._fill(stream, rows, self.layout.data_start + start * length)
+                    yield start, rows
 
-    def _fill(self, rows: NDArray[np.uint8], offset: int) -> None:
+    def _fill(self, stream: FileIO, rows: NDArray[np.uint8], offset: int) -> None:
         view = memoryview(rows.reshape(-1).data)
-        with self._lock:
-            self._stream.seek(offset)
-            while view:
-                read = self._stream.readinto(view)
-                if not read:
-                    raise SurveyError(
-                        f"{self.path} has become shorter while it was read",
-                        expected=f"{self.layout.traces:,} traces, as when it was opened",
-                        mend="wait until the file is complete and start again",
-                    )
-                view = view[read:]
+        stream.seek(offset)
+        while view:
+            read = stream.readinto(view)
+            if not read:
+                raise SurveyError(
+                    f"{self.path} has become shorter while it was read",
+                    expected=f"{self.layout.traces:,} traces, as when it was opened",
+                    mend="wait until the file is complete and start again",
+                )
+            view = view[read:]
 
 
 def _all_zero(samples: NDArray[np.uint8]) -> NDArray[np.bool_]:
