@@ -4,12 +4,14 @@
 drawn in the look of `style`) and the tiles (`gallery`); `history` reads a run's curves. `compare`
 does the same for a comparison from `leaderboard`, `compare_words`, `compare_figures` and
 `compare_gallery`. `page` fills the templates. `survey_map` draws a survey's geometry and a section.
+`products` is the page of a survey's salt, with the pictures of `products_figures`.
 """
 
 from diapir.reports.compare import write_comparison
 from diapir.reports.compare_gallery import sample_ids
 from diapir.reports.history import read_history
 from diapir.reports.leaderboard import Contender, Failure, Results, rows
+from diapir.reports.products import write_products_report
 from diapir.reports.report import write_evaluation_report, write_run_report
 from diapir.reports.survey_map import write_survey_pictures
 
@@ -22,6 +24,7 @@ __all__ = [
     "sample_ids",
     "write_comparison",
     "write_evaluation_report",
+    "write_products_report",
     "write_run_report",
     "write_survey_pictures",
 ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from diapir import __version__
-from diapir.errors import DataError, MissingDependencyError
+from diapir.errors import ConfigError, DataError, MissingDependencyError
 from diapir.files import replace_file
 from diapir.surveys.bins import Bins, cell_size, fit_bins
 from diapir.surveys.bodies import Bodies, label
@@ -34,6 +34,7 @@ DEFAULT_FORMATS: tuple[Format, ...] = ("opendtect", "ply")
 
 MIN_CELLS_VOLUME, MIN_CELLS_SECTION = 1000, 100
 """Smallest body that is kept: about ten cells along each axis."""
+THRESHOLD = 0.5
 MESHES = 20
 """Bodies that get a mesh, the largest first."""
 
@@ -45,7 +46,7 @@ class ProductOptions:
     """How products are made.
 
     Attributes:
-        threshold: probability from which a cell is salt.
+        threshold: probability from which a cell is salt; None takes 0.5.
         fill: how salt is filled; see `diapir.surveys.fill`.
         min_cells: bodies of fewer cells are left out of all products; None takes 1000 in a volume
             and 100 in a section.
@@ -54,10 +55,10 @@ class ProductOptions:
         meshes: of how many of the largest bodies.
 
     Raises:
-        DataError: an option is out of its range.
+        ConfigError: an option is out of its range.
     """
 
-    threshold: float = 0.5
+    threshold: float | None = None
     fill: Fill = "none"
     min_cells: int | None = None
     velocity: float | None = None
@@ -65,33 +66,28 @@ class ProductOptions:
     meshes: int = MESHES
 
     def __post_init__(self) -> None:
-        for wrong, name, value, expected in (
-            (not 0 < self.threshold < 1, "threshold", self.threshold, "above 0 and below 1"),
-            (self.fill not in FILLS, "fill", self.fill, " or ".join(FILLS)),
+        """Refuse values out of range."""
+        threshold = 0.5 if self.threshold is None else self.threshold
+        least = 1 if self.min_cells is None else self.min_cells
+        velocity = 1.0 if self.velocity is None else self.velocity
+        for option, value, allowed, expected in (
+            ("--threshold", threshold, 0 < threshold < 1, "between 0 and 1"),
+            ("--fill", self.fill, self.fill in FILLS, ", ".join(FILLS)),
+            ("--min-cells", least, least >= 1, "at least 1"),
+            ("--velocity", velocity, 0 < velocity < math.inf, "metres a second, such as 4500"),
             (
-                self.min_cells is not None and self.min_cells < 1,
-                "min-cells",
-                self.min_cells,
-                "at least 1",
-            ),
-            (
-                self.velocity is not None
-                and not (math.isfinite(self.velocity) and self.velocity > 0),
-                "velocity",
-                self.velocity,
-                "metres in a second, such as 4500",
-            ),
-            (
-                not set(self.formats) <= set(FORMATS),
-                "formats",
-                ", ".join(self.formats),
+                "--formats",
+                " ".join(self.formats),
+                set(self.formats) <= set(FORMATS),
                 f"some of {', '.join(FORMATS)}",
             ),
-            (self.meshes < 0, "meshes", self.meshes, "at least 0"),
+            ("--meshes", self.meshes, self.meshes >= 0, "at least 0"),
         ):
-            if wrong:
-                raise DataError(
-                    f"--{name} is {value}", expected=expected, mend=f"give another --{name}"
+            if not allowed:
+                raise ConfigError(
+                    f"{option} {value}",
+                    expected=expected,
+                    mend=f"correct {option}, or leave it out",
                 )
 
 
@@ -102,7 +98,7 @@ class Products:
     Attributes:
         name: of the survey.
         out: the folder.
-        options: how it was made, `min_cells` settled.
+        options: how it was made, `threshold` and `min_cells` settled.
         grid: of the survey.
         bins: its bins, None where it has no coordinates.
         cell: size of a cell and its unit, None where unknown.
@@ -113,6 +109,7 @@ class Products:
         picks: picks of each horizon: `top`, `base`, `crossings`.
         files: all files, in the order they were written.
         notes: what the reader should know: what was left out, and why.
+        origin: what the predictions came from, by name, such as the model.
     """
 
     name: str
@@ -128,12 +125,19 @@ class Products:
     picks: dict[str, int]
     files: list[Path]
     notes: list[str]
+    origin: dict[str, str]
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which a cell is salt."""
+        return self.options.threshold or THRESHOLD
 
     def to_json(self) -> dict[str, Any]:
         """The facts, as `products.json` keeps them."""
         return {
             "diapir": __version__,
             "name": self.name,
+            "origin": self.origin,
             "options": asdict(self.options),
             "bodies": len(self.bodies),
             "cells": int(self.bodies.table["cells"].sum()),
@@ -165,7 +169,9 @@ def make_products(
     name: str = "survey",
     survey: Survey | None = None,
     scale: float | None = None,
+    origin: Mapping[str, str] | None = None,
     chunk: tuple[int, int] | None = None,
+    notes: Sequence[str] = (),
     progress: Progress = lambda done, total: None,
 ) -> Products:
     """Make horizons, bodies, meshes and example sections.
@@ -180,7 +186,9 @@ def make_products(
         name: of the survey.
         survey: its amplitudes, for pictures of sections; None draws the probability.
         scale: amplitude of full white in pictures.
+        origin: what the predictions came from, by name.
         chunk: traces (inlines, crosslines) that the store keeps together.
+        notes: what the reader should know besides.
         progress: called with blocks done and blocks there are.
 
     Raises:
@@ -193,9 +201,12 @@ def make_products(
         _need_surfio()
     grid = predictions.grid
     section = 1 in (len(grid.inlines), len(grid.crosslines))
-    if options.min_cells is None:
-        least = MIN_CELLS_SECTION if section else MIN_CELLS_VOLUME
-        options = ProductOptions(**(asdict(options) | {"min_cells": least}))
+    usual = MIN_CELLS_SECTION if section else MIN_CELLS_VOLUME
+    options = replace(
+        options,
+        threshold=THRESHOLD if options.threshold is None else options.threshold,
+        min_cells=usual if options.min_cells is None else options.min_cells,
+    )
     out.mkdir(parents=True, exist_ok=True)
     earlier = _earlier_files(out)
     bins = fit_bins(grid)
@@ -225,7 +236,8 @@ def make_products(
         sections=sections,
         picks=maker.picks,
         files=maker.files,
-        notes=maker.notes,
+        notes=[*notes, *maker.notes],
+        origin=dict(origin or {}),
     )
     for path in earlier - set(maker.files):
         path.unlink(missing_ok=True)
@@ -265,11 +277,12 @@ class _Maker:
     def label(self, scratch: Path) -> tuple[RunFile, Bodies]:
         """Find salt, leave out what is small, fill the rest."""
         least = self._options.min_cells or 1
+        threshold = self._options.threshold or THRESHOLD
         runs = RunFile(scratch / "runs")
         for block in self._blocks:
             probability = self._predictions.read("probability", *block.slices)
             probability[~self._grid.live[block.slices]] = float("nan")
-            runs.append(block, find_runs(probability, block, self._options.threshold))
+            runs.append(block, find_runs(probability, block, threshold))
             self._step()
         bodies = label(runs, self._grid.shape, least)
         if self._options.fill != "none":
@@ -283,8 +296,7 @@ class _Maker:
             bodies = Bodies(again.table, before.left_out, before.left_out_cells)
         if not len(bodies):
             self.notes.append(
-                f"No salt of at least {least:,} cells from a probability of "
-                f"{self._options.threshold:g}."
+                f"No salt of at least {least:,} cells from a probability of {threshold:g}."
             )
         return runs, bodies
 
@@ -308,7 +320,7 @@ class _Maker:
             runs,
             bodies,
             self._bins,
-            threshold=self._options.threshold,
+            threshold=self._options.threshold or THRESHOLD,
             count=self._options.meshes,
             progress=self._step,
         )
