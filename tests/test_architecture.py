@@ -47,6 +47,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "segyio": ("surveys",),
     "segy": ("surveys",),
     "surfio": ("surveys.irap",),
+    "onnx": ("export",),
     "onnxruntime": ("export", "inference.onnx_engine"),
     "openvino": ("export", "inference.openvino_engine"),
     "fastapi": ("serving",),

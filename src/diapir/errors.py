@@ -6,6 +6,7 @@ DiapirError                  exit 2: what was found, what was expected, how to m
 │  ├─ SplitError             a split that is unusable or no longer fits its tiles
 │  └─ SurveyError            a seismic line or volume that cannot be read, or means several things
 ├─ BundleError               a model that cannot be loaded or saved
+├─ ExportError               an export that does not give what its model gives
 ├─ RunError                  a run folder in use, read-only, full, or not resumable; a diverged loss
 ├─ DeviceError               a device that is not there
 └─ MissingDependencyError    a part of diapir that an extra installs
@@ -14,6 +15,8 @@ Interrupted is no error: a signal asked a run to stop, and the run has saved its
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class DiapirError(Exception):
@@ -36,6 +39,16 @@ class DiapirError(Exception):
     def __str__(self) -> str:
         return f"{self.found}\n  expected: {self.expected}\n  to mend:  {self.mend}"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As pickle keeps it, so that it can travel from one process to another."""
+        return _restored, (type(self), self.found, self.expected, self.mend)
+
+
+def _restored(kind: type[DiapirError], found: str, expected: str, mend: str) -> DiapirError:
+    error = kind.__new__(kind)
+    DiapirError.__init__(error, found, expected=expected, mend=mend)
+    return error
+
 
 class ConfigError(DiapirError):
     """A recipe, key, value or `--set` that cannot be used."""
@@ -55,6 +68,10 @@ class SurveyError(DataError):
 
 class BundleError(DiapirError):
     """A model that cannot be loaded or saved."""
+
+
+class ExportError(DiapirError):
+    """An export that does not give what its model gives, or a place it cannot be written to."""
 
 
 class RunError(DiapirError):

@@ -47,6 +47,7 @@ Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 SkipBad = Annotated[bool, Parameter(name="--skip-bad", negative="", show_default=False)]
 """The switch that leaves out tiles that cannot be read."""
 
+FormName = Literal["onnx", "openvino"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Encoding = Literal["auto", "index", "grey8", "grey16", "seed", "rle"]
 EndianName = Literal["big", "little"]

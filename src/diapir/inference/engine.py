@@ -6,13 +6,23 @@ A new engine is a class that fulfils `Engine`, a case in `open_engine`, and a su
 
 from __future__ import annotations
 
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diapir.bundle import Bundle
-from diapir.errors import MissingDependencyError
+from diapir.errors import BundleError, DeviceError, MissingDependencyError
+
+EngineName = Literal["auto", "onnx", "openvino", "torch"]
+
+_RUN_BY: dict[str, tuple[str, ...]] = {
+    "weights": ("torch",),
+    "onnx": ("onnx", "openvino"),
+    "openvino": ("openvino",),
+}
+"""Engines that can run each form of a network; the first is taken where none is named."""
 
 
 class Engine(Protocol):
@@ -40,19 +50,49 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(bundle: Bundle, *, device: str = "auto", threads: int | None = None) -> Engine:
-    """Load a bundle's network into the engine that fits it.
+def open_engine(
+    bundle: Bundle,
+    *,
+    engine: EngineName = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+) -> Engine:
+    """Load a bundle's network into an engine.
 
     Args:
         bundle: the model.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        threads: CPU threads of one call; None leaves the library's own choice.
+        engine: `auto` goes by what the bundle holds: PyTorch for weights, ONNX Runtime or OpenVINO
+            for what was exported to them. OpenVINO can be asked for an ONNX file too.
+        device: `auto`, `cpu`, `cuda` or `mps`; only PyTorch computes elsewhere than on the CPU.
+        threads: CPU threads of one call; None leaves the engine's own choice.
 
     Raises:
-        BundleError: weights that do not fit the architecture.
+        BundleError: the bundle holds nothing that this engine runs, or a network that does not fit.
         DeviceError: a device that is not there.
         MissingDependencyError: the engine's library is not installed.
     """
+    export = bundle.info.export
+    able = _RUN_BY[export.form if export else "weights"]
+    chosen = able[0] if engine == "auto" else engine
+    if chosen not in able:
+        raise BundleError(
+            f"{bundle.path} holds {bundle.network.name}, which no engine {chosen!r} can run",
+            expected=f"--engine {' or '.join(able)} for this model",
+            mend="leave --engine out, or give "
+            + (
+                "the run that it was exported from"
+                if chosen == "torch"
+                else f"what `diapir export {bundle.path} --to {chosen} --out DIR` writes"
+            ),
+        )
+    if chosen != "torch" and device not in {"auto", "cpu"}:
+        raise DeviceError(
+            f"device {device!r} was asked for, and the engine {chosen!r} computes on the CPU",
+            expected="auto or cpu for an exported model",
+            mend="leave --device out, or give the run that it was exported from",
+        )
+    if chosen != "torch":
+        return open_network(chosen, bundle.network, threads=threads)
     try:
         from diapir.inference.torch_engine import TorchEngine
     except ModuleNotFoundError as error:
@@ -60,3 +100,23 @@ def open_engine(bundle: Bundle, *, device: str = "auto", threads: int | None = N
             raise
         raise MissingDependencyError("torch", "train") from None
     return TorchEngine(bundle, device=device, threads=threads)
+
+
+def open_network(form: str, network: Path, *, threads: int | None = None) -> Engine:
+    """Load an exported network into the engine of its form, `onnx` or `openvino`.
+
+    Raises:
+        BundleError: the file cannot be used.
+        MissingDependencyError: the engine's library is not installed.
+    """
+    if form == "onnx":
+        from diapir.inference.onnx_engine import OnnxEngine
+
+        return OnnxEngine(network, threads=threads)
+    try:
+        from diapir.inference.openvino_engine import OpenvinoEngine
+    except ModuleNotFoundError as error:
+        if error.name != "openvino":
+            raise
+        raise MissingDependencyError("openvino", "openvino") from None
+    return OpenvinoEngine(network, threads=threads)

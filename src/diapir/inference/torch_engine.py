@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from diapir import models
 from diapir.bundle import WEIGHTS, Bundle
@@ -39,7 +38,7 @@ class TorchEngine:
         on_cuda = self._device.type == "cuda"
         self._bfloat16 = on_cuda and torch.cuda.is_bf16_supported()
         self._layout = torch.channels_last if on_cuda else torch.contiguous_format
-        self._network = _network(bundle).to(self._device)
+        self._network = load_network(bundle).to(self._device)
         self._network.to(memory_format=self._layout)
         self.name = f"torch on {self._device.type}"
         self.threads = torch.get_num_threads()
@@ -54,7 +53,12 @@ class TorchEngine:
         return result
 
 
-def _network(bundle: Bundle) -> nn.Module:
+def load_network(bundle: Bundle) -> models.Network:
+    """The network of a bundle with its weights, in evaluation mode, on the CPU.
+
+    Raises:
+        BundleError: the weights' names or shapes do not fit the architecture.
+    """
     # what a network is filled with before its weights are loaded must not move the caller's
     # random numbers: a run that evaluates in between has to continue as one that does not
     with torch.random.fork_rng(devices=[]):

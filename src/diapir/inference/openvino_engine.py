@@ -1,0 +1,65 @@
+"""The engine that runs an exported network in OpenVINO, on the CPU. It needs no PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from diapir.errors import BundleError
+from diapir.inference.threads import default_threads
+
+
+class OpenvinoEngine:
+    """A network in OpenVINO, computed in float32.
+
+    Args:
+        network: `model.xml` (beside its `model.bin`) or `model.onnx` of a bundle.
+        threads: CPU threads of one call; None takes `default_threads`.
+
+    Raises:
+        BundleError: the file is no network from images to logits of two classes.
+    """
+
+    def __init__(self, network: Path, *, threads: int | None = None) -> None:
+        self.threads = threads or default_threads()
+        self.name = "openvino on cpu"
+        core = openvino.Core()
+        try:
+            self._compiled = core.compile_model(
+                network,
+                "CPU",
+                {
+                    # bfloat16, where the processor has it, is not what the export was measured with
+                    "INFERENCE_PRECISION_HINT": "f32",
+                    "INFERENCE_NUM_THREADS": self.threads,
+                    "PERFORMANCE_HINT": "LATENCY",
+                },
+            )
+        except RuntimeError as error:
+            raise _unusable(network, str(error).strip().splitlines()[-1]) from None
+        inputs, outputs = self._compiled.inputs, self._compiled.outputs
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise _unusable(network, f"it has {len(inputs)} inputs and {len(outputs)} outputs")
+        for port, channels in ((inputs[0], 3), (outputs[0], 2)):
+            shape = port.get_partial_shape()
+            if port.get_element_type() != openvino.Type.f32 or not shape.compatible(
+                openvino.PartialShape([-1, channels, -1, -1])
+            ):
+                raise _unusable(network, f"it takes or gives {port}")
+
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
+        found = self._compiled(np.ascontiguousarray(batch))[0]
+        result: NDArray[np.float32] = found.copy()  # its memory is the next call's as well
+        return result
+
+
+def _unusable(network: Path, reason: str) -> BundleError:
+    return BundleError(
+        f"{network} cannot be used: {reason}",
+        expected="one float input (N, 3, H, W) and one float output (N, 2, H, W)",
+        mend="export the model again: diapir export MODEL --to openvino --out DIR",
+    )
