@@ -15,7 +15,7 @@ from diapir.surveys.segy_format import decode_samples
 from ..helpers.segy import CODES, encode_samples, ibm_bits, write_segy
 
 QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 WHOLE = slice(None), slice(None)
 PAIRS = ((189, 193), (9, 21), (5, 21), (9, 13))

@@ -215,7 +215,8 @@ def _amplitudes(traces: NDArray[np.float32]) -> _Part:
         f"amplitudes   {said.replace('p100', 'largest')} (absolute, of {len(traces):,} traces)"
     ]
     if odd:
-        lines.append(f"not finite   {odd:,} {'sample' if odd == 1 else 'samples'} of these traces, taken as gaps")
+        samples = "sample" if odd == 1 else "samples"
+        lines.append(f"not finite   {odd:,} {samples} of these traces, taken as gaps")
     return {"amplitudes": facts}, lines
 
 
