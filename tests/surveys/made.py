@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
+from diapir import bundle as bundles
 from diapir.architectures import UNetConfig
 from diapir.bundle import Bundle, BundleInfo
+from diapir.bundle.info import Parity
 from diapir.config import PreprocessConfig
 from diapir.inference import Predictor
 from diapir.surveys import Grid
@@ -110,3 +114,41 @@ def volume(shape: tuple[int, int, int], seed: int = 0) -> NDArray[np.float32]:
         kernel = np.hanning(min(width, shape[axis]) + 2)[1:-1]
         noise = np.apply_along_axis(np.convolve, axis, noise, kernel, mode="same")
     return noise.astype(np.float32)
+
+
+def onnx_bundle(folder: Path, size: int = 32) -> Path:
+    """A bundle that ONNX Runtime runs: one convolution of 7 × 7, so that places matter.
+
+    It is loaded in no time, as is needed where many processes load it.
+    """
+    kernel = np.random.default_rng(3).normal(0, 0.3, (2, 3, 7, 7)).astype(np.float32)
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", channels, "h", "w"])
+        for name, channels in (("images", 3), ("logits", 2))
+    ]
+    node = helper.make_node("Conv", ["images", "kernel"], ["logits"], pads=[3, 3, 3, 3])
+    weights = [onnx.numpy_helper.from_array(kernel, "kernel")]
+    graph = helper.make_graph([node], "network", ends[:1], ends[1:], weights)
+    network = folder / "model.onnx"
+    folder.mkdir(parents=True)
+    opset = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, ir_version=10, opset_imports=opset), network)
+    info = BundleInfo(
+        name="convolution",
+        model=UNetConfig(base=2, levels=2),
+        preprocess=PreprocessConfig(size=size, pad="reflect"),
+        weights_sha256="1" * 64,
+    )
+    parity = Parity(
+        reference="none", data="none", tiles=1, pixels=1, logit=0, probability=0, flipped=0
+    )
+    return bundles.save_export(
+        folder / "best",
+        info,
+        [network],
+        form="onnx",
+        half=False,
+        any_size=True,
+        parity=parity,
+        versions={},
+    ).path

@@ -146,8 +146,8 @@ def predict_survey(
         )
     except OSError as error:
         raise DataError(
-            f"{error.filename or out} could not be written: {error.strerror or error}",
-            expected="a writable folder with enough space",
+            f"{error.filename or out}: {error.strerror or error}",
+            expected="an input that stays where it is, and a writable folder with enough space",
             mend="free space, or choose another --out; the same command goes on from here",
         ) from None
 

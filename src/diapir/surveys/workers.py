@@ -19,6 +19,9 @@ from diapir.surveys.slabs import View, run_block
 TRIES = 3
 """A pass is given up when processes have died so many times without a block done in between."""
 
+ANSWERS_S = 10.0
+"""Seconds in which a scheduler must answer."""
+
 Finished = Callable[[int], object]
 """Called with the index of each block that is done."""
 
@@ -87,7 +90,7 @@ class DaskWorkers:
             raise MissingDependencyError("distributed", "volume") from None
         self.address = address
         try:
-            self._client: Any = Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+            self._client: Any = Client(address, timeout=ANSWERS_S, set_as_default=False)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             raise SurveyError(
                 f"no Dask scheduler answers at {address}: {error}",
@@ -117,7 +120,8 @@ class DaskWorkers:
             _of_dask, blocks, job=job, view=view, pure=False, key=f"{view}-block"
         )
         try:
-            for future in dask_as_completed(futures):  # type: ignore[no-untyped-call]
+            ended = dask_as_completed(futures, loop=self._client.loop)  # type: ignore[no-untyped-call]
+            for future in ended:
                 finished(future.result())
                 future.release()
         except KilledWorker:
