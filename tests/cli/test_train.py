@@ -42,6 +42,22 @@ def test_train_says_how_good_it_is_and_where(
     assert "Epoch [1/1], Batch [0/" in done.stdout
 
 
+def test_a_model_that_learnt_from_every_tile_quotes_no_score(
+    run_cli: RunCli, survey: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    words = ("train", "--recipe", tiny_recipe, "--data", survey, "--out", run)
+    done = run_cli(*words, "--set", "data.use_all=true")
+    assert done.code == 0
+    assert "none is left to judge it by" in done.stdout
+    assert "soft Dice  " not in done.stdout
+    assert not (run / "evaluation").exists()
+    best = bundle.load(run)
+    assert best.info.metrics == {}
+    assert best.info.training["further tiles"] == "the validation part"
+    assert "Not measured yet" in (best.path / bundle.CARD).read_text("utf-8")
+
+
 def test_set_budget_resume_and_json(
     run_cli: RunCli, survey: Path, tiny_recipe: Path, tmp_path: Path
 ) -> None:

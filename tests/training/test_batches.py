@@ -1,12 +1,25 @@
 """Every tile once an epoch, in an order that seed and epoch decide alone."""
 
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diapir.training.batches import consecutive_batches, epoch_batches, shard
+from diapir.config import AugmentConfig, PreprocessConfig, RunConfig
+from diapir.tiles import load_tiles
+from diapir.training.augment import draw
+from diapir.training.batches import (
+    consecutive_batches,
+    epoch_batches,
+    input_size,
+    load_varied_batch,
+    shard,
+)
+from tests.helpers.tile_sets import make_tiles, write_tiles
 
 counts = st.integers(1, 300)
 sizes = st.integers(1, 40)
@@ -49,3 +62,31 @@ def test_validation_batches_follow_the_order(tiles: int, batch: int) -> None:
     batches = consecutive_batches(np.arange(tiles), batch)
     assert all(after[0] == before[-1] + 1 for before, after in pairwise(batches))
     assert np.array_equal(np.concatenate(batches), np.arange(tiles))
+
+
+def test_smaller_inputs_come_first() -> None:
+    config = RunConfig.model_validate(
+        {"preprocess": {"size": 96}, "train": {"progressive": [[0.25, 32], [0.5, 64]]}}
+    )
+    sizes = [input_size(config, done) for done in (0, 0.24, 0.25, 0.49, 0.5, 1.0)]
+    assert sizes == [32, 32, 64, 64, 96, 96]
+    assert input_size(RunConfig(), 0.0) == RunConfig().preprocess.size
+
+
+def test_varied_tiles_of_several_sizes_are_each_varied_as_if_alone(tmp_path: Path) -> None:
+    write_tiles(tmp_path, count=3)
+    images, masks = make_tiles(2, size=(10, 30), seed=1)
+    more = {f"u{tile}": image for tile, image in images.items()}
+    write_tiles(tmp_path, images=more, masks={f"u{tile}": mask for tile, mask in masks.items()})
+    tiles = load_tiles(tmp_path)
+    config = PreprocessConfig(size=32)
+    variation = draw(AugmentConfig(flip="random", shift=0.2, brightness=0.1), len(tiles), (4,))
+    options: dict[str, Any] = {"size": 16, "device": torch.device("cpu")}
+    order = np.array([3, 0, 4, 1])
+    seen, kept = load_varied_batch(tiles, order, variation.take(order), config, **options)
+    assert (seen.shape, kept.shape) == ((4, 3, 16, 16), (4, 16, 16))
+    for row, index in enumerate(order):
+        one = np.array([index])
+        alone = load_varied_batch(tiles, one, variation.take(one), config, **options)
+        assert torch.equal(seen[row], alone[0][0])
+        assert torch.equal(kept[row], alone[1][0])

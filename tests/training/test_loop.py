@@ -31,11 +31,16 @@ Recipe = Callable[..., RunConfig]
 Weights = dict[str, torch.Tensor]
 
 
+def last_state(run: Path) -> dict[str, Any]:
+    """The newest resume state."""
+    newest = max((run / "last").glob("state-*.pt"))
+    state: dict[str, Any] = torch.load(newest, weights_only=True)
+    return state
+
+
 def last_weights(run: Path) -> Weights:
     """The network of the newest resume state."""
-    newest = max((run / "last").glob("state-*.pt"))
-    state = torch.load(newest, weights_only=True)
-    weights: Weights = state["network"]
+    weights: Weights = last_state(run)["network"]
     return weights
 
 
@@ -404,3 +409,131 @@ def test_precision_and_memory_format_change_little(
     quietly(tiny(option), bright_salt, tmp_path / "run")
     for row, other in zip(curves(tmp_path / "run"), curves(undisturbed[1]), strict=True):
         assert float(row["val_loss"]) == pytest.approx(float(other["val_loss"]), rel=0.05)
+
+
+RICH = (
+    "model={name: halite, encoder: test_efficientnet, levels: 3, widths: [6, 4], dropout: 0.1}",
+    "augment={flip: alternate, shift: 0.1, scale: 0.2, rotate: 5, brightness: 0.1, cutout: 0.5}",
+    "loss={ce: [1, 0], dice: 0, lovasz: [0, 1], ramp: [0.2, 0.6], empty: 0.1, deep: 0.1}",
+    "schedule={name: one_cycle, warmup: 0.3}",
+    "train.ema=0.9",
+    "train.select=kaggle_map",
+    "train.progressive=[[0.5, 16]]",
+)
+
+
+@pytest.mark.parametrize(("optimizer", "step"), [("adamw", 10), ("muon", 4)])
+def test_a_rich_recipe_resumes_to_the_same_bits(
+    bright_salt: Path,
+    tmp_path: Path,
+    tiny: Recipe,
+    signal_at: Callable[[int, signal.Signals], None],
+    monkeypatch: pytest.MonkeyPatch,
+    optimizer: str,
+    step: int,
+) -> None:
+    config = tiny(*RICH, f"optimizer.name={optimizer}")
+    quietly(config, bright_salt, tmp_path / "whole")
+    signal_at(step, signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        quietly(config, bright_salt, tmp_path / "run")
+    monkeypatch.undo()
+    monkeypatch.setenv("DIAPIR_CACHE", str(tmp_path / "cache"))
+
+    quietly(config, bright_salt, tmp_path / "run", resume=True)
+
+    assert_same_end(tmp_path / "run", tmp_path / "whole")
+    averages = [last_state(tmp_path / run)["average"] for run in ("run", "whole")]
+    assert averages[0]["updates"] == averages[1]["updates"] == 15
+    for name, weights in averages[0]["network"].items():
+        assert torch.equal(weights, averages[1]["network"][name])
+
+
+def test_the_average_is_what_is_judged_and_kept(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe
+) -> None:
+    quietly(tiny("train.ema=0.9", "train.select=last"), bright_salt, tmp_path / "run")
+    state = last_state(tmp_path / "run")
+    best = bundle.load(tmp_path / "run").tensors()
+    average = state["average"]["network"]
+    assert all(np.array_equal(best[name], weights.numpy()) for name, weights in average.items())
+    assert any(not torch.equal(state["network"][name], average[name]) for name in average)
+
+
+@pytest.mark.parametrize(
+    ("select", "kept", "stopped"), [("loss", 2, 5), ("kaggle_map", 3, 6), ("last", 5, 5)]
+)
+def test_the_epoch_that_is_kept_is_the_one_asked_for(
+    bright_salt: Path,
+    tmp_path: Path,
+    tiny: Recipe,
+    monkeypatch: pytest.MonkeyPatch,
+    select: str,
+    kept: int,
+    stopped: int,
+) -> None:
+    scores = iter(zip([1.0, 0.5, 0.7, 0.6, 0.8, 0.9], [0.1, 0.2, 0.4, 0.3, 0.4, 0.2], strict=True))
+
+    def validate(*args: object) -> Validation:
+        loss, kaggle_map = next(scores)
+        return Validation(loss, 0.1, 0.5, 0.5, 0.4, kaggle_map)
+
+    monkeypatch.setattr(loop, "validate", validate)
+    config = tiny("train.epochs=9", "train.early_stopping=3", f"train.select={select}")
+
+    result = quietly(config, bright_salt, tmp_path / "run")
+
+    assert (result.best_epoch, result.epochs, result.stopped) == (kept, stopped, "early")
+    assert bundle.load(tmp_path / "run").info.training["epoch"] == kept
+    marked = [int(row["epoch"]) for row in curves(tmp_path / "run") if row["best"] == "1"]
+    assert marked[-1] == kept
+    log = (tmp_path / "run/log.txt").read_text()
+    assert ("Kaggle mAP: 0.4000" in log) == (select == "kaggle_map")
+
+
+def test_the_rate_follows_the_curve_to_its_end(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe
+) -> None:
+    config = tiny("schedule={name: one_cycle, warmup: 0.2}", "optimizer.lr=1e-3")
+    quietly(config, bright_salt, tmp_path / "run")
+    rates = [float(row["lr"]) for row in curves(tmp_path / "run")]
+    # 15 steps, 3 of which rise; at the last of each epoch
+    assert rates == pytest.approx([1e-3 * share for share in (11 / 12, 6 / 12, 1 / 12)])
+
+
+@pytest.mark.parametrize("follows", [RICH[3], RICH[6], "loss={ce: [1, 0.5], ramp: [0, 1]}"])
+def test_what_follows_the_steps_of_the_run_refuses_more_epochs(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe, follows: str
+) -> None:
+    quietly(tiny("train.epochs=1", follows), bright_salt, tmp_path / "run")
+    with pytest.raises(RunError, match=r"train\.epochs: 1 → 2") as caught:
+        quietly(tiny("train.epochs=2", follows), bright_salt, tmp_path / "run", resume=True)
+    assert "train.epochs" not in caught.value.expected
+
+
+def test_further_tiles_are_learnt_from_named_and_may_not_change(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe
+) -> None:
+    extra = write_bright_salt(tmp_path / "extra", 30)
+    own = {path.read_bytes() for path in (bright_salt / "images").iterdir()}
+    shared = [path for path in (extra / "images").iterdir() if path.read_bytes() in own]
+    for path in shared:
+        Image.open(path).transpose(Image.Transpose.ROTATE_180).save(path)
+    config = tiny("train.epochs=1", f"data.extra={extra}", "data.use_all=true")
+    quietly(config, bright_salt, tmp_path / "run")
+    training = bundle.load(tmp_path / "run").info.training
+    assert training["tiles"] == 24 + 30
+    assert training["further tiles"] == "the validation part and extra"
+    log = (tmp_path / "run/log.txt").read_text()
+    assert "Further tiles: extra, 30" in log
+    assert "54 to train on, 6 to validate on" in log
+    next((extra / "images").iterdir()).write_bytes(next(iter(own)))
+    with pytest.raises(RunError, match="have changed since it began"):
+        quietly(config, bright_salt, tmp_path / "run", resume=True)
+
+
+def test_a_smaller_input_that_the_network_cannot_halve_is_refused(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe
+) -> None:
+    with pytest.raises(ConfigError, match=r"train\.progressive has 30 pixels"):
+        quietly(tiny("train.progressive=[[0.5, 30]]"), bright_salt, tmp_path / "run")

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from diapir.config import LossConfig
-from diapir.training.losses import segmentation_loss
+from diapir.training.losses import auxiliary_loss, segmentation_loss
 
 BASELINE = LossConfig()
 
@@ -115,3 +115,63 @@ def test_bfloat16_logits_are_scored_in_float32() -> None:
     terms = segmentation_loss(logits, masks, BASELINE)
     assert terms.total.dtype == torch.float32
     torch.testing.assert_close(terms, segmentation_loss(logits.float(), masks, BASELINE))
+
+
+def random_batch(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(3, 2, 8, 12, generator=generator, requires_grad=True)
+    masks = torch.randint(0, 2, (3, 8, 12), generator=generator)
+    masks[0] = 255
+    masks[1, 2:5] = 255
+    return logits, masks
+
+
+def test_the_hinge_is_the_mean_of_the_tiles_that_have_a_valid_pixel() -> None:
+    logits, masks = random_batch(7)
+    alone = LossConfig(ce=0, dice=0, lovasz=1)
+    whole = segmentation_loss(logits, masks, alone).total
+    each = [segmentation_loss(logits[i : i + 1], masks[i : i + 1], alone).total for i in (1, 2)]
+    torch.testing.assert_close(whole, (each[0] + each[1]) / 2)
+    assert segmentation_loss(logits[:1], masks[:1], alone).total == 0
+
+
+def test_weights_given_as_a_pair_move_along_the_ramp() -> None:
+    logits, masks = random_batch(8)
+    ramped = LossConfig(ce=(1.0, 0.0), dice=0.5, lovasz=(0.0, 2.0), ramp=(0.2, 0.6))
+    plain = LossConfig(ce=0, dice=0, lovasz=1)
+    hinge = segmentation_loss(logits, masks, plain).total
+    for done, ce, lovasz in ((0.0, 1.0, 0.0), (0.25, 0.75, 0.5), (1.0, 0.0, 2.0)):
+        terms = segmentation_loss(logits, masks, ramped, lambda sums: sums, done)
+        expected = ce * terms.ce + 0.5 * (1 - terms.dice) + lovasz * hinge
+        torch.testing.assert_close(terms.total, expected)
+
+
+def test_the_guess_of_an_empty_tile_is_judged_where_a_pixel_counts() -> None:
+    masks = torch.zeros(3, 4, 4, dtype=torch.int64)
+    masks[0, 0, 0] = 1
+    masks[2] = 255
+    guesses = torch.tensor([2.0, -1.0, 50.0], requires_grad=True)
+    loss = auxiliary_loss(guesses, (), masks, LossConfig(empty=0.5))
+    expected = 0.5 * (math.log1p(math.exp(-2)) + math.log1p(math.exp(-1))) / 2
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    assert guesses.grad is not None
+    assert guesses.grad[2] == 0
+
+
+def test_coarse_logits_are_judged_as_if_repeated_over_their_pixels() -> None:
+    _, masks = random_batch(9)
+    deep = tuple(torch.randn(3, 2, 8 // step, 12 // step) for step in (4, 2))
+    loss = auxiliary_loss(None, deep, masks, LossConfig(deep=0.3))
+    expected = [
+        functional.cross_entropy(
+            functional.interpolate(each, scale_factor=step), masks, ignore_index=255
+        )
+        for each, step in zip(deep, (4, 2), strict=True)
+    ]
+    torch.testing.assert_close(loss, 0.3 * sum(expected) / 2)
+
+
+def test_a_network_that_says_no_more_than_logits_adds_nothing() -> None:
+    masks = torch.zeros(2, 4, 4, dtype=torch.int64)
+    assert auxiliary_loss(None, (), masks, LossConfig(empty=1, deep=1)) == 0

@@ -1,5 +1,6 @@
 """metrics.csv is the truth, and no tracker can end a run."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,19 @@ def test_a_file_of_nothing_but_zeros_after_a_power_cut_is_refused_plainly(tmp_pa
     with pytest.raises(RunError, match=r"metrics\.csv cannot be read") as caught:
         track(tmp_path, epochs_done=2)
     assert "another --out" in caught.value.mend
+
+
+def test_a_run_of_an_earlier_version_goes_on_with_the_column_it_lacks(tmp_path: Path) -> None:
+    track(tmp_path).epoch(a_row(1))
+    path = tmp_path / "metrics.csv"
+    number = COLUMNS.index("val_kaggle_map")
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    path.write_text("".join(",".join(c[:number] + c[number + 1 :]) + "\n" for c in lines))
+    track(tmp_path, epochs_done=1).epoch(a_row(2))
+    first, second = read_metrics(path)
+    assert math.isnan(first.pop("val_kaggle_map"))
+    assert first == {key: value for key, value in a_row(1).items() if key != "val_kaggle_map"}
+    assert second == a_row(2)
 
 
 def test_other_columns_are_refused_and_left_as_they_are(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from diapir.config import DataConfig
+from diapir.errors import DataError
 from diapir.tiles import Split, TileSet, fold_split, load_tiles, make_folds, make_split
 from diapir.tiles.joining import join_tiles
 from diapir.tiles.stratify import image_digests
@@ -56,13 +57,13 @@ def training_tiles(config: DataConfig, tiles: TileSet, split: Split) -> tuple[Ti
     learnt = tiles.select(chosen)
     if config.extra is None:
         return learnt, notes
-    further = load_tiles(config.extra, skip_bad=config.skip_bad)
+    further = _further_tiles(config.extra, skip_bad=config.skip_bad)
     judged = tiles.select(split.part("val"))
     seen = set(image_digests(judged, range(len(judged))))
     digests = image_digests(further, range(len(further)))
     kept = [tile for tile, image in zip(further.ids, digests, strict=True) if image not in seen]
     notes.append(
-        f"Further tiles: {further.name}, {len(kept)}"
+        f"Further tiles: {further.name}, {len(kept)}, masks {further.encoding}"
         + (
             f"; {len(further) - len(kept)} left out whose image is in the validation part"
             if len(kept) < len(further)
@@ -70,6 +71,17 @@ def training_tiles(config: DataConfig, tiles: TileSet, split: Split) -> tuple[Ti
         )
     )
     return join_tiles(learnt, further.select(kept)), notes
+
+
+def _further_tiles(path: str, *, skip_bad: bool) -> TileSet:
+    """Tiles whose masks have 0, 1 and, where unsure, 255; or any other encoding.
+
+    Of pseudo-labels more may be unsure than is salt, which is too odd for `auto` to take.
+    """
+    try:
+        return load_tiles(path, encoding="index", skip_bad=skip_bad)
+    except DataError:
+        return load_tiles(path, skip_bad=skip_bad)
 
 
 def choose_examples(tiles: TileSet, count: int) -> TileSet:

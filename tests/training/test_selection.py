@@ -1,0 +1,60 @@
+"""What is learnt from beside the training part."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from diapir.config import DataConfig
+from diapir.tiles import Split, TileSet, load_tiles, make_split
+from diapir.training.selection import training_tiles
+from tests.training.conftest import write_bright_salt
+
+
+def split_of(tiles: TileSet) -> Split:
+    return make_split(tiles, val_fraction=0.25, seed=1)
+
+
+def test_all_tiles_may_be_learnt_from(bright_salt: Path) -> None:
+    tiles = load_tiles(bright_salt)
+    split = split_of(tiles)
+    plain, notes = training_tiles(DataConfig(), tiles, split)
+    assert (plain.ids, notes) == (split.part("train"), [])
+    every, notes = training_tiles(DataConfig(use_all=True), tiles, split)
+    assert sorted(every.ids) == sorted(tiles.ids)
+    assert "their scores say nothing" in notes[0]
+
+
+def test_further_tiles_join_the_training_part_but_for_images_that_judge(
+    bright_salt: Path, tmp_path: Path
+) -> None:
+    tiles = load_tiles(bright_salt)
+    split = split_of(tiles)
+    extra = write_bright_salt(tmp_path / "extra", 6)
+    rng = np.random.default_rng(0)
+    for path in sorted((extra / "images").iterdir()):
+        Image.fromarray(rng.integers(0, 256, (12, 17), dtype=np.uint8)).save(path)
+        mask = rng.choice(np.array([0, 1, 255], np.uint8), (12, 17))
+        Image.fromarray(mask).save(extra / "masks" / path.name)
+    judge = split.part("val")[0]
+    shutil.copy(bright_salt / "images" / f"{judge}.png", extra / "images" / "copied.png")
+    size = tiles.shapes[tiles.ids.index(judge)][::-1].tolist()
+    Image.new("L", size, 0).save(extra / "masks" / "copied.png")
+    joined, notes = training_tiles(DataConfig(extra=str(extra)), tiles, split)
+
+    assert notes == [
+        "Further tiles: extra, 6, masks index; 1 left out whose image is in the validation part"
+    ]
+    assert len(joined) == len(split.part("train")) + 6
+    assert "copied" not in joined.ids
+    further = load_tiles(extra, encoding="index")
+    for index, tile in enumerate(split.part("train")):
+        assert np.array_equal(joined.mask(index), tiles.mask(tiles.ids.index(tile)))
+    for index in range(6):
+        row = len(joined) - 6 + index
+        other = further.ids.index(joined.ids[row])
+        assert np.array_equal(joined.image(row), further.image(other))
+        assert np.array_equal(joined.mask(row), further.mask(other))
+        assert (joined.mask(row) == 255).any()
+    assert joined.hash != tiles.hash
