@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from diapir.tiles import Split, load_tiles
+from diapir.inference import Predictor
+from diapir.tiles import Split, load_tiles, read_image
 from tests.cli.conftest import RunCli
 
 
@@ -93,3 +96,68 @@ def test_the_option_for_masks_reaches_the_tiles(run_cli: RunCli, tmp_path: Path)
         for encoding in ("index", "grey8")
     }
     assert salt["index"].stdout != salt["grey8"].stdout
+
+
+def test_mosaic_finds_the_sections_by_which_split_keeps_tiles_together(
+    run_cli: RunCli, survey: Path, tmp_path: Path
+) -> None:
+    # the survey as tiles alone, without what it says of its sections
+    tiles = tmp_path / "tiles"
+    for kind in ("images", "masks"):
+        shutil.copytree(survey / kind, tiles / kind)
+    out = tmp_path / "mosaic"
+    done = run_cli("data", "mosaic", tiles, "--out", out)
+    assert done.code == 0
+    assert "tiles     40, 40 with labels" in done.stdout
+    assert str(out) in done.stdout
+    table = out / "groups.csv"
+    found, true = load_tiles(tiles, groups=table), load_tiles(survey)
+    # what was put together does belong together
+    assert len(set(zip(found.groups, true.groups, strict=True))) == len(set(found.groups)) < 35
+    split = run_cli(
+        "data", "split", tiles, "--out", tmp_path / "s.json", "--groups", table, "--json"
+    )
+    assert split.code == 0
+    parts = split.answer["parts"]
+    assert sum(part["groups"] for part in parts.values()) == len(set(found.groups))
+    answer = run_cli("data", "mosaic", tiles, "--out", out, "--json").answer
+    assert answer["tiles"]["all"] == 40
+    assert answer["out"] == str(out)
+
+
+def test_mosaic_and_groups_refuse_what_they_cannot_use(
+    run_cli: RunCli, survey: Path, tmp_path: Path
+) -> None:
+    refused = run_cli("data", "mosaic", survey, "--out", survey)
+    assert refused.code == 2
+    assert "holds no mosaic" in refused.stderr
+    refused = run_cli(
+        "data", "split", survey, "--out", tmp_path / "s.json", "--groups", tmp_path / "none.csv"
+    )
+    assert refused.code == 2
+    assert "none.csv" in refused.stderr
+    assert not (tmp_path / "s.json").exists()
+
+
+def test_pseudo_labels_are_a_set_to_train_on(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "pseudo"
+    # a model that has learnt next to nothing: every probability lies near one half
+    probabilities = Predictor.load(trained, device="cpu").probabilities(
+        [read_image(path) for path in sorted((survey / "images").glob("*.png"))]
+    )
+    middle = float(np.median(np.concatenate([one.ravel() for one in probabilities])))
+    limits = ("--low", middle - 1e-6, "--high", middle + 1e-6)
+    words = ("data", "pseudo", trained, "--data", survey / "images", "--out", out)
+    answer = run_cli(*words, *limits, "--confident", 0.5, "--json").answer
+    learnt = load_tiles(out)
+    assert len(learnt) == answer["tiles"] > 0
+    assert learnt.class_shares == pytest.approx(answer["shares"])
+    again = run_cli(*words, *limits)
+    assert again.code == 2
+    assert "is not empty" in again.stderr
+    unlabelled = run_cli(*words[:-1], tmp_path / "none", "--low", 0, "--high", 1)
+    assert unlabelled.code == 2
+    assert "sure of salt in none" in unlabelled.stderr
+    assert not (tmp_path / "none").exists()

@@ -20,6 +20,7 @@ from diapir.tiles.mosaic_edges import (
     best_matches,
     correlations,
     inner_edges,
+    least_score,
     outer_edges,
 )
 from diapir.tiles.mosaic_kin import find_overlaps, find_twins
@@ -152,8 +153,9 @@ def find_mosaic(images: NDArray[np.uint8]) -> Mosaic:
         "below": outer_edges(turned),
     }
     candidates: list[Link] = []
+    floors = {"right": least_score(images), "below": least_score(turned)}
     for side, (near, far) in sides.items():
-        found = best_matches(near, far)
+        found = best_matches(near, far, least=floors[side])
         rows = zip(found.first, found.second, found.score, found.ambiguity, strict=True)
         candidates += [Link(int(a), int(b), side, float(s), float(t)) for a, b, s, t in rows]
     layout = _Layout(len(images), sides)
@@ -169,7 +171,7 @@ def find_mosaic(images: NDArray[np.uint8]) -> Mosaic:
             clear=sum(link.ambiguity <= CLEAR for link in mine),
             likely=sum(link.ambiguity > CLEAR for link in taken),
             refused=sum(link.side == side for link in refused),
-            decoys=_count_decoys(near, images if side == "right" else turned),
+            decoys=_count_decoys(near, images if side == "right" else turned, floors[side]),
         )
     sections = sorted(layout.sections(), key=lambda cells: (-len(cells), min(cells.values())))
     return Mosaic(
@@ -187,11 +189,12 @@ def find_mosaic(images: NDArray[np.uint8]) -> Mosaic:
     )
 
 
-def _count_decoys(near: Edges, images: NDArray[np.uint8]) -> float:
+def _count_decoys(near: Edges, images: NDArray[np.uint8], least: float) -> float:
     """Pairs that pass as clear with seams from inside the tiles: the mean over `DECOYS`."""
     width = images.shape[2]
     passed = [
-        best_matches(near, inner_edges(images, round(where * width))).ambiguity <= CLEAR
+        best_matches(near, inner_edges(images, round(where * width)), least=least).ambiguity
+        <= CLEAR
         for where in DECOYS
     ]
     return sum(int(clear.sum()) for clear in passed) / len(passed)

@@ -22,6 +22,10 @@ same rate of decoys; with 0 a third of the pairs across a vertical seam is lost.
 FLAT = 4.0
 """Grey levels of standard deviation below which an edge says nothing (padding, water, salt)."""
 
+RARE = 0.02
+"""Share of the seams inside the tiles that fit worse than any two edges which are matched. It
+matters where there are few tiles, and so few other pairs to compare with."""
+
 DECOYS = (0.25, 0.75)
 """Where in a tile the seams lie that stand in for edges which adjoin nothing. Not half way: sets
 are met that were cut a second time at half a tile's offset, and there such a seam is an edge."""
@@ -82,6 +86,19 @@ def inner_edges(images: NDArray[np.uint8], column: int) -> Edges:
     return _edges(images[:, :, column], images[:, :, column + 1])
 
 
+def least_score(images: NDArray[np.uint8]) -> float:
+    """Correlation that all but the `RARE` seams inside tiles reach: neighbours should as well."""
+    scores = []
+    for where in DECOYS:
+        column = round(where * images.shape[2])
+        near = _edges(images[:, :, column - 1], images[:, :, column - 2])
+        far = inner_edges(images, column)
+        both = near.usable & far.usable
+        scores.append((near.profiles[both] * far.profiles[both]).sum(axis=1))
+    known = np.concatenate(scores)
+    return float(np.quantile(known, RARE)) if len(known) else 1.0
+
+
 def _edges(outer: NDArray[np.uint8], inner: NDArray[np.uint8]) -> Edges:
     line = outer.astype(np.float32)
     line += REACH * (line - inner)
@@ -93,25 +110,31 @@ def _edges(outer: NDArray[np.uint8], inner: NDArray[np.uint8]) -> Edges:
     return Edges(line, usable)
 
 
-def best_matches(right: Edges, left: Edges) -> Matches:
+def best_matches(right: Edges, left: Edges, *, least: float) -> Matches:
     """Pairs of a right and a left edge of which each is the other's best.
 
     A tile is never paired with itself. Memory is bounded by a block of edges against all.
+
+    Args:
+        right: the edges of which each may find a partner.
+        left: the partners.
+        least: correlation that a pair needs.
     """
     tiles = len(right.profiles)
     of_right, of_left = _Best(tiles), _Best(tiles)
-    columns = np.arange(tiles)
+    everything = slice(0, tiles)
     for start in range(0, tiles, _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, tiles))
-        scores = right.profiles[rows] @ left.profiles.T
-        scores[np.arange(len(rows)), rows] = -1
-        scores[~right.usable[rows]] = -1
+        block = slice(start, min(start + _BLOCK, tiles))
+        scores = right.profiles[block] @ left.profiles.T
+        own = np.arange(block.start, block.stop)
+        scores[own - start, own] = -1
+        scores[~right.usable[block]] = -1
         scores[:, ~left.usable] = -1
-        of_right.take(rows, columns, scores)
-        of_left.take(columns, rows, scores.T)
+        of_right.take(block, everything, scores, axis=1)
+        of_left.take(everything, block, scores, axis=0)
     second = of_right.which
-    mutual = (of_left.which[second] == columns) & (of_right.score > 0)
-    first = columns[mutual]
+    mutual = (of_left.which[second] == np.arange(tiles)) & (of_right.score >= least)
+    first = np.flatnonzero(mutual)
     second = second[mutual]
     score = of_right.score[first]
     rival = np.maximum(of_right.runner_up[first], of_left.runner_up[second])
@@ -138,19 +161,19 @@ class _Best:
         self.score = np.full(edges, -1, np.float32)
         self.runner_up = np.full(edges, -1, np.float32)
 
-    def take(self, rows: NDArray[np.int64], columns: NDArray[np.int64], scores: Floats) -> None:
-        """Look at the scores `(rows, columns)` of these edges."""
-        place = scores.argmax(axis=1)
-        lines = np.arange(len(rows))
-        best = scores[lines, place]
-        if scores.shape[1] > 1:
-            next_best = np.partition(scores, -2, axis=1)[:, -2]
-        else:
-            next_best = np.full(len(rows), -1, np.float32)
-        old = self.score[rows]
-        self.runner_up[rows] = np.maximum(
-            np.minimum(best, old), np.maximum(self.runner_up[rows], next_best)
+    def take(self, edges: slice, partners: slice, scores: Floats, *, axis: int) -> None:
+        """Look at the scores of `edges` with `partners`, which lie along `axis`."""
+        place = scores.argmax(axis=axis)
+        lines = np.arange(len(place))
+        top = (lines, place) if axis == 1 else (place, lines)
+        best = scores[top]
+        scores[top] = -1  # for a moment, to see what comes next
+        next_best = scores.max(axis=axis)
+        scores[top] = best
+        old = self.score[edges]
+        self.runner_up[edges] = np.maximum(
+            np.minimum(best, old), np.maximum(self.runner_up[edges], next_best)
         )
         better = best > old
-        self.which[rows[better]] = columns[place[better]]
-        self.score[rows[better]] = best[better]
+        self.which[edges] = np.where(better, place + partners.start, self.which[edges])
+        self.score[edges] = np.maximum(best, old)

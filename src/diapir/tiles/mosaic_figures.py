@@ -15,6 +15,9 @@ from diapir.tiles.mosaic import Link, Mosaic, Side
 VAL_SHARE = 0.15
 """Share of validation tiles in the random split that is judged: the usual one."""
 
+DOUBT = 0.05
+"""Share of wrong pairs from which a mosaic is called doubtful."""
+
 
 def mosaic_figures(
     mosaic: Mosaic, groups: Sequence[str], masks: NDArray[np.uint8], labelled: NDArray[np.bool_]
@@ -112,6 +115,8 @@ def figure_lines(figures: dict[str, Any]) -> list[str]:
                 f"labels    {label['seams']} labelled seams {side}: salt agrees with Dice "
                 f"{label['dice']:.2f}, by chance {label['dice_by_chance']:.2f}"
             )
+    if wrong["share_at_most"] > DOUBT:
+        lines.append("          edges tell these tiles apart badly: look at the pictures")
     return [
         *lines,
         f"split     of a random {1 - split['val_share']:.0%}/{split['val_share']:.0%} split, "

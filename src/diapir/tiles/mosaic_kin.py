@@ -23,7 +23,7 @@ ALIKE = 0.6
 TWINS = 2
 """Tiles that have to be alike at the same shift before two sections are neighbouring lines."""
 
-_SLACK = 2
+_SLACK = 1
 """Pixels by which an overlap may differ from half a tile."""
 
 _COARSE = 24
@@ -45,7 +45,7 @@ def find_overlaps(images: NDArray[np.uint8]) -> list[tuple[int, int]]:
         right, _ = outer_edges(turned)
         width = turned.shape[2]
         for shared in range(width // 2 - _SLACK, width // 2 + _SLACK + 1):
-            matches = best_matches(right, inner_edges(turned, shared))
+            matches = best_matches(right, inner_edges(turned, shared), least=ALIKE)
             for first, second in zip(matches.first.tolist(), matches.second.tolist(), strict=True):
                 if _same(turned[first, :, -shared:], turned[second, :, :shared]):
                     found.add((first, second))
