@@ -14,7 +14,10 @@ from diapir.errors import DataError, DeviceError, Interrupted
 from tests.cli.conftest import RunCli
 
 HEAVY = "numpy torch pydantic yaml matplotlib PIL wandb accelerate safetensors jinja2 tensorboard"
-VERBS = ["demo", "data", "train", "evaluate", "predict", "compare", "models"]
+VERBS = [
+    *("demo", "data", "train", "evaluate", "predict", "submit"),
+    *("compare", "tune", "average", "models"),
+]
 
 
 def loaded_by(*words: str) -> set[str]:

@@ -3,8 +3,6 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import pytest
-
 from tests.cli.conftest import RunCli
 from tests.helpers.tile_sets import write_tiles
 
@@ -39,13 +37,3 @@ def test_what_cannot_be_submitted_is_refused(
         assert done.code == 2
         assert told in done.stderr
         assert not out.exists()
-
-
-@pytest.mark.real
-def test_the_real_test_tiles(
-    run_cli: RunCli, trained: Path, real_tgs_zip: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "submission.csv"
-    answer = run_cli("submit", trained, "--data", real_tgs_zip, "--out", out, "--json").answer
-    assert answer["tiles"] == 3000
-    assert len(out.read_text(encoding="utf-8").splitlines()) == 3001

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from diapir.bundle import Bundle
+from diapir.config import PreprocessConfig
 from diapir.errors import DataError
 from diapir.inference import Predictor
 from diapir.inference.submission import submission_text, write_submission
@@ -108,10 +109,25 @@ def test_the_real_masks_are_written_as_kaggle_wrote_them(real_tgs_zip: Path) -> 
     tiles = load_tiles(real_tgs_zip)
     with ZipFile(real_tgs_zip) as archive:
         text = archive.read("train.csv").decode()
-    official = {tile: runs for tile, runs in csv.reader(text.splitlines()[1:])}
+    official = dict(csv.reader(text.splitlines()[1:]))
     assert official.keys() == set(tiles.ids)
     # Kaggle's masks are 16 bit: whatever is not 0 is salt
     ours = submission_text(
         (tile, rle_encode(tiles.mask(index))) for index, tile in enumerate(tiles.ids)
     )
     assert dict(csv.reader(ours.splitlines()[1:])) == official
+
+
+@pytest.mark.real
+def test_a_line_for_each_of_the_real_test_tiles(
+    bundle: Bundle, bright: BrightIsSalt, real_tgs_zip: Path, tmp_path: Path
+) -> None:
+    tiles = load_tiles(real_tgs_zip, labelled=False, part="test")
+    info = bundle.info.model_copy(update={"preprocess": PreprocessConfig(size=112)})
+    predictor = Predictor(dataclasses.replace(bundle, info=info), engine=bright)
+    made = write_submission(predictor, tiles, tmp_path / "submission.csv")
+    _, *rows = table(made.out)
+    assert len(rows) == made.tiles == len(tiles) == 3000
+    tile, runs = next(row for row in rows if row[1])
+    image = tiles.image(tiles.ids.index(tile))
+    np.testing.assert_array_equal(rle_decode(runs, 101, 101), bright.probability(image) >= 0.5)

@@ -22,7 +22,21 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from diapir import __version__
-from diapir.cli import compare, data, demo, evaluate, models, predict, survey, train
+from diapir.cli import (
+    average,
+    compare,
+    data,
+    demo,
+    evaluate,
+    export,
+    models,
+    predict,
+    products,
+    submit,
+    survey,
+    train,
+    tune,
+)
 from diapir.cli.output import Answer, Output, is_main_process
 from diapir.errors import DataError, DiapirError, Interrupted, MissingDependencyError
 
@@ -36,7 +50,13 @@ EXTRAS = {
     "dask": "volume",
     "distributed": "volume",
     "filelock": "train",
+    "jinja2": "report",
+    "matplotlib": "report",
+    "onnx": "train",
+    "onnxscript": "train",
+    "openvino": "openvino",
     "segmentation_models_pytorch": "train",
+    "surfio": "volume",
     "tensorboard": "train",
     "timm": "train",
     "torch": "train",
@@ -67,7 +87,12 @@ app = App(
 
 `diapir VERB --help` tells more of each verb.""",
 )
-for position, verb in enumerate((demo, data, train, evaluate, predict, survey, compare, models)):
+for position, verb in enumerate(
+    (
+        *(demo, data, train, evaluate, predict, products, survey, submit),
+        *(compare, tune, average, models, export),
+    )
+):
     verb.app.sort_key = position
     app.command(verb.app)
 

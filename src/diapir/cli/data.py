@@ -1,4 +1,4 @@
-"""`diapir data …`: labelled tiles checked, unpacked, made, put together and split."""
+"""`diapir data …`: tiles checked, unpacked, made, put together, split and labelled."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from cyclopts.validators import Number
 
 from diapir.cli.options import Encoding, SkipBad, Whole
 from diapir.cli.output import Answer, Injected
+from diapir.cli.pseudo import pseudo
 
 app = App(
     name="data",
-    help="Labelled tiles: check, unpack, make, put together or split them.",
+    help="Tiles: check, unpack, make, put together, split or label them.",
     help_epilogue="""Examples:
 
   diapir data check tgs.zip
@@ -22,6 +23,7 @@ app = App(
   diapir data synth --out survey --tiles 400 --seed 7
   diapir data mosaic tgs.zip --out mosaic
   diapir data split tgs --out folds.json --folds 5 --groups mosaic/groups.csv
+  diapir data pseudo runs/a runs/b --data tgs.zip --out pseudo
 
 PATH is Kaggle's zip as it is, or a folder with images/ and masks/ of the same
 names, train/images and train/masks, or trainSuper/images and trainSuper/masks.""",
@@ -180,3 +182,6 @@ def split(
         )
     output.say(f"split  {out}")
     return Answer({"out": out, "kind": chosen.kind, "hash": chosen.hash, "parts": parts})
+
+
+app.command(pseudo)

@@ -87,7 +87,7 @@ def evaluate(
     tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
     part, shares = _choose(tiles, models, split, output)
     if groups is None and part != "all" and split is None:
-        groups = _trained_by(models)
+        groups = trained_by(models)
     with output.progress("judging") as progress:
         unseen = predict_unseen(shares, tiles, running.open, progress)
     chosen = unseen.tiles if groups is None else with_groups(unseen.tiles, groups)
@@ -212,7 +212,7 @@ def _part(tiles: TileSet, split: str) -> tuple[str, tuple[str, ...]]:
     return part, chosen.part(part)
 
 
-def _trained_by(runs: Sequence[Path]) -> Path | None:
+def trained_by(runs: Sequence[Path]) -> Path | None:
     """The groups.csv that runs were trained by, where it is still there."""
     from diapir.evaluation.unseen import config_of
 

@@ -118,7 +118,7 @@ def submission_text(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def _refuse_other(out: Path, ids: list[str]) -> None:
-    """Refuse to replace anything but a submission of the same tiles, such as the set's own masks."""
+    """Refuse to replace anything but a submission of the same tiles, even the set's own masks."""
     if not out.exists():
         return
     found = "is a folder"

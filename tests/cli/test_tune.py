@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from diapir import bundle as bundles
+from tests.cli.conftest import RunCli, train_again
+
+
+@pytest.fixture
+def runs(folds: tuple[Path, Path], tmp_path: Path) -> list[Path]:
+    """Runs of two folds that a test may change."""
+    return [Path(shutil.copytree(run, tmp_path / run.parent.name)) for run in folds]
+
+
+def test_what_gains_out_of_fold_is_written_into_the_models(
+    run_cli: RunCli, runs: list[Path], trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    final = shutil.copytree(trained, tmp_path / "final")
+    out = tmp_path / "new" / "tuned.json"
+    words = ("tune", *runs, "--data", survey, "--out", out, "--into", final, "--json")
+    before = [bundles.load(run) for run in [*runs, final]]
+    done = run_cli(*words, "--tta", "flip")
+    assert done.code == 0, done.stderr
+    answer = done.answer
+    kept = json.loads(out.read_text(encoding="utf-8"))
+    assert kept["chosen"] == answer["chosen"]
+    assert answer["data"]["n_images"] == len(list((survey / "images").glob("*.png")))
+    assert answer["written"]["tta"] == "flip"
+    gains = answer["checked"] > answer["used"]["kaggle_map"]
+    assert ("threshold" in answer["written"]) == gains
+    for earlier in before:
+        bundle = bundles.load(earlier.path)
+        assert bundle.info == earlier.info.model_copy(update=answer["written"])
+        assert bundle.info.metrics == earlier.info.metrics
+    # the runs now score what the tuning says of its choice
+    judged = run_cli("evaluate", *runs, "--data", survey, "--json").answer["metrics"]
+    assert judged["kaggle_map"] == pytest.approx(answer["chosen"]["kaggle_map"])
+    assert run_cli(*words).code == 0  # an earlier tuning is replaced
+
+
+def test_what_is_not_out_of_fold_is_refused(
+    run_cli: RunCli, trained: Path, runs: list[Path], survey: Path, tmp_path: Path
+) -> None:
+    everything = train_again(trained, tmp_path / "all", survey, "data.use_all=true")
+    other = tmp_path / "other.json"
+    other.write_text("[]", encoding="utf-8")
+    infos = [(run / "best" / "bundle.json").read_bytes() for run in runs]
+    for words, told in (
+        ((*runs, trained), "overlap in some tiles"),
+        ((runs[0] / "best",), "holds no split.json"),
+        ((everything,), "data.use_all"),
+        ((runs[0], runs[0]), "same model"),
+        ((*runs, "--out", other), "no tuning wrote it"),
+    ):
+        given = words if "--out" in words else (*words, "--out", tmp_path / "tuned.json")
+        done = run_cli("tune", *given, "--data", survey)
+        assert done.code == 2, words
+        assert told in done.stderr
+        assert not (tmp_path / "tuned.json").exists()
+    assert other.read_text(encoding="utf-8") == "[]"
+    assert [(run / "best" / "bundle.json").read_bytes() for run in runs] == infos
