@@ -44,8 +44,11 @@ DOORS: dict[str, tuple[str, ...]] = {
     "torch.utils.tensorboard": ("training.tensorboard_tracker",),
     "matplotlib": ("reports",),
     "jinja2": ("reports",),
+    "dask": ("surveys",),
+    "distributed": ("surveys",),
     "segyio": ("surveys",),
     "segy": ("surveys",),
+    "zarr": ("surveys",),
     "surfio": ("surveys.irap",),
     "onnx": ("export",),
     "onnxruntime": ("export", "inference.onnx_engine"),
@@ -54,7 +57,7 @@ DOORS: dict[str, tuple[str, ...]] = {
 }
 """Heavy packages, and the rooms of diapir that may import each."""
 
-NEED_AN_EXTRA = {"serving", "training", "export", "surveys", "models"}
+NEED_AN_EXTRA = {"serving", "training", "export", "models"}
 """Parts that may need more than `pip install diapir` brings."""
 
 

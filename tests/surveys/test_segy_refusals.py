@@ -274,3 +274,11 @@ def test_a_file_that_shrinks_while_it_is_open_is_refused(
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(SurveyError, match="has become shorter"):
         survey.read(*WHOLE)
+
+
+def test_bytes_that_are_given_as_numbers_are_no_coordinates(path: Path) -> None:
+    options = {"inline_byte": 181, "crossline_byte": 185}
+    write_segy(path, RNG.normal(size=(4, 5, 30)), x_byte=0, scalar=1, **options)
+    grid = open_survey(path, **options).grid
+    assert grid.shape == (4, 5, 30)
+    assert np.isnan(grid.easting).all()

@@ -66,11 +66,13 @@ def choose(
     """The bytes that hold positions, judged on a sample of traces."""
     easting, northing = find_coordinates(sample, x_byte, y_byte)
     if inline_byte is not None and crossline_byte is not None:
+        if x_byte is None and easting in (inline_byte, crossline_byte):
+            easting, northing = 0, 0
         return Choice(inline_byte, crossline_byte, easting, northing)
     coordinates = coordinates_at(sample, easting, northing) if easting else None
     pairs = [
         replace(pair, usable=pair.usable and not _is_coordinates(file, sample, pair))
-        for pair in score_pairs(sample.fields, coordinates)
+        for pair in score_pairs(sample, coordinates)
     ]
     usable = [pair for pair in pairs if pair.usable]
     if usable:
@@ -99,7 +101,7 @@ def _best(file: TraceFile, sample: Headers, usable: list[Pair]) -> Pair:
             return pair
     best, *others = usable
     near = [pair for pair in others if best.score - pair.score < _TIE]
-    if any(not same_grid(sample.fields, best, pair) for pair in near):
+    if any(not same_grid(sample, best, pair) for pair in near):
         raise refusals.ambiguous(file.path, usable)
     return best
 

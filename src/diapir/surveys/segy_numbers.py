@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.surveys.segy_traces import Headers
+
 PAIRS = ((189, 193), (9, 21), (9, 13), (5, 21), (17, 21), (21, 25), (181, 185))
 """Bytes of inline and crossline in use: the standard of revision 1 first, then older habits."""
 LINE_BYTES = (21, 193, 189)
@@ -78,16 +80,14 @@ class Axis:
     absent: int
 
 
-def score_pairs(
-    fields: dict[int, NDArray[np.int64]], coordinates: NDArray[np.float64] | None
-) -> list[Pair]:
+def score_pairs(headers: Headers, coordinates: NDArray[np.float64] | None) -> list[Pair]:
     """Every pair of `PAIRS`, the likeliest first; of equals the earlier in `PAIRS`.
 
     Args:
-        fields: numbers of each trace by byte, `int64 (traces,)`.
+        headers: with the fields of all pairs.
         coordinates: easting and northing `float64 (traces, 2)`, if they are known.
     """
-    pairs = [score_pair(fields[i], fields[x], i, x, coordinates) for i, x in PAIRS]
+    pairs = [score_pair(headers[i], headers[x], i, x, coordinates) for i, x in PAIRS]
     return sorted(pairs, key=lambda pair: -pair.score)
 
 
@@ -137,10 +137,10 @@ def score_pair(
     )
 
 
-def same_grid(fields: dict[int, NDArray[np.int64]], one: Pair, other: Pair) -> bool:
+def same_grid(headers: Headers, one: Pair, other: Pair) -> bool:
     """Whether two pairs put every trace in the same place and differ in names of lines at most."""
     return all(
-        np.array_equal(_codes(fields[first]), _codes(fields[second]))
+        np.array_equal(_codes(headers[first]), _codes(headers[second]))
         for first, second in (
             (one.inline_byte, other.inline_byte),
             (one.crossline_byte, other.crossline_byte),

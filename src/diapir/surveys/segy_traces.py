@@ -33,15 +33,16 @@ class Headers:
     """Some fields of the headers of consecutive traces.
 
     Attributes:
-        fields: numbers by the byte where they begin, `int64 (n,)`.
+        fields: numbers by the byte where they begin, `int32 (n,)`; `headers[byte]` gives them as
+            `int64`, whose differences do not overflow.
         empty: `bool (n,)`: all samples are 0.
     """
 
-    fields: dict[int, NDArray[np.int64]]
+    fields: dict[int, NDArray[np.int32]]
     empty: NDArray[np.bool_]
 
     def __getitem__(self, byte: int) -> NDArray[np.int64]:
-        return self.fields[byte]
+        return self.fields[byte].astype(np.int64)
 
 
 class TraceFile:
@@ -86,7 +87,7 @@ class TraceFile:
             empty[part] = _all_zero(rows[:, layout.header_bytes :])
             if progress is not None:
                 progress(part.stop, count)
-        return Headers({byte: values.astype(np.int64) for byte, values in found.items()}, empty)
+        return Headers(found, empty)
 
     def raw_samples(self, first: int, count: int) -> NDArray[np.uint8]:
         """The stored samples of some consecutive traces, `uint8 (count, bytes)`."""
