@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from dataclasses import replace
@@ -8,15 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import segyio
 from numpy.typing import NDArray
 from PIL import Image
 
 from diapir.errors import ConfigError, DataError, MissingDependencyError
 from diapir.inference.overlay import SALT
-from diapir.surveys.products import FORMATS, ProductOptions, make_products
+from diapir.surveys import open_survey
+from diapir.surveys.products import FORMATS, Format, ProductOptions, make_products
+from tests.helpers.segy import write_segy
 from tests.surveys.made_salt import Made, ball, line_grid, volume_grid, without_coordinates
 
 SHAPE = (30, 40, 50)
+DRAWN: tuple[Format, ...] = tuple(form for form in FORMATS if form != "segy")
+"""Formats that need no SEG-Y file as their model."""
 
 
 @pytest.fixture
@@ -47,7 +53,7 @@ def test_everything_is_written_and_recorded(tmp_path: Path, made: Made) -> None:
     products = make_products(
         made,
         tmp_path,
-        ProductOptions(formats=FORMATS, min_cells=100),
+        ProductOptions(formats=DRAWN, min_cells=100),
         progress=lambda done, total: steps.append((done, total)),
     )
     there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
@@ -126,7 +132,7 @@ def test_gaps_hold_no_salt(tmp_path: Path, made: Made) -> None:
 
 def test_a_line_has_its_own_columns(tmp_path: Path) -> None:
     made = Made(line_grid(60, 50), ball((1, 60, 50), (0, 30, 25), 9))
-    options = ProductOptions(formats=FORMATS, velocity=4000)
+    options = ProductOptions(formats=DRAWN, velocity=4000)
     products = make_products(made, tmp_path, options)
     (row,) = table(tmp_path)
     assert (row["cdp_min"], row["cdp_max"]) == ("1022", "1040")
@@ -157,7 +163,7 @@ def test_no_salt_is_said_and_leaves_an_empty_table(tmp_path: Path) -> None:
 
 def test_unknown_coordinates_leave_out_what_needs_them(tmp_path: Path, made: Made) -> None:
     bare = Made(without_coordinates(made.grid), made.probability)
-    products = make_products(bare, tmp_path, ProductOptions(formats=FORMATS))
+    products = make_products(bare, tmp_path, ProductOptions(formats=DRAWN))
     assert len(products.notes) == 2  # no XYZ, no IRAP
     assert table(tmp_path)[0]["volume_m3"] == ""
     assert not list(tmp_path.glob("horizons/*.xyz"))
@@ -250,3 +256,34 @@ def test_an_option_out_of_range_names_itself(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         ProductOptions(**wrong)
     assert f"--{next(iter(wrong)).replace('_', '-')}" in caught.value.found
+
+
+@pytest.mark.parametrize("fill", ["none", "body"])
+def test_body_numbers_load_with_the_geometry_of_the_input(tmp_path: Path, fill: Any) -> None:
+    shape = (12, 14, 30)
+    source = tmp_path / "block.sgy"
+    rng = np.random.default_rng(1)
+    write_segy(source, rng.normal(size=shape).astype(np.float32))
+    shell = np.minimum(ball(shape, (5, 7, 15), 5), 1 - ball(shape, (5, 7, 15), 2.5))
+    shell[10, 12, 3:5] = 1
+    options = ProductOptions(formats=("segy",), fill=fill, min_cells=2)
+    with contextlib.closing(open_survey(source)) as survey:
+        made = Made(survey.grid, shell)
+        products = make_products(made, tmp_path / "out", options, survey=survey)
+    assert products.notes == []
+    with segyio.open(source) as before, segyio.open(tmp_path / "out/bodies.sgy") as after:
+        assert np.array_equal(before.ilines, after.ilines)
+        assert np.array_equal(before.xlines, after.xlines)
+        cube = segyio.tools.cube(after)
+        assert "NUMBER OF THE SALT BODY" in segyio.tools.wrap(after.text[0])
+    expected = (shell >= 0.5).astype(int)
+    if fill == "body":
+        expected = (ball(shape, (5, 7, 15), 5) >= 0.5).astype(int)
+    expected[10, 12, 3:5] = 2
+    assert np.array_equal(cube, expected)
+
+
+def test_body_numbers_need_a_segy_file(tmp_path: Path, made: Made) -> None:
+    products = make_products(made, tmp_path, ProductOptions(formats=("segy",)))
+    assert "No SEG-Y of bodies" in products.notes[0]
+    assert not (tmp_path / "bodies.sgy").exists()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from diapir.cli.options import AllowList, DomainName, EndianName, Whole
+from diapir.cli.options import AllowList, DomainName, EndianName, Flag, Whole
 from diapir.cli.output import LINE_EVERY_S, Answer, Output, Progress, is_main_process
 from diapir.cli.running import Running
 from diapir.errors import ConfigError
@@ -55,8 +55,9 @@ class SurveyHow:
     """Sign in which amplitudes are shown; `both` averages the two at twice the cost."""
     match_sampling: Literal["auto", "none"] | float = "none"
     """`auto` resamples to as many samples a wavelet as TGS tiles have; a number: so many times."""
-    tile: Literal["auto", "own"] | Whole = "auto"
-    """Pixels of a window; `auto`: the fastest that the network may be shown; `own`: as trained."""
+    tile: Literal["own", "auto"] | Whole = "own"
+    """Pixels of a window; `own`: of the tiles the model learnt from, where it is at its best;
+    `auto`: the fastest that its network may be shown."""
     overlap: float = 0.25
     """Least share of a window that its neighbour covers as well."""
     formats: Formats = None
@@ -67,6 +68,8 @@ class SurveyHow:
     """How the store holds probabilities: in 254 steps, or as 16-bit numbers."""
     block: Annotated[Whole | None, _Quiet] = None
     """Inlines or crosslines of a task, a multiple of 8; else by memory."""
+    horizons: Flag = False
+    """Make horizons, bodies and meshes too, as `diapir products` does."""
     workers: Whole = 1
     """Processes on this machine."""
     scheduler: Annotated[str | None, _Quiet] = None
@@ -146,6 +149,7 @@ def predict_surveys(
 
     _refuse_same_names(inputs)
     wanted = asdict(how)
+    horizons = wanted.pop("horizons")
     if wanted["formats"] is not None:
         wanted["formats"] = tuple(name for name in wanted["formats"] if name != "none")
     options = SurveyOptions(**wanted, threshold=threshold)
@@ -165,7 +169,19 @@ def predict_surveys(
             )
         output.say(*_lines(summary))
         summaries.append(summary)
-    return Answer({"out": str(out), "surveys": [summary.to_json() for summary in summaries]})
+    answer = {"out": str(out), "surveys": [summary.to_json() for summary in summaries]}
+    if horizons:
+        from diapir.cli.products import products_of
+        from diapir.surveys.products import ProductOptions
+
+        answer["products"] = [
+            made
+            for summary in summaries
+            for made in products_of(
+                [summary.store], ProductOptions(threshold=summary.threshold), output
+            )
+        ]
+    return Answer(answer)
 
 
 def _refuse_same_names(inputs: Sequence[Path]) -> None:

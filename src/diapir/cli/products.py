@@ -29,7 +29,7 @@ meshes/, sections/ and report.html.""",
 
 _Quiet = Parameter(show_default=False)
 Formats = Annotated[
-    tuple[Literal["opendtect", "charisma", "xyz", "irap", "ply", "obj", "vtk"], ...] | None,
+    tuple[Literal["opendtect", "charisma", "xyz", "irap", "ply", "obj", "vtk", "segy"], ...] | None,
     Parameter(negative="", show_default=False),
 ]
 
@@ -59,19 +59,19 @@ def products(
         fill: fill what lies between top and base of a body or of a trace.
         min_cells: leave out bodies of fewer cells; else 1000 of a volume, 100 of a section.
         velocity: of sound in salt in m/s, for volumes in m³ of surveys in time.
-        formats: opendtect, charisma, xyz, irap; ply, obj, vtk. Else opendtect and ply. May be
-            given more than once.
+        formats: of horizons opendtect, charisma, xyz, irap; of meshes ply, obj, vtk; segy for
+            body numbers. Else opendtect, and ply of a volume. May be given more than once.
         meshes: of how many of the largest bodies.
         output: where lines and the answer go.
     """
-    from diapir.surveys.products import DEFAULT_FORMATS, ProductOptions
+    from diapir.surveys.products import ProductOptions
 
     options = ProductOptions(
         threshold=threshold,
         fill=fill,
         min_cells=min_cells,
         velocity=velocity,
-        formats=tuple(formats or DEFAULT_FORMATS),
+        formats=formats,
         meshes=meshes,
     )
     made = products_of(folders, options, output)

@@ -7,7 +7,7 @@ from typing import Any
 
 from diapir.reports import products_figures as figures
 from diapir.reports.page import common, write_page
-from diapir.reports.words import decimal, integer, plural
+from diapir.reports.words import decimal, integer, percent, plural
 from diapir.surveys.body_table import rows
 from diapir.surveys.products import Products
 
@@ -77,12 +77,12 @@ def _headline(products: Products) -> list[tuple[str, str, str]]:
         ("Salt bodies", integer(len(table)), f"of at least {products.options.min_cells:,} cells"),
         (
             "Salt",
-            f"{100 * cells / max(1, live * grid.samples):.1f} %",
+            percent(cells / max(1, live * grid.samples), 1),
             f"of the cells of live traces; {integer(cells)} cells",
         ),
         (
             "Traces with salt",
-            f"{100 * maps.salt.sum() / max(1, live):.0f} %",
+            percent(int(maps.salt.sum()) / max(1, live)),
             f"{integer(int((maps.runs > 1).sum()))} enter it more than once",
         ),
     ]

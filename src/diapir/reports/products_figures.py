@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from diapir.reports.figures import Plot
 from diapir.reports.style import LIGHT, draw
+from diapir.reports.words import percent
 from diapir.surveys.bins import node_coordinates
 from diapir.surveys.examples import Section
 from diapir.surveys.grid import Grid
@@ -208,7 +209,7 @@ def bodies_in_space(products: Products) -> Plot | None:
         _name_axes_in_space(axes, grid, known)
 
     bodies = "body" if len(products.meshes) == 1 else "bodies"
-    stretch = " The vertical axis is stretched." if known else ""
+    stretch = " The vertical axis is not to scale." if known else ""
     note = (
         f"{len(products.meshes)} salt {bodies} seen from the south-west, with their outline from "
         f"above on the floor.{stretch}"
@@ -293,11 +294,12 @@ def section_plot(products: Products, section: Section) -> Plot:
         axes.grid(visible=False)
 
     ground = "amplitudes" if section.grey is not None else "probability, black is certain"
-    share = section.salt.mean()
+    share = percent(float(section.salt.mean()), 1)
     title = (
         "The line" if section.axis == "line" else f"{section.axis.capitalize()} {section.number}"
     )
-    note = f"Salt in orange over the {ground}; {100 * share:.1f} % of the section."
+    note = f"Salt in orange over the {ground}; {share} of the section."
     alt = f"{title}: {note}"
-    svg = draw(plot, name=f"section-{section.name}", alt=alt, width=6.2, height=4.0)
+    width, height = (9.6, 4.6) if len(products.sections) == 1 else (6.2, 4.0)
+    svg = draw(plot, name=f"section-{section.name}", alt=alt, width=width, height=height)
     return Plot(title, note, svg)

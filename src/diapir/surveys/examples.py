@@ -123,13 +123,8 @@ def _cut(
     whole = (
         Block(0, inlines, place, place + 1) if across else Block(place, place + 1, 0, crosslines)
     )
-    line = [
-        found[(found["body"] > 0) & (found[axis if across else "inline"] == place)]
-        for block, found in runs
-        if (block.crossline0 <= place < block.crossline1)
-        or (not across and block.inline0 <= place < block.inline1)
-    ]
-    salt = salt_mask(np.concatenate(line), whole, samples)
+    found = runs.within(whole)
+    salt = salt_mask(found[found["body"] > 0], whole, samples)
     grey = None
     if survey is not None:
         amplitude = survey.read(*whole.slices).reshape(-1, samples)

@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from diapir import __version__
 from diapir.errors import ConfigError, DataError, MissingDependencyError
 from diapir.files import replace_file
@@ -17,6 +20,7 @@ from diapir.surveys.bins import Bins, cell_size, fit_bins
 from diapir.surveys.bodies import Bodies, label
 from diapir.surveys.body_table import write_table
 from diapir.surveys.examples import Section, choose, cut, write_picture
+from diapir.surveys.exports import is_segy, segy_input
 from diapir.surveys.fill import FILLS, Fill, fill_runs
 from diapir.surveys.grid import Grid
 from diapir.surveys.horizon_files import HORIZON_FORMATS, HorizonFormat, HorizonWriter, read_me
@@ -25,16 +29,20 @@ from diapir.surveys.irap import MISFIT, irap_obstacle, write_irap
 from diapir.surveys.mesh_files import MESH_FORMATS, write_mesh
 from diapir.surveys.meshes import Mesh, body_meshes
 from diapir.surveys.run_file import RunFile
-from diapir.surveys.runs import Predictions, blocks, find_runs
+from diapir.surveys.runs import Block, Predictions, blocks, body_numbers, find_runs
+from diapir.surveys.segy_writer import write_segy
 from diapir.surveys.survey import Survey
 
-Format = Literal["opendtect", "charisma", "xyz", "irap", "ply", "obj", "vtk"]
+Format = Literal["opendtect", "charisma", "xyz", "irap", "ply", "obj", "vtk", "segy"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-DEFAULT_FORMATS: tuple[Format, ...] = ("opendtect", "ply")
+VOLUME_FORMATS: tuple[Format, ...] = ("opendtect", "ply")
+SECTION_FORMATS: tuple[Format, ...] = ("opendtect",)
 
 MIN_CELLS_VOLUME, MIN_CELLS_SECTION = 1000, 100
 """Smallest body that is kept: about ten cells along each axis."""
 THRESHOLD = 0.5
+SEGY_SLAB = 8
+"""Lines that are drawn at once for SEG-Y: 8 bytes a cell."""
 MESHES = 20
 """Bodies that get a mesh, the largest first."""
 
@@ -51,7 +59,8 @@ class ProductOptions:
         min_cells: bodies of fewer cells are left out of all products; None takes 1000 in a volume
             and 100 in a section.
         velocity: of sound in salt in m/s, for volumes in m³ of surveys in time.
-        formats: of horizons and meshes.
+        formats: of horizons and meshes, and `segy` for body numbers; None takes OpendTect's, and
+            PLY of a volume.
         meshes: of how many of the largest bodies.
 
     Raises:
@@ -62,7 +71,7 @@ class ProductOptions:
     fill: Fill = "none"
     min_cells: int | None = None
     velocity: float | None = None
-    formats: tuple[Format, ...] = DEFAULT_FORMATS
+    formats: tuple[Format, ...] | None = None
     meshes: int = MESHES
 
     def __post_init__(self) -> None:
@@ -77,8 +86,8 @@ class ProductOptions:
             ("--velocity", velocity, 0 < velocity < math.inf, "metres a second, such as 4500"),
             (
                 "--formats",
-                " ".join(self.formats),
-                set(self.formats) <= set(FORMATS),
+                " ".join(self.formats or ()),
+                set(self.formats or ()) <= set(FORMATS),
                 f"some of {', '.join(FORMATS)}",
             ),
             ("--meshes", self.meshes, self.meshes >= 0, "at least 0"),
@@ -98,7 +107,7 @@ class Products:
     Attributes:
         name: of the survey.
         out: the folder.
-        options: how it was made, `threshold` and `min_cells` settled.
+        options: how it was made, all that was left open settled.
         grid: of the survey.
         bins: its bins, None where it has no coordinates.
         cell: size of a cell and its unit, None where unknown.
@@ -196,17 +205,11 @@ def make_products(
         MissingDependencyError: a format needs a package that is not installed.
         OSError: the disk is full or not writable.
     """
-    options = options or ProductOptions()
-    if "irap" in options.formats:
-        _need_surfio()
     grid = predictions.grid
     section = 1 in (len(grid.inlines), len(grid.crosslines))
-    usual = MIN_CELLS_SECTION if section else MIN_CELLS_VOLUME
-    options = replace(
-        options,
-        threshold=THRESHOLD if options.threshold is None else options.threshold,
-        min_cells=usual if options.min_cells is None else options.min_cells,
-    )
+    options = _settled(options or ProductOptions(), section)
+    if "irap" in (options.formats or ()):
+        _need_surfio()
     out.mkdir(parents=True, exist_ok=True)
     earlier = _earlier_files(out)
     bins = fit_bins(grid)
@@ -217,6 +220,7 @@ def make_products(
         maker.warn_of_coordinates()
         meshes = maker.meshes(runs, bodies)
         maker.horizons(runs, maps, bodies)
+        maker.segy(runs, survey, name)
         wanted = choose(grid, maps, bodies)
         sections = cut(wanted, predictions, runs, survey, scale)
     cell = cell_size(grid, bins, options.velocity)
@@ -245,6 +249,18 @@ def make_products(
     return products
 
 
+def _settled(options: ProductOptions, section: bool) -> ProductOptions:
+    """The options with what was left open decided."""
+    least = MIN_CELLS_SECTION if section else MIN_CELLS_VOLUME
+    formats = SECTION_FORMATS if section else VOLUME_FORMATS
+    return replace(
+        options,
+        threshold=THRESHOLD if options.threshold is None else options.threshold,
+        min_cells=least if options.min_cells is None else options.min_cells,
+        formats=formats if options.formats is None else options.formats,
+    )
+
+
 class _Maker:
     """The steps, with what they leave: files, picks and notes."""
 
@@ -262,11 +278,12 @@ class _Maker:
         self._grid = predictions.grid
         self._out = out
         self._options = options
+        self._formats = options.formats or ()
         self._bins = bins
         self._section = section
         self._blocks = list(blocks(self._grid, chunk=chunk))
         self._wants_meshes = bool(
-            set(options.formats) & set(MESH_FORMATS) and options.meshes and not section
+            set(self._formats) & set(MESH_FORMATS) and options.meshes and not section
         )
         self._progress = progress
         self._done = 0
@@ -312,7 +329,7 @@ class _Maker:
     def meshes(self, runs: RunFile, bodies: Bodies) -> list[Mesh]:
         """Surfaces, and their files."""
         if not self._wants_meshes:
-            if self._section and set(self._options.formats) & set(MESH_FORMATS):
+            if self._section and set(self._formats) & set(MESH_FORMATS):
                 self.notes.append("No meshes: a section encloses no volume.")
             return []
         made = body_meshes(
@@ -333,7 +350,7 @@ class _Maker:
             comment = f"Salt body {mesh.body}, diapir {__version__}. {across}, elevation in "
             comment += f"{self._grid.unit}, negative down"
             for form in MESH_FORMATS:
-                if form in self._options.formats:
+                if form in self._formats:
                     path = folder / f"body-{mesh.body:03d}"
                     self.files.append(write_mesh(path, mesh.surface, comment, form))
         return made
@@ -350,7 +367,7 @@ class _Maker:
             for form in forms:
                 path, self.picks[name] = writer.write_map(folder / name, picks, form)
                 self.files.append(path)
-            if "irap" in self._options.formats and self._bins and not self._irap_obstacle():
+            if "irap" in self._formats and self._bins and not self._irap_obstacle():
                 path = folder / f"{name}.irap"
                 write_irap(path, picks, self._grid, self._bins)
                 self.files.append(path)
@@ -359,7 +376,7 @@ class _Maker:
                 folder / "crossings", crossings(runs)
             )
             self.files.append(path)
-        obstacle = self._irap_obstacle() if "irap" in self._options.formats else None
+        obstacle = self._irap_obstacle() if "irap" in self._formats else None
         if obstacle:
             self.notes.append(f"No IRAP grids: {obstacle}.")
         if self.files and forms:
@@ -374,10 +391,33 @@ class _Maker:
                     "gap there."
                 )
 
-    def _horizon_formats(self, writer: HorizonWriter) -> list[HorizonFormat]:
-        forms: list[HorizonFormat] = [
-            form for form in HORIZON_FORMATS if form in self._options.formats
+    def segy(self, runs: RunFile, survey: Survey | None, name: str) -> None:
+        """The number of the body in each cell, with the headers of the survey's own file."""
+        if "segy" not in self._formats:
+            return
+        if survey is None or not is_segy(survey):
+            self.notes.append("No SEG-Y of bodies: it takes its headers from a SEG-Y survey.")
+            return
+
+        def numbers(inlines: slice, crosslines: slice) -> NDArray[np.float32]:
+            first, last, _ = inlines.indices(self._grid.shape[0])
+            left, right, _ = crosslines.indices(self._grid.shape[1])
+            part = Block(first, last, left, right)
+            drawn = body_numbers(runs.within(part), part, self._grid.samples)
+            return drawn.astype(np.float32)
+
+        path = self._out / "bodies.sgy"
+        remarks = [
+            "NUMBER OF THE SALT BODY, 1 IS THE LARGEST, ELSE 0",
+            f"MADE BY DIAPIR {__version__} FROM {name}",
+            f"SALT FROM A PROBABILITY OF {self._options.threshold:g}, FILLED: {self._options.fill}",
+            f"BODIES OF FEWER THAN {self._options.min_cells} CELLS ARE LEFT OUT",
         ]
+        write_segy(path, segy_input(survey), self._grid.shape, numbers, remarks, slab=SEGY_SLAB)
+        self.files.append(path)
+
+    def _horizon_formats(self, writer: HorizonWriter) -> list[HorizonFormat]:
+        forms: list[HorizonFormat] = [form for form in HORIZON_FORMATS if form in self._formats]
         if self._grid.kind == "2d" and "charisma" in forms:
             forms.remove("charisma")
             self.notes.append("No CHARISMA files: a line has no inline and crossline numbers.")

@@ -100,7 +100,10 @@ def _survey(store: PredictionStore) -> tuple[Survey | None, str]:
     try:
         survey = open_survey(**store.record["survey"])
     except (DiapirError, OSError, KeyError, TypeError):
-        return None, "Sections show the probability: the survey that was predicted was not found."
+        return (
+            None,
+            "Sections show the probability: the survey that was predicted could not be opened.",
+        )
     if survey.grid.shape != store.grid.shape:
         survey.close()
         return None, "Sections show the probability: the survey has changed since."

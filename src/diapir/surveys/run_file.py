@@ -52,6 +52,28 @@ class RunFile:
         if row:
             yield _sorted(np.concatenate(row))
 
+    def within(self, part: Block) -> Runs:
+        """The runs in some traces, in order."""
+        inside = [np.zeros(0, RUN)]
+        for place, block in enumerate(self.blocks):
+            if (
+                block.inline0 < part.inline1
+                and part.inline0 < block.inline1
+                and block.crossline0 < part.crossline1
+                and part.crossline0 < block.crossline1
+            ):
+                runs = self._read(place)
+                i, x = runs["inline"], runs["crossline"]
+                inside.append(
+                    runs[
+                        (i >= part.inline0)
+                        & (i < part.inline1)
+                        & (x >= part.crossline0)
+                        & (x < part.crossline1)
+                    ]
+                )
+        return _sorted(np.concatenate(inside))
+
     def replace(self, place: int, runs: Runs) -> None:
         """Overwrite the runs of the block that was added as number `place`, as many as before."""
         with self.path.open("r+b") as stream:

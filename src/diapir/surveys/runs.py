@@ -165,9 +165,19 @@ def _sums(
 
 def salt_mask(runs: Runs, block: Block, samples: int) -> NDArray[np.bool_]:
     """Draw runs of a block: `bool (i, x, samples)`."""
+    return _drawn(runs, block, samples, np.ones(len(runs), np.int8)).astype(np.bool_)
+
+
+def body_numbers(runs: Runs, block: Block, samples: int) -> NDArray[np.int32]:
+    """Draw the bodies of runs of a block: `int32 (i, x, samples)`, 0 outside."""
+    return _drawn(runs, block, samples, runs["body"])
+
+
+def _drawn(runs: Runs, block: Block, samples: int, values: NDArray[Any]) -> NDArray[Any]:
     inlines, crosslines = block.inline1 - block.inline0, block.crossline1 - block.crossline0
-    steps = np.zeros((inlines, crosslines, samples + 1), dtype=np.int8)
+    steps = np.zeros((inlines, crosslines, samples + 1), dtype=values.dtype)
     where = (runs["inline"] - block.inline0, runs["crossline"] - block.crossline0)
-    steps[(*where, runs["start"])] += 1
-    steps[(*where, runs["stop"])] -= 1  # a run ends before the next begins, so no index is doubled
-    return np.cumsum(steps[:, :, :-1], axis=2, dtype=np.int8).astype(np.bool_)
+    steps[(*where, runs["start"])] += values
+    steps[(*where, runs["stop"])] -= values  # runs end before others begin: no index is doubled
+    np.cumsum(steps, axis=2, out=steps)
+    return steps[:, :, :-1]
