@@ -41,9 +41,10 @@ def tune(
     running: Running = AS_THE_MODEL_SAYS,
     output: Injected,
 ) -> Answer:
-    """Choose threshold and least area by Kaggle's mAP, on unseen tiles.
+    """Choose threshold and least area by Kaggle's mAP.
 
-    Each run predicts its own validation part; runs of one split are averaged.
+    Each run predicts its own validation part, which it did not learn from; runs
+    of one split are averaged.
     What does best is checked on tiles it was not chosen on, and written into the
     models where it gains there; --tta is written as well. The metrics that the
     models carry stay those of their training.
