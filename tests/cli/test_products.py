@@ -7,6 +7,7 @@ import pytest
 
 from diapir.surveys.store import create_store, encode
 from tests.cli.conftest import RunCli
+from tests.helpers.segy import write_segy
 from tests.surveys.made_salt import ball, line_grid, volume_grid
 
 SHAPE = (1, 60, 50)
@@ -116,3 +117,15 @@ def test_a_volume_needs_no_zarr_to_have_products(run_cli: RunCli, tmp_path: Path
     assert done.code == 0
     assert (tmp_path / "block.products/meshes/body-001.ply").is_file()
     assert "have no top" in done.stdout
+
+
+def test_predict_makes_them_too_when_asked(run_cli: RunCli, tmp_path: Path, trained: Path) -> None:
+    line = tmp_path / "line.sgy"
+    write_segy(line, np.random.default_rng(0).normal(size=(120, 110)), inlines=None)
+    done = run_cli("predict", trained, line, "--out", tmp_path / "salt", "--horizons", "--json")
+    assert done.code == 0, done.stderr
+    (made,) = done.answer["products"]
+    assert made["name"] == "line"
+    assert made["options"]["threshold"] == done.answer["surveys"][0]["threshold"]
+    assert (tmp_path / "salt/line.products/products.json").is_file()
+    assert "could not be opened" not in done.stderr
