@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diapir.errors import ConfigError, SurveyError
-from diapir.surveys import SurveyOptions, open_store, plan, predict, predict_survey, slabs
+from diapir.surveys import SurveyOptions, open_store, plan, predict_survey, settings, slabs
 from diapir.surveys.amplitude import to_grey
 from diapir.surveys.predict import SurveySummary
 
@@ -19,7 +19,7 @@ STEP = 0.6 / 254
 @pytest.fixture(autouse=True)
 def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measuring speed takes longer than the work here."""
-    monkeypatch.setattr(predict, "WORTH_TIMING", 10**9)
+    monkeypatch.setattr(settings, "WORTH_TIMING", 10**9)
 
 
 def run(survey: MemorySurvey, out: Path, engine: object = None, **options: object) -> SurveySummary:

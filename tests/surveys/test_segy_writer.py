@@ -1,4 +1,4 @@
-"""SEG-Y written from a store: headers byte for byte, samples where they belong, readable by others."""
+"""SEG-Y written from a store: headers byte for byte, samples in their places, read by others."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from diapir.surveys.segy_writer import SegyInput, write_segy
 from tests.helpers.segy import write_segy as make_segy
 
 from .made import volume
-
 
 
 def values_of(shape: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -138,7 +137,9 @@ def test_fields_of_a_little_endian_header_keep_their_numbers(tmp_path: Path) -> 
     )
     for source in (big, little):
         write(tmp_path / f"{source.stem}_out.sgy", source)
-    heads, traces = zip(*(split(tmp_path / f"{name}_out.sgy", 9) for name in ("big", "little")))
+    heads, traces = zip(
+        *(split(tmp_path / f"{name}_out.sgy", 9) for name in ("big", "little")), strict=True
+    )
     np.testing.assert_array_equal(*traces)
     assert heads[0] == heads[1]
 

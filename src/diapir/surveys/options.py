@@ -29,8 +29,9 @@ class SurveyOptions:
         polarity: sign in which amplitudes are shown; `both` averages the two.
         match_sampling: `auto` resamples sections to the samples a wavelet of the model's tiles
             has, a number to so many times their samples, `none` not at all.
-        tile: side of the windows; `auto` takes the fastest that the network may be shown, `own`
-            the one it was judged at.
+        tile: side of the windows; `own` takes the one that the model learnt from and was judged
+            at, `auto` the fastest that its network may be shown. A network that learnt from small
+            tiles marks larger windows less well, even where it is local.
         overlap: least share of a window that its neighbour covers as well.
         block: inlines or crosslines that one task computes, a multiple of 8; None chooses.
         precision: how probabilities are stored.
@@ -47,7 +48,7 @@ class SurveyOptions:
     scale: float | None = None
     polarity: Polarity = "normal"
     match_sampling: Literal["auto", "none"] | float = "none"
-    tile: Literal["auto", "own"] | int = "auto"
+    tile: Literal["own", "auto"] | int = "own"
     overlap: float = OVERLAP
     block: int | None = None
     precision: Precision = "uint8"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from diapir import __version__
 from diapir.errors import DataError, MissingDependencyError, SurveyError
 from diapir.inference import Marker, open_models
 from diapir.inference.threads import default_threads
@@ -21,8 +18,8 @@ from diapir.surveys.arrays import has_zarr
 from diapir.surveys.exports import Format, export, export_bytes, is_segy, products_of
 from diapir.surveys.options import SurveyOptions
 from diapir.surveys.plan import Plan
-from diapir.surveys.resample import LARGEST, TGS_FIRST_ZERO, first_zero
 from diapir.surveys.section import SectionPredictor
+from diapir.surveys.settings import settle
 from diapir.surveys.slabs import (
     FIRST_VIEW,
     GREY,
@@ -44,17 +41,12 @@ from diapir.surveys.store import (
     decode,
     open_store,
 )
-from diapir.surveys.survey import Survey, percentile, sample_traces
-from diapir.surveys.tile import fastest_tile, windows_per_second, with_tile
+from diapir.surveys.survey import Survey
+from diapir.surveys.tile import with_tile
 from diapir.surveys.workers import DaskWorkers, run_in_pool
 
 Progress = Callable[[int, int], None]
 """Called with the pixels of sections that are done and all of them."""
-
-WORTH_TIMING = 200
-"""Windows from which speed is measured before the work, to choose a tile and tell the time."""
-_LEARNT_FROM = 512
-"""Traces that the sampling of a survey is measured on."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +169,9 @@ class _Prediction:
         self.products = options.products or products_of(self.views)
         self.target, self.unfinished = _places(out, survey, self.views)
         self._refuse_impossible()
-        self.record = self._settle(marker)
+        self.record = settle(
+            marker, survey, options, self.views, (self.target, self.unfinished), self.threshold
+        )
         self.sections = SectionPredictor(
             with_tile(marker, self.record["tile"]),
             options.overlap,
@@ -327,84 +321,6 @@ class _Prediction:
             seconds=None if rate is None else windows / rate,
         )
 
-    def _settle(self, marker: Marker) -> dict[str, Any]:
-        """The record of an earlier run that this one goes on with, or that of a new one."""
-        asked = json.loads(json.dumps(self._asked(marker)))
-        for folder in (self.target, self.unfinished):
-            if folder.exists():
-                kept = dict(open_store(folder).record)
-                _refuse_other(folder, kept.get("asked", {}), asked)
-                return kept
-        options, grid = self.options, self.survey.grid
-        scale = options.scale or percentile(self.survey, options.percentile)
-        if not scale > 0:
-            raise SurveyError(
-                f"{self.survey.path} holds no amplitude but 0 up to percentile "
-                f"{options.percentile:g}",
-                expected="live traces",
-                mend="check the file with `diapir survey`; --scale N sets the amplitude of full "
-                "white by hand",
-            )
-        stretch = _stretch(self.survey, options)
-        tile, rate = self._tile(marker, stretch)
-        return {
-            "diapir": __version__,
-            "asked": asked,
-            "model": marker.describe(),
-            "model_name": marker.describe()["name"],
-            "weights_sha256": [bundle.info.weights_sha256 for bundle in marker.bundles],
-            "input": str(self.survey.path),
-            "survey": self.survey.spec(),
-            "threshold": self.threshold,
-            "views": list(self.views),
-            "scale": float(scale),
-            "polarity": options.polarity,
-            "stretch": stretch,
-            "tile": tile,
-            "windows_per_s": rate,
-            "block": options.block or planning.choose_block(grid.shape, self._hands()),
-        }
-
-    def _hands(self) -> int:
-        return 8 if self.options.scheduler else self.options.workers
-
-    def _tile(self, marker: Marker, stretch: float) -> tuple[int, float | None]:
-        """The tile, and how many windows a second it does, where that is worth measuring."""
-        options, shape = self.options, self.survey.grid.shape
-        own = SectionPredictor(marker, options.overlap, options.polarity, stretch)
-        wide = shape[1] if "inline" in self.views else shape[0]
-        many = sum(
-            own.windows(shape[1 - axis], shape[2]) * shape[axis]
-            for axis, view in enumerate(("inline", "crossline"))
-            if view in self.views
-        )
-        if isinstance(options.tile, int):
-            _refuse_wide(self.survey, options.tile, max(wide, own.seen_samples(shape[2])))
-            chosen = with_tile(marker, options.tile)
-            return options.tile, windows_per_second(chosen) if many >= WORTH_TIMING else None
-        if many < WORTH_TIMING:
-            return own.tile, None
-        if options.tile == "own":
-            return own.tile, windows_per_second(marker)
-        return fastest_tile(marker, wide, own.seen_samples(shape[2]), options.overlap)
-
-    def _asked(self, marker: Marker) -> dict[str, Any]:
-        grid = self.survey.grid
-        geometry = hashlib.sha256(repr((grid.shape, grid.interval, grid.start)).encode())
-        for part in (grid.inlines, grid.crosslines, grid.live):
-            geometry.update(np.ascontiguousarray(part).tobytes())
-        path = self.survey.path
-        return {
-            **self.options.asked(),
-            "model": [bundle.info.weights_sha256 for bundle in marker.bundles],
-            "tta": [
-                getattr(member, "tta", None) for member in getattr(marker, "members", [marker])
-            ],
-            "input": path.name,
-            "input's size": path.stat().st_size if path.is_file() else None,
-            "input's geometry": geometry.hexdigest(),
-        }
-
     def _refuse_impossible(self) -> None:
         source = self.survey.path.resolve()
         if source == self.target.resolve() or source.is_relative_to(self.target.resolve()):
@@ -435,43 +351,6 @@ def _places(out: Path, survey: Survey, views: Sequence[View]) -> tuple[Path, Pat
         raise MissingDependencyError("zarr", "volume")
     suffix = NUMPY if single else ZARR
     return out / f"{survey.name}{suffix}", out / f".{survey.name}.unfinished{suffix}"
-
-
-def _stretch(survey: Survey, options: SurveyOptions) -> float:
-    if options.match_sampling == "none":
-        return 1.0
-    if isinstance(options.match_sampling, int | float):
-        return float(options.match_sampling)
-    found = first_zero(sample_traces(survey, most=_LEARNT_FROM))
-    if not np.isfinite(found):
-        raise SurveyError(
-            f"{survey.path} does not show how finely it is sampled: no trace changes its sign as "
-            "seismic amplitudes do",
-            expected="amplitudes around 0",
-            mend="--match-sampling with a number, or leave it out",
-        )
-    return float(np.clip(TGS_FIRST_ZERO / found, 1 / LARGEST, LARGEST))
-
-
-def _refuse_wide(survey: Survey, tile: int, longest: int) -> None:
-    if tile > longest:
-        raise SurveyError(
-            f"--tile {tile} is larger than the sections of {survey.path}, {longest} pixels at most",
-            expected="a tile that fits into a section one way at least",
-            mend="leave --tile out: small sections are mirrored up to the model's own size",
-        )
-
-
-def _refuse_other(folder: Path, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    different = [name for name in asked if kept.get(name) != asked[name]]
-    if different:
-        first = different[0]
-        raise SurveyError(
-            f"{folder} was made with another {', '.join(different)}: {first} was "
-            f"{kept.get(first)}, now it is {asked[first]}",
-            expected="the same input, model and options, to go on with it",
-            mend="choose another --out, or remove that folder to begin anew",
-        )
 
 
 def _pixels(shape: tuple[int, int, int], view: View, blocks: Sequence[int], block: int) -> int:

@@ -1,0 +1,290 @@
+"""What does a volume cost, in memory and time, and how fast are sections beside MONAI's?
+
+`growth` predicts generated SEG-Y volumes of several sizes, both views, with results as Zarr and
+SEG-Y. The network is one small convolution, so that what is measured is all the rest: reading,
+mapping, windows, blending, storing, writing. Peak memory should not grow with the volume, and time
+should grow with its size only.
+
+`speed` marks the same sections with the same network by `diapir predict`'s own path and by MONAI's
+`sliding_window_inference` with the same windows, overlap, weights and batch, in turns. MONAI is
+given the network in PyTorch, a section at a time, as `float32` in memory.
+
+Each measurement runs in a process of its own, which tells its peak memory.
+
+    pip install monai
+    python benchmarks/volume.py growth --gb 0.25 1 4 --folder /tmp
+    python benchmarks/volume.py speed --model runs/first --ours runs/first-onnx --threads 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+SEED = 1
+BATCH = 16
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    growth = verbs.add_parser("growth")
+    growth.add_argument("--gb", type=float, nargs="+", default=[0.25, 1.0, 4.0])
+    growth.add_argument("--folder", type=Path, default=None, help="a disk with room for it all")
+    growth.add_argument("--threads", type=int, default=None)
+    speed = verbs.add_parser("speed")
+    speed.add_argument("--model", required=True, help="a run folder or bundle with weights")
+    speed.add_argument("--ours", nargs="*", default=[], help="the same model, exported")
+    speed.add_argument("--sections", type=int, default=4)
+    speed.add_argument("--side", type=int, default=512, help="traces and samples of a section")
+    speed.add_argument("--tile", type=int, default=128)
+    speed.add_argument("--rounds", type=int, default=3)
+    speed.add_argument("--threads", type=int, default=2)
+    child = verbs.add_parser("child")
+    child.add_argument("task")
+    options = parser.parse_args()
+    if options.verb == "child":
+        task = json.loads(options.task)
+        answer = globals()[f"_child_{task.pop('do')}"](**task)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps(answer | {"peak_mb": peak, "cpu_s": time.process_time()}))
+    elif options.verb == "growth":
+        _growth(options)
+    else:
+        _speed(options)
+
+
+def _in_child(**task: object) -> dict[str, float]:
+    command = [sys.executable, __file__, "child", json.dumps(task)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _describe() -> None:
+    import machine
+
+    print(machine.describe())
+    if hasattr(os, "getloadavg"):
+        print(f"load before: {os.getloadavg()[0]:.1f}")
+
+
+# --- growth
+
+
+def _growth(options: argparse.Namespace) -> None:
+    _describe()
+    print(
+        f"{'GB':>5} {'shape':>16} {'peak MB':>8} {'s':>7} {'CPU s':>7} {'Mpx/s':>6} {'GB/h':>6} {'out GB':>6}"
+    )
+    for size in options.gb:
+        with tempfile.TemporaryDirectory(dir=options.folder) as name:
+            folder = Path(name)
+            side = round((size * 1e9 / 4) ** (1 / 3) / 8) * 8
+            _write_volume(folder / "volume.sgy", (side, side, side))
+            _tiny_model(folder / "model")
+            found = _in_child(do="growth", folder=name, threads=options.threads)
+            print(
+                f"{size:5.2f} {f'{side}³':>16} {found['peak_mb']:8.0f} {found['seconds']:7.1f} "
+                f"{found['cpu_s']:7.1f} "
+                f"{found['mpx_per_s']:6.2f} {size / found['seconds'] * 3600:6.1f} "
+                f"{found['out_gb']:6.2f}",
+                flush=True,
+            )
+
+
+def _child_growth(folder: str, threads: int | None) -> dict[str, float]:
+    from diapir.surveys import SurveyOptions, open_survey, predict_survey
+
+    place = Path(folder)
+    survey = open_survey(place / "volume.sgy")
+    started = time.perf_counter()
+    summary = predict_survey(
+        [place / "model"],
+        survey,
+        place / "out",
+        SurveyOptions(tile=256, formats=("segy",), products=("probability",)),
+        model_options={"threads": threads, "batch": 8},
+    )
+    seconds = time.perf_counter() - started
+    held = sum(path.stat().st_size for path in (place / "out").rglob("*") if path.is_file())
+    return {"seconds": seconds, "mpx_per_s": summary.pixels / 1e6 / seconds, "out_gb": held / 1e9}
+
+
+def _write_volume(path: Path, shape: tuple[int, int, int]) -> None:
+    """Layered noise as SEG-Y, an inline at a time."""
+    inlines, crosslines, samples = shape
+    fields = {0: "i4", 28: "i2", 70: "i2", 114: "i2", 116: "i2", 180: "i4", 184: "i4"}
+    fields |= {188: "i4", 192: "i4"}
+    kind = np.dtype(
+        {
+            "names": [*map(str, fields), "samples"],
+            "formats": [*(f">{code}" for code in fields.values()), (">f4", samples)],
+            "offsets": [*fields, 240],
+        }
+    )
+    random = np.random.default_rng(SEED)
+    layers = np.convolve(random.normal(size=4 * samples), np.hanning(9), "same")
+    numbers = np.arange(crosslines)
+    with path.open("wb") as stream:
+        head = np.zeros(3600, np.uint8)
+        head[3216:3218] = np.frombuffer(np.array(4000, ">i2").tobytes(), np.uint8)
+        head[3220:3222] = np.frombuffer(np.array(samples, ">i2").tobytes(), np.uint8)
+        head[3224:3226] = 0, 5
+        head[3500:3504] = 1, 0, 0, 1
+        stream.write(head.tobytes())
+        for inline in range(inlines):
+            traces = np.zeros(crosslines, kind)
+            traces["28"] = traces["70"] = 1
+            traces["114"], traces["116"] = samples, 4000
+            traces["180"], traces["184"] = 25 * inline, 25 * numbers
+            traces["188"], traces["192"] = inline + 1, numbers + 1
+            dip = (samples + 0.3 * inline + 0.5 * numbers).astype(int) % (2 * samples)
+            traces["samples"] = layers[dip[:, None] + np.arange(samples)]
+            stream.write(traces.tobytes())
+
+
+def _tiny_model(folder: Path) -> None:
+    """A bundle of one 3 × 3 convolution for ONNX Runtime."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    from diapir import bundle as bundles
+    from diapir.architectures import UNetConfig
+    from diapir.bundle import BundleInfo
+    from diapir.config import PreprocessConfig
+
+    kernel = np.random.default_rng(SEED).normal(size=(2, 3, 3, 3)).astype(np.float32)
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", channels, "h", "w"])
+        for name, channels in (("images", 3), ("logits", 2))
+    ]
+    node = helper.make_node("Conv", ["images", "kernel"], ["logits"], pads=[1, 1, 1, 1])
+    weights = [onnx.numpy_helper.from_array(kernel, "kernel")]
+    graph = helper.make_graph([node], "network", ends[:1], ends[1:], weights)
+    opset = [helper.make_opsetid("", 18)]
+    network = folder.with_name("model.onnx")
+    onnx.save(helper.make_model(graph, ir_version=10, opset_imports=opset), network)
+    parity = {"reference": "none", "data": "none", "tiles": 1, "pixels": 1}
+    parity |= {"logit": 0.0, "probability": 0.0, "flipped": 0}
+    info = BundleInfo(
+        name="convolution",
+        model=UNetConfig(base=2, levels=2),
+        preprocess=PreprocessConfig(size=128),
+        weights_sha256="0" * 64,
+    )
+    bundles.save_export(
+        folder, info, [network], form="onnx", half=False, any_size=True, parity=parity, versions={}
+    )
+
+
+# --- speed
+
+
+def _speed(options: argparse.Namespace) -> None:
+    _describe()
+    sides = {"sections": options.sections, "side": options.side}
+    common = sides | {"tile": options.tile, "threads": options.threads}
+    turns = {
+        f"diapir, {Path(model).name}": {"do": "ours", "model": model}
+        for model in [options.model, *options.ours]
+    }
+    turns["MONAI"] = {"do": "monai", "model": options.model}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in turns}
+    for _ in range(options.rounds):
+        for name, task in turns.items():
+            found[name].append(_in_child(**task, **common))
+    theirs = statistics.median(row["mpx_per_s"] for row in found["MONAI"])
+    idle = _in_child(do="idle")["peak_mb"]
+    print(
+        f"{options.sections} sections of {options.side}², windows of {options.tile}, "
+        f"overlap 25 %, medians of {options.rounds}; Python and NumPy alone take {idle:.0f} MB"
+    )
+    for name, rows in found.items():
+        speed = statistics.median(row["mpx_per_s"] for row in rows)
+        peak, before = (
+            statistics.median(row[key] for row in rows) for key in ("peak_mb", "loaded_mb")
+        )
+        print(
+            f"{name:30} {speed:6.3f} Mpx/s  {speed / theirs:5.2f} × MONAI  peak {peak:5.0f} MB, "
+            f"{peak - before:5.0f} MB over the loaded model"
+        )
+
+
+def _child_idle() -> dict[str, float]:
+    return {}
+
+
+def _sections(count: int, side: int) -> np.ndarray:
+    """Grey sections `uint8 (count, traces, samples)`."""
+    random = np.random.default_rng(SEED)
+    return random.integers(0, 256, (count, side, side), dtype=np.uint8)
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _child_ours(model: str, sections: int, side: int, tile: int, threads: int) -> dict[str, float]:
+    from diapir.inference import open_models
+    from diapir.surveys.section import SectionPredictor
+    from diapir.surveys.tile import with_tile
+
+    marker = with_tile(open_models([model], threads=threads, batch=BATCH), tile)
+    predictor = SectionPredictor(marker)
+    volume = _sections(sections, side)
+    predictor.probabilities([volume[0, :tile, :tile]])
+    loaded = _peak_mb()
+    started = time.perf_counter()
+    result = np.empty(volume.shape, np.uint8)
+    for place, section in enumerate(volume):
+        result[place] = 254 * predictor.probabilities([section])[0]
+    seconds = time.perf_counter() - started
+    return {"mpx_per_s": volume.size / 1e6 / seconds, "loaded_mb": loaded}
+
+
+def _child_monai(model: str, sections: int, side: int, tile: int, threads: int) -> dict[str, float]:
+    import torch
+    from monai.inferers import sliding_window_inference
+
+    from diapir import bundle as bundles
+    from diapir import models
+
+    torch.set_num_threads(threads)
+    bundle = bundles.load(model)
+    network = models.build(bundle.info.model)
+    tensors = bundle.tensors()
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+    network.eval()
+    volume = _sections(sections, side)
+    mean = torch.tensor(bundle.info.preprocess.mean).view(1, 3, 1, 1)
+    std = torch.tensor(bundle.info.preprocess.std).view(1, 3, 1, 1)
+
+    def mark(section: np.ndarray) -> np.ndarray:
+        grey = torch.from_numpy(np.ascontiguousarray(section.T)).float() / 255
+        images = (grey.expand(1, 3, *grey.shape) - mean) / std
+        logits = sliding_window_inference(
+            images, tile, BATCH, network, overlap=0.25, mode="gaussian"
+        )
+        return logits.softmax(1)[0, 1].T.numpy()
+
+    with torch.inference_mode():
+        mark(volume[0, :tile, :tile])
+        loaded = _peak_mb()
+        started = time.perf_counter()
+        result = np.stack([mark(section) for section in volume])
+        seconds = time.perf_counter() - started
+    return {"mpx_per_s": result.size / 1e6 / seconds, "loaded_mb": loaded}
+
+
+if __name__ == "__main__":
+    main()
