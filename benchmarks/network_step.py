@@ -75,9 +75,9 @@ def main() -> None:
         unet = smp.Unet(f"tu-{ENCODER}", encoder_weights=None, in_channels=3, classes=1)
         images = torch.randn(options.batch, 3, options.size, options.size)
         print(f"{options.size} px, batch {options.batch}, {options.steps} steps of each in turns")
-        print(f"one convolution: {_dense_rate() / 1e9:.0f} G multiply-adds/s\n")
+        print(f"one convolution: {dense_rate() / 1e9:.0f} G multiply-adds/s\n")
 
-        trained = _turns(
+        trained = in_turns(
             {
                 "diapir": lambda: session.step(tiles, next(batches)),
                 "segmentation-models-pytorch": theirs(
@@ -88,10 +88,10 @@ def main() -> None:
         )
         _report("training", options.batch, trained, halite, unet, images, training=True)
         for count in (options.batch, 1):
-            scored = _turns(
+            scored = in_turns(
                 {
-                    "diapir": _scoring(halite, images[:count].to(memory_format=LAYOUT)),
-                    "segmentation-models-pytorch": _scoring(unet, images[:count]),
+                    "diapir": scoring(halite, images[:count].to(memory_format=LAYOUT)),
+                    "segmentation-models-pytorch": scoring(unet, images[:count]),
                 },
                 options.steps,
             )
@@ -100,7 +100,7 @@ def main() -> None:
     close_device(device)
 
 
-def _turns(turns: dict[str, Callable[[], object]], steps: int) -> dict[str, float]:
+def in_turns(turns: dict[str, Callable[[], object]], steps: int) -> dict[str, float]:
     """Median seconds of each, after two that set memory up."""
     seconds: dict[str, list[float]] = {name: [] for name in turns}
     for number in range(steps + 2):
@@ -111,7 +111,7 @@ def _turns(turns: dict[str, Callable[[], object]], steps: int) -> dict[str, floa
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def _scoring(network: nn.Module, images: Tensor) -> Callable[[], object]:
+def scoring(network: nn.Module, images: Tensor) -> Callable[[], object]:
     def score() -> None:
         network.eval()
         with torch.inference_mode():
@@ -132,7 +132,7 @@ def _report(
 ) -> None:
     print(what)
     for (name, taken), network in zip(seconds.items(), (halite, unet), strict=True):
-        needed, adds = _convolutions(network, images, training=training)
+        needed, adds = convolutions(network, images, training=training)
         print(
             f"  {name:28} {count / taken:7.1f} tiles/s  {taken / count * 1e3:6.2f} ms/tile  "
             f"{adds / count / 1e9:5.2f} G multiply-adds a tile at {adds / taken / 1e9:4.0f} G/s, "
@@ -142,7 +142,7 @@ def _report(
     print(f"  ratio {other / ours:.2f}\n")
 
 
-def _convolutions(network: nn.Module, images: Tensor, *, training: bool) -> tuple[float, int]:
+def convolutions(network: nn.Module, images: Tensor, *, training: bool) -> tuple[float, int]:
     """Seconds that a network's convolutions take alone, and all of its multiply-adds.
 
     A backward pass is counted as two forward ones: PyTorch's counter is wrong for its depthwise
@@ -181,7 +181,7 @@ def _alone(convolution: nn.Conv2d, features: Tensor, training: bool) -> Callable
     return run
 
 
-def _dense_rate() -> float:
+def dense_rate() -> float:
     """Multiply-adds a second of one convolution that suits every machine."""
     convolution = nn.Conv2d(128, 128, 3, padding=1, bias=False).to(memory_format=LAYOUT)
     features = torch.randn(8, 128, 64, 64).to(memory_format=LAYOUT)

@@ -148,3 +148,15 @@ def test_groups_make_the_intervals_of_sections(
     words = ("evaluate", trained, "--data", survey, "--json")
     assert run_cli(*words, "--groups", table).answer["data"]["n_groups"] == 5
     assert run_cli(*words).answer["data"]["n_groups"] == 2
+
+
+def test_without_what_draws_a_report_the_scores_are_written_all_the_same(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diapir.cli.reporting.PACKAGES", ("jinja2", "not_installed"))
+    out = tmp_path / "judged"
+    done = run_cli("evaluate", trained, "--data", survey, "--out", out)
+    assert done.code == 0
+    assert "'not_installed' is not installed" in done.stdout
+    assert 'pip install "diapir[report]"' in done.stdout
+    assert sorted(path.name for path in out.iterdir()) == ["evaluation.json", "tiles.csv"]

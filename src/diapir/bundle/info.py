@@ -81,6 +81,11 @@ class BundleInfo(Section):
     """The form in which the bundle holds its network; None for the weights themselves."""
 
     @property
+    def form(self) -> Literal["weights", "onnx", "openvino"]:
+        """The form in which the bundle holds its network."""
+        return "weights" if self.export is None else self.export.form
+
+    @property
     def window(self) -> int:
         """Side in pixels of the windows that larger images are cut into."""
         return min(self.tile or self.preprocess.size, self.preprocess.size)

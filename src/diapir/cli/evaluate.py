@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from diapir.cli.options import Encoding, SkipBad
 from diapir.cli.output import Answer, Injected, Output
+from diapir.cli.reporting import can_report
 from diapir.cli.running import (
     AS_THE_MODEL_SAYS,
     MARKED_AS_THE_MODEL_SAYS,
@@ -106,14 +107,15 @@ def evaluate(
         "metrics": evaluation.metrics,
     }
     if out is not None:
-        from diapir.reports import write_evaluation_report
-
         evaluation.save(out)
-        report = write_evaluation_report(
-            out / "report.html", evaluation, chosen, unseen.probabilities, *unseen.bundles
-        )
-        output.say("", f"report  {report}")
-        content |= {"out": out, "report": report}
+        content["out"] = out
+        if can_report(output):
+            from diapir.reports import write_evaluation_report
+
+            content["report"] = write_evaluation_report(
+                out / "report.html", evaluation, chosen, unseen.probabilities, *unseen.bundles
+            )
+            output.say("", f"report  {content['report']}")
     return Answer(content)
 
 

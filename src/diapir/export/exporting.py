@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from diapir import bundle as bundles
 from diapir.bundle import WEIGHTS, Bundle, Form
-from diapir.errors import BundleError, DiapirError, ExportError
+from diapir.errors import BundleError, ExportError
 from diapir.export import parity
 from diapir.inference.engine import Engine, open_engine, open_network
 
@@ -111,8 +111,6 @@ def _trace(source: Bundle, network: Path, reference: Engine) -> bool:
         try:
             graph.trace(source, network, any_size=any_size)
             exported = open_network("onnx", network)
-        except DiapirError:
-            raise
         except Exception as error:  # networks of others refuse in as many ways as they have authors
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             continue
@@ -127,15 +125,15 @@ def _trace(source: Bundle, network: Path, reference: Engine) -> bool:
 
 def _convert(network: Path, form: Form, *, half: bool) -> tuple[Path, ...]:
     """The files of a network in the form wanted, out of its ONNX file."""
-    if form == "onnx":
-        if half:
-            from diapir.export.graph import store_half
+    if half:
+        from diapir.export.graph import store_half
 
-            store_half(network)
+        store_half(network)
+    if form == "onnx":
         return (network,)
     from diapir.export.openvino_files import write_openvino
 
-    return write_openvino(network, half=half)
+    return write_openvino(network)
 
 
 def _refuse_used(source: Bundle, out: Path) -> None:

@@ -17,7 +17,7 @@ from diapir.errors import BundleError, DeviceError, MissingDependencyError
 
 EngineName = Literal["auto", "onnx", "openvino", "torch"]
 
-_RUN_BY: dict[str, tuple[str, ...]] = {
+RUN_BY: dict[str, tuple[EngineName, ...]] = {
     "weights": ("torch",),
     "onnx": ("onnx", "openvino"),
     "openvino": ("openvino",),
@@ -71,8 +71,7 @@ def open_engine(
         DeviceError: a device that is not there.
         MissingDependencyError: the engine's library is not installed.
     """
-    export = bundle.info.export
-    able = _RUN_BY[export.form if export else "weights"]
+    able = RUN_BY[bundle.info.form]
     chosen = able[0] if engine == "auto" else engine
     if chosen not in able:
         raise BundleError(

@@ -1,0 +1,99 @@
+"""How fast do models score tiles beside segmentation-models-pytorch's eager U-Net?
+
+Ours is `Predictor.probabilities`: grey tiles in, probabilities of their size out, padding and
+everything else included, with each engine that the model's files allow. Theirs is the library's
+U-Net on EfficientNet-Lite0 in evaluation mode, on the same tiles padded and normalised beforehand,
+with the sigmoid. The same process, threads and tiles, one call of each in turns.
+
+A rate of multiply-adds is given for each, beside that of one convolution that suits every machine
+(128 to 128 channels at 64 × 64 pixels), and the share of a network's time that its convolutions
+take where PyTorch runs each alone: an engine that does better than PyTorch can exceed 100 %.
+
+    python benchmarks/scoring.py runs/flagship salt-onnx salt-openvino --threads 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import machine
+import numpy as np
+import segmentation_models_pytorch as smp
+import torch
+from network_step import convolutions, dense_rate, in_turns
+from numpy.typing import NDArray
+from training_step import ENCODER
+
+from diapir import bundle as bundles
+from diapir import models, preprocess
+from diapir.config import PreprocessConfig
+from diapir.inference import Predictor
+from diapir.inference.engine import RUN_BY
+
+PEER = "segmentation-models-pytorch"
+TILE = 101
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--calls", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print(machine.describe())
+    print(f"load before: {os.getloadavg()[0]:.1f}")
+    print(f"one convolution: {dense_rate() / 1e9:.0f} G multiply-adds/s")
+    unet = smp.Unet(f"tu-{ENCODER}", encoder_weights=None, in_channels=3, classes=1).eval()
+    opened = {
+        f"{path.name}, {engine}": Predictor.load(
+            path,
+            engine=engine,
+            device="cpu",
+            threads=options.threads,
+            batch=options.batch,
+            tta="none",
+        )
+        for path in options.models
+        for engine in RUN_BY[bundles.load(path).info.form]
+    }
+    for count in (1, options.batch):
+        tiles = list(np.random.default_rng(0).integers(0, 256, (count, TILE, TILE), dtype=np.uint8))
+        calls: dict[str, Callable[[], object]] = {PEER: _theirs(unet, np.stack(tiles))}
+        calls |= {name: _ours(predictor, tiles) for name, predictor in opened.items()}
+        seconds = in_turns(calls, options.calls)
+        print(f"\n{count} tile{'s' if count > 1 else ''} of {TILE} px, {options.threads} threads")
+        for name, taken in seconds.items():
+            network, size = unet, 128
+            if name != PEER:
+                info = opened[name].bundle.info
+                network, size = models.build(info.model).eval(), info.preprocess.size
+            needed, adds = convolutions(network, torch.randn(count, 3, size, size), training=False)
+            print(
+                f"  {name:32} {taken / count * 1e3:7.2f} ms/tile  {count / taken:7.1f} tiles/s  "
+                f"× {seconds[PEER] / taken:4.2f}  {adds / taken / 1e9:4.0f} G/s  "
+                f"convolutions {needed / taken:4.0%}"
+            )
+
+
+def _ours(predictor: Predictor, tiles: list[NDArray[np.uint8]]) -> Callable[[], object]:
+    return lambda: predictor.probabilities(tiles)
+
+
+def _theirs(unet: torch.nn.Module, tiles: NDArray[np.uint8]) -> Callable[[], object]:
+    config = PreprocessConfig(size=128, pad="reflect", mean=(0.5,) * 3, std=(0.5,) * 3)
+    images = torch.from_numpy(preprocess.to_input(tiles, config))
+
+    def score() -> None:
+        with torch.inference_mode():
+            unet(images).sigmoid().numpy()
+
+    return score
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from diapir import bundle as bundles
+from diapir.tiles import read_image
+from tests.cli.conftest import RunCli
+from tests.helpers.exports import exported
+
+
+@pytest.fixture
+def onnx(trained: Path) -> Path:
+    """The small run as ONNX."""
+    return exported(bundles.load(trained), "onnx").path
+
+
+def test_a_run_is_exported_and_measured(
+    run_cli: RunCli, onnx: Path, survey: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "openvino"
+    pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
+    done = run_cli("export", onnx, "--to", "openvino", "--out", out, "--data", survey / "images")
+    assert done.code == 0
+    assert f"{out}: model.xml and model.bin, " in done.stdout
+    assert "0 of 408040 pixels change sides" in done.stdout
+    told = run_cli(
+        *("export", onnx, "--to", "onnx", "--out", tmp_path / "onnx", "--data", survey / "images"),
+        "--json",
+    )
+    assert told.answer["form"] == "onnx"
+    assert told.answer["parity"]["tiles"] == 40
+    assert told.answer["bytes"] == (tmp_path / "onnx" / "model.onnx").stat().st_size
+
+
+def test_without_data_a_synthetic_survey_is_made(
+    run_cli: RunCli, onnx: Path, tmp_path: Path
+) -> None:
+    told = run_cli("export", onnx, "--to", "onnx", "--out", tmp_path / "onnx", "--json")
+    assert told.code == 0
+    assert (told.answer["parity"]["data"], told.answer["parity"]["tiles"]) == ("synthetic", 32)
+
+
+def test_what_an_export_predicts_is_what_the_run_predicts(
+    run_cli: RunCli, trained: Path, onnx: Path, survey: Path, tmp_path: Path
+) -> None:
+    for name, model in (("torch", trained), ("onnx", onnx)):
+        image = min((survey / "images").glob("*.png"))
+        assert run_cli("predict", model, image, "--out", tmp_path / name).code == 0
+    found, expected = (
+        read_image(next((tmp_path / name / "mask").rglob("*.png"))) for name in ("onnx", "torch")
+    )
+    assert (found == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--engine", "torch"), "which no engine 'torch' can run"),
+        (("--device", "cuda"), "the engine 'onnx' computes on the CPU"),
+    ],
+)
+def test_an_engine_that_cannot_run_it_is_refused(
+    run_cli: RunCli,
+    onnx: Path,
+    survey: Path,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    complaint: str,
+) -> None:
+    done = run_cli("predict", onnx, survey / "images", "--out", tmp_path / "salt", *words)
+    assert done.code == 2
+    assert complaint in done.stderr
+
+
+def test_what_is_in_the_way_is_kept(run_cli: RunCli, onnx: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    done = run_cli("export", onnx, "--to", "onnx", "--out", tmp_path, "--json")
+    assert done.code == 2
+    assert json.loads(done.stdout)["error"]["kind"] == "ExportError"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
