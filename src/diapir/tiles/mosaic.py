@@ -6,10 +6,8 @@ on another, or beside tiles that it does not fit, is refused.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +16,12 @@ from diapir.tiles.mosaic_edges import (
     DECOYS,
     Edges,
     best_matches,
-    correlations,
     inner_edges,
     least_score,
     outer_edges,
 )
 from diapir.tiles.mosaic_kin import find_overlaps, find_twins
+from diapir.tiles.mosaic_layout import Cell, Layout, Link, Side
 
 CLEAR = 0.4
 """Ambiguity up to which a pair is taken up on its own: 1 % of such pairs of TGS are decoys."""
@@ -38,31 +36,6 @@ LIKELY = 0.9
 AGREES = 0.6
 """Mean correlation from which seams agree: 1 in 1,000 chance pairs of TGS reaches 0.65."""
 
-CONTRADICTS = 0.4
-"""Mean correlation below which seams contradict: 1 in 20 seams inside TGS tiles is below 0.7."""
-
-Side = Literal["right", "below"]
-Cell = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Link:
-    """Two tiles that adjoin: the second is `side` of the first.
-
-    Attributes:
-        first: index of the left or upper tile.
-        second: index of the right or lower tile.
-        side: where the second lies.
-        score: correlation of their edges.
-        ambiguity: see `mosaic_edges.Matches`.
-    """
-
-    first: int
-    second: int
-    side: Side
-    score: float
-    ambiguity: float
-
 
 @dataclass(frozen=True)
 class Tally:
@@ -76,7 +49,7 @@ class Tally:
         likely: further candidates taken up because other seams agree.
         refused: clear candidates that the sections contradict.
         decoys: pairs that passed as clear with an edge which adjoins nothing: about as many of the
-            clear ones are wrong, at most.
+            clear ones are wrong.
     """
 
     edges: int
@@ -158,7 +131,7 @@ def find_mosaic(images: NDArray[np.uint8]) -> Mosaic:
         found = best_matches(near, far, least=floors[side])
         rows = zip(found.first, found.second, found.score, found.ambiguity, strict=True)
         candidates += [Link(int(a), int(b), side, float(s), float(t)) for a, b, s, t in rows]
-    layout = _Layout(len(images), sides)
+    layout = Layout(len(images), sides)
     links, refused = _take_up(layout, candidates)
     tallies: dict[Side, Tally] = {}
     for side, (near, far) in sides.items():
@@ -200,119 +173,19 @@ def _count_decoys(near: Edges, images: NDArray[np.uint8], least: float) -> float
     return sum(int(clear.sum()) for clear in passed) / len(passed)
 
 
-def _take_up(layout: _Layout, candidates: Sequence[Link]) -> tuple[list[Link], list[Link]]:
+def _take_up(layout: Layout, candidates: Sequence[Link]) -> tuple[list[Link], list[Link]]:
     """Join clear candidates, best first, then likely ones until no more fit; taken and refused."""
     ordered = sorted(candidates, key=lambda link: link.ambiguity)
     taken: list[Link] = []
     refused: list[Link] = []
     for link in ordered:
         if link.ambiguity <= CLEAR:
-            (taken if layout.join(link, least=-1.0) else refused).append(link)
+            (taken if layout.join(link) else refused).append(link)
     waiting = [link for link in ordered if CLEAR < link.ambiguity <= LIKELY]
-    while waiting:
-        left = [link for link in waiting if not layout.join(link, least=AGREES)]
-        taken += [link for link in waiting if link not in left]
+    while True:
+        left: list[Link] = []
+        for link in waiting:
+            (taken if layout.join(link, support=AGREES) else left).append(link)
         if len(left) == len(waiting):
-            break
+            return taken, refused
         waiting = left
-    return taken, refused
-
-
-class _Layout:
-    """Where each tile lies in its section; sections grow together by `join`."""
-
-    def __init__(self, tiles: int, sides: dict[Side, tuple[Edges, Edges]]) -> None:
-        self._sides = sides
-        self._home = list(range(tiles))
-        self._place: list[Cell] = [(0, 0)] * tiles
-        self._cells: dict[int, dict[Cell, int]] = {tile: {(0, 0): tile} for tile in range(tiles)}
-
-    def join(self, link: Link, *, least: float) -> bool:
-        """Lay the second tile's section beside the first tile.
-
-        Args:
-            link: the pair.
-            least: the mean correlation that the further seams need; where there are none, only a
-                `least` of -1 lets the pair pass.
-
-        Returns:
-            Whether the two tiles now lie as the pair says.
-        """
-        wanted = self._beside(link)
-        there, here = self._home[link.first], self._home[link.second]
-        if there == here:
-            return self.adjoin(link)
-        down = wanted[0] - self._place[link.second][0]
-        along = wanted[1] - self._place[link.second][1]
-        fixed = self._cells[there]
-        moved = {(r + down, c + along): tile for (r, c), tile in self._cells[here].items()}
-        if fixed.keys() & moved.keys():
-            return False
-        pair = (link.first, link.second, link.side)
-        scores = [
-            score
-            for *seam, score in self._scored(_across(fixed, moved))
-            if tuple(seam) != pair and not np.isnan(score)
-        ]
-        if scores:
-            if np.mean(scores) < max(least, CONTRADICTS):
-                return False
-        elif least > -1:
-            return False
-        fixed |= moved
-        for cell, tile in moved.items():
-            self._home[tile], self._place[tile] = there, cell
-        del self._cells[here]
-        return True
-
-    def adjoin(self, link: Link) -> bool:
-        """Whether the two tiles lie as the pair says."""
-        same = self._home[link.first] == self._home[link.second]
-        return same and self._place[link.second] == self._beside(link)
-
-    def _beside(self, link: Link) -> Cell:
-        """Where the second tile belongs, in the section of the first."""
-        row, column = self._place[link.first]
-        return (row + 1, column) if link.side == "below" else (row, column + 1)
-
-    def sections(self) -> Iterator[dict[Cell, int]]:
-        """Sections of at least two tiles, rows and columns from 0."""
-        for cells in self._cells.values():
-            if len(cells) > 1:
-                top = min(row for row, _ in cells)
-                left = min(column for _, column in cells)
-                yield {(row - top, col - left): cells[row, col] for row, col in sorted(cells)}
-
-    def seams(self, sections: Sequence[dict[Cell, int]]) -> Iterator[Link]:
-        """Every two tiles side by side."""
-        for cells in sections:
-            for first, second, side, score in self._scored(_across(cells, cells)):
-                yield Link(first, second, side, score, float("nan"))
-
-    def _scored(
-        self, pairs: Sequence[tuple[int, int, Side]]
-    ) -> Iterator[tuple[int, int, Side, float]]:
-        by_side: dict[Side, list[tuple[int, int]]] = defaultdict(list)
-        for first, second, side in pairs:
-            by_side[side].append((first, second))
-        for side, edges in by_side.items():
-            scores = correlations(*self._sides[side], edges)
-            for (first, second), score in zip(edges, scores.tolist(), strict=True):
-                yield first, second, side, score
-
-
-def _across(fixed: dict[Cell, int], moved: dict[Cell, int]) -> list[tuple[int, int, Side]]:
-    """The seams between two parts, or inside one that is given twice."""
-    found: list[tuple[int, int, Side]] = []
-    for (row, column), tile in moved.items():
-        if (other := fixed.get((row, column - 1))) is not None:
-            found.append((other, tile, "right"))
-        if (other := fixed.get((row - 1, column))) is not None:
-            found.append((other, tile, "below"))
-        if moved is fixed:
-            continue
-        if (other := fixed.get((row, column + 1))) is not None:
-            found.append((tile, other, "right"))
-        if (other := fixed.get((row + 1, column))) is not None:
-            found.append((tile, other, "below"))
-    return found

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.tiles.mosaic import Link, Mosaic, Side
+from diapir.tiles.mosaic import Mosaic
+from diapir.tiles.mosaic_layout import Link, Side
 
 VAL_SHARE = 0.15
 """Share of validation tiles in the random split that is judged: the usual one."""
@@ -34,8 +35,8 @@ def mosaic_figures(
         tiles: how many there are, have labels, lie in a section, and both.
         sections, groups: how many, and their largest.
         matches: what became of the pairs, by side; see `mosaic.Tally`.
-        wrong: the clear pairs that are wrong, at most, as a number and as a share; and the links
-            and how many of them lie in a square of four tiles, where a wrong one would show.
+        wrong: about how many clear pairs are wrong, and their share; the links, and how many of
+            them lie in a square of four tiles, where a wrong one would show.
         labels: how the salt on both sides of labelled seams agrees, as Dice, and by chance.
         random_split: shares of the validation tiles of a random split that lie beside a training
             tile, and that have one in their group.
@@ -65,8 +66,8 @@ def mosaic_figures(
         "matches": {side: asdict(tally) for side, tally in mosaic.tallies.items()},
         "wrong": {
             "clear_pairs": clear,
-            "at_most": decoys,
-            "share_at_most": decoys / clear if clear else 0.0,
+            "about": decoys,
+            "share": decoys / clear if clear else 0.0,
             "links": len(mosaic.links),
             "links_in_squares": _in_squares(mosaic),
         },
@@ -104,8 +105,8 @@ def figure_lines(figures: dict[str, Any]) -> list[str]:
         f"{groups['largest']}; {groups['labelled_tiles_not_alone']} labelled tiles share one. "
         f"Also by {figures['doubtful']} doubtful pairs, {figures['overlaps']} overlaps and "
         f"{figures['twins']} tiles of neighbouring lines",
-        f"wrong     at most {wrong['at_most']:g} of {wrong['clear_pairs']} clear pairs "
-        f"({wrong['share_at_most']:.1%}): so many pass with edges from inside tiles, which adjoin "
+        f"wrong     about {wrong['about']:g} of {wrong['clear_pairs']} clear pairs "
+        f"({wrong['share']:.1%}): so many pass with edges from inside tiles, which adjoin "
         f"nothing; {wrong['links_in_squares']} of {wrong['links']} links are confirmed by a "
         "square of four tiles",
     ]
@@ -115,7 +116,7 @@ def figure_lines(figures: dict[str, Any]) -> list[str]:
                 f"labels    {label['seams']} labelled seams {side}: salt agrees with Dice "
                 f"{label['dice']:.2f}, by chance {label['dice_by_chance']:.2f}"
             )
-    if wrong["share_at_most"] > DOUBT:
+    if wrong["share"] > DOUBT:
         lines.append("          edges tell these tiles apart badly: look at the pictures")
     return [
         *lines,

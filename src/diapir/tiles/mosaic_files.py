@@ -24,7 +24,8 @@ from PIL import Image
 from diapir.config import IGNORE
 from diapir.errors import DataError
 from diapir.tiles.groups import groups_text
-from diapir.tiles.mosaic import Cell, Link, Mosaic
+from diapir.tiles.mosaic import Mosaic
+from diapir.tiles.mosaic_layout import Cell, Link
 
 MARKER = "mosaic.json"
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.tiles.mosaic_edges import FLAT, best_matches, inner_edges, outer_edges
+from diapir.tiles.mosaic_layout import Cell
 
 SAME = 0.98
 """Correlation from which the shared halves of two tiles are the same pixels: of TGS tiles those
@@ -30,8 +31,6 @@ _COARSE = 24
 """Pixels each way of the reduced tiles that are compared whole."""
 
 _BLOCK = 1024
-
-Cell = tuple[int, int]
 
 
 def find_overlaps(images: NDArray[np.uint8]) -> list[tuple[int, int]]:
