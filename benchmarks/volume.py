@@ -84,7 +84,7 @@ def _describe() -> None:
 def _growth(options: argparse.Namespace) -> None:
     _describe()
     print(
-        f"{'GB':>5} {'shape':>16} {'peak MB':>8} {'s':>7} {'CPU s':>7} {'Mpx/s':>6} {'GB/h':>6} {'out GB':>6}"
+        f"{'GB':>5} {'shape':>16} {'peak MB':>8} {'s':>7} {'CPU s':>7} {'Mpx/s':>6}   GB/h out GB"
     )
     for size in options.gb:
         with tempfile.TemporaryDirectory(dir=options.folder) as name:

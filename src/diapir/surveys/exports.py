@@ -88,26 +88,37 @@ def export(
     Raises:
         OSError: the disk is full or not writable.
     """
-    written = []
     if "segy" in formats:
         source = segy_input(survey)
         for product in products:
-            path = out / f"{survey.name}_{product}.sgy"
             write_segy(
-                path,
+                _path(out, survey, product, "segy"),
                 source,
                 store.grid.shape,
                 partial(read_product, store, product, threshold),
                 _remarks(store, product, survey.path.name, threshold),
                 slab=slab,
             )
-            written.append(path)
     if "npy" in formats:
         for product in products:
-            path = out / f"{survey.name}_{product}.npy"
-            _write_npy(path, store, product, threshold, slab)
-            written.append(path)
-    return written
+            _write_npy(_path(out, survey, product, "npy"), store, product, threshold, slab)
+    return export_paths(survey, out, formats, products)
+
+
+def export_paths(
+    survey: Survey, out: Path, formats: Sequence[Format], products: Sequence[Product]
+) -> list[Path]:
+    """The files that `export` writes."""
+    return [
+        _path(out, survey, product, form)
+        for form in ("segy", "npy")
+        if form in formats
+        for product in products
+    ]
+
+
+def _path(out: Path, survey: Survey, product: Product, form: Format) -> Path:
+    return out / f"{survey.name}_{product}.{'sgy' if form == 'segy' else 'npy'}"
 
 
 def segy_input(survey: Survey) -> SegyInput:

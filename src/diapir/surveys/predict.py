@@ -15,7 +15,14 @@ from diapir.inference import Marker, open_models
 from diapir.inference.threads import default_threads
 from diapir.surveys import plan as planning
 from diapir.surveys.arrays import has_zarr
-from diapir.surveys.exports import Format, export, export_bytes, is_segy, products_of
+from diapir.surveys.exports import (
+    Format,
+    export,
+    export_bytes,
+    export_paths,
+    is_segy,
+    products_of,
+)
 from diapir.surveys.options import SurveyOptions
 from diapir.surveys.plan import Plan
 from diapir.surveys.section import SectionPredictor
@@ -329,6 +336,14 @@ class _Prediction:
                 expected="an --out that does not hold the input under the same name",
                 mend="choose another --out",
             )
+        started = self.target.exists() or self.unfinished.exists()
+        for path in export_paths(self.survey, self.out, self.formats, self.products):
+            if path.exists() and not started:
+                raise SurveyError(
+                    f"{path} is there, and no prediction in {self.out} wrote it",
+                    expected="a folder for the results alone, so that nothing else is overwritten",
+                    mend="choose another --out",
+                )
         if "segy" in self.formats and not is_segy(self.survey):
             raise SurveyError(
                 f"{self.survey.path} has no SEG-Y headers to keep",
