@@ -2,6 +2,8 @@
 
 A part gets its share of tiles and of each class of salt coverage. Tiles of one section group stay
 together, and so do tiles with the same image: both would let a network be judged on what it saw.
+Images of one grey level are in no part: they teach nothing, and whoever had them in the part that
+judges would score better for it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diapir.errors import SplitError
@@ -234,6 +237,7 @@ def make_split(tiles: TileSet, *, val_fraction: float = 0.15, seed: int = 42) ->
             mend="--val-fraction 0.15",
         )
     shares = {"train": 1 - val_fraction, "val": val_fraction}
+    tiles = _seismic(tiles)
     return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "holdout")
 
 
@@ -251,6 +255,7 @@ def make_folds(tiles: TileSet, *, folds: int = 5, seed: int = 42) -> Split:
     if folds < 2:
         raise SplitError(f"folds = {folds}", expected="at least 2 folds", mend="--folds 5")
     shares = {f"fold{index}": 1 / folds for index in range(folds)}
+    tiles = _seismic(tiles)
     return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "kfold")
 
 
@@ -269,6 +274,12 @@ def fold_split(folds: Split, fold: int) -> Split:
     validation = folds.part(f"fold{fold}")
     train = sorted(folds.tiles.keys() - set(validation))
     return Split({"train": tuple(train), "val": validation}, folds.tiles, folds.seed, "holdout")
+
+
+def _seismic(tiles: TileSet) -> TileSet:
+    """The tiles whose image has more than one grey level."""
+    varied = [tile for index, tile in enumerate(tiles.ids) if np.ptp(tiles.image(index))]
+    return tiles if len(varied) == len(tiles) else tiles.select(varied)
 
 
 def _contents(tiles: TileSet) -> dict[str, str]:
