@@ -71,11 +71,9 @@ def evaluate(
         running: how the network runs.
         output: where lines and the answer go.
     """
-    from diapir import bundle as bundles
     from diapir.cli.judging import summary
     from diapir.evaluation import evaluate as score
     from diapir.evaluation.unseen import predict_unseen
-    from diapir.inference.ensemble import refuse_repeated
     from diapir.tiles import load_tiles
     from diapir.tiles.groups import with_groups
 
@@ -83,14 +81,19 @@ def evaluate(
     if out is not None:
         _refuse_used(out, models, data)
     # what is wrong with these is told before tiles are read and predicted, which may take minutes
-    refuse_repeated([bundles.load(model) for model in models] or [bundles.load(None)])
+    opened = running.open(models)
     marking.check()
     tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
     part, shares = _choose(tiles, models, split, output)
     if groups is None and part != "all" and split is None:
         groups = trained_by(models)
     with output.progress("judging") as progress:
-        unseen = predict_unseen(shares, tiles, running.open, progress)
+        unseen = predict_unseen(
+            shares,
+            tiles,
+            lambda runs: opened if tuple(runs) == tuple(models) else running.open(runs),
+            progress,
+        )
     chosen = unseen.tiles if groups is None else with_groups(unseen.tiles, groups)
     evaluation = score(
         chosen,

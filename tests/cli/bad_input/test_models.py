@@ -101,8 +101,7 @@ def test_a_first_word_that_can_only_be_a_model_is_refused_as_one(
     }.items():
         refuse("predict", given, *USING["predict"], names=names)
     refuse("predict", "run", "--out", "salt", names=["run is a model, and no input is named"])
-    refuse("evaluate", "run", "run/best", *USING["evaluate"], names=["run/best holds no split"])
-    refuse("evaluate", "run", "run", *USING["evaluate"], names=["same model"])
+    refuse("evaluate", "run", "run/best", *USING["evaluate"], names=["same model"])
 
 
 @pytest.mark.parametrize("name", ["cuda", "mps"])

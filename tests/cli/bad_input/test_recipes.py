@@ -103,7 +103,7 @@ def test_an_unknown_recipe_names_the_nearest(refuse: Refuse, recipe: str, names:
         (("predict", "run", "tiles", "--out", "salt", "--threshold", "half"), '"half"'),
         (("predict", "run", "tiles", "--out", "salt", "--device", "gpu"), '"gpu"'),
         (("predict", "run", "tiles"), "--out"),
-        (("predict", "run", "--out", "salt"), "INPUT"),
+        (("predict", "--out", "salt"), "INPUT"),
         (("evaluate", "run"), "--data"),
         (("evaluate", "run", "--data", "tiles", "--encoding", "gray8"), "grey8"),
         (("data", "synth", "--out", "new", "--tiles", "0"), "--tiles"),
