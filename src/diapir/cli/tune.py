@@ -104,7 +104,12 @@ def tune(
 
 
 def _lines(tuning: Tuning, tiles: int, runs: int) -> Iterator[str]:
-    yield f"{tiles} tiles, each predicted by those of {runs} runs that did not learn from it"
+    by = (
+        "the run, which did not learn from them"
+        if runs == 1
+        else (f"those of {runs} runs that did not learn from it")
+    )
+    yield f"{tiles} tiles, {'predicted' if runs == 1 else 'each predicted'} by {by}"
     used, best = tuning.used, tuning.best
     checked = "not checked" if tuning.checked is None else f"{tuning.checked:.4f}"
     yield f"  in use   {_words(used)}: Kaggle's mAP {used.kaggle_map:.4f}"
