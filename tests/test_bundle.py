@@ -3,6 +3,7 @@ import json
 import os
 import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +302,133 @@ def test_metrics_that_cannot_be_written_leave_the_old(
 def test_saving_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="could not be saved: No such file"):
         _save(tmp_path / "missing" / "best")
+
+
+# exports
+
+
+PARITY = {
+    "reference": "torch on cpu",
+    "data": "tiles",
+    "tiles": 2,
+    "pixels": 200,
+    "logit": 1e-5,
+    "probability": 1e-6,
+    "flipped": 0,
+}
+
+
+def _export(saved: Bundle, folder: Path, names: tuple[str, ...] = ("model.onnx",)) -> Bundle:
+    files = []
+    for name in names:
+        path = folder.parent / name
+        path.write_bytes(name.encode())
+        files.append(path)
+    return bundles.save_export(
+        folder,
+        saved.info,
+        files,
+        form="openvino" if "model.xml" in names else "onnx",
+        half=True,
+        any_size=True,
+        parity=PARITY,
+        versions={"onnx": "1"},
+    )
+
+
+def test_an_export_keeps_what_is_known_of_the_model(saved: Bundle, tmp_path: Path) -> None:
+    made = _export(saved, tmp_path / "export", ("model.xml", "model.bin"))
+    loaded = bundles.load(tmp_path / "export")
+    assert loaded == made
+    assert loaded.network == tmp_path / "export" / "model.xml"
+    assert loaded.info.form == "openvino"
+    assert loaded.info.weights_sha256 == saved.info.weights_sha256
+    assert loaded.info.versions == saved.info.versions | {"onnx": "1"}
+    assert loaded.info.export is not None
+    assert loaded.info.export.parity.model_dump() == PARITY
+    card = (loaded.path / CARD).read_text(encoding="utf-8")
+    assert "- Form: model.xml + model.bin, its weights stored as float16." in card
+    assert "moves 0 of 200 pixels of 2 tiles (tiles) over the threshold" in card
+
+
+def test_metrics_are_recorded_in_an_export_too(saved: Bundle, tmp_path: Path) -> None:
+    made = _export(saved, tmp_path / "export")
+    bundles.annotate(made, metrics={"dice": 0.9})
+    assert bundles.load(made.path).info.metrics == {"dice": 0.9}
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"other")])
+def test_a_changed_or_missing_file_of_an_export_is_refused(
+    saved: Bundle, tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    made = _export(saved, tmp_path / "export", ("model.xml", "model.bin"))
+    change(made.path / "model.bin")
+    with pytest.raises(
+        BundleError, match=r"model\.bin (has changed|.*it is missing)"
+    ):
+        bundles.load(made.path)
+
+
+@pytest.mark.parametrize("name", ["../model.onnx", "/etc/passwd", "model.pkl"])
+def test_a_file_outside_the_bundle_is_refused(saved: Bundle, tmp_path: Path, name: str) -> None:
+    made = _export(saved, tmp_path / "export")
+    assert made.info.export is not None
+    export = made.info.export.model_dump() | {"files": {name: "0"}}
+    _edit(made, export=export)
+    with pytest.raises(BundleError, match="should match pattern"):
+        bundles.load(made.path)
+
+
+def test_an_export_has_no_weights_for_pytorch(saved: Bundle, tmp_path: Path) -> None:
+    made = _export(saved, tmp_path / "export")
+    with pytest.raises(BundleError, match=r"holds no weights for PyTorch, but model\.onnx"):
+        made.tensors()
+
+
+# the shipped model
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in place of the one that models are shipped in."""
+    shelf = tmp_path / "shipped"
+    shelf.mkdir()
+    monkeypatch.setattr("diapir.bundle.places.resources.files", lambda package: shelf)
+    return shelf
+
+
+def test_the_shipped_model_is_taken_where_none_is_named(saved: Bundle, shelf: Path) -> None:
+    shutil.copytree(saved.path, shelf / "salt")
+    for name in (None, "salt", Path("salt")):
+        assert bundles.find(name) == shelf / "salt"
+        assert bundles.load(name).info == saved.info
+
+
+def test_a_model_in_a_folder_of_its_name_comes_first(
+    saved: Bundle, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(saved.path, shelf / "salt")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "salt").mkdir()
+    assert bundles.find("salt") == shelf / "salt"  # a folder of predictions, say
+    shutil.copytree(saved.path, tmp_path / "salt" / "best")
+    assert bundles.find("salt") == Path("salt/best")
+    assert bundles.find(None) == shelf / "salt"
+
+
+def test_no_model_ships(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BundleError, match="no model was named, and none ships"):
+        bundles.load(None)
+    with pytest.raises(BundleError, match="no model salt ships with this copy"):
+        bundles.load("salt")
+
+
+def test_what_ships_fits_into_the_wheel() -> None:
+    folder = Path(bundles.__file__).parents[1] / "shipped" / bundles.SHIPPED
+    if not folder.exists():
+        pytest.skip("no model ships with this copy of diapir")
+    loaded = bundles.load(None)
+    assert loaded.path == folder
+    assert loaded.info.form == "onnx"
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 25e6
