@@ -246,7 +246,7 @@ def test_coverage_is_a_product(tmp_path: Path) -> None:
 
 def test_blocks_hold_what_memory_allows() -> None:
     assert plan.choose_block((400, 400, 400), 1) == 64
-    assert plan.choose_block((1000, 1000, 1000), 1) == 32
+    assert plan.choose_block((1000, 1000, 1000), 1) == 16
     assert plan.choose_block((10_000, 10_000, 2000), 1) == 8
     assert plan.choose_block((400, 400, 400), 4) == 32
     assert plan.choose_views((23, 18, 75), "auto") == ("inline", "crossline")

@@ -31,7 +31,7 @@ def write(path: Path, source: Path, slab: int = 3, **options: Any) -> NDArray[np
         path,
         segy_input(survey),
         survey.grid.shape,
-        lambda inlines, crosslines: values[inlines, crosslines].copy(),
+        lambda inlines, crosslines: values[inlines, crosslines],
         ["MADE BY A TEST"],
         slab=slab,
     )
@@ -169,7 +169,7 @@ def test_no_value_is_written_as_zero_and_traces_without_a_place_too(tmp_path: Pa
         tmp_path / "out.sgy",
         SegyInput(plain.path, plain.layout, cells),
         (3, 4, 6),
-        lambda inlines, crosslines: values[inlines, crosslines].copy(),
+        lambda inlines, crosslines: values[inlines, crosslines],
         [],
     )
     with segyio.open(str(tmp_path / "out.sgy"), ignore_geometry=True) as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from diapir.surveys.segy_layout import HEAD, TRACE_HEADER
 from diapir.surveys.segy_source import SegySurvey
 from diapir.surveys.segy_writer import SegyInput, write_segy
 from diapir.surveys.slabs import View
-from diapir.surveys.store import PredictionStore
+from diapir.surveys.store import PredictionStore, decode
 from diapir.surveys.survey import Survey
 
 Format = Literal["segy", "npy"]
@@ -30,32 +30,31 @@ def products_of(views: Sequence[View]) -> tuple[Product, ...]:
     return ("probability", "mask", "uncertainty") if len(views) == 2 else ("probability", "mask")
 
 
-def read_product(
-    store: PredictionStore,
-    product: Product,
-    threshold: float,
-    inlines: slice,
-    crosslines: slice,
-) -> NDArray[np.float32]:
-    """A product on a part of the grid.
+def held_product(
+    store: PredictionStore, product: Product, inlines: slice, crosslines: slice
+) -> NDArray[Any]:
+    """What a product is made of on a part of the grid, as the store holds it."""
+    if product != "coverage":
+        name = "uncertainty" if product == "uncertainty" else "probability"
+        return store.raw(name, inlines, crosslines)
+    live = store.coverage[inlines, crosslines, None].astype(np.uint8)
+    return np.broadcast_to(live, (*live.shape[:2], store.grid.samples))
+
+
+def product_values(product: Product, threshold: float, held: NDArray[Any]) -> NDArray[np.float32]:
+    """A product of what is held.
 
     Args:
-        store: finished predictions.
         product: probability and uncertainty in [0, 1]; mask 0 or 255; coverage 0 or 1.
         threshold: probability from which a cell counts as salt.
-        inlines: places along the inline axis.
-        crosslines: places along the crossline axis.
+        held: from `held_product`, of any shape.
 
     Returns:
-        `float32 (inlines, crosslines, samples)`; NaN where the survey has no value, but for
-        coverage.
+        `float32`, the same shape; NaN where the survey has no value, but for coverage.
     """
     if product == "coverage":
-        live = store.coverage[inlines, crosslines].astype(np.float32)
-        return np.repeat(live[..., None], store.grid.samples, axis=2)
-    if product == "uncertainty":
-        return store.read("uncertainty", inlines, crosslines)
-    values = store.read("probability", inlines, crosslines)
+        return held.astype(np.float32)
+    values = decode(held)
     if product == "mask":
         known = ~np.isnan(values)
         values[known] = np.where(values[known] >= threshold, np.float32(SALT), np.float32(0))
@@ -95,8 +94,9 @@ def export(
                 _path(out, survey, product, "segy"),
                 source,
                 store.grid.shape,
-                partial(read_product, store, product, threshold),
+                partial(held_product, store, product),
                 _remarks(store, product, survey.path.name, threshold),
+                values=partial(product_values, product, threshold),
                 slab=slab,
             )
     if "npy" in formats:
@@ -159,8 +159,9 @@ def _write_npy(
         np.lib.format.write_array_header_1_0(stream, header)
         for start in range(0, inlines, slab):
             lines = slice(start, min(inlines, start + slab))
-            values = read_product(store, product, threshold, lines, slice(None))
-            stream.write(np.ascontiguousarray(values, "<f4").data)
+            for held in held_product(store, product, lines, slice(None)):
+                values = product_values(product, threshold, held)
+                stream.write(np.ascontiguousarray(values, "<f4").data)
 
 
 def _remarks(store: PredictionStore, product: Product, source: str, threshold: float) -> list[str]:

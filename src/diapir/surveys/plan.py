@@ -10,7 +10,7 @@ from typing import Any
 from diapir.errors import SurveyError
 from diapir.surveys.slabs import View, block_count
 
-SLAB_CELLS = 2**25
+SLAB_CELLS = 2**24
 """Cells of a slab at most, where the block is chosen: it is held several times over, as bytes."""
 BLOCKS = (64, 32, 16, 8)
 """Lines of a block that are chosen from. All are multiples of what is predicted together."""

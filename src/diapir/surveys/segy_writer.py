@@ -21,8 +21,10 @@ from diapir.files import writing
 from diapir.surveys.segy_format import decode_text
 from diapir.surveys.segy_layout import HEAD, TEXT_BLOCK, TRACE_HEADER, Layout
 
-Samples = Callable[[slice, slice], NDArray[np.float32]]
-"""Values of a part of the grid, `float32 (inlines, crosslines, samples)`; NaN is written as 0."""
+Held = Callable[[slice, slice], NDArray[Any]]
+"""Values of a part of the grid as they are held, `(inlines, crosslines, samples)`."""
+Values = Callable[[NDArray[Any]], NDArray[np.float32]]
+"""Held values of some traces `(traces, samples)` as samples; NaN is written as 0."""
 
 MOST_SAMPLES = 65535
 """Samples of a trace that a revision 1 header can count."""
@@ -70,9 +72,10 @@ def write_segy(
     target: Path,
     source: SegyInput,
     shape: tuple[int, int, int],
-    samples: Samples,
+    held: Held,
     remarks: Sequence[str],
     *,
+    values: Values = np.asarray,
     slab: int = 32,
 ) -> None:
     """Write values on a survey's grid as SEG-Y, whole or not at all.
@@ -81,8 +84,9 @@ def write_segy(
         target: file to write; one that was there is replaced at the end.
         source: the survey's own file, which is only read.
         shape: of the grid `(inlines, crosslines, samples)`.
-        samples: gives the values.
+        held: gives what is written, in slabs; in few bytes, as a slab is large.
         remarks: lines for the text header, before those of the input.
+        values: makes samples of what is held, some traces at a time.
         slab: lines of the grid that are asked for at once, along the axis that changes slowest.
 
     Raises:
@@ -104,7 +108,7 @@ def write_segy(
         )
     with source.path.open("rb", buffering=0) as reader, writing(target) as writer:
         writer.write(_head(reader.read(HEAD), source.layout, shape[2], remarks))
-        slabs = _Slabs(source.cells, shape, samples, slab)
+        slabs = _Slabs(source.cells, shape, held, values, slab)
         for first, headers in _headers(reader, source.layout):
             _write_traces(writer, headers, slabs, first, shape[2])
 
@@ -124,18 +128,23 @@ class _Slabs:
     """Values in the order of the file's traces, from slabs of the grid that are read once."""
 
     def __init__(
-        self, cells: NDArray[np.int64], shape: tuple[int, int, int], samples: Samples, slab: int
+        self,
+        cells: NDArray[np.int64],
+        shape: tuple[int, int, int],
+        held: Held,
+        values: Values,
+        slab: int,
     ) -> None:
         self._cells = cells
         self._columns = shape[1]
-        self._samples = samples
+        self._read_held, self._values = held, values
         self._slab = slab
         known = cells[cells >= 0]
         rows, columns = known // shape[1] // slab, known % shape[1] // slab
         # a slab lies along the number that changes less often from trace to trace
         changes = [int(np.count_nonzero(np.diff(part))) for part in (rows, columns)]
         self._axis = 0 if changes[0] <= changes[1] else 1
-        self._held: tuple[int, NDArray[np.float32]] | None = None
+        self._held: tuple[int, NDArray[Any]] | None = None
 
     def fill(self, traces: NDArray[Any], first: int) -> None:
         """Fill the samples of consecutive traces."""
@@ -146,16 +155,16 @@ class _Slabs:
             here = np.flatnonzero(slabs == slab)
             place = [lines[0][here], lines[1][here]]
             place[self._axis] -= slab * self._slab
-            values = self._read(int(slab))[tuple(place)]
+            values = self._values(self._read(int(slab))[tuple(place)])
             traces[here] = np.nan_to_num(values, copy=False, nan=0.0)
 
-    def _read(self, slab: int) -> NDArray[np.float32]:
+    def _read(self, slab: int) -> NDArray[Any]:
         if self._held is None or self._held[0] != slab:
             self._held = None  # let go of the old one before the new one is there
             lines = slice(slab * self._slab, (slab + 1) * self._slab)
             whole = slice(None)
             cut = (lines, whole) if self._axis == 0 else (whole, lines)
-            self._held = slab, self._samples(*cut)
+            self._held = slab, self._read_held(*cut)
         return self._held[1]
 
 
