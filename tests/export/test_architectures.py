@@ -1,13 +1,16 @@
 """Every architecture of the registry can be exported."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from diapir import bundle as bundles
 from diapir import models
+from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig, parse_config
 from diapir.export import export_bundle
 from diapir.inference.engine import open_engine
@@ -31,6 +34,12 @@ ONE_SIZE = {"pspnet"}
 """Its pyramid pools to six bins, which ONNX cannot do at sizes that are no multiple of six."""
 
 
+def _after_convolutions(bundle: Bundle) -> Iterator[onnx.NodeProto]:
+    graph = onnx.load(bundle.network).graph
+    made = {node.output[0] for node in graph.node if node.op_type.startswith("Conv")}
+    return (node for node in graph.node if made & set(node.input))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REGISTRY)
 def test_an_architecture_is_exported(name: str, tmp_path: Path) -> None:
@@ -49,8 +58,7 @@ def test_an_architecture_is_exported(name: str, tmp_path: Path) -> None:
     made = bundle.info.export
     assert made is not None
     assert made.any_size == (name not in ONE_SIZE)
-    content = bundle.network.read_bytes()
-    assert b"BatchNormalization" not in content or name in {"hrnet"}
+    assert not any(node.op_type == "BatchNormalization" for node in _after_convolutions(bundle))
     size = 96 if made.any_size else 64
     batch = np.random.default_rng(1).normal(size=(1, 3, size, 64)).astype(np.float32)
     expected = open_engine(source, device="cpu").logits(batch)

@@ -78,6 +78,22 @@ def test_a_batch_norm_is_folded_into_its_convolution(kind: str, bias: bool) -> N
     np.testing.assert_allclose(_run(model, image), expected, atol=1e-5)
 
 
+def test_who_asks_for_the_size_only_does_not_keep_a_batch_norm() -> None:
+    nodes, weights = _normed("Conv", bias=True)
+    nodes += [
+        helper.make_node("Shape", ["features"], ["size"]),
+        helper.make_node("ConstantOfShape", ["size"], ["zeros"]),
+        helper.make_node("Add", ["normed", "zeros"], ["logits"]),
+    ]
+    model = _model(nodes, weights, ["logits"])
+    image = _noise(2, 3, 8, 8)
+    expected = _run(model, image)
+    graph._fold_batch_norms(model.graph)
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds == ["Conv", "Shape", "ConstantOfShape", "Add"]
+    np.testing.assert_allclose(_run(model, image), expected, atol=1e-5)
+
+
 def test_a_convolution_that_others_use_keeps_its_batch_norm() -> None:
     nodes, weights = _normed("Conv", bias=True)
     model = _model(nodes, weights, ["normed", "features"])

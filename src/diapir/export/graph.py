@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +143,11 @@ def _fold_batch_norms(graph: onnx.GraphProto) -> None:
         convolution = makers.get(norm.input[0])
         if convolution is None or convolution.op_type not in {"Conv", "ConvTranspose"}:
             continue
-        if len(list(_users(graph, convolution.output[0]))) > 1:
+        features, normed = convolution.output[0], norm.output[0]
+        users = [node for node in graph.node if features in node.input]
+        if any(node is not norm and node.op_type != "Shape" for node in users):
+            continue
+        if any(output.name == features for output in graph.output):
             continue
         if any(name not in values for name in [*norm.input[1:], *convolution.input[1:]]):
             continue
@@ -163,8 +166,11 @@ def _fold_batch_norms(graph: onnx.GraphProto) -> None:
             graph.initializer.append(numpy_helper.from_array(folded.astype(np.float32), name))
         del convolution.input[1:]
         convolution.input.extend(names)
-        convolution.output[0] = norm.output[0]
         graph.node.remove(norm)
+        convolution.output[0] = normed
+        for node in users:
+            if node is not norm:
+                node.input[0] = normed  # of the same shape
 
 
 def _affine(
@@ -175,12 +181,6 @@ def _affine(
     epsilon = next((value.f for value in norm.attribute if value.name == "epsilon"), 1e-5)
     scale = weight / np.sqrt(variance + epsilon)
     return scale, bias - mean * scale
-
-
-def _users(graph: onnx.GraphProto, value: str) -> Iterator[object]:
-    for node in graph.node:
-        yield from (name for name in node.input if name == value)
-    yield from (output for output in graph.output if output.name == value)
 
 
 def _strip(model: onnx.ModelProto) -> None:
