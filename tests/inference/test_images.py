@@ -44,7 +44,7 @@ def _files(folder: Path) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("shape", [(20, 31), (32, 32), (75, 40), (1, 1)])
+@pytest.mark.parametrize("shape", [(20, 31), (32, 32), (75, 40), (1, 2)])
 def test_probability_mask_and_overlay_have_the_size_of_the_image(
     predictor: Predictor, tmp_path: Path, shape: tuple[int, int]
 ) -> None:
@@ -77,6 +77,7 @@ def test_images_of_any_mode_and_format_give_the_same_pngs(
 
 def test_the_table_and_the_summary(predictor: Predictor, tmp_path: Path) -> None:
     dark, bright = np.zeros((10, 20), np.uint8), np.full((30, 10), 255, np.uint8)
+    dark[0, 0], bright[0, 0] = 1, 254  # one grey level would be no seismic data
     _save(tmp_path / "set" / "deep" / "dark.png", dark)
     _save(tmp_path / "set" / "bright.png", bright)
     out = tmp_path / "out"

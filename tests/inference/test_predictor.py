@@ -35,7 +35,17 @@ def test_images_of_any_size_come_out_as_the_pixels_say(
         assert probability.dtype == np.float32
         assert probability.min() >= 0
         assert probability.max() <= 1
-        np.testing.assert_allclose(probability, engine.probability(image), atol=1e-6)
+        expected = engine.probability(image) if np.ptp(image) else np.zeros(image.shape)
+        np.testing.assert_allclose(probability, expected, atol=1e-6)
+
+
+def test_one_grey_level_holds_no_salt(bundle: Bundle, bright: BrightIsSalt) -> None:
+    plain, speckled = np.full((20, 20), 255, np.uint8), np.full((20, 20), 255, np.uint8)
+    speckled[3, 4] = 254
+    for tta in ("none", "flip"):
+        found = Predictor(bundle, engine=bright, tta=tta).probabilities([plain, speckled])
+        assert not found[0].any()
+        np.testing.assert_allclose(found[1], bright.probability(speckled), atol=1e-6)
 
 
 def test_batches_are_full_whatever_the_shapes(bundle: Bundle, bright: BrightIsSalt) -> None:

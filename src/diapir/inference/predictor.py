@@ -159,6 +159,7 @@ class Predictor:
 
         Images of up to the size of the tiles that the model learnt from are padded as they were;
         larger ones are cut into overlapping windows of that size, whose probabilities are blended.
+        A window of one grey level shows no seismic data, and so no salt.
 
         Args:
             images: grey images `uint8 (H, W)` of any sizes.
@@ -222,6 +223,10 @@ class Predictor:
                     expected="finite weights of a training that did not diverge",
                     mend="use another model, or train it again with a smaller optimizer.lr",
                 )
+            if not np.ptp(
+                patch.image
+            ):  # splits leave such tiles out, so no model has learnt of them
+                probability.fill(0)
             if self.tta == "flip":
                 probability /= 2
             patch.window.add(
