@@ -39,6 +39,6 @@ def test_the_name_of_an_encoder_has_no_tag() -> None:
 @pytest.mark.parametrize("name", REGISTRY)
 def test_every_architecture_can_be_counted(name: str) -> None:
     found = cost(parse_config({"model": {"name": name}}, source=name).model, size=128)
-    assert 1e7 < found.parameters < 1e8
+    assert 1e6 < found.parameters < 1e8
     assert 1e8 < found.multiply_adds < 2e10
     assert 128 % found.divisor == 0

@@ -58,9 +58,10 @@ def _print(rows: list[dict[str, Any]], output: Output) -> None:
 
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("name", no_wrap=True)
-    table.add_column("parameters", justify="right", no_wrap=True)
-    table.add_column(f"multiply-adds\nat {SIZE} px", justify="right", no_wrap=True)
-    table.add_column("divisor", justify="right", no_wrap=True)
+    # narrow heads, so that 80 columns hold all but the papers unbroken
+    table.add_column("para-\nmeters", justify="right", no_wrap=True)
+    table.add_column(f"multiply-\nadds at\n{SIZE} px", justify="right", no_wrap=True)
+    table.add_column("divi-\nsor", justify="right", no_wrap=True)
     table.add_column("encoder", no_wrap=True)
     table.add_column("paper")
     for row in rows:
