@@ -363,9 +363,7 @@ def test_a_changed_or_missing_file_of_an_export_is_refused(
 ) -> None:
     made = _export(saved, tmp_path / "export", ("model.xml", "model.bin"))
     change(made.path / "model.bin")
-    with pytest.raises(
-        BundleError, match=r"model\.bin (has changed|.*it is missing)"
-    ):
+    with pytest.raises(BundleError, match=r"model\.bin (has changed|.*it is missing)"):
         bundles.load(made.path)
 
 
