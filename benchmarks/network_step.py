@@ -1,9 +1,10 @@
 """What do a training step and the scoring of Halite take, and what share of it is convolution?
 
 Beside it segmentation-models-pytorch's U-Net on the same encoder, at the same size and batch, in
-the library's documented loop (see training_step.py) and eager. Ours is the recipe `flagship`:
-`diapir.training.session.Session.step` with all it does, and the network in evaluation. Weights
-start at random, as they do not change the speed. One process, one of each in turns.
+the library's documented loop (see training_step.py) and eager. Ours is the recipe `flagship` on
+that encoder: `diapir.training.session.Session.step` with all it does, and the network in
+evaluation. Weights start at random, as they do not change the speed. One process, one of each in
+turns.
 
 Two rates stand for what the machine can do. One convolution of 128 to 128 channels at 64 × 64
 pixels says how many multiply-adds a second it can reach at best. All convolutions of a network,
@@ -54,6 +55,7 @@ def main() -> None:
         "flagship",
         [
             "model.weights=none",
+            f"model.encoder={ENCODER}",
             f"preprocess.size={options.size}",
             f"train.batch={options.batch}",
             f"device.threads={options.threads or 'null'}",

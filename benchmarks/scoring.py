@@ -2,8 +2,9 @@
 
 Ours is `Predictor.probabilities`: grey tiles in, probabilities of their size out, padding and
 everything else included, with each engine that the model's files allow. Theirs is the library's
-U-Net on EfficientNet-Lite0 in evaluation mode, on the same tiles padded and normalised beforehand,
-with the sigmoid. The same process, threads and tiles, one call of each in turns.
+U-Net on the first model's encoder (EfficientNet-Lite0 where it has none) in evaluation mode, on
+the same tiles padded and normalised beforehand, with the sigmoid. The same process, threads and
+tiles, one call of each in turns.
 
 A rate of multiply-adds is given for each, beside that of one convolution that suits every machine
 (128 to 128 channels at 64 × 64 pixels), and the share of a network's time that its convolutions
@@ -48,7 +49,9 @@ def main() -> None:
     print(machine.describe())
     print(f"load before: {os.getloadavg()[0]:.1f}")
     print(f"one convolution: {dense_rate() / 1e9:.0f} G multiply-adds/s")
-    unet = smp.Unet(f"tu-{ENCODER}", encoder_weights=None, in_channels=3, classes=1).eval()
+    encoder = getattr(bundles.load(options.models[0]).info.model, "encoder", None) or ENCODER
+    print(f"the peer's encoder: {encoder}")
+    unet = smp.Unet(f"tu-{encoder}", encoder_weights=None, in_channels=3, classes=1).eval()
     opened = {
         f"{path.name}, {engine}": Predictor.load(
             path,
