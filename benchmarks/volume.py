@@ -245,7 +245,8 @@ def _child_ours(model: str, sections: int, side: int, tile: int, threads: int) -
     from diapir.surveys.section import SectionPredictor
     from diapir.surveys.tile import with_tile
 
-    marker = with_tile(open_models([model], threads=threads, batch=BATCH), tile)
+    # no mirror images: MONAI is not asked for them either
+    marker = with_tile(open_models([model], threads=threads, batch=BATCH, tta="none"), tile)
     predictor = SectionPredictor(marker)
     volume = _sections(sections, side)
     predictor.probabilities([volume[0, :tile, :tile]])
