@@ -138,4 +138,7 @@ def split_words(words: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 def _is_model(folder: Path) -> bool:
     """Whether a folder is a run or a bundle, even one that is broken."""
-    return any((folder / name).exists() for name in ("bundle.json", "best", "config.yaml"))
+    names = ("bundle.json", "best", "config.yaml", "card.md")
+    return any((folder / name).exists() for name in names) or any(
+        (folder / "model").with_suffix(suffix).exists() for suffix in NETWORKS
+    )
