@@ -208,10 +208,10 @@ def bodies_in_space(products: Products) -> Plot | None:
         axes.view_init(elev=24, azim=-58)
         _name_axes_in_space(axes, grid, known)
 
-    bodies = "body" if len(products.meshes) == 1 else "bodies"
+    bodies, their = ("body", "its") if len(products.meshes) == 1 else ("bodies", "their")
     stretch = " The vertical axis is not to scale." if known else ""
     note = (
-        f"{len(products.meshes)} salt {bodies} seen from the south-west, with their outline from "
+        f"{len(products.meshes)} salt {bodies} seen from the south-west, with {their} outline from "
         f"above on the floor.{stretch}"
     )
     alt = f"Salt bodies in space. {note}"

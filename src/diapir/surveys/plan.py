@@ -70,7 +70,7 @@ class Plan:
         if self.seen_samples != samples:
             size += f", shown as {self.seen_samples}"
         told = [
-            f"{inlines} × {crosslines} traces of {size}: {self.sections:,} sections "
+            f"{inlines} × {crosslines} traces of {size}: {self.sections:,} section{'s' * (self.sections > 1)} "
             f"({' and '.join(self.views)} view), {self.pixels / 1e6:,.1f} Mpx",
             f"{self.windows:,} windows of {self.tile} px, overlap {self.overlap:.0%}; "
             f"grey levels span ±{self.scale:.4g}",
