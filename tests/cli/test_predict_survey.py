@@ -27,7 +27,7 @@ def test_a_line_and_a_volume(run_cli: RunCli, model: Path, tmp_path: Path) -> No
     done = run_cli("predict", model, line, cube, "--out", out, "--threshold", 0.6)
     assert done.code == 0
     told = done.stdout
-    assert "1 × 60 traces of 50 samples: 1 sections (inline view)" in told
+    assert "1 × 60 traces of 50 samples: 1 section (inline view)" in told
     assert "12 × 14 traces of 50 samples: 26 sections (inline and crossline view)" in told
     assert told.index("windows of 32 px") < told.index("salt from a probability of 0.6")
     assert sorted(path.name for path in out.iterdir()) == [

@@ -69,8 +69,9 @@ class Plan:
         size = f"{samples} samples"
         if self.seen_samples != samples:
             size += f", shown as {self.seen_samples}"
+        sections = f"{self.sections:,} section" + "s" * (self.sections > 1)
         told = [
-            f"{inlines} × {crosslines} traces of {size}: {self.sections:,} section{'s' * (self.sections > 1)} "
+            f"{inlines} × {crosslines} traces of {size}: {sections} "
             f"({' and '.join(self.views)} view), {self.pixels / 1e6:,.1f} Mpx",
             f"{self.windows:,} windows of {self.tile} px, overlap {self.overlap:.0%}; "
             f"grey levels span ±{self.scale:.4g}",
