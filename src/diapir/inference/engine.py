@@ -119,3 +119,18 @@ def open_network(form: str, network: Path, *, threads: int | None = None) -> Eng
             raise
         raise MissingDependencyError("openvino", "openvino") from None
     return OpenvinoEngine(network, threads=threads)
+
+
+def unusable(network: Path, form: str, reason: str) -> BundleError:
+    """What is said of an exported network that is none.
+
+    Args:
+        network: its file.
+        form: what it should have been exported to: `onnx` or `openvino`.
+        reason: what is wrong with it.
+    """
+    return BundleError(
+        f"{network} cannot be used: {reason}",
+        expected="one float input (N, 3, H, W) and one float output (N, 2, H, W)",
+        mend=f"export the model again: diapir export MODEL --to {form} --out DIR",
+    )

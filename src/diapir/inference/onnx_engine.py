@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from diapir.errors import BundleError
+from diapir.inference.engine import unusable
 from diapir.inference.threads import default_threads
 
 _ERRORS_ONLY = 3
@@ -37,24 +37,20 @@ class OnnxEngine:
             )
         # ONNX Runtime's errors have no class of their own in common
         except Exception as error:
-            raise _unusable(network, str(error).strip()) from None
+            raise unusable(network, "onnx", str(error).strip()) from None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
-            raise _unusable(network, f"it has {len(inputs)} inputs and {len(outputs)} outputs")
+            raise unusable(
+                network, "onnx", f"it has {len(inputs)} inputs and {len(outputs)} outputs"
+            )
         self._input = inputs[0].name
         for value, channels in ((inputs[0], 3), (outputs[0], 2)):
             if value.type != "tensor(float)" or len(value.shape) != 4 or value.shape[1] != channels:
-                raise _unusable(network, f"{value.name} is {value.type} of shape {value.shape}")
+                raise unusable(
+                    network, "onnx", f"{value.name} is {value.type} of shape {value.shape}"
+                )
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
         result: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
         return result
-
-
-def _unusable(network: Path, reason: str) -> BundleError:
-    return BundleError(
-        f"{network} cannot be used: {reason}",
-        expected="one float input (N, 3, H, W) and one float output (N, 2, H, W)",
-        mend="export the model again: diapir export MODEL --to onnx --out DIR",
-    )

@@ -8,7 +8,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from diapir.errors import BundleError
+from diapir.inference.engine import unusable
 from diapir.inference.threads import default_threads
 
 
@@ -39,27 +39,21 @@ class OpenvinoEngine:
                 },
             )
         except RuntimeError as error:
-            raise _unusable(network, str(error).strip().splitlines()[-1]) from None
+            raise unusable(network, "openvino", str(error).strip().splitlines()[-1]) from None
         inputs, outputs = self._compiled.inputs, self._compiled.outputs
         if len(inputs) != 1 or len(outputs) != 1:
-            raise _unusable(network, f"it has {len(inputs)} inputs and {len(outputs)} outputs")
+            raise unusable(
+                network, "openvino", f"it has {len(inputs)} inputs and {len(outputs)} outputs"
+            )
         for port, channels in ((inputs[0], 3), (outputs[0], 2)):
             shape = port.get_partial_shape()
             if port.get_element_type() != openvino.Type.f32 or not shape.compatible(
                 openvino.PartialShape([-1, channels, -1, -1])
             ):
-                raise _unusable(network, f"it takes or gives {port}")
+                raise unusable(network, "openvino", f"it takes or gives {port}")
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
         found = self._compiled(np.ascontiguousarray(batch))[0]
         result: NDArray[np.float32] = found.copy()  # its memory is the next call's as well
         return result
-
-
-def _unusable(network: Path, reason: str) -> BundleError:
-    return BundleError(
-        f"{network} cannot be used: {reason}",
-        expected="one float input (N, 3, H, W) and one float output (N, 2, H, W)",
-        mend="export the model again: diapir export MODEL --to openvino --out DIR",
-    )

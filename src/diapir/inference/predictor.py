@@ -223,9 +223,7 @@ class Predictor:
                     expected="finite weights of a training that did not diverge",
                     mend="use another model, or train it again with a smaller optimizer.lr",
                 )
-            if not np.ptp(
-                patch.image
-            ):  # splits leave such tiles out, so no model has learnt of them
+            if not np.ptp(patch.image):  # no model has learnt of these: splits leave them out
                 probability.fill(0)
             if self.tta == "flip":
                 probability /= 2
