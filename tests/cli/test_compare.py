@@ -18,7 +18,7 @@ import yaml
 
 from diapir.cli import trained as measuring
 from diapir.cli.contest import Contest
-from diapir.config import load_recipe
+from diapir.config import config_diff, load_recipe
 from diapir.errors import ConfigError, RunError
 from diapir.evaluation import Evaluation
 from diapir.inference import latency
@@ -284,6 +284,36 @@ def test_names_of_shipped_recipes_make_folders(tiles: Path, tmp_path: Path) -> N
         "lite0-unet-seed42",
         "lite0-linknet-seed42",
     ]
+
+
+def test_a_recipe_is_varied_by_its_own_keys_only(
+    recipes: Path, tiles: Path, tmp_path: Path
+) -> None:
+    found = contest(
+        *(named(recipes, "small"), tiles, tmp_path / "out"),
+        **{
+            "variations": ["no flip: augment.flip=none", "model.base=3 train.batch=2"],
+            "overrides": ["augment.flip=alternate"],
+        },
+    )
+    configs = {}
+    for training in found._trainings:
+        words = list(training.words)
+        configs[training.model] = load_recipe(words[1], words[words.index("--set") + 1 :: 2])
+    plain, still, wider = configs.values()
+    assert list(configs) == [plain.name, still.name, wider.name] == list(found.names)
+    assert still.name == "small, no flip"
+    assert [config.augment.flip for config in configs.values()] == [
+        "alternate",
+        "none",
+        "alternate",
+    ]
+    assert config_diff(plain, wider).keys() == {"model.base", "train.batch", "name"}
+    with pytest.raises(ConfigError, match=r"unknown key 'augment\.flop'"):
+        contest(
+            *(named(recipes, "small"), tiles, tmp_path / "out"),
+            **{"variations": ["augment.flop=none"]},
+        )
 
 
 def test_other_threads_for_one_are_refused(recipes: Path, tiles: Path, tmp_path: Path) -> None:

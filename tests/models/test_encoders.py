@@ -179,5 +179,7 @@ def test_padding_by_rule_is_tensorflows_on_even_maps(kernel: int, stride: int, g
 def test_no_padding_is_computed_from_the_size_of_the_images() -> None:
     network = shapeless(ResNetUNetConfig(encoder=LITE0))
     assert not any(isinstance(module, Conv2dSame) for module in network.modules())
-    # the stem and four stages
-    assert sum(isinstance(module, SameConv2d) for module in network.modules()) == 5
+    same = [module for module in network.modules() if isinstance(module, SameConv2d)]
+    # the stem and four stages, and the twelve depthwise convolutions of stride 1
+    assert [module.stride for module in same].count((2, 2)) == 5
+    assert len(same) == 17

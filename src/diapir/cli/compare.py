@@ -27,6 +27,8 @@ app = App(
     --out runs/zoo --budget 12m --seeds 2
   diapir compare --recipes ablation/plain,ablation/all --data tgs.zip \\
     --out runs/study --epochs 30 --set preprocess.size=128
+  diapir compare --recipes flagship --vary "no flip: augment.flip=none" \\
+    --vary model.scse=false --data tgs.zip --out runs/parts --epochs 6
   diapir compare runs/a runs/b --data tgs.zip --out runs/a-and-b
 
 The folder then holds report.html, leaderboard.csv, leaderboard.md and
@@ -56,6 +58,10 @@ def compare(
         tuple[str, ...],
         Parameter(name="--set", negative="", show_default=False, metavar="KEY=VALUE"),
     ] = (),
+    vary: Annotated[
+        tuple[str, ...],
+        Parameter(name="--vary", negative="", show_default=False, metavar="LABEL:KEY=VALUE…"),
+    ] = (),
     baseline: Annotated[str | None, Parameter(show_default=False)] = None,
     sort: Ranking = "kaggle_map",
     output: Injected,
@@ -75,13 +81,16 @@ def compare(
         epochs: epochs of each, instead of the recipe's.
         seeds: trainings of each recipe: with its own seed, the next, and so on; 1 if not given.
         overrides: change one key of every recipe, as in preprocess.size=128; may be given often.
+        vary: train each recipe once more with these keys changed, as in "no flip:
+            augment.flip=none"; the label may be left out. May be given often.
         baseline: the model that the others are compared with; the first if not given.
         sort: the metric that ranks.
         output: where lines and the answer go.
     """
     words = _words(locals())
     if recipes is None:
-        given = {"--budget": budget, "--epochs": epochs, "--seeds": seeds, "--set": overrides}
+        given: dict[str, object] = {"--budget": budget, "--epochs": epochs, "--seeds": seeds}
+        given |= {"--set": overrides, "--vary": vary}
         _refuse([name for name, value in given.items() if value], "say how to train")
         return _compare_runs(runs, out, data, baseline, sort, words, output)
     _refuse([str(run) for run in runs], "are trained already")
@@ -95,6 +104,7 @@ def compare(
 
     contest = Contest(
         [name.strip() for name in recipes.split(",") if name.strip()],
+        variations=vary,
         data=data,
         out=out,
         budget_s=budget,
@@ -246,8 +256,8 @@ def _words(given: Mapping[str, Any]) -> str:
     }
     for option, value in options.items():
         words += [option, str(value)] if value is not None else []
-    for override in given["overrides"]:
-        words += ["--set", override]
+    for option, name in (("--set", "overrides"), ("--vary", "vary")):
+        words += [word for value in given[name] for word in (option, value)]
     return shlex.join(words)
 
 

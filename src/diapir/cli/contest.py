@@ -18,6 +18,7 @@ from diapir.cli.ledger import LEDGER, Ledger, open_ledger, refuse_change
 from diapir.cli.trained import Model
 from diapir.cli.trainings import Training, Trainings
 from diapir.cli.trainings_display import Display
+from diapir.cli.variants import variants
 from diapir.config import RunConfig, config_diff, load_recipe, parse_config
 from diapir.errors import ConfigError, RunError
 from diapir.reports import Failure
@@ -38,6 +39,7 @@ class Contest:
 
     Args:
         recipes: names or files.
+        variations: of each recipe, `LABEL: key=value key=value`.
         data: labelled tiles.
         out: the folder, which may hold an earlier run of the same command.
         budget_s: seconds of each training; None for the recipes' own epochs.
@@ -59,6 +61,7 @@ class Contest:
         self,
         recipes: Sequence[str],
         *,
+        variations: Sequence[str] = (),
         data: Path,
         out: Path,
         budget_s: float | None,
@@ -68,14 +71,15 @@ class Contest:
     ) -> None:
         self.out = out
         self._data, self._budget_s, self._epochs, self._seeds = data, budget_s, epochs, seeds
-        self._recipes = _by_name(recipes)
-        self.names = tuple(self._recipes)
+        self._variants = variants(recipes, variations)
+        self.names = tuple(self._variants)
         # curves are in metrics.csv, and no tracker takes time from one model only
         self._overrides = ["track.trackers=[]", *overrides]
         if epochs is not None:
             self._overrides.append(f"train.epochs={epochs}")
         self._configs = {
-            name: load_recipe(recipe, self._overrides) for name, recipe in self._recipes.items()
+            name: load_recipe(variant.recipe, [*self._overrides, *variant.settings])
+            for name, variant in self._variants.items()
         }
         _check_devices(self._configs)
 
@@ -180,8 +184,14 @@ class Contest:
         seeds = "its own seed"
         if self._seeds > 1:
             seeds += " and the next" + (f" {self._seeds - 1}" if self._seeds > 2 else "")
+        varied = [
+            f"{variant.name}: {' '.join(variant.settings[:-1])}"
+            for variant in self._variants.values()
+            if variant.settings
+        ]
         return [
             ("Budget", f"of each training: {budget}"),
+            *([("Variations", "; ".join(varied))] if varied else []),
             ("Ended by", ", ".join(f"{what} ({number})" for what, number in ends.items())),
             ("Seeds", f"{plural(self._seeds, 'training')} of each recipe: {seeds}"),
             ("Order", "one after the other, each in a process of its own"),
@@ -189,38 +199,12 @@ class Contest:
         ]
 
     def _training(self, name: str, number: int) -> Training:
-        seed = self._configs[name].seed + number
-        settings = [*self._overrides, f"seed={seed}"]
-        words = ["--recipe", self._recipes[name], "--data", str(self._data)]
+        seed, variant = self._configs[name].seed + number, self._variants[name]
+        settings = [*self._overrides, *variant.settings, f"seed={seed}"]
+        words = ["--recipe", variant.recipe, "--data", str(self._data)]
         words += [word for setting in settings for word in ("--set", setting)]
-        folder = f"{_plain_name(name)}-seed{seed}"
+        folder = f"{variant.folder}-seed{seed}"
         return Training(name, seed, self.out / RUNS / folder, tuple(words))
-
-
-def _by_name(recipes: Sequence[str]) -> dict[str, str]:
-    """Recipes by the names of their models: a shipped recipe's own, or that of a file."""
-    named: dict[str, str] = {}
-    for recipe in recipes:
-        is_file = Path(recipe).suffix in {".yaml", ".yml"}
-        name = Path(recipe).stem if is_file else recipe
-        if _plain_name(name) in map(_plain_name, named):
-            raise ConfigError(
-                f"two recipes are called {name}: {', '.join(recipes)}",
-                expected="recipes of different names",
-                mend="name each once; rename a file that is called like another",
-            )
-        named[name] = recipe
-    if len(named) < 2:
-        raise ConfigError(
-            f"--recipes names {len(named)}",
-            expected="at least two recipes, joined by commas",
-            mend="--recipes unet,linknet; one alone is trained by `diapir train`",
-        )
-    return named
-
-
-def _plain_name(name: str) -> str:
-    return name.replace("/", "-")
 
 
 def _check_devices(configs: dict[str, RunConfig]) -> None:

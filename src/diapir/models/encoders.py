@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
 from diapir.errors import ConfigError
+from diapir.models import depthwise
 from diapir.models.network import Network
 
 
@@ -133,12 +134,14 @@ def keep_resolution(model: nn.Module) -> None:
 class SameConv2d(nn.Conv2d):
     """TensorFlow's SAME convolution of stride 1, or of stride 2 for even height and width.
 
+    Of single channels, and in bfloat16 on a CPU, it learns by a faster way than PyTorch's.
+
     Of stride 2 it pads one row and column more below and right than above and left. So does a
     kernel with a row and a column of zeros before it, which spares a copy of the map: a tenth of a
     training step of EfficientNet-Lite0 on a CPU.
 
     Args:
-        same: timm's, of odd kernel, without dilation; its weights are taken over.
+        same: timm's or PyTorch's, of odd kernel, without dilation; its weights are taken over.
     """
 
     def __init__(self, same: nn.Conv2d) -> None:
@@ -158,8 +161,11 @@ class SameConv2d(nn.Conv2d):
     def forward(self, features: Tensor) -> Tensor:
         """Convolve `(N, C, H, W)` to `(N, out, H / stride, W / stride)`."""
         high, wide = (side // 2 for side in self.kernel_size)
-        if self.stride == (1, 1):
-            convolved: Tensor = self._conv_forward(features, self.weight, self.bias)
+        if depthwise.wants_help(self, features):
+            before = high if self.stride == (1, 1) else high - 1
+            convolved = depthwise.convolve(features, self.weight, self.stride[0], before)
+        elif self.stride == (1, 1):
+            convolved = self._conv_forward(features, self.weight, self.bias)
         elif torch.compiler.is_exporting():  # other runtimes' convolutions pad as they are told
             around = pad(features, (wide - 1, wide, high - 1, high))
             convolved = conv2d(around, self.weight, self.bias, self.stride, groups=self.groups)
@@ -177,8 +183,20 @@ def _pad_by_rule(features: nn.Module) -> None:
             and module.stride in {(1, 1), (2, 2)}
             and module.dilation == (1, 1)
             and all(side % 2 for side in module.kernel_size)
-        ):
+        ) or _is_same_depthwise(module):
             features.set_submodule(name, SameConv2d(module), strict=True)
+
+
+def _is_same_depthwise(module: nn.Module) -> bool:
+    """Whether a plain convolution of single channels is SAME as it is."""
+    return (
+        type(module) is nn.Conv2d
+        and module.groups == module.in_channels == module.out_channels > 1
+        and module.stride == module.dilation == (1, 1)
+        and module.padding_mode == "zeros"
+        and module.padding == tuple(side // 2 for side in module.kernel_size)
+        and all(side % 2 for side in module.kernel_size)
+    )
 
 
 def _check_strides(features: Any, stem_stride: int) -> None:
