@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from diapir.evaluation import Evaluation
-from diapir.tiles import read_image
+from diapir.tiles import Split, read_image
 from tests.cli.conftest import RunCli, train_again
 
 
@@ -105,6 +105,41 @@ def test_folds_are_judged_each_on_what_they_did_not_learn_from(
         count * one["metrics"]["dice_per_image"] for count, one in zip(counts, alone, strict=True)
     )
     assert answer["metrics"]["dice_per_image"] == pytest.approx(expected / sum(counts))
+
+
+def test_a_part_is_judged_by_the_folds_that_did_not_learn_from_it(
+    run_cli: RunCli, folds: tuple[Path, Path], survey: Path, tmp_path: Path
+) -> None:
+    both, chosen = tmp_path / "both", tmp_path / "chosen"
+    assert run_cli("evaluate", *folds, "--data", survey, "--out", both).code == 0
+    split = tmp_path / "random.json"
+    assert run_cli("data", "split", survey, "--out", split, "--seed", 9).code == 0
+    ids = sorted(Split.load(split).part("train"))
+    words = ("evaluate", *folds, "--data", survey, "--split", f"{split}:train", "--out", chosen)
+    done = run_cli(*words)
+    assert f"judged out of fold: each of {len(ids)} tiles" in done.stdout
+    assert "flatter" not in done.stdout
+    everywhere = {tile.id: tile for tile in Evaluation.load(both).tiles}
+    found = Evaluation.load(chosen)
+    assert found.data["part"] == "train"
+    assert sorted(tile.id for tile in found.tiles) == ids
+    assert len(ids) < len(everywhere)
+    assert [tile.dice for tile in found.tiles] == [everywhere[tile.id].dice for tile in found.tiles]
+
+
+def test_tiles_that_a_run_learnt_from_are_counted(
+    run_cli: RunCli, trained: Path, second: Path, survey: Path
+) -> None:
+    own = trained / "split.json"
+    learnt = len(Split.load(own).part("train"))
+    for models in ((trained,), (trained, second)):
+        done = run_cli("evaluate", *models, "--data", survey, "--split", f"{own}:train")
+        assert done.code == 0
+        for model in models:
+            told = f"{model} learnt from {learnt} of these {learnt} tiles: they flatter it"
+            assert told in done.stdout
+    unseen = run_cli("evaluate", trained, "--data", survey, "--split", f"{own}:val")
+    assert "flatter" not in unseen.stdout
 
 
 def test_parts_that_overlap_are_refused(

@@ -55,9 +55,9 @@ def evaluate(
 
     Several models are averaged. Without --split, a run folder is judged on the
     validation part of its own split where --data is what it was trained on, and
-    else on all tiles. Runs of different folds are judged each on its own part:
-    every tile by those that did not learn from it. The intervals come from
-    resampling whole sections.
+    else on all tiles. Runs of different folds are judged each on its own part,
+    or on what --split names of it: every tile by those that did not learn from
+    it. The intervals come from resampling whole sections.
 
     Args:
         models: run folders and bundle folders; without one, the shipped model.
@@ -156,7 +156,7 @@ def _choose(
 
     if split is not None:
         part, ids = _part(tiles, split)
-        return part, [Share(ids, tuple(models))]
+        return part, _share_part(ids, tiles, models, output)
     without: dict[Path, SplitError] = {}
     for model in models:
         try:
@@ -193,6 +193,31 @@ def _choose(
         own = models[0] / "split.json"
         output.say(f"judged on the part `val` of {own}, which {models[0]} was not trained on")
     return "val", shares
+
+
+def _share_part(
+    ids: tuple[str, ...], tiles: TileSet, models: Sequence[Path], output: Output
+) -> list[Share]:
+    """Which models judge which tiles of a part: out of fold where they are runs of its folds."""
+    from diapir.evaluation.unseen import Share, learnt_ids, share_validation
+
+    learnt = {model: len(learnt_ids(model, tiles).intersection(ids)) for model in models}
+    if len(models) > 1 and all(learnt.values()):
+        try:
+            whole = share_validation(models, tiles)
+        except SplitError:
+            whole = []
+        shares = [Share(tuple(filter(set(ids).__contains__, one.ids)), one.models) for one in whole]
+        if sum(len(share.ids) for share in shares) == len(ids):
+            output.say(
+                f"judged out of fold: each of {len(ids)} tiles by those of the {len(models)} runs "
+                "that were not trained on it"
+            )
+            return [share for share in shares if share.ids]
+    for model, count in learnt.items():
+        if count:
+            output.say(f"{model} learnt from {count} of these {len(ids)} tiles: they flatter it")
+    return [Share(ids, tuple(models))]
 
 
 def _part(tiles: TileSet, split: str) -> tuple[str, tuple[str, ...]]:

@@ -76,6 +76,26 @@ def learnt_all(run: Path) -> bool:
     return config is not None and config.data.use_all
 
 
+def learnt_ids(run: Path, tiles: TileSet) -> set[str]:
+    """Ids of the tiles that a run learnt from; none where it is no run, or one on other tiles.
+
+    Args:
+        run: a run folder, or a bundle, of which nothing is known.
+        tiles: what it is judged on.
+
+    Raises:
+        SplitError: its split cannot be read.
+    """
+    if not (run / SPLIT).is_file():
+        return set()
+    split = Split.load(run / SPLIT)
+    try:
+        split.verify(tiles)
+    except SplitError:
+        return set()
+    return set(split.part("train")) | (set(split.part("val")) if learnt_all(run) else set())
+
+
 def own_validation(run: Path, tiles: TileSet) -> tuple[str, ...]:
     """Ids of the tiles that a run kept for validation.
 
