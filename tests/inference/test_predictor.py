@@ -11,6 +11,7 @@ from diapir.config import PreprocessConfig
 from diapir.errors import BundleError, DataError
 from diapir.inference import Predictor
 from diapir.inference.predictor import salt_probability
+from diapir.inference.tiling import window_count
 
 from .conftest import SIZE, BrightIsSalt
 
@@ -75,6 +76,23 @@ def test_progress_counts_windows(bundle: Bundle, bright: BrightIsSalt) -> None:
         images, progress=lambda done, total: seen.append((done, total))
     )
     assert seen == [(3, 4), (4, 4)]
+
+
+def test_windows_of_one_grey_level_are_not_predicted(bundle: Bundle, bright: BrightIsSalt) -> None:
+    seen: list[tuple[int, int]] = []
+    still = np.full((SIZE, 5 * SIZE), 90, np.uint8)
+    half = np.concatenate([_image(SIZE, 2 * SIZE), still], axis=1)
+    predictor = Predictor(bundle, engine=bright, batch=2, tta="flip")
+    found, nothing = predictor.probabilities(
+        [half, still], progress=lambda done, total: seen.append((done, total))
+    )
+    every = 2 * (window_count(*half.shape, SIZE) + window_count(*still.shape, SIZE))
+    assert sum(shape[0] for shape in bright.batches) < every / 2
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (every, every)
+    assert not nothing.any()
+    assert not found[:, -4 * SIZE :].any()
+    assert found[:, : 2 * SIZE].all()
 
 
 def test_logits_beyond_the_range_of_exp() -> None:

@@ -159,12 +159,13 @@ class Predictor:
 
         Images of up to the size of the tiles that the model learnt from are padded as they were;
         larger ones are cut into overlapping windows of that size, whose probabilities are blended.
-        A window of one grey level shows no seismic data, and so no salt.
+        A window of one grey level shows no seismic data, and so no salt: the network does not see
+        it, which saves the time over water and mutes.
 
         Args:
             images: grey images `uint8 (H, W)` of any sizes.
-            progress: called after each batch with the windows done and all windows, a mirrored
-                one counted as another.
+            progress: called after each batch, and at the end, with the windows done and all
+                windows, a mirrored one counted as another.
 
         Returns:
             `float32 (H, W)` in [0, 1] for each image, in the order given.
@@ -184,6 +185,8 @@ class Predictor:
             done += len(batch)
             if progress:
                 progress(done, total)
+        if progress and done < total:  # the rest was of one grey level
+            progress(total, total)
         for probability in probabilities:
             np.minimum(probability, 1, out=probability)  # weights add up to 1 but for rounding
         return probabilities
@@ -203,6 +206,8 @@ class Predictor:
         for image, probability in zip(images, probabilities, strict=True):
             for window in windows(*_shape(image), self.bundle.info.window):
                 inside = image[window.rows, window.columns]
+                if not np.ptp(inside):  # no model has learnt of these: splits leave them out
+                    continue
                 yield _Patch(window, inside, False, probability)
                 if self.tta == "flip":
                     yield _Patch(window, inside[:, ::-1], True, probability)
@@ -223,8 +228,6 @@ class Predictor:
                     expected="finite weights of a training that did not diverge",
                     mend="use another model, or train it again with a smaller optimizer.lr",
                 )
-            if not np.ptp(patch.image):  # no model has learnt of these: splits leave them out
-                probability.fill(0)
             if self.tta == "flip":
                 probability /= 2
             patch.window.add(
