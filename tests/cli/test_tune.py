@@ -42,6 +42,22 @@ def test_what_gains_out_of_fold_is_written_into_the_models(
     assert run_cli(*words).code == 0  # an earlier tuning is replaced
 
 
+def test_a_model_of_all_tiles_gets_the_metrics_of_the_runs(
+    run_cli: RunCli, runs: list[Path], trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    final = train_again(trained, tmp_path / "all", survey, "data.use_all=true")
+    assert not bundles.load(final).info.metrics
+    words = ("tune", *runs, "--data", survey, "--out", tmp_path / "tuned.json", "--into", final)
+    done = run_cli(*words)
+    assert f"{bundles.load(final).path} learnt from all tiles: the runs' metrics" in done.stdout
+    metrics = bundles.load(final).info.metrics
+    judged = run_cli("evaluate", *runs, "--data", survey, "--json").answer
+    assert metrics["data"] == judged["data"] | {"part": "out of fold, of 2 runs for this model"}
+    for key in ("kaggle_map", "dice", "soft_dice", "threshold", "ci95"):
+        assert metrics[key] == judged["metrics"][key]
+    assert "out of fold, of 2 runs" in (final / "best" / "card.md").read_text(encoding="utf-8")
+
+
 def test_what_is_not_out_of_fold_is_refused(
     run_cli: RunCli, trained: Path, runs: list[Path], survey: Path, tmp_path: Path
 ) -> None:

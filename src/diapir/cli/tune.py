@@ -47,7 +47,8 @@ def tune(
     of one split are averaged.
     What does best is checked on tiles it was not chosen on, and written into the
     models where it gains there; --tta is written as well. The metrics that the
-    models carry stay those of their training.
+    models carry stay those of their training; a model of --into without any,
+    having learnt from all tiles, gets those of the runs, which say so.
 
     Args:
         runs: run folders, of folds or of one split.
@@ -61,6 +62,7 @@ def tune(
         output: where lines and the answer go.
     """
     from diapir import bundle as bundles
+    from diapir.evaluation import evaluate
     from diapir.evaluation.tuning import tune_marking
     from diapir.evaluation.unseen import predict_unseen, share_validation
     from diapir.files import replace_file
@@ -71,6 +73,7 @@ def tune(
     _refuse_used(out)
     named = [bundles.load(run) for run in [*runs, *(into or [])]]
     refuse_repeated(named)
+    unjudged = [bundle for bundle in named[len(runs) :] if not bundle.info.metrics]
     tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
     shares = share_validation(runs, tiles)
     groups = groups or trained_by(runs)
@@ -94,12 +97,23 @@ def tune(
     fields: dict[str, Any] = {} if running.tta is None else {"tta": running.tta}
     if tuning.gains:
         fields |= {"threshold": tuning.best.threshold, "min_area": tuning.best.min_area}
-    if fields:
-        for bundle in named:
-            bundles.annotate(bundle, **fields)
+    metrics: dict[str, Any] = {}
+    if unjudged:
+        evaluation = evaluate(
+            chosen_on,
+            unseen.probabilities,
+            threshold=tuning.chosen.threshold,
+            min_area=tuning.chosen.min_area,
+            part=f"out of fold, of {len(runs)} runs for this model",
+        )
+        metrics = {"metrics": evaluation.metrics | {"data": evaluation.data}}
+    for bundle in named:
+        if news := fields | (metrics if bundle in unjudged else {}):
+            bundles.annotate(bundle, **news)
     output.say(*_lines(tuning, len(chosen_on), len(runs)))
     written = ", ".join(f"{key} {value}" for key, value in fields.items()) or "nothing"
     output.say(f"written into {len(named)} model{'s' if len(named) > 1 else ''}: {written}")
+    output.say(*(f"{bundle.path} learnt from all tiles: the runs' metrics" for bundle in unjudged))
     return Answer(content | {"out": out, "written": fields})
 
 
