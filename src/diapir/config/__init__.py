@@ -1,0 +1,42 @@
+"""What a run is: every key of a recipe, its type, range and default. YAML in and out.
+
+A recipe is a YAML file of sections; `load_recipe` merges it with `--set section.key=value`
+overrides and checks the whole.
+"""
+
+from diapir.config.reading import config_diff, load_recipe, parse_config, recipe_names
+from diapir.config.sections import (
+    IGNORE,
+    AugmentConfig,
+    DataConfig,
+    DeviceConfig,
+    LossConfig,
+    MaskEncoding,
+    OptimizerConfig,
+    PreprocessConfig,
+    RunConfig,
+    ScheduleConfig,
+    TrackConfig,
+    TrainConfig,
+    weight_at,
+)
+
+__all__ = [
+    "IGNORE",
+    "AugmentConfig",
+    "DataConfig",
+    "DeviceConfig",
+    "LossConfig",
+    "MaskEncoding",
+    "OptimizerConfig",
+    "PreprocessConfig",
+    "RunConfig",
+    "ScheduleConfig",
+    "TrackConfig",
+    "TrainConfig",
+    "config_diff",
+    "load_recipe",
+    "parse_config",
+    "recipe_names",
+    "weight_at",
+]

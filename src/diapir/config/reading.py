@@ -1,0 +1,162 @@
+"""Recipes read from YAML, merged with `--set section.key=value`, and checked as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from diapir.config.faults import did_you_mean, unfit
+from diapir.config.sections import RunConfig
+from diapir.errors import ConfigError
+
+
+def recipe_names() -> list[str]:
+    """Names of the shipped recipes, sorted."""
+    root = Path(str(resources.files("diapir.recipes")))
+    paths = (path.relative_to(root).with_suffix("") for path in root.rglob("*.yaml"))
+    return sorted(path.as_posix() for path in paths)
+
+
+def load_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
+    """Read a recipe and apply overrides.
+
+    Args:
+        recipe: the name of a shipped recipe, or the path of a YAML file.
+        overrides: `section.key=value` strings; the value is YAML (`[a, b]`, `null`, `1e-3`).
+
+    Raises:
+        ConfigError: no such recipe, not YAML, an unknown key or a wrong type or value.
+    """
+    path = _find_recipe(str(recipe))
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} cannot be read as YAML: {_yaml_reason(error)}",
+            expected="a YAML file of recipe sections, in UTF-8",
+            mend="compare it with a shipped recipe: " + ", ".join(recipe_names()),
+        ) from None
+    overrides = list(overrides)
+    source = f"{path} with --set" if overrides else str(path)
+    return parse_config(values, source=source, overrides=overrides)
+
+
+def parse_config(values: object, *, source: str, overrides: Iterable[str] = ()) -> RunConfig:
+    """Check the values of a recipe (as YAML gives them) and apply overrides.
+
+    Raises:
+        ConfigError: an unknown key (naming the nearest valid one) or a wrong type or value.
+    """
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{source} holds a {type(values).__name__} at its top",
+            expected="sections with keys, such as `train: {batch: 8}`",
+            mend="write it as `section:` lines with indented `key: value` lines",
+        )
+    for override in overrides:
+        values = _override(values, override)
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise unfit(error, source) from None
+
+
+def config_diff(old: RunConfig, new: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """Keys whose values differ: `{"train.batch": (8, 16)}`."""
+    before, after = _flatten(old.model_dump(mode="json")), _flatten(new.model_dump(mode="json"))
+    return {
+        key: (before.get(key), after.get(key))
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    }
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {key.value!r} is given twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _yaml_reason(error: Exception) -> str:
+    """What is wrong and where, in one line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem} (line {mark.line + 1}, column {mark.column + 1})"
+    return str(error).partition("\n")[0]
+
+
+def _find_recipe(recipe: str) -> Path:
+    path = Path(recipe)
+    if path.suffix in {".yaml", ".yml"}:
+        if path.is_file():
+            return path
+        raise ConfigError(
+            f"no recipe file {path}",
+            expected="the path of a YAML file, or the name of a shipped recipe",
+            mend="shipped recipes: " + ", ".join(recipe_names()),
+        )
+    if recipe in recipe_names():
+        return Path(str(resources.files("diapir.recipes"))) / f"{recipe}.yaml"
+    raise ConfigError(
+        f"no recipe named {recipe!r}" + did_you_mean(recipe, recipe_names()),
+        expected="one of " + ", ".join(recipe_names()),
+        mend="choose one of these, or give the path of a YAML file",
+    )
+
+
+def _override(values: dict[str, Any], override: str) -> dict[str, Any]:
+    """`values` with one `section.key=value` applied; the argument is left as it is."""
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(
+            f"--set {override!r} has no key=value form",
+            expected="section.key=value, such as --set train.batch=4",
+            mend="write the key, an equals sign and the value without spaces around them",
+        )
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"the value of --set {override!r} is not YAML: {_yaml_reason(error)}",
+            expected="a YAML value: 4, 1e-3, null, [a, b], text",
+            mend="quote the value, for example --set 'track.trackers=[tensorboard]'",
+        ) from None
+    if isinstance(value, str):
+        # YAML 1.1 reads 1e-3 as text; the field's type decides whether a number is right
+        with contextlib.suppress(ValueError):
+            value = float(value)
+    changed = dict(values)
+    section = changed
+    *parents, last = key.strip().split(".")
+    for parent in parents:
+        inner = section.get(parent)
+        section[parent] = dict(inner) if isinstance(inner, dict) else {}
+        section = section[parent]
+    section[last] = value
+    return changed
