@@ -1,10 +1,11 @@
-"""Do channels_last and compiling pay for the U-Net on this machine? Settles `device.*: auto`.
+"""Do channels_last, bfloat16 and compiling pay on this machine? Settles `device.*: auto`.
 
 Times our training step (`diapir.training.session.Session.step`: load a batch, forward, loss,
-backward, clip, AdamW) on the synthetic survey for each combination, in one process, in turns, and
-prints tiles a second and the ratio to the plain one.
+backward, clip, AdamW) of a recipe on the synthetic survey for each combination, in one process,
+those of one precision in turns, and prints tiles a second and the ratio to the plain one.
 
-    python benchmarks/device_options.py --base 16 --size 112 --batch 8 --steps 4
+    python benchmarks/device_options.py --set model.base=16 --set preprocess.size=112 --steps 4
+    python benchmarks/device_options.py --recipe flagship --no-compile
 """
 
 from __future__ import annotations
@@ -20,62 +21,71 @@ from pathlib import Path
 import machine
 import numpy as np
 
-from diapir.config import DeviceConfig, load_recipe
-from diapir.tiles import load_tiles, synthesise
-from diapir.training.device import close_device, open_device
+from diapir.config import RunConfig, load_recipe
+from diapir.tiles import TileSet, load_tiles, synthesise
+from diapir.training.device import Device, close_device, open_device
 from diapir.training.session import Session
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", type=int, default=16)
-    parser.add_argument("--size", type=int, default=112)
-    parser.add_argument("--batch", type=int, default=8)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recipe", default="baseline")
+    parser.add_argument("--set", action="append", default=[], help="a key of the recipe")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
     print(machine.describe())
-    print(f"U-Net base {options.base}, {options.size} px, batch {options.batch}")
+    plain = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        synthesise(Path(folder) / "tiles", tiles=4 * options.batch, seed=1)
-        tiles = load_tiles(Path(folder) / "tiles")
-        batches = itertools.cycle(np.arange(len(tiles)).reshape(4, options.batch))
-        device = open_device(DeviceConfig())
-        sessions: dict[str, Session] = {}
-        first: dict[str, float] = {}
-        for compiled, channels_last in itertools.product([False, True], [False, True]):
-            if compiled and not options.compile:
-                continue
-            config = load_recipe(
-                "baseline",
-                [f"model.base={options.base}", f"preprocess.size={options.size}"],
-            )
-            session = Session(config, replace(device, channels_last=channels_last))
-            if compiled:
-                session.network.compile()
-            name = ("compiled" if compiled else "eager") + (
-                ", channels_last" if channels_last else ", contiguous"
-            )
-            start = time.perf_counter()
-            session.step(tiles, next(batches))
-            first[name] = time.perf_counter() - start
-            sessions[name] = session
-        seconds: dict[str, list[float]] = {name: [] for name in sessions}
-        for _ in range(options.rounds):
-            for name, session in sessions.items():
-                for _ in range(options.steps):
-                    start = time.perf_counter()
-                    session.step(tiles, next(batches))
-                    seconds[name].append(time.perf_counter() - start)
-        close_device(device)
-    plain = options.batch / statistics.median(seconds["eager, contiguous"])
-    for name, times in seconds.items():
-        speed = options.batch / statistics.median(times)
-        print(
-            f"{name:25} {speed:7.2f} tiles/s  {speed / plain:5.2f} ×  "
-            f"first step {first[name]:6.1f} s"
+        for precision in ("fp32", "bf16"):
+            config = load_recipe(options.recipe, [*options.set, f"device.precision={precision}"])
+            if not plain:
+                size, batch = config.preprocess.size, config.train.batch
+                print(f"{options.recipe} {' '.join(options.set)}, {size} px, batch {batch}")
+                synthesise(Path(folder) / "tiles", tiles=4 * batch, seed=1)
+            tiles = load_tiles(Path(folder) / "tiles")
+            device = open_device(config.device)
+            for name, (first, seconds) in _times(config, device, tiles, options).items():
+                speed = batch / seconds
+                plain = plain or speed
+                print(
+                    f"{precision}, {name:25} {speed:7.2f} tiles/s  {speed / plain:5.2f} ×  "
+                    f"first step {first:6.1f} s"
+                )
+            close_device(device)
+
+
+def _times(
+    config: RunConfig, device: Device, tiles: TileSet, options: argparse.Namespace
+) -> dict[str, tuple[float, float]]:
+    """Seconds of the first step, and of the median one, by name."""
+    batches = itertools.cycle(np.arange(len(tiles)).reshape(4, config.train.batch))
+    sessions: dict[str, Session] = {}
+    first: dict[str, float] = {}
+    for compiled, channels_last in itertools.product([False, True], repeat=2):
+        if compiled and not options.compile:
+            continue
+        session = Session(
+            config, replace(device, channels_last=channels_last), pretrained=False, steps=10_000
         )
+        if compiled:
+            session.network.compile()
+        name = ("compiled" if compiled else "eager") + (
+            ", channels_last" if channels_last else ", contiguous"
+        )
+        start = time.perf_counter()
+        session.step(tiles, next(batches))
+        first[name] = time.perf_counter() - start
+        sessions[name] = session
+    seconds: dict[str, list[float]] = {name: [] for name in sessions}
+    for _ in range(options.rounds):
+        for name, session in sessions.items():
+            for _ in range(options.steps):
+                start = time.perf_counter()
+                session.step(tiles, next(batches))
+                seconds[name].append(time.perf_counter() - start)
+    return {name: (first[name], statistics.median(times)) for name, times in seconds.items()}
 
 
 if __name__ == "__main__":
