@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
 import numpy as np
 
-from diapir import bundle
 from diapir.config import RunConfig
 from diapir.errors import Interrupted, RunError
 from diapir.preprocess import padding
-from diapir.tiles import TileSet, load_tiles
+from diapir.tiles import TileSet
 from diapir.training.batches import Indices, epoch_batches
 from diapir.training.checkpoint import Checkpoints
-from diapir.training.device import Device, close_device, open_device
+from diapir.training.device import Device
+from diapir.training.kept import Origin, figures
 from diapir.training.progress import Console
 from diapir.training.run_folder import BEST, LOG, SPLIT, RunFolder
 from diapir.training.selection import choose_examples, settle_split, training_tiles
@@ -59,62 +57,7 @@ class TrainResult:
     stopped: Stopped
 
 
-def train(
-    config: RunConfig,
-    tiles_path: str | Path,
-    run: Path,
-    *,
-    resume: bool = False,
-    budget_s: float | None = None,
-    stream: TextIO = sys.stdout,
-) -> TrainResult:
-    """Train a network and leave a run folder.
-
-    In a launch of several processes every process calls this alike; the main one writes.
-
-    Args:
-        config: the recipe.
-        tiles_path: labelled tiles in any layout.
-        run: the run folder.
-        resume: continue the run in the folder, if there is one.
-        budget_s: seconds after which the run ends cleanly, validated and saved.
-        stream: where lines or the progress display go.
-
-    Raises:
-        DiapirError: unusable tiles, recipe, device or folder; a loss that stays non-finite.
-        Interrupted: SIGINT or SIGTERM came; the run has saved itself.
-    """
-    with Stopping(budget_s) as stopping, _opened(config, run, resume=resume) as (device, folder):
-        tiles = load_tiles(
-            tiles_path,
-            encoding=config.data.mask_encoding,
-            skip_bad=config.data.skip_bad,
-            groups=config.data.groups,
-        )
-        return _Loop(config, tiles, folder, device, stopping).run(stream)
-
-
-@contextmanager
-def _opened(config: RunConfig, run: Path, *, resume: bool) -> Iterator[tuple[Device, RunFolder]]:
-    """The device, and the run folder, which the main process holds for all."""
-    device = open_device(config.device)
-    folder = RunFolder(run, resume=resume)
-    with ExitStack() as stack:
-        stack.callback(close_device, device)
-        try:
-            if device.is_main:
-                stack.enter_context(folder)
-            yield device, folder
-        except OSError as error:
-            # the saves of weights have their own messages; this is for the small files beside them
-            raise RunError(
-                f"{error.filename or run} cannot be written: {error.strerror or error}",
-                expected="a writable run folder on a disk that is not full",
-                mend="free space or mend the permissions, then continue with --resume",
-            ) from error
-
-
-class _Loop:
+class Loop:
     """One run from where it stands to its end."""
 
     def __init__(
@@ -136,6 +79,7 @@ class _Loop:
         self.split = settle_split(config.data, tiles, self.folder / SPLIT)
         self.train_tiles, more = training_tiles(config.data, tiles, self.split)
         self.notes += more
+        self.origin = Origin(config, tiles, self.split, self.train_tiles)
         self.val_tiles = tiles.select(sorted(self.split.part("val")))
         shapes = np.concatenate([tiles.shapes, self.train_tiles.shapes])
         for height, width in np.unique(shapes, axis=0).tolist():
@@ -319,7 +263,7 @@ class _Loop:
         if better or select == "last":
             cursor.best_val_loss, cursor.best_epoch = validation.loss, cursor.epoch
             if self.device.is_main:
-                self._save_best(validation)
+                self.origin.save(self.folder / BEST, self.session, validation)
         if better:
             self.console.best(validation.loss)
         return validation, better
@@ -405,68 +349,17 @@ class _Loop:
             + (f"; what was best so far is in {best}" if best.exists() else ""),
         )
 
-    def _save_best(self, validation: Validation) -> None:
-        bundle.save(
-            self.folder / BEST,
-            self.session.weights(),
-            name=self.config.name,
-            model=self.config.model,
-            preprocess=self.config.preprocess,
-            tile=int(self.train_tiles.shapes.max()),
-            training={
-                "recipe": self.config.name,
-                "seed": self.config.seed,
-                "epoch": self.session.cursor.epoch,
-                "validation loss": round(validation.loss, 6),
-                "tiles": len(self.train_tiles),
-                "data": self.tiles.name,
-                "data hash": self.tiles.hash,
-                "split hash": self.split.hash,
-                **self._beside_the_split(),
-            },
-        )
-
-    def _beside_the_split(self) -> dict[str, str]:
-        """What the bundle says where the training part is not all that was learnt from."""
-        data = self.config.data
-        further = ["the validation part"] if data.use_all else []
-        further += [Path(data.extra).name] if data.extra else []
-        if not further:
-            return {}
-        return {"further tiles": " and ".join(further), "training hash": self.train_tiles.hash}
-
     def _track(self, validation: Validation) -> None:
         """Hand an epoch's figures and examples to metrics.csv and the trackers."""
         if not self.tracking:
             return
-        cursor, means = self.session.cursor, self.session.cursor.means()
-        self.tracking.epoch(
-            {
-                "epoch": cursor.epoch,
-                "lr": self.session.lr,
-                "train_loss": means.loss,
-                "train_ce": means.ce,
-                "train_dice_loss": 1 - means.dice,
-                "train_soft_dice": means.dice,
-                "val_loss": validation.loss,
-                "val_ce": validation.ce,
-                "val_dice_loss": 1 - validation.soft_dice,
-                "val_soft_dice": validation.soft_dice,
-                "val_dice": validation.dice,
-                "val_iou": validation.iou,
-                "val_kaggle_map": validation.kaggle_map,
-                "grad_norm_mean": means.norm,
-                "grad_norm_max": cursor.norm_max,
-                "skipped_steps": cursor.skipped,
-                "tiles_per_s": cursor.tiles_per_s(),
-                "seconds": cursor.seconds,
-                "best": int(cursor.best_epoch == cursor.epoch),
-            }
-        )
+        self.tracking.epoch(figures(self.session, validation))
         if len(self.examples):
             images, masks = self.examples.stack(np.arange(len(self.examples)))
             probabilities = predict(self.session.network, self.examples, self.config, self.device)
-            self.tracking.examples(cursor.epoch, self.examples.ids, images, masks, probabilities)
+            self.tracking.examples(
+                self.session.cursor.epoch, self.examples.ids, images, masks, probabilities
+            )
 
     def _finish_tracking(self) -> None:
         best = self.folder / BEST
