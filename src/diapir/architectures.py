@@ -116,7 +116,7 @@ class SegNetConfig(Section):
 
 
 class HaliteConfig(EncoderConfig):
-    """Halite, the flagship: a light encoder and a lean decoder that ends at half resolution."""
+    """Halite, the flagship: a light encoder and a lean decoder."""
 
     name: Literal["halite"] = "halite"
     encoder: Encoder = "tf_efficientnet_lite0"
@@ -125,6 +125,9 @@ class HaliteConfig(EncoderConfig):
     or twice as much as `stem_stride` is 1 or 4)."""
     widths: tuple[Width, ...] = (96, 64, 48, 32)
     """Channels of the decoder from its coarsest block on; one block fewer than `levels`."""
+    finest: Width | None = None
+    """Channels of a further block, at the resolution of what the encoder is given, which it sees;
+    null enlarges the logits to it instead."""
     scse: bool = True
     """Squeeze and excitation of channels and places (Roy et al., arXiv 1803.02579)."""
     hypercolumn: bool = True
@@ -136,12 +139,14 @@ class HaliteConfig(EncoderConfig):
     """Share of channels dropped before the head."""
 
     @model_validator(mode="after")
-    def _one_block_fewer(self) -> HaliteConfig:
+    def _blocks_fit(self) -> HaliteConfig:
         if len(self.widths) != self.levels - 1:
             raise ValueError(
                 f"widths must be {self.levels - 1} numbers, one fewer than levels, "
                 f"found {len(self.widths)}"
             )
+        if self.finest and self.stem_stride == 1:
+            raise ValueError("finest must be null with a stem_stride of 1, which is as fine")
         return self
 
 

@@ -11,6 +11,7 @@ from torch.nn.functional import avg_pool2d
 
 from diapir import models
 from diapir.architectures import HaliteConfig, UNetConfig
+from diapir.config import load_recipe
 from diapir.errors import ConfigError
 from diapir.models import Outputs
 from diapir.models.halite import Halite, ScSE
@@ -28,6 +29,11 @@ class TestHalite(ModelContract):
 class TestHaliteWithTheOtherSwitches(ModelContract):
     small = HaliteConfig(**TINY, scse=False, hypercolumn=False, stem_stride=1, dropout=0.2)
     published, parameters = small, 41_913
+
+
+class TestHaliteAtFullResolution(ModelContract):
+    small = HaliteConfig(**TINY, finest=4)
+    published, parameters = HaliteConfig(finest=16), 3_528_064
 
 
 def _halite(**settings: object) -> Halite:
@@ -103,6 +109,23 @@ def test_the_stem_decides_the_divisor_and_the_size_of_all_maps(
     outputs = _outputs(network, some_images(1, 48, 32))
     assert outputs.logits.shape == (1, 2, 48, 32)
     assert outputs.deep[0].shape == (1, 2, 96 // divisor, 64 // divisor)
+
+
+@pytest.mark.parametrize("stem_stride", [2, 4])
+def test_a_finest_block_ends_where_the_encoder_begins(stem_stride: int) -> None:
+    network = _halite(stem_stride=stem_stride, finest=3)
+    outputs = _outputs(network, some_images(1, 48, 32))
+    assert outputs.logits.shape == (1, 2, 48, 32)
+    assert [tuple(deep.shape[2:]) for deep in outputs.deep] == [
+        (48 // (2 * stem_stride), 32 // (2 * stem_stride)),
+        (48 // stem_stride, 32 // stem_stride),
+    ]
+    assert network.head.stride == stem_stride // 2
+
+
+def test_a_finest_block_does_not_go_with_a_stem_of_full_resolution() -> None:
+    with pytest.raises(ConfigError, match=r"finest must be null with a stem_stride of 1"):
+        load_recipe("halite", ["model.finest=8", "model.stem_stride=1"])
 
 
 def test_a_stem_of_four_sees_the_images_halved() -> None:

@@ -1,4 +1,4 @@
-"""Halite, the flagship: a light encoder and a lean decoder that ends at half resolution.
+"""Halite, the flagship: a light encoder and a lean decoder that ends at half or full resolution.
 
 Sources: the decoder is that of Ronneberger, Fischer and Brox, "U-Net", MICCAI 2015,
 https://arxiv.org/abs/1505.04597; its attention Roy, Navab and Wachinger, "Concurrent Spatial and
@@ -28,6 +28,8 @@ SALT_SHARE = 0.25
 class Halite(EncoderDecoder):
     """Skips from the stem and each stage, up to the stem's resolution, then bilinear to the whole.
 
+    With one more block the decoder goes up to the images' resolution, with the images as its skip.
+
     Only `outputs` uses the heads that help the training: whether there is salt in the tile at all,
     from the encoder's coarsest map, and logits from each block of the decoder but the finest.
 
@@ -44,18 +46,20 @@ class Halite(EncoderDecoder):
             drop_unused(features.model)
             if config.stem_stride == 1:
                 keep_resolution(features.model)
-            channels = features.out_channels[1:]
+            channels = features.out_channels
+            widths = config.widths + ((config.finest,) if config.finest else ())
+            stride = config.stem_stride // 2 if config.finest else config.stem_stride
             super().__init__(
                 features,
-                _Decoder(channels, config.widths, scse=config.scse),
-                _Head(config.widths, config.hypercolumn, config.dropout, config.stem_stride),
+                _Decoder(channels, widths, scse=config.scse),
+                _Head(widths, config.hypercolumn, config.dropout, stride),
                 encoder_name=config.encoder,
                 stem_stride=min(config.stem_stride, 2),
             )
         self.shrink = nn.AvgPool2d(2) if config.stem_stride == 4 else nn.Identity()
         self.divisor = 2 ** (config.levels - 1) * config.stem_stride
         self.salt = nn.Linear(channels[-1], 1)
-        self.deep = nn.ModuleList(nn.Conv2d(width, 2, 1) for width in config.widths[:-1])
+        self.deep = nn.ModuleList(nn.Conv2d(width, 2, 1) for width in widths[:-1])
         for layer in (self.head.predict, *self.deep):
             _expect_little_salt(layer)
 
@@ -79,23 +83,26 @@ class _Decoder(nn.Module):
     """The encoder's maps, images first → the maps of the blocks, coarsest first.
 
     Args:
-        channels: of the encoder's maps, finest first, without the images.
-        widths: channels of the blocks, coarsest first.
+        channels: of the images and the encoder's maps, finest first.
+        widths: channels of the blocks, coarsest first; as many as there are maps where the last
+            block is to see the images.
         scse: whether each block ends in `ScSE`.
     """
 
     def __init__(self, channels: list[int], widths: tuple[int, ...], *, scse: bool) -> None:
         super().__init__()
-        skips = channels[-2::-1]
+        belows = pairwise((channels[-1], *widths))
+        skips = list(enumerate(channels))[-2::-1][: len(widths)]
         self.blocks = nn.ModuleList(
-            _Block(below, skip, width, scse=scse)
-            for (below, width), skip in zip(pairwise((channels[-1], *widths)), skips, strict=True)
+            # a skip needs no neighbours, which the encoder has seen to, unless it is the image
+            _Block(below, skip, width, scse=scse, kernel=1 if place else 3)
+            for (below, width), (place, skip) in zip(belows, skips, strict=True)
         )
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         features = maps[-1]
         decoded = []
-        for block, skip in zip(self.blocks, maps[-2:0:-1], strict=True):
+        for block, skip in zip(self.blocks, maps[-2::-1], strict=False):
             features = block(features, skip)
             decoded.append(features)
         return decoded
@@ -105,14 +112,13 @@ class _Block(nn.Module):
     """`(N, below, h, w)` and a skip `(N, skip, 2·h, 2·w)` → `(N, width, 2·h, 2·w)`.
 
     U-Net convolves the two side by side at the larger size. Here the lower map is convolved at its
-    own size and only its result made larger, and a skip needs no neighbours, which the encoder has
-    seen to: half the arithmetic.
+    own size and only its result made larger, and a skip by a `kernel` of 1: half the arithmetic.
     """
 
-    def __init__(self, below: int, skip: int, width: int, *, scse: bool) -> None:
+    def __init__(self, below: int, skip: int, width: int, *, scse: bool, kernel: int) -> None:
         super().__init__()
         self.below = _normed(below, width, 3)
-        self.skip = _normed(skip, width, 1) if skip else None
+        self.skip = _normed(skip, width, kernel) if skip else None
         self.join = nn.ReLU(inplace=True)
         self.refine = nn.Sequential(_normed(width, width, 3), nn.ReLU(inplace=True))
         self.attend = ScSE(width) if scse else nn.Identity()
