@@ -379,3 +379,5 @@ class Loop:
         for skipped, reason in self.tiles.skipped:
             say(f"Left out {skipped}: {reason}")
         say(f"Network: {self.session.describe()}")
+        if advice := self.device.advice(self.config.device):
+            say(advice)
