@@ -71,6 +71,14 @@ def test_a_run_that_still_got_better_should_go_on(case: Case, tmp_path: Path) ->
     assert "The last epoch was the best" in text
 
 
+def test_a_curve_that_has_come_to_its_end_promises_nothing(case: Case, tmp_path: Path) -> None:
+    lines = [f"{epoch},{rate},{1 / epoch},{1 / epoch},1" for epoch, rate in ((1, 1e-3), (2, 1e-6))]
+    text = said(case, history(tmp_path, "\n".join(["epoch,lr,train_loss,val_loss,best", *lines])))
+    assert "longer training" not in text
+    going_on = "\n".join(["epoch,lr,train_loss,val_loss,best", *lines]).replace("1e-06", "0.0005")
+    assert "longer training" in said(case, history(tmp_path, going_on))
+
+
 def test_unknown_losses_say_nothing(case: Case, tmp_path: Path) -> None:
     unknown = history(tmp_path, "epoch,train_loss,val_loss,best\n1,nan,nan,1\n")
     assert "epoch" not in said(case, unknown)

@@ -13,6 +13,8 @@ from diapir.reports.words import decimal, integer, percent, plural
 if TYPE_CHECKING:
     from diapir.evaluation import Evaluation
 
+SPENT = 0.05
+"""Below this share of its peak a learning rate has come to the end of its curve."""
 FEW_GROUPS = 20
 """Below this many section groups a bootstrap interval is itself uncertain."""
 
@@ -121,6 +123,9 @@ def _overfitting(history: History) -> str:
     if not np.isfinite([training[-1], validation[-1]]).all():
         return ""
     if last == best:
+        rates = history.column("lr")
+        if rates[-1] < SPENT * rates.max():
+            return ""  # it was to end here, and longer would be another training
         return (
             "The last epoch was the best: a longer training would probably do better."
             if last > 1
