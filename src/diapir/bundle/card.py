@@ -18,7 +18,7 @@ def write_card(info: BundleInfo) -> str:
         "Marks salt in seismic images. Input: grey tiles; output: the probability of salt of each "
         "pixel.",
         "",
-        f"- Architecture: {_listing(info.model.model_dump())}",
+        f"- Architecture: {_listing(info.model.model_dump(exclude_none=True))}",
         f"- Input: {info.preprocess.size} × {info.preprocess.size} pixels, padded by "
         f"`{info.preprocess.pad}`; images of more than {info.window} pixels are cut into "
         "overlapping windows",

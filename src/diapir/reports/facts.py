@@ -189,7 +189,7 @@ ARCHITECTURES = {
 }
 """How people call the architectures."""
 
-_UNSET = {"encoder": None, "weights": "none", "freeze": 0}
+_UNSET = {"encoder": None, "weights": "none", "freeze": 0, "finest": None}
 """Arguments that say nothing where they have these values."""
 
 
