@@ -35,6 +35,29 @@ def test_a_run_is_exported_and_measured(
     assert told.answer["bytes"] == (tmp_path / "onnx" / "model.onnx").stat().st_size
 
 
+def test_two_runs_are_exported_as_one(
+    run_cli: RunCli, trained: Path, second: Path, survey: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "both"
+    words = ("export", trained, second, "--to", "onnx", "--out", out, "--data", survey / "images")
+    done = run_cli(*words)
+    assert done.code == 0, done.stderr
+    assert f"differs from {trained / 'best'} and {second / 'best'} on 40 tiles" in done.stdout
+    together, alone = (
+        run_cli(*("evaluate", *models, "--data", survey, "--json")).answer["metrics"]
+        for models in ((trained, second), (trained,))
+    )
+    split = f"{trained}/split.json:val"
+    as_one = run_cli("evaluate", out, "--data", survey, "--split", split, "--json").answer
+    # pixels at the very threshold may change sides
+    for key in ("soft_dice", "ece", "dice"):
+        assert as_one["metrics"][key] == pytest.approx(together[key], abs=1e-3)
+    assert together["ece"] != pytest.approx(alone["ece"], abs=1e-3)
+    twice = run_cli("export", trained, trained, "--to", "onnx", "--out", tmp_path / "twice")
+    assert twice.code == 2
+    assert "the same model" in twice.stderr
+
+
 def test_without_data_a_synthetic_survey_is_made(
     run_cli: RunCli, onnx: Path, tmp_path: Path
 ) -> None:

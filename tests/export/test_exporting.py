@@ -2,12 +2,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from diapir import bundle as bundles
 from diapir.bundle import CARD, INFO, WEIGHTS, Bundle
 from diapir.errors import BundleError, ExportError
 from diapir.export import export_bundle, graph, parity
+from diapir.export.mean import MeanEngine
 from diapir.inference import Predictor
+from diapir.inference.ensemble import Ensemble
+from diapir.inference.predictor import salt_probability
 from tests.helpers.exports import exported, images
 
 
@@ -151,3 +155,79 @@ def test_a_network_that_cannot_be_traced_is_refused_with_the_reason(
     with pytest.raises(ExportError, match="cannot be written as ONNX: ONNX has no such operation"):
         export_bundle(source, "onnx", tmp_path / "out", images=images(), data="noise")
     assert list(tmp_path.iterdir()) == []
+
+
+def other_weights(source: Bundle, folder: Path, **fields: object) -> Bundle:
+    """The same architecture, with other weights and what else is told of it."""
+    noise = np.random.default_rng(1)
+    tensors = {
+        name: value + (0.05 * noise.normal(size=value.shape)).astype(value.dtype)
+        for name, value in source.tensors().items()
+    }
+    info = source.info.model_dump(exclude={"weights_sha256", "versions", "export"})
+    return bundles.save(folder, tensors, **info | fields)
+
+
+@pytest.mark.parametrize("form", ["weights", "onnx"])
+def test_several_are_exported_as_their_mean(source: Bundle, tmp_path: Path, form: str) -> None:
+    other = other_weights(source, tmp_path / "other", threshold=0.4, min_area=30)
+    members = [source, other]
+    if form == "onnx":
+        members = [
+            export_bundle(one, "onnx", tmp_path / str(place), images=images(), data="noise")
+            for place, one in enumerate(members)
+        ]
+    first, *further = members
+    made = export_bundle(
+        first, "onnx", tmp_path / "both", images=images(), data="noise", further=further
+    )
+    mean = Ensemble([Predictor(source, device="cpu"), Predictor(other, device="cpu")])
+    expected = mean.probabilities(images())
+    found = Predictor(bundles.load(made.path)).probabilities(images())
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    alone = Predictor(source, device="cpu").probabilities(images())
+    assert np.abs(np.stack(found) - np.stack(alone)).max() > 1e-3
+
+    info = made.info
+    assert info.export is not None
+    assert info.export.any_size
+    assert info.export.parity.reference.startswith("mean of ")
+    assert info.threshold == (source.info.threshold + 0.4) / 2
+    assert info.min_area == 15
+    assert info.metrics == {}
+    assert [member["weights_sha256"] for member in info.training["mean of"]] == [
+        source.info.weights_sha256,
+        other.info.weights_sha256,
+    ]
+    assert info.weights_sha256 not in {source.info.weights_sha256, other.info.weights_sha256}
+    card = (made.path / CARD).read_text(encoding="utf-8")
+    assert source.info.weights_sha256[:12] in card
+    assert other.info.weights_sha256[:12] in card
+
+
+def test_probabilities_of_0_and_1_have_a_mean(tmp_path: Path) -> None:
+    class Sure:
+        name, threads = "sure", 1
+
+        def __init__(self, sign: int) -> None:
+            self.sign = sign
+
+        def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            salt = np.full_like(batch[:, :1], 1e4 * self.sign)
+            return np.concatenate([-salt, salt], axis=1)
+
+    image = np.zeros((1, 3, 4, 4), np.float32)
+    for signs, expected in (((1, 1), 1.0), ((-1, -1), 0.0), ((1, -1), 0.5)):
+        logits = MeanEngine([Sure(sign) for sign in signs]).logits(image)
+        assert np.isfinite(logits).all()
+        np.testing.assert_allclose(salt_probability(logits[0]), expected, atol=1e-6)
+
+
+def test_models_of_other_input_are_no_mean(source: Bundle, tmp_path: Path) -> None:
+    larger = source.info.preprocess.model_copy(update={"size": 2 * source.info.preprocess.size})
+    other = other_weights(source, tmp_path / "other", preprocess=larger)
+    with pytest.raises(ExportError, match="differ in preprocess"):
+        export_bundle(
+            *(source, "onnx", tmp_path / "both"), images=images(), data="noise", further=[other]
+        )
+    assert not (tmp_path / "both").exists()

@@ -23,7 +23,7 @@ def write_card(info: BundleInfo) -> str:
         f"`{info.preprocess.pad}`; images of more than {info.window} pixels are cut into "
         "overlapping windows",
         f"- A pixel counts as salt from a probability of {info.threshold:g}{_judging(info)}",
-        f"- Training: {_listing(info.training) or 'not recorded'}",
+        *_trained(info),
         f"- Made with: {_listing(info.versions)}",
         *_exported(info.export),
         "",
@@ -53,6 +53,15 @@ def write_card(info: BundleInfo) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _trained(info: BundleInfo) -> list[str]:
+    if len(info.trainings) == 1:
+        return [f"- Training: {_listing(info.training) or 'not recorded'}"]
+    return [
+        f"- The mean of {len(info.trainings)} models, each trained by itself:",
+        *(f"  - {_listing(member)}" for member in info.trainings),
+    ]
 
 
 def _judging(info: BundleInfo) -> str:

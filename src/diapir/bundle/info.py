@@ -73,12 +73,19 @@ class BundleInfo(Section):
     metrics: dict[str, Any] = Field(default_factory=dict)
     """Metrics of the design with `data`, the name, part and hash of what they were measured on."""
     training: dict[str, Any] = Field(default_factory=dict)
-    """Recipe name, seed, epoch, data hash and split hash of the training."""
+    """Recipe name, seed, epoch, data hash and split hash of the training; of several models as one
+    these of each, under `mean of`."""
     versions: dict[str, str] = Field(default_factory=dict)
     weights_sha256: str
     """Of the weights as they were trained, which an export keeps: it says whose network it is."""
     export: Export | None = None
     """The form in which the bundle holds its network; None for the weights themselves."""
+
+    @property
+    def trainings(self) -> list[dict[str, Any]]:
+        """The training, or those of all models that this is the mean of."""
+        members = self.training.get("mean of")
+        return members if isinstance(members, list) else [self.training]
 
     @property
     def form(self) -> Literal["weights", "onnx", "openvino"]:

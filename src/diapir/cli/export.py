@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from diapir.cli.options import Flag, FormName
 from diapir.cli.output import Answer, Injected
+from diapir.cli.running import Models
 
 if TYPE_CHECKING:
     from diapir.tiles import TileSet
@@ -23,6 +24,7 @@ app = App(
 
   diapir export runs/a --to onnx --out salt-onnx --data tgs.zip
   diapir export runs/a --to openvino --out salt-openvino --half
+  diapir export runs/fold0 runs/fold1 --to onnx --out both
   diapir predict salt-onnx images/ --out salt
 
 The folder then holds model.onnx, or model.xml and model.bin, with bundle.json
@@ -32,7 +34,7 @@ and card.md. It needs no PyTorch.""",
 
 @app.default
 def export(
-    model: Annotated[Path | None, Parameter(show_default=False)] = None,
+    models: Models = None,
     /,
     *,
     to: FormName,
@@ -43,11 +45,13 @@ def export(
 ) -> Answer:
     """Export a model to ONNX or OpenVINO, and measure what came out.
 
-    The export is compared with the model on tiles, the differences are recorded
-    in its bundle, and it is refused where they would show in a result.
+    Several models of one architecture become one, which gives the mean of their
+    probabilities and takes the time of all of them. The export is compared with
+    what it was made of on tiles, the differences are recorded in its bundle, and
+    it is refused where they would show in a result.
 
     Args:
-        model: a run folder or a bundle folder; the shipped model where it is left out.
+        models: run folders and bundle folders; without one, the shipped model.
         to: onnx (for ONNX Runtime, part of every install) or openvino.
         out: folder of the new bundle.
         half: store the weights as float16, in half the space; the arithmetic stays float32.
@@ -56,8 +60,10 @@ def export(
     """
     from diapir import bundle as bundles
     from diapir.export import export_bundle
+    from diapir.inference.ensemble import refuse_repeated
 
-    source = bundles.load(model)
+    source, *further = map(bundles.load, models or (None,))
+    refuse_repeated([source, *further])
     with TemporaryDirectory(prefix="diapir-") as folder:
         tiles = _tiles(data, Path(folder))
     with output.progress("comparing") as progress:
@@ -67,6 +73,7 @@ def export(
             out,
             images=[tiles.image(index) for index in range(len(tiles))],
             data=tiles.name,
+            further=further,
             half=half,
             progress=progress,
         )
@@ -74,10 +81,11 @@ def export(
     assert made is not None  # noqa: S101 - an export is what was made
     size = sum((out / name).stat().st_size for name in made.files)
     parity = made.parity
+    made_of = " and ".join(str(one.path) for one in (source, *further))
     output.say(
         f"{out}: {' and '.join(made.files)}, {size / 1e6:.1f} MB, "
         + ("any size" if made.any_size else f"{source.info.preprocess.size} px only"),
-        f"differs from {source.path} on {parity.tiles} tiles of {parity.data} by at most "
+        f"differs from {made_of} on {parity.tiles} tiles of {parity.data} by at most "
         f"{parity.probability:.1e} in a probability and {parity.logit:.1e} in a logit; "
         f"{parity.flipped} of {parity.pixels} pixels change sides",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir import bundle as bundles
-from diapir.bundle import WEIGHTS, Bundle, Form
+from diapir.bundle import WEIGHTS, Bundle, BundleInfo, Form
 from diapir.errors import BundleError, ExportError
 from diapir.export import parity
 from diapir.inference.engine import Engine, open_engine, open_network
@@ -35,10 +36,11 @@ def export_bundle(
     *,
     images: Sequence[NDArray[np.uint8]],
     data: str,
+    further: Sequence[Bundle] = (),
     half: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Bundle:
-    """Export a model, and measure how closely the export follows it.
+    """Export a model, or several as one, and measure how closely the export follows.
 
     The result takes any number of tiles at once, and tiles of any height and width that are
     multiples of the network's divisor where the network allows; batch norms are folded into
@@ -50,6 +52,8 @@ def export_bundle(
         out: folder of the new bundle; an exported bundle that is there is replaced.
         images: grey tiles `uint8 (H, W)` to measure on.
         data: name of these tiles.
+        further: models of the same architecture and preprocessing; what is exported is then the
+            mean of the probabilities of all.
         half: store the weights as float16; the arithmetic stays float32.
         progress: called with the tiles measured and all tiles.
 
@@ -59,29 +63,30 @@ def export_bundle(
             that is full or read-only.
         MissingDependencyError: a library is not installed.
     """
-    _refuse_used(source, out)
-    before = source.info.export
-    half = half or (before is not None and before.half)
-    if before is not None and before.form == "openvino":
-        raise BundleError(
-            f"{source.path} holds {source.network.name}, which nothing is exported from",
-            expected=f"a bundle with {WEIGHTS} or model.onnx",
-            mend="give the run or bundle that it was exported from",
-        )
-    reference = open_engine(source, device="cpu")
+    sources = (source, *further)
+    for one in sources:
+        _refuse_used(one, out)
+        _refuse_unfit(source, one)
+    half = half or any(one.info.export and one.info.export.half for one in sources)
+    references = [open_engine(one, device="cpu") for one in sources]
     with TemporaryDirectory(prefix="diapir-export-") as name:
-        network = Path(name) / "model.onnx"
-        if before is None:
-            any_size = _trace(source, network, reference)
+        networks = [Path(name) / f"{place}.onnx" for place in range(len(sources))]
+        # all are written, also behind one of a single size
+        sizes = [_write(*member) for member in zip(sources, networks, references, strict=True)]
+        network, reference, info = Path(name) / "model.onnx", references[0], source.info
+        if further:
+            from diapir.export.mean import MeanEngine, write_mean
+
+            write_mean(networks, network)
+            reference, info = MeanEngine(references), _mean_info(sources)
         else:
-            shutil.copyfile(source.network, network)
-            any_size = before.any_size
+            networks[0].rename(network)
         files = _convert(network, form, half=half)
         found = parity.measure(
             reference,
             open_network(form, files[0]),
             images[:: -(-len(images) // MOST_TILES)],
-            source.info,
+            info,
             data=data,
             half=half,
             progress=progress,
@@ -90,14 +95,62 @@ def export_bundle(
         out.parent.mkdir(parents=True, exist_ok=True)
         return bundles.save_export(
             out,
-            source.info,
+            info,
             files,
             form=form,
             half=half,
-            any_size=any_size,
+            any_size=all(sizes),
             parity=found,
             versions={name: version(name) for name in _LIBRARIES[form]},
         )
+
+
+def _write(source: Bundle, network: Path, reference: Engine) -> bool:
+    """Write the ONNX file of a model, and tell whether it takes any size."""
+    before = source.info.export
+    if before is None:
+        return _trace(source, network, reference)
+    shutil.copyfile(source.network, network)
+    return before.any_size
+
+
+def _mean_info(sources: Sequence[Bundle]) -> BundleInfo:
+    """What is known of several models as one: it has been judged on nothing yet."""
+    infos = [source.info for source in sources]
+    members = [{"name": info.name, "weights_sha256": info.weights_sha256} for info in infos]
+    hashes = "".join(info.weights_sha256 for info in infos)
+    return infos[0].model_copy(
+        update={
+            "threshold": sum(info.threshold for info in infos) / len(infos),
+            "min_area": round(sum(info.min_area for info in infos) / len(infos)),
+            "metrics": {},
+            "training": {
+                "mean of": [
+                    member | info.training for member, info in zip(members, infos, strict=True)
+                ]
+            },
+            "weights_sha256": hashlib.sha256(hashes.encode()).hexdigest(),
+        }
+    )
+
+
+def _refuse_unfit(first: Bundle, source: Bundle) -> None:
+    """Refuse a model that nothing can be exported from, or not together with the first."""
+    before = source.info.export
+    if before is not None and before.form == "openvino":
+        raise BundleError(
+            f"{source.path} holds {source.network.name}, which nothing is exported from",
+            expected=f"a bundle with {WEIGHTS} or model.onnx",
+            mend="give the run or bundle that it was exported from",
+        )
+    for name in ("model", "preprocess", "tile", "classes"):
+        mine, theirs = getattr(first.info, name), getattr(source.info, name)
+        if mine != theirs:
+            raise ExportError(
+                f"{first.path} and {source.path} differ in {name}: {mine} and {theirs}",
+                expected="models of one architecture that take the same input, to be one model",
+                mend="export each by itself, and name both where they are used",
+            )
 
 
 def _trace(source: Bundle, network: Path, reference: Engine) -> bool:

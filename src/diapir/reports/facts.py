@@ -131,7 +131,9 @@ def bundle_facts(bundle: Bundle, count: int | None) -> Facts:
 def origin_facts(bundle: Bundle) -> Facts:
     """How a model says it was trained."""
     return [
-        (key[:1].upper() + key[1:], _short(value)) for key, value in bundle.info.training.items()
+        (key[:1].upper() + key[1:], _short(value))
+        for training in bundle.info.trainings
+        for key, value in training.items()
     ]
 
 

@@ -144,7 +144,7 @@ def _flattery(evaluation: Evaluation, models: Sequence[Bundle]) -> list[str]:
     data = evaluation.data
     if data["part"] == PART:  # of all the tiles, each model judged those it did not learn from
         return []
-    origins = [bundle.info.training for bundle in models]
+    origins = [training for bundle in models for training in bundle.info.trainings]
     which, were, them = "the model", "was", "it"
     if len(models) > 1:
         which, were, them = "some of the models", "were", "them"
