@@ -47,9 +47,9 @@ def test_values_keep_their_colons_lists_and_spaces() -> None:
     [
         (["unet"], [], "--recipes names 1"),
         ([], [], "--recipes names 0"),
-        (["unet", "unet"], [], "two models are called unet"),
-        (["a/b", "a-b"], [], "two models are called a-b"),
-        (["unet"], ["seed=1", "seed=1"], "two models are called unet, seed=1"),
+        (["unet", "unet"], [], "two recipes are called unet"),
+        (["a/b", "a-b"], [], "two recipes are called a-b"),
+        (["unet"], ["seed=1", "seed=1"], "two recipes and variations are called unet, seed=1"),
         (["unet"], ["no flip"], "no key=value form"),
         (["unet"], ["no flip:"], "no key=value form"),
         (["unet"], ["off: augment.flip"], "no key=value form"),

@@ -50,9 +50,10 @@ def variants(recipes: Sequence[str], variations: Sequence[str]) -> dict[str, Var
     read = [_read(variation) for variation in variations]
     for variant in _all(recipes, read):
         if variant.folder in {other.folder for other in found.values()}:
+            kinds = "recipes and variations" if variations else "recipes"
             raise ConfigError(
-                f"two models are called {variant.name}: {', '.join([*recipes, *variations])}",
-                expected="recipes and variations of different names",
+                f"two {kinds} are called {variant.name}: {', '.join([*recipes, *variations])}",
+                expected=f"{kinds} of different names",
                 mend="name each once; rename a file, or give a variation another label",
             )
         found[variant.name] = variant
