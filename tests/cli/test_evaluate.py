@@ -125,6 +125,10 @@ def test_a_part_is_judged_by_the_folds_that_did_not_learn_from_it(
     assert sorted(tile.id for tile in found.tiles) == ids
     assert len(ids) < len(everywhere)
     assert [tile.dice for tile in found.tiles] == [everywhere[tile.id].dice for tile in found.tiles]
+    first = f"{folds[0]}/split.json:val"  # of which the first alone learnt nothing
+    words = ("evaluate", "--data", survey, "--split", first, "--json")
+    both, alone = run_cli(*words, *folds).answer, run_cli(*words, folds[0]).answer
+    assert both["metrics"] == alone["metrics"]
 
 
 def test_tiles_that_a_run_learnt_from_are_counted(

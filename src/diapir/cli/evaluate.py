@@ -201,13 +201,16 @@ def _share_part(
     """Which models judge which tiles of a part: out of fold where they are runs of its folds."""
     from diapir.evaluation.unseen import Share, learnt_ids, share_validation
 
-    learnt = {model: len(learnt_ids(model, tiles).intersection(ids)) for model in models}
-    if len(models) > 1 and all(learnt.values()):
+    wanted = set(ids)
+    learnt = {model: len(learnt_ids(model, tiles) & wanted) for model in models}
+    if len(models) > 1 and any(learnt.values()):
         try:
             whole = share_validation(models, tiles)
         except SplitError:
             whole = []
-        shares = [Share(tuple(filter(set(ids).__contains__, one.ids)), one.models) for one in whole]
+        shares = [
+            Share(tuple(tile for tile in one.ids if tile in wanted), one.models) for one in whole
+        ]
         if sum(len(share.ids) for share in shares) == len(ids):
             output.say(
                 f"judged out of fold: each of {len(ids)} tiles by those of the {len(models)} runs "
