@@ -1,7 +1,7 @@
 """Depthwise convolutions in bfloat16 on a CPU, whose gradients PyTorch leaves to slow fallbacks.
 
 oneDNN (as PyTorch 2.14 has it) is fast at them forward, and at the gradients of 3 × 3 kernels of
-stride 1. At those of larger kernels, and of stride 2, it takes ten to a hundred times as long as
+stride 1. At those of larger kernels, and of stride 2, it takes four to sixty times as long as
 in float32. So larger kernels get their gradient in pieces of 3 × 3, and stride 2 the images' in
 float32: `benchmarks/depthwise.py`.
 """
