@@ -28,8 +28,8 @@ from PIL import Image
 
 from diapir.evaluation import evaluate
 from diapir.inference import Predictor
-from diapir.inference.areas import salt_mask
 from diapir.inference.overlay import overlay
+from diapir.inference.postprocess import salt_mask
 from diapir.tiles import Split, TileSet, load_tiles
 
 SIDE = 101

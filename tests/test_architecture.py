@@ -19,7 +19,7 @@ ROWS: tuple[frozenset[str], ...] = tuple(
         "cli",
         "serving reports",
         "evaluation training export",
-        "surveys",
+        "surveys run",
         "inference",
         "models tiles",
         "bundle preprocess",
@@ -39,9 +39,9 @@ DOORS: dict[str, tuple[str, ...]] = {
     "timm": TORCH_ROOMS,
     "segmentation_models_pytorch": TORCH_ROOMS,
     "accelerate": ("training",),
-    "wandb": ("training.wandb_tracker",),
-    "tensorboard": ("training.tensorboard_tracker",),
-    "torch.utils.tensorboard": ("training.tensorboard_tracker",),
+    "wandb": ("training.tracking.wandb_tracker",),
+    "tensorboard": ("training.tracking.tensorboard_tracker",),
+    "torch.utils.tensorboard": ("training.tracking.tensorboard_tracker",),
     "matplotlib": ("reports",),
     "jinja2": ("reports",),
     "dask": ("surveys",),
@@ -49,7 +49,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "segyio": ("surveys",),
     "segy": ("surveys",),
     "zarr": ("surveys",),
-    "surfio": ("surveys.irap",),
+    "surfio": ("surveys.products.irap",),
     "onnx": ("export",),
     "onnxruntime": ("export", "inference.onnx_engine"),
     "openvino": ("export", "inference.openvino_engine"),
@@ -57,7 +57,7 @@ DOORS: dict[str, tuple[str, ...]] = {
 }
 """Heavy packages, and the rooms of diapir that may import each."""
 
-NEED_AN_EXTRA = {"serving", "training", "export", "models"}
+NEED_AN_EXTRA = {"serving", "training", "export", "models", "run"}
 """Parts that may need more than `pip install diapir` brings."""
 
 
@@ -157,13 +157,15 @@ def tree(tmp_path: Path) -> Path:
         "training/__init__.py": "from diapir.training.loop import loop",
         "training/loop.py": "import torch\nfrom . import losses\nfrom ..config import RunConfig",
         "training/losses.py": "from torch.nn import functional",
-        "training/tensorboard_tracker.py": "from torch.utils.tensorboard import SummaryWriter",
+        "training/tracking/tensorboard_tracker.py": (
+            "from torch.utils.tensorboard import SummaryWriter"
+        ),
         "evaluation/__init__.py": "import numpy",
         "cli/__init__.py": "def train():\n    from diapir import training",
     }
     for name, text in files.items():
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return tmp_path
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diapir.surveys.store import create_store, encode
+from diapir.surveys.prediction.prediction_store import create_store, encode
 from tests.cli.conftest import RunCli
 from tests.helpers.segy import write_segy
 from tests.surveys.made_salt import ball, line_grid, volume_grid

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ..helpers.segy import write_segy
-from .conftest import RunCli
+from tests.cli.conftest import RunCli
+from tests.helpers.segy import write_segy
 
 
 @pytest.fixture

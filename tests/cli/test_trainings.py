@@ -20,7 +20,7 @@ from diapir.cli.ledger import Entry, Ledger
 from diapir.cli.trainings import Training, Trainings
 from diapir.cli.trainings_display import Display
 from diapir.errors import Interrupted, RunError
-from diapir.training.run_folder import RunFolder
+from diapir.run.folder import RunFolder
 
 FAKE = '''
 """What `diapir train` does, as far as one who waits for it can see."""

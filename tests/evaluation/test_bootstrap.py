@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import Tiles, random_tiles, sure
 
 from diapir.evaluation import Evaluation, evaluate
+from tests.evaluation.made import Tiles, random_tiles, sure
 
 KEYS = {
     *("dice", "iou", "dice_per_image", "iou_per_image", "kaggle_map", "soft_dice"),

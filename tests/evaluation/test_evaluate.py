@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from made import Probability, Tiles, random_tiles, row, sure
 from PIL import Image
 
 from diapir.errors import ConfigError, DataError
@@ -18,6 +17,7 @@ from diapir.evaluation import evaluate, evaluate_model
 from diapir.evaluation.breakdown import COVERAGE_NAMES
 from diapir.inference import salt_mask
 from diapir.tiles import load_tiles
+from tests.evaluation.made import Probability, Tiles, random_tiles, row, sure
 
 SCORES = (
     *("dice", "iou", "dice_per_image", "iou_per_image", "kaggle_map", "soft_dice"),

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from made import Tiles, random_tiles, row
 
 from diapir.errors import DataError
 from diapir.evaluation.histogram import CALIBRATION_EDGES, SWEEP, count
+from tests.evaluation.made import Tiles, random_tiles, row
 
 EDGES = np.concatenate([SWEEP, CALIBRATION_EDGES]).astype(np.float32)
 ON_AND_BESIDE_EDGES = np.clip(

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import random_tiles
 
 from diapir.errors import DataError, RunError
 from diapir.evaluation import Evaluation, TileScore, evaluate
+from tests.evaluation.made import random_tiles
 
 shares = st.floats(0, 1)
 names = st.text(st.characters(exclude_characters="\0"), min_size=1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import Probability, Tiles, random_tiles
 
 from diapir.evaluation import evaluate
 from diapir.evaluation.tuning import MIN_AREAS, THRESHOLDS, tune_marking
+from tests.evaluation.made import Probability, Tiles, random_tiles
 
 
 def shifted(number: int, *, speckles: int = 0, seed: int = 0) -> tuple[Tiles, list[Probability]]:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from diapir import models
 from diapir.bundle import Bundle
 from diapir.inference import Engine
-
-from .conftest import SIZE
+from tests.inference.conftest import SIZE
 
 
 class EngineContract:

@@ -9,8 +9,7 @@ from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
 from diapir.errors import ConfigError, DataError
 from diapir.inference import Ensemble, Predictor, open_models
-
-from .conftest import BrightIsSalt
+from tests.inference.conftest import BrightIsSalt
 
 
 def other(bundle: Bundle, sha: str, **fields: object) -> Bundle:

@@ -14,8 +14,7 @@ from diapir.errors import ConfigError, DataError
 from diapir.inference import Predictor, images, predict_images
 from diapir.inference.overlay import overlay
 from diapir.inference.sources import Source
-
-from .conftest import BrightIsSalt
+from tests.inference.conftest import BrightIsSalt
 
 
 @pytest.fixture

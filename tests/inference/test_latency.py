@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from diapir.bundle import Bundle
 from diapir.inference import Predictor, latency, measure_latency
-
-from .conftest import SIZE, BrightIsSalt
+from tests.inference.conftest import SIZE, BrightIsSalt
 
 
 @pytest.fixture

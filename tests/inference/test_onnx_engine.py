@@ -13,9 +13,8 @@ from diapir.inference import Engine
 from diapir.inference.onnx_engine import OnnxEngine
 from diapir.inference.torch_engine import TorchEngine
 from tests.helpers.exports import exported
-
-from .conftest import SIZE
-from .engine_contract import EngineContract
+from tests.inference.conftest import SIZE
+from tests.inference.engine_contract import EngineContract
 
 
 class TestOnnxEngine(EngineContract):

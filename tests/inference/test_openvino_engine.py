@@ -8,9 +8,8 @@ from diapir.errors import BundleError
 from diapir.inference import Engine
 from diapir.inference.torch_engine import TorchEngine
 from tests.helpers.exports import exported
-
-from .conftest import SIZE
-from .engine_contract import EngineContract
+from tests.inference.conftest import SIZE
+from tests.inference.engine_contract import EngineContract
 
 openvino_engine = pytest.importorskip(
     "diapir.inference.openvino_engine", reason="the extra [openvino] is not installed"

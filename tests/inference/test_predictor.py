@@ -12,8 +12,7 @@ from diapir.errors import BundleError, DataError
 from diapir.inference import Predictor
 from diapir.inference.predictor import salt_probability
 from diapir.inference.tiling import window_count
-
-from .conftest import SIZE, BrightIsSalt
+from tests.inference.conftest import SIZE, BrightIsSalt
 
 
 def _image(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:

@@ -13,8 +13,7 @@ from diapir.errors import ConfigError, DataError
 from diapir.inference import Ensemble, Predictor
 from diapir.inference.pseudo import RECORD, write_pseudo_labels
 from diapir.tiles import TileSet, load_tiles
-
-from .conftest import BrightIsSalt
+from tests.inference.conftest import BrightIsSalt
 
 # what BrightIsSalt makes of them: p = .11, .51, .90
 DARK, GREY, BRIGHT = 0, 125, 255

@@ -15,8 +15,7 @@ from diapir.inference import Predictor
 from diapir.inference.submission import submission_text, write_submission
 from diapir.tiles import TileSet, load_tiles, rle_decode, rle_encode
 from tests.helpers.tile_sets import make_tiles, write_tiles
-
-from .conftest import BrightIsSalt
+from tests.inference.conftest import BrightIsSalt
 
 
 @pytest.fixture

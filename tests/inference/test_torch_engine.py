@@ -18,9 +18,8 @@ from diapir.errors import BundleError, DeviceError
 from diapir.inference import Engine
 from diapir.inference.torch_engine import TorchEngine
 from diapir.models.unet import UNet
-
-from .conftest import SIZE
-from .engine_contract import EngineContract
+from tests.inference.conftest import SIZE
+from tests.inference.engine_contract import EngineContract
 
 
 class TestTorchEngine(EngineContract):

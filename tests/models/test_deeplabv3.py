@@ -2,8 +2,7 @@ import torch
 from torchvision.models.segmentation import deeplabv3_resnet50
 
 from diapir.architectures import DeepLabV3Config
-
-from .contract import ModelContract, seeded, some_images
+from tests.models.contract import ModelContract, seeded, some_images
 
 
 class TestDeepLabV3(ModelContract):

@@ -1,6 +1,5 @@
 from diapir.architectures import DeepLabV3PlusConfig
-
-from .contract import ModelContract
+from tests.models.contract import ModelContract
 
 
 class TestDeepLabV3Plus(ModelContract):

@@ -17,8 +17,7 @@ from diapir.architectures import (
 from diapir.errors import ConfigError
 from diapir.models.encoders import EncoderDecoder, SameConv2d
 from diapir.models.network import PooledBatchNorm2d
-
-from .contract import shapeless
+from tests.models.contract import shapeless
 
 ON_ENCODERS = (ResNetUNetConfig, LinkNetConfig, DeepLabV3PlusConfig, PSPNetConfig)
 LITE0 = "tf_efficientnet_lite0"

@@ -2,8 +2,7 @@ import torch
 from torchvision.models.segmentation import fcn_resnet50
 
 from diapir.architectures import FCNConfig
-
-from .contract import ModelContract, seeded, some_images
+from tests.models.contract import ModelContract, seeded, some_images
 
 
 class TestFCN(ModelContract):

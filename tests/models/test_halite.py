@@ -15,8 +15,7 @@ from diapir.config import load_recipe
 from diapir.errors import ConfigError
 from diapir.models import Outputs
 from diapir.models.halite import Halite, ScSE
-
-from .contract import ModelContract, seeded, shapeless, some_images
+from tests.models.contract import ModelContract, seeded, shapeless, some_images
 
 TINY = {"encoder": "test_efficientnet", "levels": 3, "widths": (6, 4)}
 

@@ -4,8 +4,7 @@ import torch
 
 from diapir.architectures import HRNetConfig
 from diapir.errors import ConfigError
-
-from .contract import ModelContract, seeded, shapeless, some_images
+from tests.models.contract import ModelContract, seeded, shapeless, some_images
 
 
 class TestHRNet(ModelContract):

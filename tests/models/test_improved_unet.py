@@ -8,8 +8,7 @@ from diapir import models
 from diapir.architectures import ImprovedUNetConfig, UNetConfig
 from diapir.config import load_recipe
 from diapir.models.improved_unet import SpatialAttention
-
-from .contract import ModelContract, seeded, shapeless, some_images
+from tests.models.contract import ModelContract, seeded, shapeless, some_images
 
 OFF: dict[str, Any] = {
     "batch_norm": False,

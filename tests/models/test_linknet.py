@@ -1,6 +1,5 @@
 from diapir.architectures import LinkNetConfig
-
-from .contract import ModelContract
+from tests.models.contract import ModelContract
 
 
 class TestLinkNet(ModelContract):

@@ -1,6 +1,5 @@
 from diapir.architectures import PSPNetConfig
-
-from .contract import ModelContract
+from tests.models.contract import ModelContract
 
 
 class TestPSPNet(ModelContract):

@@ -1,6 +1,5 @@
 from diapir.architectures import ResNetUNetConfig
-
-from .contract import ModelContract
+from tests.models.contract import ModelContract
 
 
 class TestResNetUNet(ModelContract):

@@ -3,8 +3,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d
 
 from diapir.architectures import SegNetConfig
-
-from .contract import ModelContract, seeded, shapeless, some_images
+from tests.models.contract import ModelContract, seeded, shapeless, some_images
 
 
 class TestSegNet(ModelContract):

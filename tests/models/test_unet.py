@@ -3,8 +3,7 @@ import torch
 from diapir import models
 from diapir.architectures import UNetConfig
 from diapir.config import load_recipe
-
-from .contract import ModelContract
+from tests.models.contract import ModelContract
 
 
 class TestUNet(ModelContract):

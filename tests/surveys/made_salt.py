@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.surveys.grid import Domain, Grid
-from diapir.surveys.run_file import RunFile
-from diapir.surveys.runs import blocks, find_runs
+from diapir.surveys.products.interval_file import RunFile
+from diapir.surveys.products.intervals import blocks, find_runs
 
 
 @dataclass(frozen=True)

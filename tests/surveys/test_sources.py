@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
 from diapir.surveys import open_survey
-
-from ..helpers.segy import write_segy
-from .survey_contract import SurveyContract
+from tests.helpers.segy import write_segy
+from tests.surveys.survey_contract import SurveyContract
 
 
 class TestSegy(SurveyContract):

@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from diapir.errors import DataError
+from diapir.tiles import check_tiles
 from tests.helpers.tile_sets import (
     Layout,
     make_tiles,
@@ -13,9 +16,6 @@ from tests.helpers.tile_sets import (
     write_files,
     write_tiles,
 )
-
-from diapir.errors import DataError
-from diapir.tiles import check_tiles
 
 IMAGES, MASKS = make_tiles()
 

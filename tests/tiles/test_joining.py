@@ -2,10 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.helpers.tile_sets import make_tiles, write_tiles
 
 from diapir.tiles import load_tiles
 from diapir.tiles.joining import join_tiles
+from tests.helpers.tile_sets import make_tiles, write_tiles
 
 
 @pytest.mark.parametrize("size", [(21, 19), (10, 30)])

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from diapir.errors import SplitError
-from diapir.tiles.loading import load_tiles
+from diapir.tiles.files.loading import load_tiles
 from diapir.tiles.pixels import Pixels
 from diapir.tiles.split import Split, fold_split, make_folds, make_split
 from diapir.tiles.tileset import TileSet

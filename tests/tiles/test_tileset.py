@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.helpers.tile_sets import Layout, make_tiles, png, write_files, write_tiles
 
 from diapir.errors import DataError
 from diapir.tiles import TileSet, load_tiles
+from tests.helpers.tile_sets import Layout, make_tiles, png, write_files, write_tiles
 
 IMAGES, MASKS = make_tiles()
 

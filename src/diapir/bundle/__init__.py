@@ -11,9 +11,9 @@ files and its own, which are checked at every load.
 saves.
 """
 
+from diapir.bundle.bundle import OWN_HASH, WEIGHTS, Bundle, annotate, load, save, save_export
 from diapir.bundle.info import BundleInfo, Export, Form, Parity, Tta
 from diapir.bundle.places import CARD, INFO, SHIPPED, find
-from diapir.bundle.store import OWN_HASH, WEIGHTS, Bundle, annotate, load, save, save_export
 
 __all__ = [
     "CARD",

@@ -193,8 +193,8 @@ def _compare_runs(
 def _answer(results: Results, ledger: Ledger, output: Output) -> Answer:
     """Write the page and its tables, say what they say, and remember it."""
     from diapir.reports import rows, write_comparison
-    from diapir.reports.compare import CSV, MARKDOWN
-    from diapir.reports.compare_words import findings
+    from diapir.reports.compare.comparison_page import CSV, MARKDOWN
+    from diapir.reports.compare.comparison_words import findings
 
     out = ledger.path.parent
     report = write_comparison(out, results)
@@ -226,8 +226,8 @@ def _answer(results: Results, ledger: Ledger, output: Output) -> Answer:
 
 def _table(results: Results) -> Iterator[str]:
     """The leaderboard, as lines for people."""
-    from diapir.reports.facts import DEFINITIONS
-    from diapir.reports.leaderboard import interval, verdict_words
+    from diapir.reports.compare.leaderboard import interval, verdict_words
+    from diapir.reports.run.facts import DEFINITIONS
     from diapir.reports.words import decimal, significant
 
     width = max(len(contender.name) for contender in results.ranked)

@@ -21,7 +21,7 @@ from diapir.cli.running import (
 from diapir.errors import ConfigError, RunError, SplitError
 
 if TYPE_CHECKING:
-    from diapir.evaluation.unseen import Share
+    from diapir.evaluation.held_out import Share
     from diapir.tiles import TileSet
 
 app = App(
@@ -73,7 +73,7 @@ def evaluate(
     """
     from diapir.cli.judging import summary
     from diapir.evaluation import evaluate as score
-    from diapir.evaluation.unseen import predict_unseen
+    from diapir.evaluation.held_out import predict_unseen
     from diapir.tiles import load_tiles
     from diapir.tiles.groups import with_groups
 
@@ -146,7 +146,7 @@ def _choose(
     tiles: TileSet, models: Sequence[Path], split: str | None, output: Output
 ) -> tuple[str, list[Share]]:
     """The part's name, and which models judge which of its tiles."""
-    from diapir.evaluation.unseen import (
+    from diapir.evaluation.held_out import (
         PART,
         Share,
         learnt_all,
@@ -199,7 +199,7 @@ def _share_part(
     ids: tuple[str, ...], tiles: TileSet, models: Sequence[Path], output: Output
 ) -> list[Share]:
     """Which models judge which tiles of a part: out of fold where they are runs of its folds."""
-    from diapir.evaluation.unseen import Share, learnt_ids, share_validation
+    from diapir.evaluation.held_out import Share, learnt_ids, share_validation
 
     wanted = set(ids)
     learnt = {model: len(learnt_ids(model, tiles) & wanted) for model in models}
@@ -247,7 +247,7 @@ def _part(tiles: TileSet, split: str) -> tuple[str, tuple[str, ...]]:
 
 def trained_by(runs: Sequence[Path]) -> Path | None:
     """The groups.csv that runs were trained by, where it is still there."""
-    from diapir.evaluation.unseen import config_of
+    from diapir.evaluation.held_out import config_of
 
     for run in runs:
         config = config_of(run)

@@ -172,7 +172,7 @@ def predict_surveys(
     answer = {"out": str(out), "surveys": [summary.to_json() for summary in summaries]}
     if horizons:
         from diapir.cli.products import products_of
-        from diapir.surveys.products import ProductOptions
+        from diapir.surveys.products.make import ProductOptions
 
         answer["products"] = [
             made

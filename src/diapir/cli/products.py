@@ -12,7 +12,7 @@ from diapir.cli.options import Whole
 from diapir.cli.output import Answer, Injected, Output
 
 if TYPE_CHECKING:
-    from diapir.surveys.products import ProductOptions, Products
+    from diapir.surveys.products.make import ProductOptions, Products
 
 app = App(
     name="products",
@@ -64,7 +64,7 @@ def products(
         meshes: of how many of the largest bodies.
         output: where lines and the answer go.
     """
-    from diapir.surveys.products import ProductOptions
+    from diapir.surveys.products.make import ProductOptions
 
     options = ProductOptions(
         threshold=threshold,
@@ -91,7 +91,7 @@ def products_of(
     Returns:
         of each store the JSON object of its products.
     """
-    from diapir.surveys.results import find_stores, store_products
+    from diapir.surveys.products.from_prediction import find_stores, store_products
 
     answers = []
     for store in find_stores(paths):
@@ -116,7 +116,7 @@ def _report(made: Products) -> Path | None:
 
 
 def _lines(made: Products, report: Path | None) -> list[str]:
-    from diapir.surveys.body_table import rows
+    from diapir.surveys.products.body_table import rows
 
     grid, table = made.grid, made.bodies.table
     lines = [f"{made.name}  → {made.out}"]

@@ -63,7 +63,7 @@ class Marking:
 
     def check(self) -> None:
         """Refuse values out of range before long work begins."""
-        from diapir.inference.areas import check_marking
+        from diapir.inference.postprocess import check_marking
 
         check_marking(
             0.5 if self.threshold is None else self.threshold,

@@ -28,7 +28,7 @@ from diapir.config import RunConfig, TrackConfig, load_recipe
 from diapir.errors import ConfigError, DataError, DiapirError, Interrupted, RunError
 from diapir.evaluation import Comparison, Evaluation, check_comparable
 from diapir.reports import Contender, Failure, Results, read_history, sample_ids
-from diapir.reports.leaderboard import Ranking
+from diapir.reports.compare.leaderboard import Ranking
 from diapir.reports.words import integer, plural
 from diapir.tiles import Split, TileSet, load_tiles
 

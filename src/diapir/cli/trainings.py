@@ -26,7 +26,7 @@ from diapir.cli.ledger import Entry, Ledger
 from diapir.cli.trainings_display import Display
 from diapir.errors import Interrupted
 from diapir.reports.words import plural
-from diapir.training.run_folder import RunFolder
+from diapir.run.folder import RunFolder
 
 TRAIN = (sys.executable, "-m", "diapir", "train")
 _POLL_S = 0.1

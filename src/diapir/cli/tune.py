@@ -63,8 +63,8 @@ def tune(
     """
     from diapir import bundle as bundles
     from diapir.evaluation import evaluate
+    from diapir.evaluation.held_out import predict_unseen, share_validation
     from diapir.evaluation.tuning import tune_marking
-    from diapir.evaluation.unseen import predict_unseen, share_validation
     from diapir.files import replace_file
     from diapir.inference.ensemble import refuse_repeated
     from diapir.tiles import load_tiles

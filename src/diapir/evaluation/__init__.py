@@ -5,7 +5,7 @@
 evaluations of the same tiles against each other.
 """
 
-from diapir.evaluation.compare import (
+from diapir.evaluation.differences import (
     PAIRED,
     Comparison,
     Difference,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from diapir.errors import ConfigError, DataError
 from diapir.evaluation import breakdown
 from diapir.evaluation.bootstrap import intervals
+from diapir.evaluation.components import tally_marked
 from diapir.evaluation.histogram import Histograms, count
-from diapir.evaluation.marking import tally_marked
 from diapir.evaluation.metrics import (
     Tally,
     dice,
@@ -23,7 +23,7 @@ from diapir.evaluation.metrics import (
     tile_terms,
 )
 from diapir.evaluation.result import Evaluation, TileScore
-from diapir.inference.areas import check_marking
+from diapir.inference.postprocess import check_marking
 
 if TYPE_CHECKING:
     from diapir.inference import Marker

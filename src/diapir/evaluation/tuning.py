@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.evaluation.marking import tallies_marked
+from diapir.evaluation.components import tallies_marked
 from diapir.evaluation.metrics import Floats, kaggle_ap
 
 if TYPE_CHECKING:

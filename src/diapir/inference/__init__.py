@@ -1,10 +1,10 @@
 """From a bundle and images to probabilities."""
 
-from diapir.inference.areas import salt_mask
 from diapir.inference.engine import Engine
 from diapir.inference.ensemble import Ensemble, open_models
 from diapir.inference.images import PredictionSummary, predict_images
 from diapir.inference.latency import Latency, measure_latency
+from diapir.inference.postprocess import salt_mask
 from diapir.inference.predictor import Marker, Predictor
 
 __all__ = [

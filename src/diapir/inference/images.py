@@ -17,8 +17,8 @@ from PIL import Image
 
 from diapir.errors import DataError
 from diapir.files import replace_file
-from diapir.inference.areas import check_marking, salt_mask
 from diapir.inference.overlay import overlay
+from diapir.inference.postprocess import check_marking, salt_mask
 from diapir.inference.predictor import Marker, Progress
 from diapir.inference.sources import OUTPUTS, Source, find_sources
 

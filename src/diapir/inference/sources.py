@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import DataError
-from diapir.tiles.decode import FORMATS, decode_image, read_image
-from diapir.tiles.store import Store, refuse_unreadable_name
+from diapir.tiles.files.decode import FORMATS, decode_image, read_image
+from diapir.tiles.files.file_store import Store, refuse_unreadable_name
 
 LABELS = "masks"
 """Folders of this name hold labels and are left out."""

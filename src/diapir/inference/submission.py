@@ -1,6 +1,6 @@
 """Predictions in the form that Kaggle's TGS Salt Identification Challenge takes.
 
-A line `id,rle_mask` a tile: the runs of salt (`diapir.tiles.rle`), nothing where there is none.
+One line `id,rle_mask` per tile, encoded by `diapir.tiles.files.rle`; blank where there is no salt.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from diapir.errors import DataError
 from diapir.files import replace_file
-from diapir.inference.areas import check_marking, salt_mask
+from diapir.inference.postprocess import check_marking, salt_mask
 from diapir.tiles import rle_encode
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ does the same for a comparison from `leaderboard`, `compare_words`, `compare_fig
 `products` is the page of a survey's salt, with the pictures of `products_figures`.
 """
 
-from diapir.reports.compare import write_comparison
-from diapir.reports.compare_gallery import sample_ids
-from diapir.reports.history import read_history
-from diapir.reports.leaderboard import Contender, Failure, Results, rows
-from diapir.reports.products import write_products_report
-from diapir.reports.report import write_evaluation_report, write_run_report
-from diapir.reports.survey_map import write_survey_pictures
+from diapir.reports.compare.comparison_gallery import sample_ids
+from diapir.reports.compare.comparison_page import write_comparison
+from diapir.reports.compare.leaderboard import Contender, Failure, Results, rows
+from diapir.reports.run.report import write_evaluation_report, write_run_report
+from diapir.reports.survey.map import write_survey_pictures
+from diapir.reports.survey.products_page import write_products_report
+from diapir.run.history import read_history
 
 __all__ = [
     "Contender",

@@ -2,10 +2,10 @@
 
 from diapir.surveys.describe import SurveyFacts, describe
 from diapir.surveys.grid import Domain, Grid, Kind
-from diapir.surveys.options import SurveyOptions
-from diapir.surveys.plan import Plan
-from diapir.surveys.predict import SurveySummary, predict_survey
-from diapir.surveys.store import PredictionStore, open_store
+from diapir.surveys.prediction.plan import Plan
+from diapir.surveys.prediction.predict import SurveySummary, predict_survey
+from diapir.surveys.prediction.prediction_store import PredictionStore, open_store
+from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.surveys.survey import (
     Allowance,
     Endian,

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
-from diapir.surveys import refusals
 from diapir.surveys.grid import Domain, Grid
+from diapir.surveys.segy import refusals
 from diapir.surveys.survey import Allowance, check_amplitudes
 
 _PIECE = 2**22

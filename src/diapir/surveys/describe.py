@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.surveys.grid import Grid
-from diapir.surveys.resample import TGS_FIRST_ZERO, first_zero
-from diapir.surveys.segy_format import FORMAT_NAMES
-from diapir.surveys.segy_source import SegySurvey
+from diapir.surveys.prediction.resample import TGS_FIRST_ZERO, first_zero
+from diapir.surveys.segy.sample_formats import FORMAT_NAMES
+from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.surveys.survey import Survey, sample_traces
 
 _PERCENTS = (50, 90, 98, 99.9, 100)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
-from diapir.surveys import refusals
 from diapir.surveys.grid import Domain, Grid
+from diapir.surveys.segy import refusals
 
 Endian = Literal["big", "little"]
 Allowance = Literal["velocity", "truncated", "sparse"]
@@ -125,7 +125,7 @@ def open_survey(
                 mend="leave them out, or give the SEG-Y file",
             )
         return _open_array(path, domain, interval, allowed, progress)
-    from diapir.surveys.segy_source import SegySurvey
+    from diapir.surveys.segy.segy_source import SegySurvey
 
     return SegySurvey(
         path,

@@ -9,36 +9,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diapir.tiles.archive import ImportSummary, import_archive
     from diapir.tiles.check import CheckReport, check_tiles
-    from diapir.tiles.decode import read_image
-    from diapir.tiles.loading import load_tiles
-    from diapir.tiles.masks import decode_mask, encode_mask
-    from diapir.tiles.mosaic_set import MosaicSummary, make_mosaic
-    from diapir.tiles.rle import rle_decode, rle_encode
+    from diapir.tiles.files.archive import ImportSummary, import_archive
+    from diapir.tiles.files.decode import read_image
+    from diapir.tiles.files.loading import load_tiles
+    from diapir.tiles.files.masks import decode_mask, encode_mask
+    from diapir.tiles.files.rle import rle_decode, rle_encode
+    from diapir.tiles.mosaic.from_tiles import MosaicSummary, make_mosaic
     from diapir.tiles.split import Split, fold_split, make_folds, make_split
     from diapir.tiles.synthetic import SyntheticSummary, synthesise
     from diapir.tiles.tileset import TileSet
 
 _HOMES = {
     "CheckReport": "check",
-    "ImportSummary": "archive",
-    "MosaicSummary": "mosaic_set",
+    "ImportSummary": "files.archive",
+    "MosaicSummary": "mosaic.from_tiles",
     "Split": "split",
     "SyntheticSummary": "synthetic",
     "TileSet": "tileset",
     "check_tiles": "check",
-    "decode_mask": "masks",
-    "encode_mask": "masks",
+    "decode_mask": "files.masks",
+    "encode_mask": "files.masks",
     "fold_split": "split",
-    "import_archive": "archive",
-    "load_tiles": "loading",
+    "import_archive": "files.archive",
+    "load_tiles": "files.loading",
     "make_folds": "split",
-    "make_mosaic": "mosaic_set",
+    "make_mosaic": "mosaic.from_tiles",
     "make_split": "split",
-    "read_image": "decode",
-    "rle_decode": "rle",
-    "rle_encode": "rle",
+    "read_image": "files.decode",
+    "rle_decode": "files.rle",
+    "rle_encode": "files.rle",
     "synthesise": "synthetic",
 }
 

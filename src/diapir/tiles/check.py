@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from diapir.config import MaskEncoding
 from diapir.errors import DataError
-from diapir.tiles.layouts import Layout, Listing, find_tiles
-from diapir.tiles.masks import Decision, StoredMask, ValueCensus
-from diapir.tiles.reading import BadTile, ReadTile, mask_name, read_tiles
-from diapir.tiles.store import Store
+from diapir.tiles.files.file_store import Store
+from diapir.tiles.files.layouts import Layout, Listing, find_tiles
+from diapir.tiles.files.masks import Decision, StoredMask, ValueCensus
+from diapir.tiles.files.scan import BadTile, ReadTile, mask_name, read_tiles
 
 _NAMED = 3
 """How many tiles a line for people names before it counts the rest."""

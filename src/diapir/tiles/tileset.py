@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from diapir.config import IGNORE, MaskEncoding
 from diapir.errors import DataError
-from diapir.tiles.layouts import Layout
+from diapir.tiles.files.layouts import Layout
 from diapir.tiles.pixels import Pixels
 
 

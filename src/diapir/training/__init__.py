@@ -1,7 +1,7 @@
 """From a recipe and tiles to a run folder."""
 
+from diapir.run.folder import saved_config
 from diapir.training.loop import TrainResult
-from diapir.training.run import train
-from diapir.training.run_folder import saved_config
+from diapir.training.train_run import train
 
 __all__ = ["TrainResult", "saved_config", "train"]

@@ -15,17 +15,17 @@ import numpy as np
 from diapir.config import RunConfig
 from diapir.errors import Interrupted, RunError
 from diapir.preprocess import padding
+from diapir.run.folder import BEST, LOG, SPLIT, RunFolder
 from diapir.tiles import TileSet
 from diapir.training.batches import Indices, epoch_batches
 from diapir.training.checkpoint import Checkpoints
 from diapir.training.device import Device
-from diapir.training.kept import Origin, figures
-from diapir.training.progress import Console
-from diapir.training.run_folder import BEST, LOG, SPLIT, RunFolder
+from diapir.training.display.console import Console
+from diapir.training.origin import Origin, figures
 from diapir.training.selection import choose_examples, settle_split, training_tiles
 from diapir.training.session import Session
 from diapir.training.stopping import Stopping
-from diapir.training.tracking import Tracking
+from diapir.training.tracking.tracker import Tracking
 from diapir.training.validation import Validation, predict, validate
 
 BAD_STEPS = 3

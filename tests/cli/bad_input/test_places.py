@@ -16,9 +16,9 @@ from PIL import Image
 
 from diapir import bundle
 from diapir.config import load_recipe
+from diapir.run.folder import RunFolder
 from diapir.tiles import Split, read_image
 from diapir.training.checkpoint import Checkpoints
-from diapir.training.run_folder import RunFolder
 from tests.cli.bad_input.conftest import Refuse, flip, listing, permissions, train
 from tests.cli.conftest import RunCli
 from tests.helpers.tile_sets import zip_files

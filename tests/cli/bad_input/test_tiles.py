@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diapir.tiles import archive
+from diapir.tiles.files import archive
 from tests.cli.bad_input.conftest import Refuse, flip, listing, permissions, train
 from tests.cli.conftest import RunCli
 from tests.helpers.tile_sets import png, zip_files

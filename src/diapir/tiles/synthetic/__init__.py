@@ -5,6 +5,6 @@ geology   beds, folds, faults, drag by salt      fields    smooth random fields
 imaging   wavelet, migration, noise, grey
 """
 
-from diapir.tiles.synthetic.survey import Section, SyntheticSummary, make_section, synthesise
+from diapir.tiles.synthetic.generate import Section, SyntheticSummary, make_section, synthesise
 
 __all__ = ["Section", "SyntheticSummary", "make_section", "synthesise"]

@@ -1,0 +1,1 @@
+"""The report of a comparison: its page, figures, tile gallery, wording and leaderboard."""

@@ -1,0 +1,213 @@
+"""The report of a run or of an evaluation: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir import bundle as bundles
+from diapir.bundle import Bundle
+from diapir.config import RunConfig, load_recipe
+from diapir.errors import DiapirError
+from diapir.evaluation.breakdown import COVERAGE_NAMES
+from diapir.evaluation.held_out import PART
+from diapir.reports.page import common, css, write_page
+from diapir.reports.run import facts, figures
+from diapir.reports.run.findings import findings
+from diapir.reports.run.gallery import Gallery, probability_colours
+from diapir.reports.words import plural
+from diapir.run.history import read_history
+
+if TYPE_CHECKING:
+    from diapir.evaluation import Evaluation
+    from diapir.tiles import Split, TileSet
+
+Probabilities = Sequence[NDArray[np.float32]]
+
+TEMPLATE = "report.html.j2"
+
+
+def write_run_report(
+    run: Path, evaluation: Evaluation, tiles: TileSet, probabilities: Probabilities
+) -> Path:
+    """Write `report.html` into a run folder: what was trained, how it went, how good it is.
+
+    What the folder lacks (config.yaml, split.json, metrics.csv, best/) is left out.
+
+    Args:
+        run: the run folder.
+        evaluation: of the best model on the validation part.
+        tiles: the validation part, labelled.
+        probabilities: float32 (H, W) of salt of each tile, in the tiles' order.
+
+    Returns:
+        the path of the report.
+
+    Raises:
+        RunError: the report cannot be written; one that was there is kept.
+    """
+    config = _config(run / "config.yaml")
+    history = read_history(run / "metrics.csv")
+    bundle = _bundle(run)
+    split = _split(run / "split.json")
+    count = facts.parameter_count(bundle.path / bundles.WEIGHTS) if bundle else None
+    title = run.resolve().name
+    trained = facts.training_facts(config, history, count) if config else []
+    learnt = facts.data_facts(evaluation, tiles, split)
+    page = _page(evaluation, tiles, probabilities, split=split, bundle=bundle) | {
+        "kind": "Training report",
+        "title": title,
+        "lead": _run_lead(evaluation, config, split, count),
+        "facts": [("How it was trained", trained), ("On what", learnt)],
+        "findings": findings(evaluation, history),
+        "history": history,
+        "curves": figures.curves(history, config) if len(history) else [],
+        "settings": config.to_yaml() if config else "",
+        "settings_title": "Full configuration (config.yaml)",
+    }
+    return write_page(run / "report.html", TEMPLATE, page)
+
+
+def write_evaluation_report(
+    path: Path,
+    evaluation: Evaluation,
+    tiles: TileSet,
+    probabilities: Probabilities,
+    *models: Bundle,
+) -> Path:
+    """Write the report of a model, or of several, evaluated on any labelled tiles.
+
+    Args:
+        path: the HTML file; its folder must exist.
+        evaluation: of the models on `tiles`.
+        tiles: labelled tiles.
+        probabilities: float32 (H, W) of salt of each tile, in the tiles' order.
+        models: the model; or those whose probabilities were averaged, or that judged each a share.
+
+    Returns:
+        `path`.
+
+    Raises:
+        RunError: the report cannot be written; one that was there is kept.
+    """
+    counts = [facts.parameter_count(bundle.path / bundles.WEIGHTS) for bundle in models]
+    data, info = evaluation.data, models[0].info
+    alone = len(models) == 1
+    name = info.name if alone else evaluation.model["name"]
+    what = facts.model_words(info.model, counts[0]) if alone else f"The {name}"
+    pairs = list(zip(models, counts, strict=True))
+    settings = [bundle.info.model_dump_json(indent=2) for bundle in models]
+    page = _page(
+        evaluation, tiles, probabilities, split=None, bundle=models[0] if alone else None
+    ) | {
+        "kind": "Evaluation report",
+        "title": f"{name} on {data['name']}",
+        "lead": f"{what}, judged on {plural(data['n_images'], 'labelled tile')}.",
+        "facts": [
+            *(
+                ("The model" if alone else f"Model {place}", facts.bundle_facts(bundle, count))
+                for place, (bundle, count) in enumerate(pairs, start=1)
+            ),
+            ("Judged on", facts.data_facts(evaluation, tiles, None)),
+            ("How it was trained", facts.origin_facts(models[0]) if alone else []),
+        ],
+        "findings": [*_flattery(evaluation, models), *findings(evaluation, None)],
+        "history": None,
+        "curves": [],
+        "settings": "\n".join(settings),
+        "settings_title": "What the "
+        + ("model says about itself (bundle.json)" if alone else "models say about themselves"),
+    }
+    return write_page(path, TEMPLATE, page)
+
+
+def _run_lead(
+    evaluation: Evaluation, config: RunConfig | None, split: Split | None, count: int | None
+) -> str:
+    """The sentence under the title."""
+    model = facts.model_words(config.model, count) if config else "A network"
+    learnt = split.parts.get("train") if split else None
+    trained = (
+        f" trained on {plural(len(learnt), 'tile')} of {evaluation.data['name']}," if learnt else ""
+    )
+    judged = plural(evaluation.data["n_images"], "tile")
+    unseen = " it did not learn from" if evaluation.data["part"] in {"val", "validation"} else ""
+    return f"{model},{trained} judged on {judged}{unseen}."
+
+
+def _flattery(evaluation: Evaluation, models: Sequence[Bundle]) -> list[str]:
+    """A warning where a model was trained on tiles that it is judged on."""
+    data = evaluation.data
+    if data["part"] == PART:  # of all the tiles, each model judged those it did not learn from
+        return []
+    origins = [training for bundle in models for training in bundle.info.trainings]
+    which, were, them = "the model", "was", "it"
+    if len(models) > 1:
+        which, were, them = "some of the models", "were", "them"
+    if any(data["hash"] == training.get("data hash") for training in origins):
+        return [
+            f"These tiles include those {which} {were} trained on, so the scores flatter {them}."
+        ]
+    if data["part"] == "train" and any(data["name"] == one.get("data") for one in origins):
+        which = which.capitalize()
+        return [f"{which} {were} trained on these very tiles, so the scores flatter {them}."]
+    return []
+
+
+def _page(
+    evaluation: Evaluation,
+    tiles: TileSet,
+    probabilities: Probabilities,
+    *,
+    split: Split | None,
+    bundle: Bundle | None,
+) -> dict[str, Any]:
+    """What both reports show."""
+    gallery = Gallery(evaluation, tiles, probabilities)
+    metrics = facts.metrics(evaluation)
+    return {
+        **common(),
+        "evaluation": evaluation,
+        "headline": [metrics[key] for key in facts.HEADLINE if key in metrics],
+        "metrics": list(metrics.values()),
+        "coverage_plots": [
+            figures.coverage_scores(evaluation.by_coverage),
+            figures.coverage_losses(evaluation.by_coverage),
+        ],
+        "sweep": figures.sweep(evaluation.sweep, evaluation.metrics["threshold"]),
+        "reliability": figures.reliability(evaluation.calibration, evaluation.metrics["ece"]),
+        "sample": gallery.sample(),
+        "best": gallery.best(),
+        "worst": gallery.worst(),
+        "empty": COVERAGE_NAMES[0],
+        "ramp": ", ".join(css(colour) for colour in probability_colours()[::17]),
+        "split": split,
+        "bundle": bundle,
+    }
+
+
+def _config(path: Path) -> RunConfig | None:
+    try:
+        return load_recipe(path)
+    except DiapirError:
+        return None
+
+
+def _bundle(run: Path) -> Bundle | None:
+    try:
+        return bundles.load(run)
+    except DiapirError:
+        return None
+
+
+def _split(path: Path) -> Split | None:
+    from diapir.tiles import Split
+
+    try:
+        return Split.load(path)
+    except DiapirError:
+        return None

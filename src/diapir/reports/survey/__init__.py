@@ -1,0 +1,1 @@
+"""The reports of a survey: its map and its products' page."""

@@ -1,0 +1,305 @@
+"""The pictures of a survey's salt: from above, in space, and in sections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.reports.run.figures import Plot
+from diapir.reports.style import LIGHT, draw
+from diapir.reports.words import percent
+from diapir.surveys.grid import Grid
+from diapir.surveys.products.bins import node_coordinates
+from diapir.surveys.products.examples import Section
+from diapir.surveys.products.horizons import vertical
+from diapir.surveys.products.make import Products
+from diapir.surveys.products.surface_nets import Surface
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BODY_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Of Okabe and Ito; further bodies are grey."""
+OTHER_BODIES = "#8a94a3"
+
+MOST_TRIANGLES = 40_000
+"""Triangles drawn in space; finer meshes are simplified for the picture."""
+MOST_NODES = 400
+"""Positions along an axis of a map; finer maps are thinned out."""
+MOST_PIXELS = 1400
+"""Pixels along an axis of a section."""
+
+Floats = NDArray[np.float64]
+
+
+def body_colour(number: int) -> str:
+    """Colour of a body, the same in all pictures."""
+    return BODY_COLOURS[number - 1] if number <= len(BODY_COLOURS) else OTHER_BODIES
+
+
+def vertical_name(grid: Grid) -> str:
+    """What runs down."""
+    names = {"time": "two-way time (ms)", "depth": "depth (m)"}
+    return names.get(grid.domain, "time (ms) or depth (m)")
+
+
+def map_of_top(products: Products) -> Plot:
+    """Top of salt from above."""
+    grid = products.grid
+    return _map(
+        products,
+        "top-map",
+        "Top of salt",
+        f"First entry into salt, {vertical_name(grid)}. Grey: traces without salt.",
+        vertical(grid, products.maps.top),
+        vertical_name(grid),
+        "viridis_r",
+    )
+
+
+def map_of_thickness(products: Products) -> Plot:
+    """Thickness of salt from above."""
+    grid = products.grid
+    thickness = products.maps.thickness.astype(np.float64) * grid.interval
+    thickness[~products.maps.salt] = np.nan
+    unit = {"time": "two-way time in ms", "depth": "m"}.get(grid.domain, grid.unit)
+    return _map(
+        products,
+        "thickness-map",
+        "Thickness of salt",
+        f"All salt of a trace together, {unit}. Numbers are those of the bodies.",
+        thickness,
+        f"thickness ({grid.unit})",
+        "cividis",
+        numbers=True,
+    )
+
+
+def _map(
+    products: Products,
+    name: str,
+    title: str,
+    note: str,
+    values: Floats,
+    label: str,
+    colours: str,
+    *,
+    numbers: bool = False,
+) -> Plot:
+    grid = products.grid
+    thin = tuple(slice(None, None, -(-count // MOST_NODES)) for count in grid.shape[:2])
+    across, up, known = _places(products)
+    across, up = across[thin], up[thin]
+    shown, live = values[thin], grid.live[thin]
+
+    def plot(figure: Figure) -> None:
+        axes = figure.subplots()
+        ground = np.where(live, 0.0, np.nan)
+        axes.pcolormesh(across, up, ground, cmap="Greys", vmin=-1, vmax=9, rasterized=True)
+        drawn = axes.pcolormesh(across, up, shown, cmap=colours, shading="nearest", rasterized=True)
+        bar = figure.colorbar(drawn, ax=axes, shrink=0.8, aspect=24, label=label)
+        bar.outline.set_visible(False)
+        if label == vertical_name(grid):
+            bar.ax.invert_yaxis()
+        if numbers:
+            _number_bodies(axes, products)
+        _name_axes(axes, known)
+
+    alt = f"{title} seen from above: {note}"
+    return Plot(title, note, draw(plot, name=name, alt=alt, width=5.6, height=4.4))
+
+
+def _number_bodies(axes: Axes, products: Products) -> None:
+    """The number of each of the largest bodies, on one of its own traces."""
+    across, up, _ = _places(products)
+    for number in range(1, min(len(products.bodies), 12) + 1):
+        own = np.argwhere(products.maps.body == number)
+        if not len(own):  # under a larger one everywhere
+            continue
+        middle = own[np.argmin(((own - own.mean(axis=0)) ** 2).sum(axis=1))]
+        axes.annotate(
+            str(number),
+            (across[tuple(middle)], up[tuple(middle)]),
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            fontweight="bold",
+            color="#ffffff",
+            bbox={
+                "boxstyle": "circle,pad=0.25",
+                "facecolor": body_colour(number),
+                "lw": 0.8,
+                "edgecolor": "#ffffff",
+            },
+        )
+
+
+def _places(products: Products) -> tuple[Floats, Floats, bool]:
+    """Where each position is drawn in a map, and whether these are coordinates in km."""
+    grid = products.grid
+    if products.bins is not None and products.bins.area:
+        easting, northing = node_coordinates(grid, products.bins)
+        return (easting - easting.min()) / 1000, (northing - northing.min()) / 1000, True
+    crosslines, inlines = np.meshgrid(grid.crosslines, grid.inlines)
+    return crosslines.astype(np.float64), inlines.astype(np.float64), False
+
+
+def _name_axes(axes: Any, known: bool) -> None:
+    axes.set_xlabel("east (km)" if known else "crossline")
+    axes.set_ylabel("north (km)" if known else "inline")
+    if known:
+        axes.set_aspect("equal")
+    axes.grid(visible=False)
+    axes.locator_params(nbins=6)
+
+
+def bodies_in_space(products: Products) -> Plot | None:
+    """The meshes in perspective over their shadow; None where there are none."""
+    if not products.meshes:
+        return None
+    grid = products.grid
+    known = products.bins is not None
+    corner = np.zeros(3)
+    scale = np.array([1.0, 1.0, 1.0])
+    if known:
+        easting, northing = node_coordinates(grid, products.bins)
+        corner[:2] = easting.min(), northing.min()
+        scale[:2] = 1e-3
+    across, up, _ = _places(products)
+    each = max(500, MOST_TRIANGLES // len(products.meshes))
+    pieces = [
+        (mesh.body, (small.vertices - corner) * scale * (1, 1, -1), small.triangles)
+        for mesh in products.meshes
+        for small in [simplified(mesh.surface, each)]
+    ]
+    deepest = max(float(vertices[:, 2].max()) for _, vertices, _ in pieces)
+    highest = min(float(vertices[:, 2].min()) for _, vertices, _ in pieces)
+    floor = deepest + 0.25 * (deepest - highest)
+
+    def plot(figure: Figure) -> None:
+        from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+
+        axes: Any = figure.add_subplot(projection="3d", computed_zorder=False)
+        thin = tuple(slice(None, None, -(-count // 150)) for count in grid.shape[:2])
+        shadow = products.maps.salt[thin].astype(np.float64)
+        if min(shadow.shape) > 1 and shadow.any():
+            axes.contourf(
+                across[thin], up[thin], shadow, levels=[0.5, 1.5], zdir="z", offset=floor,
+                colors=["#c3cad4"], zorder=0,
+            )  # fmt: skip
+        triangles = np.concatenate([vertices[corners] for _, vertices, corners in pieces])
+        colours = np.concatenate(
+            [_shaded(vertices[corners], body_colour(body)) for body, vertices, corners in pieces]
+        )
+        # one collection, so that near triangles cover far ones whatever their body
+        axes.add_collection3d(
+            Poly3DCollection(triangles, facecolors=colours, edgecolors="none", zorder=1,
+                             antialiased=False, rasterized=True)
+        )  # fmt: skip
+        axes.set_xlim(across.min(), across.max())
+        axes.set_ylim(up.min(), up.max())
+        axes.set_zlim(floor, highest - 0.1 * (deepest - highest))
+        wide = np.array([np.ptp(across), np.ptp(up)])
+        wide = np.maximum(wide / wide.max(), 0.25) if known else np.ones(2)
+        axes.set_box_aspect((*wide, 0.6), zoom=1.15)
+        axes.view_init(elev=24, azim=-58)
+        _name_axes_in_space(axes, grid, known)
+
+    bodies, their = ("body", "its") if len(products.meshes) == 1 else ("bodies", "their")
+    stretch = " The vertical axis is not to scale." if known else ""
+    note = (
+        f"{len(products.meshes)} salt {bodies} seen from the south-west, with {their} outline from "
+        f"above on the floor.{stretch}"
+    )
+    alt = f"Salt bodies in space. {note}"
+    svg = draw(plot, name="space", alt=alt, width=7.6, height=5.4, classes="plot wide3d")
+    return Plot("In space", note, svg)
+
+
+def _name_axes_in_space(axes: Any, grid: Grid, known: bool) -> None:
+    axes.set_xlabel("east (km)" if known else "crossline")
+    axes.set_ylabel("north (km)" if known else "inline")
+    axes.set_zlabel(vertical_name(grid))
+    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        axis.set_pane_color((0, 0, 0, 0))
+        axis._axinfo["grid"].update(color=LIGHT["line"], linewidth=0.6)
+        axis.line.set_color(LIGHT["line"])
+    axes.locator_params(nbins=5)
+    axes.tick_params(labelsize=8)
+
+
+def _shaded(triangles: Floats, colour: str) -> Floats:
+    """Colours of triangles under a light from the south-west and above."""
+    from matplotlib.colors import to_rgb
+
+    # axes differ in unit: shade what the eye sees, a box of equal sides
+    corners = triangles.reshape(-1, 3)
+    size = np.maximum(np.ptp(corners, axis=0), 1e-9)
+    seen = triangles / size * (1, 1, -1)
+    normals = np.cross(seen[:, 1] - seen[:, 0], seen[:, 2] - seen[:, 0])
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    normals /= np.where(length > 0, length, 1)
+    light = np.array([-0.45, -0.65, 0.62])
+    bright = 0.42 + 0.58 * np.clip(normals @ light / np.linalg.norm(light), 0, 1)
+    rgb = np.array(to_rgb(colour))
+    shaded = rgb * bright[:, None] + 0.16 * np.clip(bright - 0.7, 0, 1)[:, None]
+    return np.concatenate([np.clip(shaded, 0, 1), np.ones((len(shaded), 1))], axis=1)
+
+
+def simplified(surface: Surface, most: int) -> Surface:
+    """A surface of about as many triangles at most, its vertices moved onto a coarser grid."""
+    cells = 256
+    while len(surface.triangles) > most and cells > 4:
+        low = surface.vertices.min(axis=0)
+        size = np.maximum(np.ptp(surface.vertices, axis=0), 1e-9)
+        place = np.floor((surface.vertices - low) / size * cells).astype(np.int64)
+        _, group = np.unique(place @ (1, cells + 1, (cells + 1) ** 2), return_inverse=True)
+        group = group.reshape(-1)
+        count = np.bincount(group)
+        vertices = np.stack(
+            [np.bincount(group, surface.vertices[:, axis]) / count for axis in range(3)], axis=1
+        )
+        corners = group[surface.triangles]
+        flat = (np.diff(np.sort(corners, axis=1), axis=1) == 0).any(axis=1)
+        surface = Surface(vertices, corners[~flat].astype(np.int32))
+        cells //= 2
+    return surface
+
+
+def section_plot(products: Products, section: Section) -> Plot:
+    """A section with its salt."""
+    grid = products.grid
+    rows, columns = section.salt.shape
+    down, along = -(-rows // MOST_PIXELS), -(-columns // MOST_PIXELS)
+    pixels = section.picture()[::down, ::along]
+    half = grid.interval / 2
+    across = {"inline": "crossline", "crossline": "inline", "line": "CDP"}[section.axis]
+
+    def plot(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.imshow(
+            pixels,
+            aspect="auto",
+            extent=(-0.5, columns - 0.5, grid.vertical[-1] + half, grid.vertical[0] - half),
+            interpolation="antialiased",
+            interpolation_stage="rgba",
+        )
+        places = np.unique(np.linspace(0, columns - 1, min(6, columns)).round().astype(int))
+        axes.set_xticks(places, [str(section.traces[place]) for place in places])
+        axes.set_xlabel(across)
+        axes.set_ylabel(vertical_name(grid))
+        axes.grid(visible=False)
+
+    ground = "amplitudes" if section.grey is not None else "probability, black is certain"
+    share = percent(float(section.salt.mean()), 1)
+    title = (
+        "The line" if section.axis == "line" else f"{section.axis.capitalize()} {section.number}"
+    )
+    note = f"Salt in orange over the {ground}; {share} of the section."
+    alt = f"{title}: {note}"
+    width, height = (9.6, 4.6) if len(products.sections) == 1 else (6.2, 4.0)
+    svg = draw(plot, name=f"section-{section.name}", alt=alt, width=width, height=height)
+    return Plot(title, note, svg)

@@ -1,0 +1,150 @@
+"""Probabilities of whole sections: windows, their blend, and the sampling in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.inference import Marker
+from diapir.inference.tiling import OVERLAP, Window, window_count, windows
+from diapir.surveys.prediction.amplitude import reverse
+from diapir.surveys.prediction.resample import resample
+
+Polarity = Literal["normal", "reversed", "both"]
+
+
+class _Piece(NamedTuple):
+    """A window of one of the sections, and the sum its probabilities go to."""
+
+    window: Window
+    image: NDArray[np.uint8]
+    total: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SectionPredictor:
+    """A model with the way it looks at sections.
+
+    Attributes:
+        marker: the model or models; windows have the size that they take whole.
+        overlap: least share of a window that its neighbour covers as well, in [0, 1).
+        polarity: the sign in which amplitudes are shown; both signs are averaged.
+        stretch: sections are resampled to so many times their samples, and predictions back.
+    """
+
+    marker: Marker
+    overlap: float = OVERLAP
+    polarity: Polarity = "normal"
+    stretch: float = 1.0
+
+    @property
+    def tile(self) -> int:
+        """Side of a window in pixels."""
+        return max(bundle.info.window for bundle in self.marker.bundles)
+
+    def seen_samples(self, samples: int) -> int:
+        """Samples of a section as the network sees it."""
+        return max(1, round(samples * self.stretch))
+
+    def windows(self, traces: int, samples: int) -> int:
+        """Windows that the network computes for one section."""
+        height = max(self.tile, self.seen_samples(samples))
+        count = window_count(height, max(self.tile, traces), self.tile, self.overlap)
+        return count * (2 if self.polarity == "both" else 1)
+
+    def together(self, traces: int, samples: int) -> int:
+        """Sections that are best predicted together, to fill batches: 1, 2, 4 or 8."""
+        fits = 2 * self.marker.batch // self.windows(traces, samples)
+        return max(number for number in (1, 2, 4, 8) if number <= max(1, fits))
+
+    def probabilities(
+        self,
+        sections: Sequence[NDArray[np.uint8]],
+        live: Sequence[NDArray[np.bool_]] | None = None,
+    ) -> list[NDArray[np.float32]]:
+        """The probability of salt of each sample.
+
+        Sections smaller than a window are mirrored up to its size.
+
+        Args:
+            sections: grey levels without gaps, `uint8 (traces, samples)`, all of one shape.
+            live: traces `bool (traces,)` of each that matter; windows without any are not
+                computed, and their probability is 0.
+
+        Returns:
+            `float32 (traces, samples)` in [0, 1] for each section.
+
+        Raises:
+            BundleError: the network answers with something that is no number.
+        """
+        if self.polarity == "normal":
+            return self._of_one_sign(sections, live)
+        opposite = self._of_one_sign([reverse(section) for section in sections], live)
+        if self.polarity == "reversed":
+            return opposite
+        result = self._of_one_sign(sections, live)
+        for one, other in zip(result, opposite, strict=True):
+            one += other
+            one *= np.float32(0.5)
+        return result
+
+    def _of_one_sign(
+        self,
+        sections: Sequence[NDArray[np.uint8]],
+        live: Sequence[NDArray[np.bool_]] | None,
+    ) -> list[NDArray[np.float32]]:
+        traces, samples = sections[0].shape
+        seen = self.seen_samples(samples)
+        before = max(0, self.tile - traces) // 2, max(0, self.tile - seen) // 2
+        after = (
+            max(0, self.tile - traces) - before[0],
+            max(0, self.tile - seen) - before[1],
+        )
+        margins = ((before[0], after[0]), (before[1], after[1]))
+        images = [
+            np.pad(_stretched(section, seen), margins, mode="reflect") for section in sections
+        ]
+        needed = [
+            np.ones(len(image), bool) if live is None else np.pad(live[place], margins[0])
+            for place, image in enumerate(images)
+        ]
+        totals = [np.zeros(image.shape, np.float32) for image in images]
+        pieces = self._pieces(images, needed, totals)
+        while batch := list(islice(pieces, self.marker.batch)):
+            found = self.marker.probabilities([piece.image for piece in batch])
+            for piece, probability in zip(batch, found, strict=True):
+                piece.window.add(piece.total, probability)
+        inner = (
+            slice(before[0], before[0] + traces),
+            slice(before[1], before[1] + seen),
+        )
+        result = []
+        for total in totals:
+            probability = resample(total[inner], samples)
+            result.append(np.clip(probability, 0, 1, out=probability))
+        return result
+
+    def _pieces(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        needed: Sequence[NDArray[np.bool_]],
+        totals: Sequence[NDArray[np.float32]],
+    ) -> Iterator[_Piece]:
+        for image, wanted, total in zip(images, needed, totals, strict=True):
+            # rows of a window go down in time: its image is the transpose of (traces, samples)
+            for window in windows(image.shape[1], image.shape[0], self.tile, self.overlap):
+                if wanted[window.columns].any():
+                    down = image[window.columns, window.rows].T
+                    yield _Piece(window, down, total.T)
+
+
+def _stretched(section: NDArray[np.uint8], samples: int) -> NDArray[np.uint8]:
+    if samples == section.shape[1]:
+        return section
+    grey = resample(section.astype(np.float32), samples)
+    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)

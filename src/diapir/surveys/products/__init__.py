@@ -1,0 +1,1 @@
+"""Products of a prediction: horizons, salt bodies, meshes and example sections."""

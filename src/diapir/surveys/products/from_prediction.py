@@ -1,0 +1,110 @@
+"""Products of what `diapir predict` left in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from diapir.errors import DiapirError, SurveyError
+from diapir.surveys.prediction.prediction_store import NUMPY, ZARR, PredictionStore, open_store
+from diapir.surveys.products.intervals import CHUNK
+from diapir.surveys.products.make import ProductOptions, Products, Progress, make_products
+from diapir.surveys.survey import Survey, open_survey
+
+PRODUCTS = ".products"
+"""Suffix of the folder of products, beside the store."""
+
+
+def find_stores(paths: Sequence[Path]) -> list[Path]:
+    """Stores of finished predictions.
+
+    Args:
+        paths: stores, or folders that hold some.
+
+    Returns:
+        the stores, each once, those of a folder in the order of their names.
+
+    Raises:
+        SurveyError: a path is neither.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        stores = [path] if _is_store(path) else []
+        if not stores and path.is_dir():
+            stores = sorted(inner for inner in path.iterdir() if _is_store(inner))
+        if not stores:
+            raise SurveyError(
+                f"{path} holds no predictions",
+                expected=f"a folder that `diapir predict` wrote, with NAME{ZARR} or NAME{NUMPY}",
+                mend="diapir predict MODEL SURVEY --out DIR, then diapir products DIR",
+            )
+        found |= dict.fromkeys(stores)
+    return list(found)
+
+
+def _is_store(path: Path) -> bool:
+    return path.suffix in {ZARR, NUMPY} and path.is_dir() and not path.name.startswith(".")
+
+
+def store_products(
+    path: Path,
+    options: ProductOptions | None = None,
+    *,
+    progress: Progress = lambda done, total: None,
+) -> Products:
+    """Make the products of a store, in `NAME.products` beside it.
+
+    Sections are drawn over the survey's amplitudes where its file is still there.
+
+    Args:
+        path: a store.
+        options: how; without a threshold, the one the prediction was made with.
+        progress: called with blocks done and blocks there are.
+
+    Raises:
+        SurveyError: the store cannot be read.
+        DataError: the products of an earlier call cannot be replaced.
+        MissingDependencyError: a format needs a package that is not installed.
+        OSError: the disk is full or not writable.
+    """
+    store = open_store(path)
+    options = options or ProductOptions()
+    if options.threshold is None:
+        options = replace(options, threshold=store.record.get("threshold"))
+    block = int(store.record.get("block", CHUNK))
+    survey, reason = _survey(store)
+    with contextlib.ExitStack() as stack:
+        if survey is not None:
+            stack.enter_context(contextlib.closing(survey))
+        return make_products(
+            store,
+            path.with_suffix(PRODUCTS),
+            options,
+            name=path.stem,
+            survey=survey,
+            scale=store.record.get("scale"),
+            origin={
+                "model": str(store.record.get("model_name", "")),
+                "survey": str(store.record.get("input", "")),
+            },
+            chunk=(block, block),
+            notes=[reason] if reason else [],
+            progress=progress,
+        )
+
+
+def _survey(store: PredictionStore) -> tuple[Survey | None, str]:
+    """The survey that was predicted, or why its amplitudes are not shown."""
+    try:
+        survey = open_survey(**store.record["survey"])
+    except (DiapirError, OSError, KeyError, TypeError):
+        return (
+            None,
+            "Sections show the probability: the survey that was predicted could not be opened.",
+        )
+    if survey.grid.shape != store.grid.shape:
+        survey.close()
+        return None, "Sections show the probability: the survey has changed since."
+    return survey, ""

@@ -1,0 +1,237 @@
+"""Predictions as SEG-Y: the input's traces in their order, with other samples behind each header.
+
+Headers are copied as bytes, many traces at a time. What comes out is revision 1, big-endian, IEEE
+floating point, without extended headers: what workstations load. Of a little-endian input the
+header fields change their byte order, and nothing else.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.errors import SurveyError
+from diapir.files import writing
+from diapir.surveys.segy.file_layout import HEAD, TEXT_BLOCK, TRACE_HEADER, Layout
+from diapir.surveys.segy.sample_formats import decode_text
+
+Held = Callable[[slice, slice], NDArray[Any]]
+"""Values of a part of the grid as they are held, `(inlines, crosslines, samples)`."""
+Values = Callable[[NDArray[Any]], NDArray[np.float32]]
+"""Held values of some traces `(traces, samples)` as samples; NaN is written as 0."""
+
+MOST_SAMPLES = 65535
+"""Samples of a trace that a revision 1 header can count."""
+_PIECE = 8 * 2**20
+"""Bytes of traces written at once."""
+_WIDTH = 80
+_EBCDIC = "cp037"
+_IEEE = 5
+
+_TRACE_FIELDS = (
+    *(4,) * 7,  # 1: sequence numbers to the number in the ensemble
+    *(2,) * 4,  # 29: identification, stacking, use
+    *(4,) * 8,  # 37: offset, elevations, depths
+    *(2,) * 2,  # 69: scalars
+    *(4,) * 4,  # 73: source and group
+    *(2,) * 46,  # 89: units, times, filters
+    *(4,) * 5,  # 181: coordinates, inline, crossline, shot point
+    *(2,) * 2,  # 201: scalar, unit of the samples
+    *(4, 2, 2, 2, 2),  # 205: transduction constant, unit, device, scalar of times
+    *(2,),  # 217: source type
+    *(2,) * 3,  # 219: directions
+    *(4, 2, 2),  # 225: source measurement
+)
+"""Widths of the fields of a revision 1 trace header; what follows byte 232 is not assigned."""
+_BINARY_FIELDS = ((3201, 3, 4), (3213, 24, 2), (3501, 0, 2), (3503, 2, 2))
+"""Fields of the binary header: first byte, how many, width. The revision has no byte order."""
+
+
+@dataclass(frozen=True)
+class SegyInput:
+    """The file whose headers and order of traces are kept.
+
+    Attributes:
+        path: the file.
+        layout: how its bytes lie.
+        cells: `int64 (traces,)`: of each trace its place in the flattened grid, −1 for none.
+    """
+
+    path: Path
+    layout: Layout
+    cells: NDArray[np.int64]
+
+
+def write_segy(
+    target: Path,
+    source: SegyInput,
+    shape: tuple[int, int, int],
+    held: Held,
+    remarks: Sequence[str],
+    *,
+    values: Values = np.asarray,
+    slab: int = 32,
+) -> None:
+    """Write values on a survey's grid as SEG-Y, whole or not at all.
+
+    Args:
+        target: file to write; one that was there is replaced at the end.
+        source: the survey's own file, which is only read.
+        shape: of the grid `(inlines, crosslines, samples)`.
+        held: gives what is written, in slabs; in few bytes, as a slab is large.
+        remarks: lines for the text header, before those of the input.
+        values: makes samples of what is held, some traces at a time.
+        slab: lines of the grid that are asked for at once, along the axis that changes slowest.
+
+    Raises:
+        SurveyError: more samples in a trace than revision 1 can count, or a target that is the
+            source.
+        OSError: the disk is full or not writable; no file is left under the final name.
+    """
+    if shape[2] > MOST_SAMPLES:
+        raise SurveyError(
+            f"{source.path} has {shape[2]:,} samples in a trace",
+            expected=f"at most {MOST_SAMPLES:,}, as SEG-Y revision 1 can count",
+            mend="--formats npy, or read the predictions from the store",
+        )
+    if target.exists() and target.samefile(source.path):
+        raise SurveyError(
+            f"{target} is the input itself",
+            expected="another file for the result",
+            mend="choose another --out",
+        )
+    with source.path.open("rb", buffering=0) as reader, writing(target) as writer:
+        writer.write(_head(reader.read(HEAD), source.layout, shape[2], remarks))
+        slabs = _Slabs(source.cells, shape, held, values, slab)
+        for first, headers in _headers(reader, source.layout):
+            _write_traces(writer, headers, slabs, first, shape[2])
+
+
+def _write_traces(
+    writer: Any, headers: NDArray[np.uint8], slabs: _Slabs, first: int, samples: int
+) -> None:
+    traces = np.zeros(
+        len(headers), [("header", np.uint8, TRACE_HEADER), ("samples", ">f4", samples)]
+    )
+    traces["header"] = headers
+    slabs.fill(traces["samples"], first)
+    writer.write(traces.data)
+
+
+class _Slabs:
+    """Values in the order of the file's traces, from slabs of the grid that are read once."""
+
+    def __init__(
+        self,
+        cells: NDArray[np.int64],
+        shape: tuple[int, int, int],
+        held: Held,
+        values: Values,
+        slab: int,
+    ) -> None:
+        self._cells = cells
+        self._columns = shape[1]
+        self._read_held, self._values = held, values
+        self._slab = slab
+        known = cells[cells >= 0]
+        rows, columns = known // shape[1] // slab, known % shape[1] // slab
+        # a slab lies along the number that changes less often from trace to trace
+        changes = [int(np.count_nonzero(np.diff(part))) for part in (rows, columns)]
+        self._axis = 0 if changes[0] <= changes[1] else 1
+        self._held: tuple[int, NDArray[Any]] | None = None
+
+    def fill(self, traces: NDArray[Any], first: int) -> None:
+        """Fill the samples of consecutive traces."""
+        cells = self._cells[first : first + len(traces)]
+        lines = (cells // self._columns, cells % self._columns)
+        slabs = np.where(cells < 0, -1, lines[self._axis] // self._slab)
+        for slab in np.unique(slabs[slabs >= 0]):
+            here = np.flatnonzero(slabs == slab)
+            place = [lines[0][here], lines[1][here]]
+            place[self._axis] -= slab * self._slab
+            values = self._values(self._read(int(slab))[tuple(place)])
+            traces[here] = np.nan_to_num(values, copy=False, nan=0.0)
+
+    def _read(self, slab: int) -> NDArray[Any]:
+        if self._held is None or self._held[0] != slab:
+            self._held = None  # let go of the old one before the new one is there
+            lines = slice(slab * self._slab, (slab + 1) * self._slab)
+            whole = slice(None)
+            cut = (lines, whole) if self._axis == 0 else (whole, lines)
+            self._held = slab, self._read_held(*cut)
+        return self._held[1]
+
+
+def _headers(reader: Any, layout: Layout) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Trace headers `uint8 (n, 240)` in big-endian order, some megabytes of traces at a time."""
+    most = max(1, _PIECE // max(layout.trace_bytes, TRACE_HEADER))
+    swap = _swapped_bytes() if layout.endian == "little" else None
+    rows = np.empty((most, layout.trace_bytes), np.uint8)
+    for first in range(0, layout.traces, most):
+        part = rows[: min(most, layout.traces - first)]
+        _read_into(reader, layout.data_start + first * layout.trace_bytes, part)
+        headers = part[:, :TRACE_HEADER]
+        yield first, headers if swap is None else headers[:, swap]
+
+
+def _read_into(reader: Any, offset: int, rows: NDArray[np.uint8]) -> None:
+    reader.seek(offset)
+    view = memoryview(rows.reshape(-1).data)
+    while view:
+        count = reader.readinto(view)
+        if not count:
+            raise SurveyError(
+                f"{reader.name} has become shorter while it was read",
+                expected="the file as it was when the prediction began",
+                mend="wait until the file is complete and start again",
+            )
+        view = view[count:]
+
+
+def _swapped_bytes() -> NDArray[np.intp]:
+    """Where each byte of a big-endian trace header stands in a little-endian one."""
+    places = np.arange(TRACE_HEADER)
+    start = 0
+    for width in _TRACE_FIELDS:
+        places[start : start + width] = places[start : start + width][::-1]
+        start += width
+    return places
+
+
+def _head(head: bytes, layout: Layout, samples: int, remarks: Sequence[str]) -> bytes:
+    """Text and binary header of the result, 3600 bytes."""
+    text = _text(remarks, decode_text(head[:TEXT_BLOCK], layout.encoding))
+    binary = bytearray(head)
+    if layout.endian == "little":
+        for byte, count, width in _BINARY_FIELDS:
+            for start in range(byte - 1, byte - 1 + count * width, width):
+                binary[start : start + width] = binary[start : start + width][::-1]
+    if layout.revision[0] >= 2:  # fields that revision 1 has not, and would contradict the others
+        binary[3260:3300] = bytes(40)
+        binary[3506:3532] = bytes(26)
+        if 0 < layout.interval * 1000 < 2**16:
+            struct.pack_into(">H", binary, 3216, round(layout.interval * 1000))
+    struct.pack_into(">H", binary, 3220, samples)
+    struct.pack_into(">h", binary, 3224, _IEEE)
+    struct.pack_into(">BBhh", binary, 3500, 1, 0, 1, 0)  # revision 1.0, one length, no extended
+    return text + bytes(binary[TEXT_BLOCK:])
+
+
+def _text(remarks: Sequence[str], original: Sequence[str]) -> bytes:
+    """Forty lines: the remarks, what fits of the input's text, and the standard's last two."""
+    kept = [
+        line[3:] if line[:1] == "C" and line[1:3].strip().isdigit() else line for line in original
+    ]
+    kept = [line.strip() for line in kept]
+    kept = [line for line in kept if line and not line.startswith(("END TEXTUAL", "END EBCDIC"))]
+    lines = [*remarks, "INPUT TEXT HEADER:", *kept] if kept else list(remarks)
+    lines = [*lines[:38], *[""] * (38 - len(lines)), "SEG-Y REV1", "END TEXTUAL HEADER"]
+    numbered = [f"C{number:2d} {line}" for number, line in enumerate(lines, 1)]
+    printable = ["".join(c if " " <= c <= "~" else "?" for c in line) for line in numbered]
+    return "".join(line[:_WIDTH].ljust(_WIDTH) for line in printable).encode(_EBCDIC)

@@ -1,0 +1,160 @@
+"""Trace headers and samples read from a SEG-Y file in bounded pieces.
+
+The file is read, not mapped: pages of a mapped file count as the program's memory, a file that is
+cut while it is open ends the program, and Windows keeps mapped files locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.errors import SurveyError
+from diapir.surveys.segy.file_layout import Layout
+from diapir.surveys.segy.sample_formats import decode_samples
+
+SHORT_FIELDS = {29: "i2", 71: "i2", 89: "i2", 109: "i2", 115: "u2", 117: "u2", 215: "i2"}
+"""Fields of the trace header that are 16 bits wide, by their byte; all others read are 32."""
+_PIECE = 8 * 2**20
+"""Bytes read at once."""
+_BRIDGE = 16 * 2**10
+"""Bytes between two wanted traces that are read through rather than skipped."""
+_PROBES = 64
+"""Bytes of samples by which most traces show that they are not dead."""
+
+
+@dataclass(frozen=True)
+class Headers:
+    """Some fields of the headers of consecutive traces.
+
+    Attributes:
+        fields: numbers by the byte where they begin, `int32 (n,)`; `headers[byte]` gives them as
+            `int64`, whose differences do not overflow.
+        empty: `bool (n,)`: all samples are 0.
+    """
+
+    fields: dict[int, NDArray[np.int32]]
+    empty: NDArray[np.bool_]
+
+    def __getitem__(self, byte: int) -> NDArray[np.int64]:
+        return self.fields[byte].astype(np.int64)
+
+
+class TraceFile:
+    """Traces of a SEG-Y file.
+
+    The file is open only while it is read, so that threads and processes may share an instance.
+
+    Args:
+        path: the file.
+        layout: how its bytes lie.
+    """
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self.path = path
+        self.layout = layout
+
+    def headers(
+        self,
+        fields: Iterable[int],
+        count: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Headers:
+        """Header fields of the first `count` traces, all where left out.
+
+        The file is passed through once, in order.
+
+        Args:
+            fields: bytes where they begin.
+            count: how many traces.
+            progress: called with traces done and all.
+        """
+        layout = self.layout
+        count = layout.traces if count is None else min(count, layout.traces)
+        kinds = {byte: np.dtype(layout.order + SHORT_FIELDS.get(byte, "i4")) for byte in fields}
+        found = {byte: np.empty(count, np.int32) for byte in kinds}
+        empty = np.empty(count, np.bool_)
+        for first, rows in self._pieces([(0, count)]):
+            part = slice(first, first + len(rows))
+            for byte, kind in kinds.items():
+                column = np.ascontiguousarray(rows[:, byte - 1 : byte - 1 + kind.itemsize])
+                found[byte][part] = column.view(kind)[:, 0]
+            empty[part] = _all_zero(rows[:, layout.header_bytes :])
+            if progress is not None:
+                progress(part.stop, count)
+        return Headers(found, empty)
+
+    def raw_samples(self, first: int, count: int) -> NDArray[np.uint8]:
+        """The stored samples of some consecutive traces, `uint8 (count, bytes)`."""
+        start = self.layout.header_bytes
+        return np.concatenate(
+            [rows[:, start:].copy() for _, rows in self._pieces([(first, count)])]
+        )
+
+    def samples(self, traces: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Amplitudes of some traces.
+
+        Args:
+            traces: `(n,)` places in the file from 0, in any order.
+
+        Returns:
+            `float32 (n, samples)`, in the order asked for.
+        """
+        layout = self.layout
+        amplitudes = np.empty((len(traces), layout.samples), np.float32)
+        order = np.argsort(traces, kind="stable")
+        wanted = traces[order]
+        bridge = 1 + _BRIDGE // layout.trace_bytes
+        ends = np.flatnonzero(np.diff(wanted) > bridge)
+        firsts = wanted[np.r_[0, ends + 1]] if len(wanted) else wanted
+        lasts = wanted[np.r_[ends, len(wanted) - 1]] if len(wanted) else wanted
+        runs = zip(firsts.tolist(), (lasts + 1 - firsts).tolist(), strict=True)
+        for start, rows in self._pieces(runs):
+            low, high = np.searchsorted(wanted, [start, start + len(rows)])
+            raw = rows[wanted[low:high] - start, layout.header_bytes :]
+            amplitudes[order[low:high]] = decode_samples(raw, layout.sample_format, layout.order)
+        return amplitudes
+
+    def _pieces(self, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Traces of runs (first, count) as `uint8 (n, trace_bytes)`, some megabytes at a time.
+
+        Each piece is overwritten by the next one.
+        """
+        length = self.layout.trace_bytes
+        most = max(1, _PIECE // length)
+        buffer = np.empty((0, length), np.uint8)
+        with self.path.open("rb", buffering=0) as stream:
+            for first, count in runs:
+                if len(buffer) < min(most, count):
+                    buffer = np.empty((min(most, count), length), np.uint8)
+                for start in range(first, first + count, most):
+                    rows = buffer[: min(most, first + count - start)]
+                    self._fill(stream, rows, self.layout.data_start + start * length)
+                    yield start, rows
+
+    def _fill(self, stream: FileIO, rows: NDArray[np.uint8], offset: int) -> None:
+        view = memoryview(rows.reshape(-1).data)
+        stream.seek(offset)
+        while view:
+            read = stream.readinto(view)
+            if not read:
+                raise SurveyError(
+                    f"{self.path} has become shorter while it was read",
+                    expected=f"{self.layout.traces:,} traces, as when it was opened",
+                    mend="wait until the file is complete and start again",
+                )
+            view = view[read:]
+
+
+def _all_zero(samples: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which rows hold nothing but zeros; a few bytes of each settle it for most."""
+    step = samples.shape[1] // _PROBES | 1  # odd: each byte of a sample gets its turn
+    empty: NDArray[np.bool_] = np.logical_not(samples[:, ::step].any(axis=1))
+    doubtful = np.flatnonzero(empty)
+    empty[doubtful] = ~samples[doubtful].any(axis=1)
+    return empty

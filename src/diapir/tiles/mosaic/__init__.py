@@ -1,0 +1,1 @@
+"""Tiles put back into the sections they were cut from."""

@@ -1,0 +1,1 @@
+"""Where a run's metrics go: metrics.csv always, TensorBoard and W&B where chosen."""

@@ -1,0 +1,319 @@
+"""The page of a comparison and its tables: complete, escaped, self-contained, honest about gaps."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diapir.config import RunConfig
+from diapir.evaluation import Comparison, evaluate
+from diapir.inference import Latency
+from diapir.reports import Contender, Failure, Results, rows, sample_ids, write_comparison
+from diapir.reports.compare.comparison_figures import Point, pareto
+from diapir.reports.compare.comparison_page import CSV, MARKDOWN
+from diapir.reports.compare.comparison_words import findings, unequal
+from diapir.reports.compare.leaderboard import as_csv, as_markdown
+from diapir.run.history import History
+from diapir.tiles import TileSet, make_split
+from tests.reports.made import COVERAGES, case_of, predict, write_tiles
+from tests.reports.run.test_report import Page, read
+
+NOISES = {"unet": 0.5, "linknet": 0.28, "lite0/linknet": 0.279, "segnet": 0.6}
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIAPIR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return write_tiles(tmp_path_factory.mktemp("tiles") / "survey", COVERAGES * 3)
+
+
+def history(epochs: int, best: int, speed: float = 60.0) -> History:
+    columns = {"tiles_per_s": np.full(epochs, speed), "seconds": np.full(epochs, 30.0)}
+    return History(np.arange(1, epochs + 1), columns, best)
+
+
+def made(tiles: TileSet, config: RunConfig, noises: dict[str, float], *, seeds: int = 1) -> Results:
+    """Models of more or less noise, the first of them the baseline."""
+    shown = sample_ids(case_of(tiles).evaluation)
+    evaluations, contenders = {}, {}
+    for number, (name, noise) in enumerate(noises.items()):
+        answers = [predict(tiles, noise=noise + 0.02 * seed) for seed in range(seeds)]
+        evaluations[name] = [evaluate(tiles, answer, part="val") for answer in answers]
+        contenders[name] = Contender(
+            name,
+            config.model_copy(update={"name": name}),
+            tuple(range(42, 42 + seeds)),
+            tuple(history(10 + seed, 8) for seed in range(seeds)),
+            parameters=1_500_000 * (number + 1),
+            multiply_adds=2_000_000_000 * (number + 1),
+            latency=Latency(10.0 * (number + 1), 90.0 * (number + 1), 16, "torch on cpu", 2),
+            peak_memory=900_000_000,
+            probabilities={
+                tile: answers[0][place] for place, tile in enumerate(tiles.ids) if tile in shown
+            },
+        )
+    first = next(iter(evaluations.values()))[0]
+    return Results(
+        comparison=Comparison(evaluations),
+        contenders=contenders,
+        baseline=next(iter(noises)),
+        by="kaggle_map",
+        evaluation=first,
+        split=make_split(tiles, val_fraction=0.4, seed=11),
+        terms=[("Budget", "12 min each"), ("Machine", "a small one")],
+        command="diapir compare --recipes unet,linknet --data survey --out zoo",
+        failures=[Failure("hrnet, seed 42", "out of memory", "smaller train.batch")],
+        tiles=tiles,
+    )
+
+
+@pytest.fixture(scope="module")
+def results(tiles: TileSet, config: RunConfig) -> Results:
+    return made(tiles, config, NOISES, seeds=2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, results: Results) -> Path:
+    folder = tmp_path_factory.mktemp("zoo")
+    write_comparison(folder, results)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Page:
+    return read(folder / "report.html")
+
+
+# ── the page ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_leaderboard_is_in_order_with_intervals_and_verdicts(
+    results: Results, page: Page
+) -> None:
+    assert [one.name for one in results.ranked] == ["lite0/linknet", "linknet", "unet", "segnet"]
+    for rank, contender in enumerate(results.ranked, 1):
+        score = results.comparison.score(contender.name, "kaggle_map")
+        name = re.sub(r"([/_-])", r"\1 ", contender.name)  # where it may be broken
+        tie = " ≈" if contender.name in results.tied else ""
+        shown = f"{score.value:.3f} {score.low:.3f} – {score.high:.3f}"
+        assert f"{rank} {name}{tie} {shown}" in page.text
+    assert results.tied == ["linknet"]
+    assert page.text.count("baseline") >= 1
+
+
+def test_costs_and_terms_are_told(page: Page) -> None:
+    for words in (
+        "1.50 M 2.00 G 32 px 10.0 90.0 60.0 900 10–11 8 5 min",
+        "Budget 12 min each",
+        "Machine a small one",
+        "diapir compare --recipes unet,linknet --data survey --out zoo",
+        "hrnet, seed 42 out of memory To mend: smaller train.batch",
+        "1 came to nothing",
+        "42, 43",
+    ):
+        assert words in page.text
+
+
+def test_every_model_answers_every_tile_that_is_shown(results: Results, page: Page) -> None:
+    shown = sample_ids(results.evaluation)
+    classes = Counter(
+        next(tile.coverage for tile in results.evaluation.tiles if tile.id == name)
+        for name in shown
+    )
+    assert max(classes.values()) == 2
+    alts = Counter(image["alt"] for image in page.all("img"))
+    assert len(page.all("img")) == len(shown) * (2 + len(NOISES))
+    for tile in shown:
+        assert alts[f"Tile {tile}"] == alts[f"Labels of {tile}"] == 1
+        for name in NOISES:
+            run = results.comparison.evaluations[name][0]
+            dice = next(score.dice for score in run.tiles if score.id == tile)
+            assert alts[f"{name} on tile {tile}: Dice {dice:.2f}"] == 1
+
+
+def test_which_tiles_are_shown_follows_from_no_score(tiles: TileSet) -> None:
+    samples = {
+        tuple(sample_ids(evaluate(tiles, predict(tiles, noise=noise), resamples=0)))
+        for noise in (0.1, 0.3, 0.8)
+    }
+    assert len(samples) == 1
+
+
+def test_page_needs_nothing_but_itself_and_is_sound(folder: Path, page: Page) -> None:
+    raw = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.all("script") == page.all("link") == page.all("iframe") == []
+    assert "@import" not in raw
+    assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"|http-equiv', "", raw)
+    ids = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
+    assert [name for name, times in ids.items() if times > 1] == []
+    for _, attributes in page.elements:
+        for name, value in attributes.items():
+            if name in {"href", "xlink:href", "aria-labelledby"}:
+                assert (value or "").removeprefix("#") in ids
+    assert all("scope" in header for header in page.all("th"))
+    plots = [svg for svg in page.all("svg") if (svg.get("class") or "").startswith("plot")]
+    assert [svg["class"] for svg in plots] == ["plot wide", "plot narrow", "plot", "plot"]
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in plots)
+
+
+def test_the_same_results_give_the_same_bytes(
+    tmp_path: Path, results: Results, folder: Path
+) -> None:
+    write_comparison(tmp_path, results)
+    for name in ("report.html", CSV, MARKDOWN):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_names_from_users_are_escaped(tmp_path: Path, tiles: TileSet, config: RunConfig) -> None:
+    evil = "<script>alert(1)</script>|$x^2$_\"'"
+    results = made(tiles, config, {evil: 0.3, "b": 0.4})
+    results = dataclasses.replace(
+        results, command=f"diapir compare {evil}", failures=[Failure(evil, evil, evil)]
+    )
+
+    page = read(write_comparison(tmp_path, results))
+
+    assert page.all("script") == []
+    assert evil in page.text
+    table = (tmp_path / MARKDOWN).read_text(encoding="utf-8")
+    assert "\n| \\<script\\>alert(1)\\</script\\>\\|$x^2$\\_\"' |" in table
+
+
+# ── what is said ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_findings(results: Results) -> None:
+    told = " ".join(findings(results))
+    score = results.comparison.score("lite0/linknet", "kaggle_map")
+    assert f"lite0/linknet scores highest: Kaggle mAP {score.value:.3f}" in told
+    assert "Not shown to be worse: linknet." in told
+    assert "Of these, linknet is the quickest: 20.0 ms a tile, 1.5 times as quick" in told
+    assert "Against the baseline, unet, by Kaggle mAP: better: lite0/linknet, linknet;" in told
+
+
+def test_findings_where_one_is_best_and_where_all_are_alike(
+    tiles: TileSet, config: RunConfig
+) -> None:
+    one = made(tiles, config, {"a": 0.1, "b": 0.6, "c": 0.6})
+    assert "It is shown to be better than each of the others." in findings(one)
+    alike = made(tiles, config, {"a": 0.3, "b": 0.3})
+    assert "None of the others is shown to be worse." in findings(alike)
+    assert any("no difference shown: b" in sentence for sentence in findings(alike))
+
+
+def test_few_groups_are_a_caution(results: Results) -> None:
+    assert not any("first impression" in sentence for sentence in findings(results))
+    few = dataclasses.replace(results.evaluation, data=results.evaluation.data | {"n_groups": 3})
+    (caution, *_) = findings(dataclasses.replace(results, evaluation=few))
+    assert caution == (
+        "Judged on only 27 tiles of 3 section groups: take the order as a first impression."
+    )
+
+
+def test_settings_that_differ_beside_the_network_are_listed(
+    results: Results, config: RunConfig
+) -> None:
+    assert unequal(results) == []
+    changed = dict(results.contenders)
+    odd = config.model_copy(
+        update={"preprocess": config.preprocess.model_copy(update={"size": 48}), "seed": 7}
+    )
+    changed["segnet"] = dataclasses.replace(changed["segnet"], config=odd)
+    assert unequal(dataclasses.replace(results, contenders=changed)) == [
+        ("preprocess.size", [("32", "unet, linknet, lite0/linknet"), ("48", "segnet")])
+    ]
+
+
+def test_models_that_no_other_beats() -> None:
+    scores = {"a": (1, 0.5), "b": (2, 0.4), "c": (3, 0.7), "d": (3, 0.6), "e": (9, 0.7)}
+    comparison = [
+        Point(name, cost, dataclasses.make_dataclass("S", ["value"])(value))
+        for name, (cost, value) in scores.items()
+    ]
+    assert [point.name for point in pareto(comparison)] == ["a", "c"]
+
+
+# ── tables ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_csv_holds_the_numbers(results: Results) -> None:
+    table = list(csv.DictReader(io.StringIO(as_csv(results))))
+    assert [row["model"] for row in table] == [one.name for one in results.ranked]
+    for row, plain in zip(table, rows(results), strict=True):
+        difference = results.difference(row["model"], "dice")
+        assert float(row["dice"]) == results.comparison.score(row["model"], "dice").value
+        assert row["dice_verdict"] == (difference.verdict if difference else "baseline")
+        assert row["dice_difference"] == (str(difference.value) if difference else "")
+        assert float(row["epochs"]) == plain["epochs"] == 10.5
+        assert float(row["train_tiles_per_s"]) == 60
+        assert float(row["peak_memory_mb"]) == 900
+
+
+def test_markdown_is_a_table_with_its_command(results: Results) -> None:
+    text = as_markdown(results)
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+    assert len(table) == 2 + len(NOISES)
+    assert "`diapir compare --recipes unet,linknet" in text
+    assert "- Budget: 12 min each" in text
+    assert "- hrnet, seed 42 FAILED: out of memory" in text
+
+
+# ── gaps ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_not_known_is_left_out(tmp_path: Path, results: Results) -> None:
+    bare = {
+        name: dataclasses.replace(
+            one, parameters=None, multiply_adds=None, latency=None, peak_memory=None
+        )
+        for name, one in results.contenders.items()
+    }
+    page = read(
+        write_comparison(
+            tmp_path, dataclasses.replace(results, contenders=bare, tiles=None, failures=[])
+        )
+    )
+    sections = [section.get("id") for section in page.all("section")]
+    assert sections == ["summary", "leaderboard", "cost", "differences", "terms"]
+    assert "– – 32 px – – 60.0 – 10–11" in page.text
+    assert not any(svg.get("class") == "plot wide" for svg in page.all("svg"))
+    (row, *_) = csv.DictReader((tmp_path / CSV).read_text().splitlines())
+    assert row["latency_tile_ms"] == row["parameters"] == ""
+
+
+def test_multiply_adds_stand_in_for_latency(tmp_path: Path, results: Results) -> None:
+    slower = dict(results.contenders)
+    slower["unet"] = dataclasses.replace(slower["unet"], latency=None)
+    page = read(write_comparison(tmp_path, dataclasses.replace(results, contenders=slower)))
+    assert "Kaggle mAP against multiply-adds of one tile" in page.text
+
+
+def test_one_group_has_no_intervals(tmp_path: Path, tiles: TileSet, config: RunConfig) -> None:
+    results = made(tiles, config, {"a": 0.1, "b": 0.6})
+    alone = dataclasses.replace(tiles, groups=("one",) * len(tiles))
+    evaluations = {
+        name: [evaluate(alone, predict(tiles, noise=noise))]
+        for name, noise in {"a": 0.1, "b": 0.6}.items()
+    }
+    results = dataclasses.replace(
+        results, comparison=Comparison(evaluations), evaluation=evaluations["a"][0]
+    )
+    page = read(write_comparison(tmp_path, results))
+    assert "no difference shown" in page.text
+    assert "Judged on only 27 tiles of 1 section group" in page.text
+
+
+def test_ranked_by_dice(tmp_path: Path, results: Results) -> None:
+    page = read(write_comparison(tmp_path, dataclasses.replace(results, by="dice")))
+    score = max(results.comparison.score(name, "dice").value for name in NOISES)
+    assert f"scores highest: Dice {score:.3f}" in page.text
+    assert "Dice against latency of one tile" in page.text

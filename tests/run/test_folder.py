@@ -1,0 +1,120 @@
+"""A run folder belongs to one run and one process."""
+
+import errno
+import os
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from diapir.config import RunConfig, load_recipe
+from diapir.errors import ConfigError, RunError
+from diapir.run.folder import CONFIG, RunFolder, saved_config
+
+BASELINE = load_recipe("baseline")
+
+
+def changed(*overrides: str) -> RunConfig:
+    return load_recipe("baseline", overrides)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run that was begun and left."""
+    path = tmp_path / "runs" / "first"
+    with RunFolder(path, resume=False) as folder:
+        folder.save_config(BASELINE)
+    return path
+
+
+def test_a_new_folder_keeps_its_recipe_and_leaves_no_owner(run: Path) -> None:
+    assert saved_config(run) == BASELINE
+    assert {path.name for path in run.iterdir()} <= {CONFIG, ".lock"}
+
+
+def test_two_processes_cannot_share_a_folder(run: Path) -> None:
+    with (
+        RunFolder(run, resume=True),
+        pytest.raises(RunError, match=f"in use by process {os.getpid()} on "),
+        RunFolder(run, resume=True),
+    ):
+        pass
+    with RunFolder(run, resume=True):
+        pass
+
+
+def test_a_run_is_not_overwritten(run: Path) -> None:
+    with pytest.raises(RunError, match="--resume to continue it"), RunFolder(run, resume=False):
+        pass
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("…")
+    with pytest.raises(RunError, match="is no run folder"), RunFolder(tmp_path, resume=True):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    assert (tmp_path / "thesis.tex").read_text() == "…"
+    file = tmp_path / "thesis.tex"
+    with pytest.raises(RunError, match="is a file"), RunFolder(file, resume=False):
+        pass
+
+
+def test_a_folder_in_which_nothing_was_begun_is_left_as_it_was(tmp_path: Path) -> None:
+    for given in (tmp_path / "new", tmp_path):
+        with RunFolder(given, resume=False):
+            assert given.is_dir()
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recipe_that_cannot_be_read_back_is_a_plain_error(run: Path) -> None:
+    (run / CONFIG).write_text("train: [")
+    with RunFolder(run, resume=True) as folder, pytest.raises(ConfigError, match=CONFIG):
+        folder.check_config(BASELINE)
+
+
+def test_resuming_what_is_not_there_starts_anew(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "new", resume=True) as folder:
+        assert folder.check_config(BASELINE) == []
+
+
+def test_harmless_changes_are_named(run: Path) -> None:
+    with RunFolder(run, resume=True) as folder:
+        notes = folder.check_config(changed("train.epochs=60", "track.trackers=[]"))
+    assert "train.epochs: 50 → 60" in notes[0]
+
+
+@pytest.mark.parametrize(
+    "override", ["optimizer.lr=1e-4", "model.base=32", "seed=1", "data.val_fraction=0.3"]
+)
+def test_a_change_that_moves_weights_is_refused(run: Path, override: str) -> None:
+    with (
+        RunFolder(run, resume=True) as folder,
+        pytest.raises(RunError, match=override.split("=")[0] + ": .* → "),
+    ):
+        folder.check_config(changed(override))
+    assert saved_config(run) == BASELINE
+
+
+def test_a_folder_that_cannot_be_written_is_found_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with (
+        pytest.raises(RunError, match="Read-only file system"),
+        RunFolder(tmp_path / "run", resume=False),
+    ):
+        pass
+
+
+def test_too_little_space_is_found_before_the_start(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10**9, 10**9 - 10**6, 10**6))
+    with RunFolder(run, resume=True) as folder:
+        folder.check_space(10**6)
+        with pytest.raises(RunError, match=r"1 MB free(.|\n)*2 MB"):
+            folder.check_space(2 * 10**6)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import surfio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diapir.surveys.products.bins import fit_bins
+from diapir.surveys.products.irap import irap_obstacle, write_irap
+from tests.surveys.made_salt import line_grid, volume_grid, without_coordinates
+
+SHAPE = (3, 4, 10)
+
+
+def nodes(surface: surfio.IrapSurface) -> dict[tuple[float, float], float]:
+    """Value at each place, by what the format's header says."""
+    head = surface.header
+    turn = np.radians(head.rot)
+    found = {}
+    for column in range(head.ncol):
+        for row in range(head.nrow):
+            along, up = column * head.xinc, row * head.yinc
+            x = head.xori + along * np.cos(turn) - up * np.sin(turn)
+            y = head.yori + along * np.sin(turn) + up * np.cos(turn)
+            value = surface.values[column, row]
+            if np.isfinite(value):
+                found[round(x, 1), round(y, 1)] = float(value)
+    return found
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 359), st.sampled_from([1, -1]))
+def test_every_pick_stands_at_its_place(tmp_path_factory: object, degrees: int, hand: int) -> None:
+    folder: Path = tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    turn = np.radians(degrees)
+    grid = volume_grid(
+        SHAPE,
+        inline=(25 * np.cos(turn), 25 * np.sin(turn)),
+        crossline=(-hand * 12.5 * np.sin(turn), hand * 12.5 * np.cos(turn)),
+    )
+    picks = np.arange(12, dtype=np.float32).reshape(3, 4)
+    picks[1, 2] = np.nan
+    bins = fit_bins(grid)
+    assert bins is not None
+    assert irap_obstacle(grid, bins) is None
+    write_irap(folder / "top.irap", picks, grid, bins)
+    surface = surfio.IrapSurface.from_ascii_file(folder / "top.irap")
+    assert np.cos(np.radians(surface.header.rot)) > -1e-6  # columns run to the east
+    found = nodes(surface)
+    expected = {
+        (easting, northing): 200 + 4 * pick
+        for easting, northing, pick in zip(
+            grid.easting.flat, grid.northing.flat, picks.flat, strict=True
+        )
+        if np.isfinite(pick)
+    }
+    assert len(found) == len(expected)
+    for (easting, northing), z in expected.items():
+        near = min(found, key=lambda place: np.hypot(place[0] - easting, place[1] - northing))
+        assert np.hypot(near[0] - easting, near[1] - northing) < 0.3
+        assert found[near] == pytest.approx(z, abs=1e-3)
+
+
+def test_an_axis_with_a_hole_keeps_its_steps(tmp_path: Path) -> None:
+    grid = volume_grid((4, 3, 10))
+    keep = [0, 1, 3]
+    part = {name: getattr(grid, name)[keep] for name in ("inlines", "live", "easting", "northing")}
+    holed = replace(grid, **part)
+    bins = fit_bins(holed)
+    assert bins is not None
+    write_irap(tmp_path / "top.irap", np.ones((3, 3), np.float32), holed, bins)
+    surface = surfio.IrapSurface.from_ascii_file(tmp_path / "top.irap")
+    assert (surface.header.ncol, surface.header.nrow) == (3, 4)
+    assert np.isnan(surface.values).sum() == 3
+
+
+def test_what_is_no_regular_grid_says_why() -> None:
+    slanted = volume_grid(SHAPE, crossline=(12.5, 6.0))
+    assert "right angles" in (irap_obstacle(slanted, fit_bins(slanted)) or "")
+    bent = volume_grid(SHAPE)
+    bent = replace(bent, easting=bent.easting + 30 * (np.arange(4) % 2))
+    assert "regular grid" in (irap_obstacle(bent, fit_bins(bent)) or "")
+    line = line_grid(4, 10)
+    assert "no area" in (irap_obstacle(line, fit_bins(line)) or "")
+    bare = without_coordinates(volume_grid(SHAPE))
+    assert "no coordinates" in (irap_obstacle(bare, fit_bins(bare)) or "")
