@@ -80,4 +80,4 @@ def test_the_least_size_the_error_names_can_be_reflected(size: int) -> None:
 def test_a_larger_tile_is_refused(shape: tuple[int, int]) -> None:
     with pytest.raises(DataError, match=r"larger than preprocess\.size = 16") as caught:
         to_input(np.zeros((1, *shape), np.uint8), PreprocessConfig(size=16))
-    assert "at least 17" in caught.value.mend
+    assert "at least 17" in caught.value.fix

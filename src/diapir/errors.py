@@ -1,6 +1,6 @@
 """Every error a user can meet.
 
-DiapirError                  exit 2: what was found, what was expected, how to mend it
+DiapirError                  exit 2: what was found, what was expected, how to fix it
 ├─ ConfigError               recipe, key, type, `--set`
 ├─ DataError                 folders, images, masks, archives
 │  ├─ SplitError             a split that is unusable or no longer fits its tiles
@@ -20,33 +20,33 @@ from typing import Any
 
 
 class DiapirError(Exception):
-    """A problem the user can mend.
+    """A problem the user can fix.
 
     Args:
         found: what was found, naming the file or key.
         expected: what was expected instead.
-        mend: what to do now, naming the command or option where there is one.
+        fix: what to do now, naming the command or option where there is one.
     """
 
     exit_code = 2
 
-    def __init__(self, found: str, *, expected: str, mend: str) -> None:
-        super().__init__(found, expected, mend)
+    def __init__(self, found: str, *, expected: str, fix: str) -> None:
+        super().__init__(found, expected, fix)
         self.found = found
         self.expected = expected
-        self.mend = mend
+        self.fix = fix
 
     def __str__(self) -> str:
-        return f"{self.found}\n  expected: {self.expected}\n  to mend:  {self.mend}"
+        return f"{self.found}\n  expected: {self.expected}\n  fix:      {self.fix}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As pickle keeps it, so that it can travel from one process to another."""
-        return _restored, (type(self), self.found, self.expected, self.mend)
+        return _restored, (type(self), self.found, self.expected, self.fix)
 
 
-def _restored(kind: type[DiapirError], found: str, expected: str, mend: str) -> DiapirError:
+def _restored(kind: type[DiapirError], found: str, expected: str, fix: str) -> DiapirError:
     error = kind.__new__(kind)
-    DiapirError.__init__(error, found, expected=expected, mend=mend)
+    DiapirError.__init__(error, found, expected=expected, fix=fix)
     return error
 
 
@@ -94,7 +94,7 @@ class MissingDependencyError(DiapirError):
         super().__init__(
             f"the package {package!r} is not installed",
             expected=f"diapir installed with its [{extra}] extra",
-            mend=f'pip install "diapir[{extra}]"',
+            fix=f'pip install "diapir[{extra}]"',
         )
 
 

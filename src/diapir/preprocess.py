@@ -40,7 +40,7 @@ def padding(height: int, width: int, config: PreprocessConfig) -> Padding:
         raise DataError(
             f"a tile is {height} × {width} pixels, larger than preprocess.size = {size}",
             expected=f"tiles of at most {size} × {size} pixels",
-            mend=f"--set preprocess.size=N with N at least {max(height, width)}, "
+            fix=f"--set preprocess.size=N with N at least {max(height, width)}, "
             "or cut the tiles smaller",
         )
     down, across = size - height, size - width
@@ -49,7 +49,7 @@ def padding(height: int, width: int, config: PreprocessConfig) -> Padding:
         raise DataError(
             f"a tile of {height} × {width} pixels is too small to be reflected to {size}",
             expected=f"tiles of at least {(size + 4) // 3} pixels a side, or another padding",
-            mend="--set preprocess.pad=edge, or a smaller preprocess.size",
+            fix="--set preprocess.pad=edge, or a smaller preprocess.size",
         )
     return pads
 

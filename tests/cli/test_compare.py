@@ -322,7 +322,7 @@ def test_other_threads_for_one_are_refused(recipes: Path, tiles: Path, tmp_path:
         contest(both, tiles, tmp_path / "out")
     with pytest.raises(ConfigError, match=r"device\.threads: small 1, baseline None") as caught:
         contest(both, tiles, tmp_path / "out", overrides=["device.name=cpu"])
-    assert "--set device.threads=" in caught.value.mend
+    assert "--set device.threads=" in caught.value.fix
 
 
 def test_two_commands_at_a_time_are_refused(recipes: Path, tiles: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_what_is_no_ledger_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / LEDGER).write_text(text)
     with pytest.raises(RunError, match=r"compare\.json cannot be read") as caught:
         open_ledger(tmp_path)
-    assert "--out" in caught.value.mend
+    assert "--out" in caught.value.fix
 
 
 def test_a_changed_command_is_refused_and_shown(tmp_path: Path) -> None:

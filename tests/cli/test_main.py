@@ -107,17 +107,17 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 
 
 def test_an_error_is_a_message_and_exit_2(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
-    raising(monkeypatch, DeviceError("no cuda", expected="a GPU", mend="--device cpu"))
+    raising(monkeypatch, DeviceError("no cuda", expected="a GPU", fix="--device cpu"))
     done = run_cli("data", "check", "tgs")
-    assert done == (2, "", "error: no cuda\n  expected: a GPU\n  to mend:  --device cpu\n")
+    assert done == (2, "", "error: no cuda\n  expected: a GPU\n  fix:      --device cpu\n")
 
 
 def test_debug_shows_the_traceback(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
-    raising(monkeypatch, DataError("odd", expected="even", mend="add one"))
+    raising(monkeypatch, DataError("odd", expected="even", fix="add one"))
     done = run_cli("data", "check", "tgs", "--debug")
     assert done.code == 2
     assert "Traceback (most recent call last)" in done.stderr
-    assert done.stderr.endswith("error: odd\n  expected: even\n  to mend:  add one\n")
+    assert done.stderr.endswith("error: odd\n  expected: even\n  fix:      add one\n")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_debug_shows_the_traceback(run_cli: RunCli, monkeypatch: pytest.MonkeyPa
 def test_json_has_errors_too(
     run_cli: RunCli, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    raising(monkeypatch, DataError("odd", expected="even", mend="add one"))
+    raising(monkeypatch, DataError("odd", expected="even", fix="add one"))
     done = run_cli(*words)
     assert done.code == 2
     assert done.answer == {
@@ -194,7 +194,7 @@ def test_only_the_main_process_speaks(
     monkeypatch.setenv("RANK", "1")
     assert run_cli("data", "check", survey) == (0, "", "")
     assert run_cli("data", "check", survey, "--json") == (0, "", "")
-    raising(monkeypatch, DataError("odd", expected="even", mend="add one"))
+    raising(monkeypatch, DataError("odd", expected="even", fix="add one"))
     assert run_cli("data", "check", survey, "--json") == (2, "", "")
 
 

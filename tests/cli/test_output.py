@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diapir.cli import output as output_module
 from diapir.cli.output import Output
 
 
@@ -62,7 +61,7 @@ def test_long_work_shows_lines_on_stderr(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(output_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr("diapir.progress.time.monotonic", lambda: now)
     with Output(json=True) as output, output.progress("predicting") as progress:
         for done in range(1, 5):
             now += 3

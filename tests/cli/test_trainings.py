@@ -128,7 +128,7 @@ def test_a_failure_does_not_stop_the_rest(make: Callable[..., Any], word: str, r
     assert done.state == "done"
     assert f"[1/2] a, seed 1: FAILED: {reason}\n" in stream.getvalue()
     if word == "refuse":
-        assert failed.mend == "a good key"
+        assert failed.fix == "a good key"
 
 
 def test_what_is_done_is_not_done_again_and_what_failed_is(

@@ -61,7 +61,7 @@ def test_what_is_no_comparison_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=re.escape(told)) as caught:
         variants(recipes, variations)
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @given(st.text(min_size=1).filter(lambda text: re.search(r"\w", text)))

@@ -139,7 +139,7 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
 def test_nothing_to_load(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file") as error:
         Evaluation.load(tmp_path / "none")
-    assert "diapir evaluate" in error.value.mend
+    assert "diapir evaluate" in error.value.fix
 
 
 @pytest.mark.parametrize(

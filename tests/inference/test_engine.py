@@ -43,7 +43,7 @@ def test_an_engine_that_cannot_run_what_the_bundle_holds_is_refused(
     with pytest.raises(BundleError, match=f"which no engine '{engine}' can run") as caught:
         open_engine(held, engine=engine)
     assert caught.value.expected == f"--engine {able} for this model"
-    assert mend in caught.value.mend
+    assert mend in caught.value.fix
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
@@ -70,4 +70,4 @@ def test_without_a_library_the_extra_is_named(
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingDependencyError, match=f"'{package}' is not installed") as caught:
         open_engine(held, engine=engine)
-    assert caught.value.mend == f'pip install "diapir[{extra}]"'
+    assert caught.value.fix == f'pip install "diapir[{extra}]"'

@@ -215,7 +215,7 @@ def test_a_full_disk_leaves_nothing_half_written(
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DataError, match="No space left on device") as caught:
         predict_images(predictor, [path], tmp_path / "out")
-    assert "--out" in caught.value.mend
+    assert "--out" in caught.value.fix
     assert _files(tmp_path / "out") == []
 
 

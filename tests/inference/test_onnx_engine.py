@@ -60,7 +60,7 @@ def test_a_network_of_another_kind_is_refused(
 ) -> None:
     with pytest.raises(BundleError, match=r"(images|logits) is tensor\(") as caught:
         OnnxEngine(_identity(tmp_path / "model.onnx", shape, kind))
-    assert "export the model again" in caught.value.mend
+    assert "export the model again" in caught.value.fix
 
 
 def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path) -> None:

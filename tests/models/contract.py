@@ -90,11 +90,11 @@ class ModelContract:
         with pytest.raises(ConfigError) as caught:
             models.check_size(network, fits + 1)
         assert f"preprocess.size = {fits + 1} " in caught.value.found
-        assert caught.value.mend == f"--set preprocess.size={fits + step}"
+        assert caught.value.fix == f"--set preprocess.size={fits + step}"
         with pytest.raises(ConfigError) as caught:
             network(torch.empty(1, 3, fits + 1, fits, device="meta"))
         assert caught.value.found == f"images are {fits + 1} × {fits} pixels"
-        assert caught.value.mend == f"pad them to {fits + step} × {fits} pixels"
+        assert caught.value.fix == f"pad them to {fits + step} × {fits} pixels"
         with pytest.raises(ConfigError):
             network(torch.empty(1, 3, fits, fits - 1, device="meta"))
         with pytest.raises(ConfigError):

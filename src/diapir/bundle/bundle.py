@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from diapir import __version__
 from diapir.bundle.card import write_card
 from diapir.bundle.info import BundleInfo, Export
 from diapir.bundle.places import CARD, INFO, find, previous
 from diapir.errors import BundleError
 from diapir.files import replace_file, sync_folder
+from diapir.version import __version__
 
 WEIGHTS = "model.safetensors"
 OWN_HASH = "info_sha256"
@@ -58,7 +58,7 @@ class Bundle:
             raise BundleError(
                 f"{self.path} holds no weights for PyTorch, but {self.network.name}",
                 expected=f"a bundle with {WEIGHTS}",
-                mend="give the run or bundle it was exported from, or leave --engine and --device "
+                fix="give the run or bundle it was exported from, or leave --engine and --device "
                 "out",
             )
         try:
@@ -91,7 +91,7 @@ def load(model: str | Path | None) -> Bundle:
         raise BundleError(
             f"{folder / INFO} has changed since it was saved: its {OWN_HASH} does not fit it",
             expected="the file as it was saved; another threshold is given with --threshold",
-            mend="copy the bundle again from where it was made, or train it again",
+            fix="copy the bundle again from where it was made, or train it again",
         )
     files = {WEIGHTS: info.weights_sha256} if info.export is None else info.export.files
     for name, expected in files.items():
@@ -229,7 +229,7 @@ def _check(path: Path, expected: str) -> None:
         raise BundleError(
             f"{path} has changed since it was saved: SHA-256 {found[:12]}…",
             expected=f"SHA-256 {expected[:12]}…, as {INFO} says",
-            mend="copy the bundle again from where it was made, or train it again",
+            fix="copy the bundle again from where it was made, or train it again",
         )
 
 
@@ -249,7 +249,7 @@ def _refuse_pickle(path: Path) -> None:
         raise BundleError(
             f"{path} is a pickle, which would run code when loaded",
             expected="safetensors",
-            mend="load it where you trust it and save its tensors with safetensors.torch.save_file",
+            fix="load it where you trust it and save its tensors with safetensors.torch.save_file",
         )
 
 
@@ -257,7 +257,7 @@ def _unusable(path: Path, reason: str) -> BundleError:
     return BundleError(
         f"{path} cannot be used: {reason}",
         expected="a bundle as `diapir train` or `diapir export` writes it",
-        mend="copy the bundle again from where it was made, or train it again",
+        fix="copy the bundle again from where it was made, or train it again",
     )
 
 
@@ -275,5 +275,5 @@ def _not_saved(folder: Path, error: Exception, needed: int) -> BundleError:
     return BundleError(
         f"{folder} could not be saved: {reason}; what was there before is kept",
         expected=f"a writable folder with {needed / 1e6:.0f} MB free",
-        mend="free space or choose another --out, then continue with --resume",
+        fix="free space or choose another --out, then continue with --resume",
     )

@@ -51,7 +51,7 @@ def find(model: str | Path | None) -> Path:
         found,
         expected=f"a run folder with a best/ bundle, or a bundle folder (a network, {INFO}, "
         f"{CARD})",
-        mend="give the folder that `diapir train --out` or `diapir export --out` wrote",
+        fix="give the folder that `diapir train --out` or `diapir export --out` wrote",
     )
 
 

@@ -21,7 +21,6 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from diapir import __version__
 from diapir.cli import (
     average,
     compare,
@@ -37,8 +36,10 @@ from diapir.cli import (
     train,
     tune,
 )
-from diapir.cli.output import Answer, Output, is_main_process
+from diapir.cli.output import Answer, Output
 from diapir.errors import DataError, DiapirError, Interrupted, MissingDependencyError
+from diapir.progress import is_main_process
+from diapir.version import __version__
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -169,17 +170,17 @@ def _tell(error: BaseException, words: Sequence[str]) -> tuple[int, str, dict[st
         error = DataError(
             f"{error.filename or 'a file'}: {error.strerror or error}",
             expected="a place that can be read and written and has space left",
-            mend="free space, mend the permissions, or choose another folder",
+            fix="free space, fix the permissions, or choose another folder",
         )
     kind = type(error).__name__
     if isinstance(error, DiapirError):
-        content = {"found": error.found, "expected": error.expected, "mend": error.mend}
+        content = {"found": error.found, "expected": error.expected, "mend": error.fix}
         return error.exit_code, f"error: {error}", {"kind": kind} | content
     if isinstance(error, CycloptsError):
         verb = " ".join(error.command_chain or ())
-        mend = f"`{' '.join(filter(None, ('diapir', verb)))} --help` shows what can be given"
-        message = f"error: {error}\n  to mend:  {mend}"
-        return EXIT_USAGE, message, {"kind": "UsageError", "found": str(error), "mend": mend}
+        fix = f"`{' '.join(filter(None, ('diapir', verb)))} --help` shows what can be given"
+        message = f"error: {error}\n  fix:      {fix}"
+        return EXIT_USAGE, message, {"kind": "UsageError", "found": str(error), "mend": fix}
     if isinstance(error, Interrupted):
         return error.exit_code, str(error), {"kind": kind, "found": str(error)}
     if isinstance(error, KeyboardInterrupt):

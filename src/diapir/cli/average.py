@@ -128,5 +128,5 @@ def _refuse_used(out: Path) -> None:
     raise RunError(
         f"{out} is there, and is no average of models",
         expected="a new folder, or an earlier average",
-        mend="choose another --out",
+        fix="choose another --out",
     )

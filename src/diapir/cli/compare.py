@@ -98,7 +98,7 @@ def compare(
         raise ConfigError(
             "--recipes was given without --data",
             expected="labelled tiles to train on",
-            mend="--data PATH, a folder or Kaggle's zip",
+            fix="--data PATH, a folder or Kaggle's zip",
         )
     from diapir.cli.contest import Contest
 
@@ -129,7 +129,7 @@ def _train_and_compare(
                 f"only {len(models)} of {len(contest.names)} models could be trained: "
                 + "; ".join(f"{failure.name}: {failure.reason}" for failure in failures),
                 expected="at least two models to compare",
-                mend="mend what is told, and give the same command again",
+                fix="fix what is listed, then run the same command again",
             )
         terms = contest.terms()
         if reference not in {model.name for model in models}:
@@ -165,7 +165,7 @@ def _compare_runs(
         raise ConfigError(
             f"{len(models)} runs were given to compare",
             expected="at least two RUN, or --recipes A,B --data PATH",
-            mend="name run folders of `diapir train`, or recipes to train",
+            fix="name run folders of `diapir train`, or recipes to train",
         )
     names = [model.name for model in models]
     reference = names[0]
@@ -201,8 +201,8 @@ def _answer(results: Results, ledger: Ledger, output: Output) -> Answer:
     output.say("", *_table(results), "", *findings(results), "")
     for failure in results.failures:
         output.say(f"FAILED {failure.name}: {failure.reason}")
-        if failure.mend:
-            output.say(f"  to mend: {failure.mend}")
+        if failure.fix:
+            output.say(f"  fix: {failure.fix}")
     if results.tiles is None:
         output.say("--data PATH, the tiles these runs were trained on, adds their overlays")
     output.say(f"report       {report}", f"leaderboard  {out / CSV}, {out / MARKDOWN}")
@@ -215,7 +215,9 @@ def _answer(results: Results, ledger: Ledger, output: Output) -> Answer:
         "baseline": results.baseline,
         "leaderboard": rows(results),
         "findings": findings(results),
-        "failures": [failure._asdict() for failure in results.failures],
+        "failures": [
+            {"name": one.name, "reason": one.reason, "mend": one.fix} for one in results.failures
+        ],
         "terms": dict(results.terms),
         "data": results.evaluation.data,
     }
@@ -228,7 +230,7 @@ def _table(results: Results) -> Iterator[str]:
     """The leaderboard, as lines for people."""
     from diapir.reports.compare.leaderboard import interval, verdict_words
     from diapir.reports.run.facts import DEFINITIONS
-    from diapir.reports.words import decimal, significant
+    from diapir.text import decimal, significant
 
     width = max(len(contender.name) for contender in results.ranked)
     yield f"{'':{width + 4}}  {DEFINITIONS[results.by][0]}, 95 %, ms a tile, against the baseline"
@@ -266,5 +268,5 @@ def _refuse(given: Sequence[str], reason: str) -> None:
         raise ConfigError(
             f"{', '.join(given)} {reason}, which does not go with the rest of the command",
             expected="either RUN…, which are trained, or --recipes to train",
-            mend="`diapir compare --help` shows both",
+            fix="`diapir compare --help` shows both",
         )

@@ -22,7 +22,7 @@ from diapir.cli.variants import variants
 from diapir.config import RunConfig, config_diff, load_recipe, parse_config
 from diapir.errors import ConfigError, RunError
 from diapir.reports import Failure
-from diapir.reports.words import duration, plural
+from diapir.text import duration, plural
 from diapir.tiles import load_tiles
 from diapir.training.selection import settle_split
 
@@ -130,7 +130,7 @@ class Contest:
             raise RunError(
                 f"another `diapir compare` is at work in {self.out}",
                 expected="one command at a time to a folder",
-                mend="wait for it to end, stop it, or choose another --out",
+                fix="wait for it to end, stop it, or choose another --out",
             ) from None
         try:
             self.ledger.save()  # first: it says whose folder this is
@@ -168,7 +168,7 @@ class Contest:
         """The trainings that came to nothing, and why."""
         entries = ((one, self.ledger.entries[one.name]) for one in self._trainings)
         return [
-            Failure(f"{one.model}, seed {one.seed}", entry.reason, entry.mend)
+            Failure(f"{one.model}, seed {one.seed}", entry.reason, entry.fix)
             for one, entry in entries
             if entry.state == "failed"
         ]
@@ -216,7 +216,7 @@ def _check_devices(configs: dict[str, RunConfig]) -> None:
             raise ConfigError(
                 f"the recipes differ in device.{key}: {listed}",
                 expected="the same device and threads for all, or their speeds say nothing",
-                mend=f"--set device.{key}=VALUE",
+                fix=f"--set device.{key}=VALUE",
             )
 
 

@@ -107,7 +107,7 @@ def _new_folder(out: Path | None) -> Path:
         raise RunError(
             f"{out} exists and is not an empty folder",
             expected="a new or an empty folder, so that nothing is overwritten",
-            mend="give another --out, or leave it out for a new folder",
+            fix="give another --out, or leave it out for a new folder",
         )
     return out
 

@@ -138,7 +138,7 @@ def _refuse_used(out: Path, models: Sequence[Path], data: Path) -> None:
         raise RunError(
             f"{out} {found}",
             expected="a folder for evaluations, so that nothing else is overwritten",
-            mend="choose another --out",
+            fix="choose another --out",
         )
 
 
@@ -232,14 +232,14 @@ def _part(tiles: TileSet, split: str) -> tuple[str, tuple[str, ...]]:
         raise ConfigError(
             f"--split {split} has no FILE:part form",
             expected="a split file, a colon and the name of one of its parts",
-            mend=f"--split {file or (not colon and part) or 'split.json'}:val",
+            fix=f"--split {file or (not colon and part) or 'split.json'}:val",
         )
     chosen = Split.load(Path(file))
     if part not in chosen.parts:
         raise SplitError(
             f"{file} has no part {part!r}",
             expected=f"one of {', '.join(chosen.parts)}",
-            mend=f"--split {file}:{next(iter(chosen.parts))}",
+            fix=f"--split {file}:{next(iter(chosen.parts))}",
         )
     chosen.verify(tiles)
     return part, chosen.part(part)

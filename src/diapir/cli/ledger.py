@@ -32,7 +32,7 @@ class Entry:
         stopped: what ended it: `epochs`, `early` or `budget`.
         peak_memory: of its process, in bytes; None where the system does not tell.
         reason: why it failed.
-        mend: what may be done about it.
+        fix: what may be done about it; `mend` in the file.
     """
 
     state: Literal["waiting", "begun", "done", "failed"] = "waiting"
@@ -43,7 +43,17 @@ class Entry:
     stopped: str = ""
     peak_memory: int | None = None
     reason: str = ""
-    mend: str = ""
+    fix: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `compare.json` keeps it."""
+        content = asdict(self)
+        return content | {"mend": content.pop("fix")}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Entry:
+        """Read what `to_json` gave."""
+        return cls(**{"fix" if key == "mend" else key: value for key, value in content.items()})
 
     def settled(self, run: Path) -> Entry:
         """With the time of an attempt that has ended somehow counted, up to its last save.
@@ -81,7 +91,7 @@ class Ledger:
         content = {
             "format": _FORMAT,
             "command": self.command,
-            "trainings": {name: asdict(entry) for name, entry in self.entries.items()},
+            "trainings": {name: entry.to_json() for name, entry in self.entries.items()},
             "result": plain(self.result),
         }
         replace_file(self.path, json.dumps(content, indent=1) + "\n")
@@ -103,7 +113,7 @@ def open_ledger(folder: Path) -> Ledger | None:
         content = json.loads(path.read_bytes())
         if content.pop("format") != _FORMAT:
             raise ValueError(f"its format is not {_FORMAT}")
-        entries = {name: Entry(**entry) for name, entry in content.pop("trainings").items()}
+        entries = {name: Entry.from_json(entry) for name, entry in content.pop("trainings").items()}
         return Ledger(path, entries=entries, **content)
     except FileNotFoundError:
         found = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
@@ -118,7 +128,7 @@ def open_ledger(folder: Path) -> Ledger | None:
     raise RunError(
         reason,
         expected="a new or empty folder, or that of an earlier `diapir compare`",
-        mend="choose another --out",
+        fix="choose another --out",
     )
 
 
@@ -137,5 +147,5 @@ def refuse_change(ledger: Ledger, changes: Mapping[str, tuple[Any, Any]]) -> Non
             f"{ledger.path.parent} was begun with another command: "
             + "; ".join(f"{key}: {old} → {new}" for key, (old, new) in changes.items()),
             expected="the same command, to continue; only --baseline and --sort may change",
-            mend="give the same command again, or choose another --out",
+            fix="give the same command again, or choose another --out",
         )

@@ -125,7 +125,7 @@ def split_words(words: Sequence[Path]) -> tuple[list[Path], list[Path]]:
             raise DataError(
                 f"{first} is a model, and no input is named",
                 expected="images, folders of images, or tile sets after it",
-                mend=f"diapir predict {first} INPUT --out DIR",
+                fix=f"diapir predict {first} INPUT --out DIR",
             )
         return [], [first]
     if not first.exists() and "," in str(first):

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from diapir.cli.options import AllowList, DomainName, EndianName, Flag, Whole
-from diapir.cli.output import LINE_EVERY_S, Answer, Output, Progress, is_main_process
+from diapir.cli.output import Answer, Output
 from diapir.cli.running import Running
 from diapir.errors import ConfigError
+from diapir.progress import LINE_EVERY_S, Progress, is_main_process
 
 if TYPE_CHECKING:
     from diapir.surveys import Plan, Survey, SurveySummary
@@ -117,7 +118,7 @@ def are_surveys(inputs: Sequence[Path]) -> bool:
         raise ConfigError(
             f"{found[0]} is a survey and {other} is none",
             expected="surveys alone, or images alone",
-            mend="predict them in two calls",
+            fix="predict them in two calls",
         )
     return bool(found)
 
@@ -192,7 +193,7 @@ def _refuse_same_names(inputs: Sequence[Path]) -> None:
             raise ConfigError(
                 f"{first} and {path} would both be written as {path.stem}",
                 expected="surveys whose names differ",
-                mend="predict them in two calls, each with its own --out",
+                fix="predict them in two calls, each with its own --out",
             )
 
 

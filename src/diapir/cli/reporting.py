@@ -15,5 +15,5 @@ def can_report(output: Output) -> bool:
     missing = [package for package in PACKAGES if find_spec(package) is None]
     if missing:
         error = MissingDependencyError(missing[0], "report")
-        output.say("", f"no report: {error.found}; {error.mend} brings it")
+        output.say("", f"no report: {error.found}; {error.fix} brings it")
     return not missing

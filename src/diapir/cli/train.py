@@ -8,7 +8,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from diapir.cli.options import Duration, Flag
-from diapir.cli.output import Answer, Injected, is_main_process
+from diapir.cli.output import Answer, Injected
+from diapir.progress import is_main_process
 
 app = App(
     name="train",

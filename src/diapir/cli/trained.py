@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir import __version__
 from diapir.cli.output import Output
 from diapir.cli.trainings import SIGNALS
 from diapir.config import RunConfig, TrackConfig, load_recipe
@@ -29,8 +28,9 @@ from diapir.errors import ConfigError, DataError, DiapirError, Interrupted, RunE
 from diapir.evaluation import Comparison, Evaluation, check_comparable
 from diapir.reports import Contender, Failure, Results, read_history, sample_ids
 from diapir.reports.compare.leaderboard import Ranking
-from diapir.reports.words import integer, plural
+from diapir.text import integer, plural
 from diapir.tiles import Split, TileSet, load_tiles
+from diapir.version import __version__
 
 if TYPE_CHECKING:
     from diapir.inference import Latency
@@ -74,7 +74,7 @@ def group_runs(runs: Sequence[Path]) -> list[Model]:
         raise RunError(
             f"a run is named twice: {', '.join(map(str, runs))}",
             expected="every run once",
-            mend="leave the second out",
+            fix="leave the second out",
         )
     configs = {run: _config(run) for run in runs}
     groups: dict[str, list[Path]] = {}
@@ -105,7 +105,7 @@ def name_of(baseline: str, names: Sequence[str]) -> str:
         raise ConfigError(
             f"no model is called {baseline!r}",
             expected=f"one of {', '.join(names)}",
-            mend="--baseline with one of these names",
+            fix="--baseline with one of these names",
         )
     return baseline
 
@@ -207,7 +207,7 @@ def _evaluations(models: Sequence[Model]) -> tuple[dict[str, list[Evaluation]], 
                 check_comparable(*first, str(run), evaluation, split)
             evaluations.setdefault(model.name, []).append(evaluation)
     if first is None:
-        raise ConfigError("there is no run to compare", expected="RUN…", mend="name run folders")
+        raise ConfigError("there is no run to compare", expected="RUN…", fix="name run folders")
     return evaluations, first[2]
 
 
@@ -233,7 +233,7 @@ def _judged(run: Path) -> tuple[Evaluation, Split]:
         raise DataError(
             error.found,
             expected=f"a run that was trained to its end and judged; {error.expected}",
-            mend="the `diapir train` command that made it, with --resume, judges it again",
+            fix="the `diapir train` command that made it, with --resume, judges it again",
         ) from None
 
 
@@ -306,7 +306,7 @@ def _config(run: Path) -> RunConfig:
         raise RunError(
             f"{run} is no run folder",
             expected=f"a folder with {path.name}, as `diapir train` makes it",
-            mend="name the --out of a training",
+            fix="name the --out of a training",
         )
     return load_recipe(path)
 

@@ -25,8 +25,8 @@ from typing import IO, Any
 from diapir.cli.ledger import Entry, Ledger
 from diapir.cli.trainings_display import Display
 from diapir.errors import Interrupted
-from diapir.reports.words import plural
 from diapir.run.folder import RunFolder
+from diapir.text import plural
 
 TRAIN = (sys.executable, "-m", "diapir", "train")
 _POLL_S = 0.1
@@ -133,8 +133,8 @@ class Trainings:
             return
         entry = entry.settled(run)
         if not self._signum:
-            reason, mend = ended.reason()
-            entry = replace(entry, state="failed", reason=reason, mend=mend)
+            reason, fix = ended.reason()
+            entry = replace(entry, state="failed", reason=reason, fix=fix)
             self._display.failed(reason)
         self._ledger.note(training.name, entry)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
-from diapir.reports.words import duration
+from diapir.text import duration
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -148,6 +148,6 @@ def _refuse_used(out: Path) -> None:
             raise RunError(
                 f"{out} is there, and no tuning wrote it",
                 expected="a new file, or that of an earlier tuning",
-                mend="choose another --out",
+                fix="choose another --out",
             )
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -54,14 +54,14 @@ def variants(recipes: Sequence[str], variations: Sequence[str]) -> dict[str, Var
             raise ConfigError(
                 f"two {kinds} are called {variant.name}: {', '.join([*recipes, *variations])}",
                 expected=f"{kinds} of different names",
-                mend="name each once; rename a file, or give a variation another label",
+                fix="name each once; rename a file, or give a variation another label",
             )
         found[variant.name] = variant
     if len(found) < 2:
         raise ConfigError(
             f"--recipes names {len(found)}",
             expected="at least two recipes, joined by commas, or one and a --vary",
-            mend="--recipes unet,linknet; one alone is trained by `diapir train`",
+            fix="--recipes unet,linknet; one alone is trained by `diapir train`",
         )
     return found
 
@@ -89,12 +89,12 @@ def _read(variation: str) -> tuple[str, tuple[str, ...]]:
         raise ConfigError(
             f"--vary {variation!r} cannot be read: {error}",
             expected=_FORM,
-            mend="close what is quoted",
+            fix="close what is quoted",
         ) from None
     if not settings or not all("=" in setting for setting in settings):
         raise ConfigError(
             f"--vary {variation!r} has no key=value form",
             expected=_FORM,
-            mend='--vary "no flip: augment.flip=none"',
+            fix='--vary "no flip: augment.flip=none"',
         )
     return label or " ".join(settings), settings

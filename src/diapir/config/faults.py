@@ -51,7 +51,7 @@ def unfit(error: ValidationError, source: str) -> ConfigError:
         f"{source}: "
         + "; ".join(": ".join(filter(None, (line, " or ".join(f)))) for line, f in faults.items()),
         expected="known keys with values of their type and range",
-        mend="; ".join(dict.fromkeys(mends)) or "correct the value in the recipe or in --set",
+        fix="; ".join(dict.fromkeys(mends)) or "correct the value in the recipe or in --set",
     )
 
 

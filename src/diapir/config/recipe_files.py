@@ -40,7 +40,7 @@ def load_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
         raise ConfigError(
             f"{path} cannot be read as YAML: {_yaml_reason(error)}",
             expected="a YAML file of recipe sections, in UTF-8",
-            mend="compare it with a shipped recipe: " + ", ".join(recipe_names()),
+            fix="compare it with a shipped recipe: " + ", ".join(recipe_names()),
         ) from None
     overrides = list(overrides)
     source = f"{path} with --set" if overrides else str(path)
@@ -59,7 +59,7 @@ def parse_config(values: object, *, source: str, overrides: Iterable[str] = ()) 
         raise ConfigError(
             f"{source} holds a {type(values).__name__} at its top",
             expected="sections with keys, such as `train: {batch: 8}`",
-            mend="write it as `section:` lines with indented `key: value` lines",
+            fix="write it as `section:` lines with indented `key: value` lines",
         )
     for override in overrides:
         values = _override(values, override)
@@ -119,14 +119,14 @@ def _find_recipe(recipe: str) -> Path:
         raise ConfigError(
             f"no recipe file {path}",
             expected="the path of a YAML file, or the name of a shipped recipe",
-            mend="shipped recipes: " + ", ".join(recipe_names()),
+            fix="shipped recipes: " + ", ".join(recipe_names()),
         )
     if recipe in recipe_names():
         return Path(str(resources.files("diapir.recipes"))) / f"{recipe}.yaml"
     raise ConfigError(
         f"no recipe named {recipe!r}" + did_you_mean(recipe, recipe_names()),
         expected="one of " + ", ".join(recipe_names()),
-        mend="choose one of these, or give the path of a YAML file",
+        fix="choose one of these, or give the path of a YAML file",
     )
 
 
@@ -137,7 +137,7 @@ def _override(values: dict[str, Any], override: str) -> dict[str, Any]:
         raise ConfigError(
             f"--set {override!r} has no key=value form",
             expected="section.key=value, such as --set train.batch=4",
-            mend="write the key, an equals sign and the value without spaces around them",
+            fix="write the key, an equals sign and the value without spaces around them",
         )
     try:
         value = yaml.safe_load(text)
@@ -145,7 +145,7 @@ def _override(values: dict[str, Any], override: str) -> dict[str, Any]:
         raise ConfigError(
             f"the value of --set {override!r} is not YAML: {_yaml_reason(error)}",
             expected="a YAML value: 4, 1e-3, null, [a, b], text",
-            mend="quote the value, for example --set 'track.trackers=[tensorboard]'",
+            fix="quote the value, for example --set 'track.trackers=[tensorboard]'",
         ) from None
     if isinstance(value, str):
         # YAML 1.1 reads 1e-3 as text; the field's type decides whether a number is right

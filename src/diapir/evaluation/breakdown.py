@@ -25,6 +25,11 @@ COVERAGE_NAMES = ("empty", "0–5 %", "5–20 %", "20–40 %", "40–60 %", "60�
 _UPPER_PERCENT = np.array([0, 5, 20, 40, 60, 80])
 
 
+def coverage_label(name: str) -> str:
+    """A class of salt coverage as the label of a row or a bar."""
+    return "none" if name == COVERAGE_NAMES[0] else name
+
+
 def by_coverage(tally: Tally, terms: Floats) -> list[dict[str, Any]]:
     """The scores of each class of salt coverage, and the account of what it loses.
 

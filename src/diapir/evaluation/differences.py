@@ -196,7 +196,7 @@ def _refusal(first: str, name: str, fault: str) -> DataError:
     return DataError(
         f"{name} cannot be compared with {first}: {fault}",
         expected="runs on the same data and the same split",
-        mend="train them with one split (--set data.split=FILE), leave the odd one out, or let "
+        fix="train them with one split (--set data.split=FILE), leave the odd one out, or let "
         "`diapir compare --recipes … --data PATH` train them on equal terms",
     )
 

@@ -71,7 +71,7 @@ def evaluate(
         raise DataError(
             f"every pixel of the {len(tiles)} tiles of {tiles.name} is ignored (255)",
             expected="masks with background and salt",
-            mend="see `diapir data check` on how the masks are read, and its option --encoding",
+            fix="see `diapir data check` on how the masks are read, and its option --encoding",
         )
     histograms = Histograms(counted.edges, counted.pixels[scored], counted.mass[scored])
     ids = [tiles.ids[index] for index in scored]
@@ -194,24 +194,24 @@ def _check(
         raise DataError(
             f"there are no tiles to score in {tiles.name}",
             expected="at least one labelled tile",
-            mend="give another --data or another part of the split",
+            fix="give another --data or another part of the split",
         )
     if not tiles.labelled:
         raise DataError(
             f"the tiles of {tiles.name} have no masks",
             expected="labelled tiles: an evaluation compares with the truth",
-            mend="give labelled tiles, or use `diapir predict` for images without masks",
+            fix="give labelled tiles, or use `diapir predict` for images without masks",
         )
     if len(probabilities) != len(tiles):
         raise DataError(
             f"{len(probabilities)} probabilities for {len(tiles)} tiles of {tiles.name}",
             expected="one array of probabilities a tile, in the tiles' order",
-            mend="predict the same tiles that are scored",
+            fix="predict the same tiles that are scored",
         )
     check_marking(threshold, min_area)
     if resamples < 0:
         raise ConfigError(
             f"{resamples} resamples of the bootstrap",
             expected="a whole number, 0 for no intervals",
-            mend="give 1000, as is usual, or 0",
+            fix="give 1000, as is usual, or 0",
         )

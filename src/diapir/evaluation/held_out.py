@@ -110,7 +110,7 @@ def own_validation(run: Path, tiles: TileSet) -> tuple[str, ...]:
         raise SplitError(
             f"{run} holds no {SPLIT}, so nobody knows which tiles it has not seen",
             expected="a run folder as `diapir train --out` writes it",
-            mend="give the run folder, or name the tiles: --split FILE:PART",
+            fix="give the run folder, or name the tiles: --split FILE:PART",
         )
     split = Split.load(run / SPLIT)
     split.verify(tiles)
@@ -118,7 +118,7 @@ def own_validation(run: Path, tiles: TileSet) -> tuple[str, ...]:
         raise SplitError(
             f"{run} was trained on all of its tiles (data.use_all), so it has none left",
             expected="a run that kept a validation part",
-            mend="judge the same recipe on folds, and quote their score for this one",
+            fix="judge the same recipe on folds, and quote their score for this one",
         )
     return split.part("val")
 
@@ -145,7 +145,7 @@ def share_validation(runs: Sequence[Path], tiles: TileSet) -> list[Share]:
                     f"the validation parts of {other} and {members[0]} overlap in some tiles such "
                     f"as {tile}, and differ in others",
                     expected="runs of one split, or of different folds of one split",
-                    mend="leave one of the runs out, or name the tiles: --split FILE:PART",
+                    fix="leave one of the runs out, or name the tiles: --split FILE:PART",
                 )
     return [Share(ids, tuple(members)) for ids, members in by_part.items()]
 

@@ -116,6 +116,6 @@ def _check(probability: NDArray[Any], shape: tuple[int, ...], tile: str) -> None
         raise DataError(
             f"the probabilities of tile {tile!r} {problem}",
             expected=f"float32 in [0, 1] of salt, {' × '.join(map(str, shape))} as the mask",
-            mend="score what the model's predictor returns: softmax over both classes, its salt "
+            fix="score what the model's predictor returns: softmax over both classes, its salt "
             "channel, cropped to the tile's own size",
         )

@@ -115,7 +115,7 @@ class Evaluation:
             raise RunError(
                 f"the evaluation could not be saved in {folder}: {error.strerror or error}",
                 expected="a writable folder with a few MB free",
-                mend="free space or choose another --out",
+                fix="free space or choose another --out",
             ) from None
 
     @classmethod
@@ -142,7 +142,7 @@ class Evaluation:
         raise DataError(
             f"no evaluation can be read from {folder}: {reason}",
             expected=f"a folder with {SCORES} and {TILES} as `diapir evaluate` writes them",
-            mend="evaluate again: diapir evaluate MODEL --data PATH --out DIR",
+            fix="evaluate again: diapir evaluate MODEL --data PATH --out DIR",
         )
 
 

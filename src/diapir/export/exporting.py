@@ -141,7 +141,7 @@ def _refuse_unfit(first: Bundle, source: Bundle) -> None:
         raise BundleError(
             f"{source.path} holds {source.network.name}, which nothing is exported from",
             expected=f"a bundle with {WEIGHTS} or model.onnx",
-            mend="give the run or bundle that it was exported from",
+            fix="give the run or bundle that it was exported from",
         )
     for name in ("model", "preprocess", "tile", "classes"):
         mine, theirs = getattr(first.info, name), getattr(source.info, name)
@@ -149,7 +149,7 @@ def _refuse_unfit(first: Bundle, source: Bundle) -> None:
             raise ExportError(
                 f"{first.path} and {source.path} differ in {name}: {mine} and {theirs}",
                 expected="models of one architecture that take the same input, to be one model",
-                mend="export each by itself, and name both where they are used",
+                fix="export each by itself, and name both where they are used",
             )
 
 
@@ -172,7 +172,7 @@ def _trace(source: Bundle, network: Path, reference: Engine) -> bool:
     raise ExportError(
         f"the network of {source.path} cannot be written as ONNX: {reason}",
         expected="a network of operations that ONNX has",
-        mend="use it with PyTorch, or train another architecture",
+        fix="use it with PyTorch, or train another architecture",
     )
 
 
@@ -205,5 +205,5 @@ def _used(out: Path, found: str) -> ExportError:
     return ExportError(
         f"{out} {found}",
         expected="a new folder, or that of an earlier export, which is replaced",
-        mend="choose another --out",
+        fix="choose another --out",
     )

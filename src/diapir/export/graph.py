@@ -14,10 +14,11 @@ from onnx import TensorProto, helper, numpy_helper
 from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
-from diapir import __version__, models
+from diapir import models
 from diapir.bundle import Bundle
 from diapir.inference.torch_engine import load_network
 from diapir.models import Network
+from diapir.version import __version__
 
 OPSET = 18
 """The oldest that PyTorch's exporter writes itself; older ones it converts to."""

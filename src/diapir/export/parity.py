@@ -71,7 +71,7 @@ def measure(
         raise ExportError(
             f"{reference.name} or {exported.name} answers with what is no number ({data})",
             expected="finite weights of a training that did not diverge",
-            mend="export another model" + (", or leave --half out" if half else ""),
+            fix="export another model" + (", or leave --half out" if half else ""),
         )
     return Parity(
         reference=reference.name,
@@ -127,5 +127,5 @@ def refuse_beyond_tolerance(parity: Parity, *, half: bool) -> None:
         f"{parity.flipped} of {parity.pixels} pixels change sides ({parity.data}); nothing was "
         "written",
         expected=f"at most {most:g}, and {MOST_FLIPPED:.3%} of the pixels",
-        mend="leave --half out" if half else "export with other versions of torch and onnxscript",
+        fix="leave --half out" if half else "export with other versions of torch and onnxscript",
     )

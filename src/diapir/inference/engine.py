@@ -77,7 +77,7 @@ def open_engine(
         raise BundleError(
             f"{bundle.path} holds {bundle.network.name}, which no engine {chosen!r} can run",
             expected=f"--engine {' or '.join(able)} for this model",
-            mend="leave --engine out, or give "
+            fix="leave --engine out, or give "
             + (
                 "the run that it was exported from"
                 if chosen == "torch"
@@ -88,7 +88,7 @@ def open_engine(
         raise DeviceError(
             f"device {device!r} was asked for, and the engine {chosen!r} computes on the CPU",
             expected="auto or cpu for an exported model",
-            mend="leave --device out, or give the run that it was exported from",
+            fix="leave --device out, or give the run that it was exported from",
         )
     if chosen != "torch":
         return open_network(chosen, bundle.network, threads=threads)
@@ -132,5 +132,5 @@ def unusable(network: Path, form: str, reason: str) -> BundleError:
     return BundleError(
         f"{network} cannot be used: {reason}",
         expected="one float input (N, 3, H, W) and one float output (N, 2, H, W)",
-        mend=f"export the model again: diapir export MODEL --to {form} --out DIR",
+        fix=f"export the model again: diapir export MODEL --to {form} --out DIR",
     )

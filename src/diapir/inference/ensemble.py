@@ -137,7 +137,7 @@ def refuse_repeated(bundles: Iterable[Bundle]) -> None:
             raise ConfigError(
                 f"{first.path} and {bundle.path} are the same model",
                 expected="different models: one that is named twice would weigh double",
-                mend="name each model once",
+                fix="name each model once",
             )
 
 

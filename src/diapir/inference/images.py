@@ -115,7 +115,7 @@ def predict_images(
                 f"none of {len(rows)} images can be predicted; the first, {rows[0]['input']}: "
                 f"{rows[0]['error']}",
                 expected="at least one whole image",
-                mend="mend the images, or give others",
+                fix="repair the images, or give others",
             )
         _write_table(out / TABLE, rows)
         (out / STARTED).unlink(missing_ok=True)
@@ -123,7 +123,7 @@ def predict_images(
         raise DataError(
             f"{error.filename or out} could not be written: {error.strerror or error}",
             expected="a writable folder with enough space",
-            mend="free space, or choose another --out",
+            fix="free space, or choose another --out",
         ) from None
     predicted = [row for row in rows if not row["error"]]
     pixels = sum(row["width"] * row["height"] for row in predicted)
@@ -142,7 +142,7 @@ def _refuse_used(out: Path) -> None:
     raise DataError(
         f"{out} holds {held[0]}, which no prediction wrote",
         expected="a folder for the results alone, so that nothing else is overwritten",
-        mend="choose another --out",
+        fix="choose another --out",
     )
 
 

@@ -43,13 +43,13 @@ def check_marking(threshold: float, min_area: int) -> None:
         raise ConfigError(
             f"the threshold is {threshold}",
             expected="a probability between 0 and 1, both excluded",
-            mend="leave --threshold out to take the model's own, or give one such as 0.5",
+            fix="leave --threshold out to take the model's own, or give one such as 0.5",
         )
     if min_area < 0:
         raise ConfigError(
             f"the least area is {min_area} pixels",
             expected="a whole number of pixels, 0 to leave nothing out",
-            mend="leave --min-area out to take the model's own, or give one such as 20",
+            fix="leave --min-area out to take the model's own, or give one such as 20",
         )
 
 

@@ -226,7 +226,7 @@ class Predictor:
                 raise BundleError(
                     f"the network of {self.bundle.path} answers with NaN, which is no probability",
                     expected="finite weights of a training that did not diverge",
-                    mend="use another model, or train it again with a smaller optimizer.lr",
+                    fix="use another model, or train it again with a smaller optimizer.lr",
                 )
             if self.tta == "flip":
                 probability /= 2

@@ -93,13 +93,13 @@ def write_pseudo_labels(
         raise ConfigError(
             f"limits of {low} and {high}, and a share of {confident}",
             expected="0 ≤ --low < --high ≤ 1, and --confident between 0 and 1",
-            mend=f"leave them out for {LOW}, {HIGH} and {CONFIDENT}",
+            fix=f"leave them out for {LOW}, {HIGH} and {CONFIDENT}",
         )
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise DataError(
             f"{out} is there, and is not empty",
             expected="a new folder, so that nothing is overwritten",
-            mend="choose another --out",
+            fix="choose another --out",
         )
     scratch = out.with_name(f".{out.name}.writing")
     try:
@@ -135,7 +135,7 @@ def write_pseudo_labels(
         raise DataError(
             f"{error.filename or out} could not be written: {error.strerror or error}",
             expected="a writable folder with enough space",
-            mend="free space, or choose another --out",
+            fix="free space, or choose another --out",
         ) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -150,13 +150,13 @@ def _refuse_useless(counts: NDArray[np.int64], made: dict[str, int], tiles: int)
             f"the models are sure of salt in none of {tiles} tiles: {made['tiles']} were labelled "
             f"without any, {made['unsure']} are unsure",
             expected="some tiles with salt, or the set would teach that there is none",
-            mend="use models that find salt, or a lower --high or --confident",
+            fix="use models that find salt, or a lower --high or --confident",
         )
     if ignored > salt:
         raise DataError(
             f"of {made['tiles']} labelled tiles {ignored} pixels are undecided and {salt} salt",
             expected="less that is ignored than salt: the labels are mostly doubt otherwise",
-            mend="give a higher --confident, or a lower --high",
+            fix="give a higher --confident, or a lower --high",
         )
 
 

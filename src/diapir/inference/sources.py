@@ -67,7 +67,7 @@ def find_sources(inputs: Sequence[Path], out: Path) -> list[Source]:
         raise DataError(
             f"no image in {', '.join(map(str, inputs)) or 'no input at all'}",
             expected="files that end in " + ", ".join(FORMATS),
-            mend="give image files, folders that hold some, or a tile set",
+            fix="give image files, folders that hold some, or a tile set",
         )
     return _distinct(list(sources.values()))
 
@@ -76,7 +76,7 @@ def _within(path: Path, out: Path) -> DataError:
     return DataError(
         f"the input {path} lies in --out {out}, where the results go",
         expected="a folder for the results alone, so that no input is overwritten",
-        mend="choose another --out",
+        fix="choose another --out",
     )
 
 
@@ -89,7 +89,7 @@ def _of_input(path: Path, target: Path) -> Iterator[Source]:
         raise DataError(
             f"there is no {path}",
             expected="an image, a folder of images, or a tile set",
-            mend="correct the path",
+            fix="correct the path",
         )
     if path.is_dir() and not any(files for _, _, files in os.walk(path)):
         return
@@ -133,7 +133,7 @@ def _distinct(sources: list[Source]) -> list[Source]:
             raise DataError(
                 f"{owner.path} and {source.path} would both be written as {source.name}.png",
                 expected="images whose names differ",
-                mend="predict them in two calls, each with its own --out",
+                fix="predict them in two calls, each with its own --out",
             )
     return sources
 

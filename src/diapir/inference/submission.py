@@ -101,7 +101,7 @@ def write_submission(
         raise DataError(
             f"{out} could not be written: {error.strerror or error}",
             expected="a writable place with enough space",
-            mend="free space, or choose another --out",
+            fix="free space, or choose another --out",
         ) from None
     return Submission(
         out, len(ids), sum(not text for text in runs), salt / pixels, threshold, min_area
@@ -134,5 +134,5 @@ def _refuse_other(out: Path, ids: list[str]) -> None:
     raise DataError(
         f"{out} {found}",
         expected="a new file, or an earlier submission of the same tiles",
-        mend="choose another --out",
+        fix="choose another --out",
     )

@@ -13,6 +13,7 @@ from diapir import models
 from diapir.bundle import WEIGHTS, Bundle
 from diapir.errors import BundleError, ConfigError
 from diapir.models.device import choose_device
+from diapir.text import listing
 
 
 class TorchEngine:
@@ -69,7 +70,7 @@ def load_network(bundle: Bundle) -> models.Network:
         raise BundleError(
             f"{bundle.path}: {error.found}",
             expected=error.expected,
-            mend="copy the bundle again from where it was made, or train it again",
+            fix="copy the bundle again from where it was made, or train it again",
         ) from None
     tensors = bundle.tensors()
     _check_fit(bundle, network.state_dict(), tensors)
@@ -88,11 +89,9 @@ def _check_fit(
         if name in found and found[name].shape != tuple(value.shape)
     ]
     if faults:
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise BundleError(
             f"{bundle.path / WEIGHTS} does not fit its architecture: "
-            + "; ".join(faults[:3])
-            + more,
+            + listing(faults, separator="; "),
             expected=f"the {len(expected)} tensors of {bundle.info.model!r}",
-            mend="copy the bundle again from where it was made, or train it again",
+            fix="copy the bundle again from where it was made, or train it again",
         )

@@ -29,6 +29,6 @@ def choose_device(name: str, *, option: str) -> str:
             f"device {name!r} was asked for, and PyTorch {torch.__version__} finds none",
             expected="auto or one of "
             + ", ".join(kind for kind, there in available.items() if there),
-            mend=f"{option}auto, or install the driver and the PyTorch build for the device",
+            fix=f"{option}auto, or install the driver and the PyTorch build for the device",
         )
     return name

@@ -222,14 +222,14 @@ def _check_name(encoder: str) -> None:
             f"timm {timm.__version__} has no model.encoder = {encoder!r}"
             + (f" (did you mean {', '.join(near)}?)" if near else ""),
             expected=f"one of timm's {len(names)} image models",
-            mend="list them: python -c \"import timm; print(*timm.list_models('*resnet*'))\"",
+            fix="list them: python -c \"import timm; print(*timm.list_models('*resnet*'))\"",
         )
     if tag and not timm.models.is_model_pretrained(encoder):
         tags = timm.list_models(f"{name}.*", pretrained=True)
         raise ConfigError(
             f"model.encoder = {encoder!r}: timm knows no weights {tag!r} of {name}",
             expected=" or ".join([name, *tags]),
-            mend=f"--set model.encoder={name}",
+            fix=f"--set model.encoder={name}",
         )
     published = timm.models.get_pretrained_cfg(encoder)
     if published.fixed_input_size:
@@ -242,7 +242,7 @@ def _unfit(encoder: str, reason: str) -> ConfigError:
         f"model.encoder = {encoder!r} cannot be used by this architecture: {reason}",
         expected="an encoder for images of any size, with feature maps of strides 4 to 32, which "
         "for deeplabv3plus and pspnet can be dilated",
-        mend="--set model.encoder=resnet50, or resnet18, or tf_efficientnet_lite0",
+        fix="--set model.encoder=resnet50, or resnet18, or tf_efficientnet_lite0",
     )
 
 

@@ -35,7 +35,7 @@ class HRNet(Network):
             raise ConfigError(
                 f"model.encoder = {config.encoder!r} is no HRNet of timm",
                 expected="one of " + ", ".join(variants),
-                mend="--set model.encoder=hrnet_w48, or another architecture for this encoder",
+                fix="--set model.encoder=hrnet_w48, or another architecture for this encoder",
             )
         self.encoder_name = config.encoder
         # feature_location="" gives the branches themselves, without the classifier's widening

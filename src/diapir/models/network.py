@@ -113,14 +113,14 @@ def check_images(images: Tensor, divisor: int) -> None:
         raise ConfigError(
             f"images have shape {shape}",
             expected=expected,
-            mend=hint or "give three normalised planes, as diapir.preprocess.to_input makes them",
+            fix=hint or "give three normalised planes, as diapir.preprocess.to_input makes them",
         )
     height, width = shape[2:]
     if not (height and width) or height % divisor or width % divisor:
         raise ConfigError(
             f"images are {height} × {width} pixels",
             expected=expected,
-            mend=f"pad them to {_next(height, divisor)} × {_next(width, divisor)} pixels",
+            fix=f"pad them to {_next(height, divisor)} × {_next(width, divisor)} pixels",
         )
 
 
@@ -135,7 +135,7 @@ def check_size(network: Network, size: int) -> None:
         raise ConfigError(
             f"preprocess.size = {size} is no multiple of {step}",
             expected=f"a multiple of {step}, the network's divisor",
-            mend=f"--set preprocess.size={_next(size, step)}",
+            fix=f"--set preprocess.size={_next(size, step)}",
         )
 
 

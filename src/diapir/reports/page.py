@@ -10,12 +10,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from diapir import __version__
 from diapir.errors import RunError
+from diapir.evaluation.breakdown import coverage_label
 from diapir.files import replace_file
 from diapir.inference.overlay import FALSE, HIT, MISSED
 from diapir.reports.style import DARK, LIGHT
-from diapir.reports.words import coverage, decimal, integer, percent
+from diapir.text import decimal, integer, percent
+from diapir.version import __version__
 
 
 def common() -> dict[str, Any]:
@@ -67,7 +68,7 @@ def write_page(path: Path, template: str, page: Mapping[str, Any]) -> Path:
         "decimal": decimal,
         "percent": percent,
         "integer": integer,
-        "coverage": coverage,
+        "coverage": coverage_label,
         "breakable": breakable,
     }
     text = environment.get_template(template).render(page)
@@ -88,5 +89,5 @@ def write_text(path: Path, text: str) -> None:
         raise RunError(
             f"{path} cannot be written: {error.strerror or error}",
             expected="an existing, writable folder with a few MB free",
-            mend="free space, or choose another folder with --out",
+            fix="free space, or choose another folder with --out",
         ) from None

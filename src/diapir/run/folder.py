@@ -66,14 +66,14 @@ class RunFolder:
             raise RunError(
                 f"{self.path} is in use by {_owner(self.path)}",
                 expected="a run folder that no other process trains in",
-                mend="wait for that run to end, stop it, or choose another --out",
+                fix="wait for that run to end, stop it, or choose another --out",
             ) from None
         except OSError as error:
             self._leave()
             raise RunError(
                 f"{self.path} cannot be written: {error.strerror or error}",
                 expected="a folder this user may write in, on a disk that is not full",
-                mend="choose another --out, free space, or change the folder's permissions",
+                fix="choose another --out, free space, or change the folder's permissions",
             ) from None
         try:
             self._refuse_foreign()
@@ -113,14 +113,14 @@ class RunFolder:
             raise RunError(
                 f"{self.path} is a file",
                 expected="an empty or new folder, or the folder of a run",
-                mend="choose another --out",
+                fix="choose another --out",
             )
         content = self._content()
         if content and CONFIG not in content:
             raise RunError(
                 f"{self.path} holds {', '.join(sorted(content)[:3])} and is no run folder",
                 expected="an empty or new folder, or the folder of a run",
-                mend="choose another --out",
+                fix="choose another --out",
             )
 
     def _refuse_earlier(self) -> None:
@@ -129,7 +129,7 @@ class RunFolder:
             raise RunError(
                 f"{self.path} already holds a run",
                 expected="an empty or new folder for a new run",
-                mend="--resume to continue it, or another --out",
+                fix="--resume to continue it, or another --out",
             )
 
     def check_config(self, config: RunConfig) -> list[str]:
@@ -156,7 +156,7 @@ class RunFolder:
                     f"the recipe has changed since {self.path} began: " + _listing(refused),
                     expected="the same recipe; only these may change: "
                     + ", ".join(key.rstrip(".") for key in changeable),
-                    mend="set these keys back, or train into a new --out",
+                    fix="set these keys back, or train into a new --out",
                 )
         return [f"Changed at resume: {_listing(changes)}"] if changes else []
 
@@ -175,7 +175,7 @@ class RunFolder:
             raise RunError(
                 f"the disk of {self.path} has {free / 1e6:.0f} MB free",
                 expected=f"{needed / 1e6:.0f} MB for the resume states and the best model",
-                mend="free space or choose an --out on another disk",
+                fix="free space or choose an --out on another disk",
             )
 
 

@@ -99,7 +99,7 @@ class ArraySurvey:
             raise SurveyError(
                 f"{path} holds {values.dtype} of the shape {shape}",
                 expected="real numbers of (inlines, crosslines, samples), or (traces, samples)",
-                mend="save the amplitudes as such an array",
+                fix="save the amplitudes as such an array",
             )
         self._line = len(shape) == 2
         rows, columns, samples = (1, *shape) if self._line else shape
@@ -186,5 +186,5 @@ def open_numpy(path: Path) -> Values:
         raise SurveyError(
             f"{path} cannot be read as an array: {error}",
             expected="an .npy file of real numbers",
-            mend="save the amplitudes again with numpy.save",
+            fix="save the amplitudes again with numpy.save",
         ) from None

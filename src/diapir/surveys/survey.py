@@ -107,13 +107,13 @@ def open_survey(
         raise SurveyError(
             f"--interval {interval:g} is no distance between samples",
             expected="milliseconds or metres above 0",
-            mend="give it in ms or m, such as --interval 4",
+            fix="give it in ms or m, such as --interval 4",
         )
     if not path.exists():
         raise SurveyError(
             f"there is no {path}",
             expected="a SEG-Y file, a Zarr store or an .npy array",
-            mend="correct the path",
+            fix="correct the path",
         )
     allowed = frozenset(allow)
     if path.is_dir() or path.suffix.lower() == ".npy":
@@ -122,7 +122,7 @@ def open_survey(
             raise SurveyError(
                 f"{path} is no SEG-Y file, so that it has no header bytes and formats to choose",
                 expected="these options with SEG-Y alone",
-                mend="leave them out, or give the SEG-Y file",
+                fix="leave them out, or give the SEG-Y file",
             )
         return _open_array(path, domain, interval, allowed, progress)
     from diapir.surveys.segy.segy_source import SegySurvey
@@ -160,7 +160,7 @@ def _open_array(
         raise SurveyError(
             f"{path} is a folder and no Zarr store",
             expected="a SEG-Y file, a Zarr store or an .npy array",
-            mend="give the file itself",
+            fix="give the file itself",
         )
     return ArraySurvey(
         path, values, frame, domain=domain, interval=interval, allow=allow, progress=progress

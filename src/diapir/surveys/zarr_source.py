@@ -68,7 +68,7 @@ def open_zarr(path: Path) -> tuple[Values, Frame]:
         raise SurveyError(
             f"{path} holds predictions of diapir, not amplitudes",
             expected="seismic amplitudes",
-            mend="`diapir products` makes horizons and bodies of predictions",
+            fix="`diapir products` makes horizons and bodies of predictions",
         )
     arrays = dict(node.arrays())
     name = _amplitudes(path, node.attrs.asdict(), arrays)
@@ -94,7 +94,7 @@ def _amplitudes(path: Path, attributes: Mapping[str, Any], arrays: Mapping[str, 
         raise SurveyError(
             f"{path} has no array that is clearly the amplitudes; it holds {said}",
             expected="an array named amplitude, or one alone with a time or depth axis",
-            mend="give the folder of the array itself, such as STORE/NAME",
+            fix="give the folder of the array itself, such as STORE/NAME",
         )
     return volumes[0]
 
@@ -109,7 +109,7 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, Any]) -> Frame:
         raise SurveyError(
             f"{path}: {name} runs along {', '.join(dimensions)}",
             expected="inline, crossline, time or depth, in this order, or cdp, time or depth",
-            mend="transpose the array; pre-stack data has to be stacked first",
+            fix="transpose the array; pre-stack data has to be stacked first",
         )
 
     def along(place: int) -> NDArray[np.int64] | None:
@@ -208,5 +208,5 @@ def _unreadable(path: Path, why: str) -> SurveyError:
     return SurveyError(
         f"{path} cannot be read as a Zarr store: {why}",
         expected="a Zarr array, or a group as xarray or MDIO writes it",
-        mend="write the store again, or give the SEG-Y file",
+        fix="write the store again, or give the SEG-Y file",
     )

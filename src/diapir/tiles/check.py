@@ -188,7 +188,7 @@ class _Census:
             try:
                 decision = self.values.decide(encoding)
             except DataError as error:
-                errors.append(f"{error.found} (expected: {error.expected}; to mend: {error.mend})")
+                errors.append(f"{error.found} (expected: {error.expected}; fix: {error.fix})")
         errors += self._unsplittable(decision)
         empty, full = self._extremes(decision)
         duplicates = tuple(

@@ -73,7 +73,7 @@ def with_groups(tiles: TileSet, path: str | Path) -> TileSet:
             f"{path} lacks {len(missing)} of the {len(tiles)} tiles of {tiles.path}, such as "
             f"{missing[0]!r}",
             expected="a group for every tile; one that stands alone has its own id as group",
-            mend=_AGAIN,
+            fix=_AGAIN,
         )
     return replace(tiles, groups=tuple(groups[tile] for tile in tiles.ids))
 
@@ -82,5 +82,5 @@ def _unusable(path: Path, reason: str) -> DataError:
     return DataError(
         f"{path} cannot be used as groups: {reason}",
         expected="a table in UTF-8 with the columns id,group and one row for each tile",
-        mend=_AGAIN,
+        fix=_AGAIN,
     )

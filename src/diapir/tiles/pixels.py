@@ -56,7 +56,7 @@ class Pixels:
             raise DataError(
                 "tiles of different sizes cannot be stacked: " + ", ".join(sizes[:4]),
                 expected="tiles of one size",
-                mend="cut or resize the tiles to one size, or train with --set train.batch=1",
+                fix="cut or resize the tiles to one size, or train with --set train.batch=1",
             )
         height, width = (int(side) for side in shapes[0]) if len(shapes) else (0, 0)
         if len(indices) and self._uniform:  # one look-up over tiles instead of a copy for each

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diapir.errors import SplitError
 from diapir.files import replace_file
+from diapir.text import listing
 from diapir.tiles.stratify import image_digests, share_out
 from diapir.tiles.tileset import TileSet, set_hash
 
@@ -80,7 +81,7 @@ class Split:
             raise SplitError(
                 f"the split has no part {name!r}",
                 expected=f"one of {', '.join(self.parts)}",
-                mend=f"name a part after the file, as in split.json:{next(iter(self.parts))}",
+                fix=f"name a part after the file, as in split.json:{next(iter(self.parts))}",
             )
         return self.parts[name]
 
@@ -105,14 +106,14 @@ class Split:
                 raise SplitError(
                     f"{path} exists and is {'a folder' if path.is_dir() else 'something else'}",
                     expected="a new file, so that nothing is overwritten",
-                    mend="choose another --out, or remove it first",
+                    fix="choose another --out, or remove it first",
                 )
             replace_file(path, text)
         except OSError as error:
             raise SplitError(
                 f"{path} could not be saved: {error.strerror or error}",
                 expected="a file name in an existing, writable folder",
-                mend="create the folder, free space, or choose another --out",
+                fix="create the folder, free space, or choose another --out",
             ) from None
 
     @classmethod
@@ -153,16 +154,16 @@ class Split:
             raise SplitError(
                 f"the split contradicts itself: {fault}",
                 expected="every tile in exactly one part",
-                mend=_AGAIN,
+                fix=_AGAIN,
             )
         position = {tile: index for index, tile in enumerate(tiles.ids)}
         missing = [tile for tile in self.tiles if tile not in position]
         if missing:
             raise SplitError(
                 f"{tiles.path} lacks {len(missing)} of the split's {len(self.tiles)} tiles: "
-                + _some(missing),
+                + listing(missing, 5),
                 expected="every tile that the split names",
-                mend=f"put the tiles back, give the split's own tile set, or {_AGAIN}",
+                fix=f"put the tiles back, give the split's own tile set, or {_AGAIN}",
             )
         changed = [
             tile for tile, content in self.tiles.items() if tiles.content[position[tile]] != content
@@ -170,9 +171,9 @@ class Split:
         if changed:
             raise SplitError(
                 f"{len(changed)} of the split's {len(self.tiles)} tiles in {tiles.path} have "
-                f"changed since the split was made: {_some(changed)}",
+                f"changed since the split was made: {listing(changed, 5)}",
                 expected="the same images and masks, read with the same mask encoding",
-                mend=f"put the tiles back, settle the mask encoding, or {_AGAIN}",
+                fix=f"put the tiles back, settle the mask encoding, or {_AGAIN}",
             )
         ids = sorted(self.tiles)
         indices = [position[tile] for tile in ids]
@@ -193,7 +194,7 @@ class Split:
                 raise SplitError(
                     f"parts of the split share {named}: {places}",
                     expected=f"all tiles of one {what} in one part, or the score flatters",
-                    mend=_AGAIN,
+                    fix=_AGAIN,
                 )
 
     def _contradiction(self) -> str | None:
@@ -215,7 +216,7 @@ class Split:
                 part_of[tile] = name
         stray = part_of.keys() ^ self.tiles.keys()
         if stray:
-            return f"parts and tiles name different tiles: {_some(sorted(stray))}"
+            return f"parts and tiles name different tiles: {listing(sorted(stray), 5)}"
         return None
 
 
@@ -234,7 +235,7 @@ def make_split(tiles: TileSet, *, val_fraction: float = 0.15, seed: int = 42) ->
         raise SplitError(
             f"val_fraction = {val_fraction}",
             expected="a share between 0 and 1, both excluded",
-            mend="--val-fraction 0.15",
+            fix="--val-fraction 0.15",
         )
     shares = {"train": 1 - val_fraction, "val": val_fraction}
     tiles = _seismic(tiles)
@@ -253,7 +254,7 @@ def make_folds(tiles: TileSet, *, folds: int = 5, seed: int = 42) -> Split:
         SplitError: too few tiles, groups or tiles with salt, or fewer than 2 folds.
     """
     if folds < 2:
-        raise SplitError(f"folds = {folds}", expected="at least 2 folds", mend="--folds 5")
+        raise SplitError(f"folds = {folds}", expected="at least 2 folds", fix="--folds 5")
     shares = {f"fold{index}": 1 / folds for index in range(folds)}
     tiles = _seismic(tiles)
     return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "kfold")
@@ -269,7 +270,7 @@ def fold_split(folds: Split, fold: int) -> Split:
         raise SplitError(
             "the split has the parts train and val, not folds",
             expected="a split made with folds",
-            mend="leave data.folds away, or make one: diapir data split PATH --out FILE --folds 5",
+            fix="leave data.folds away, or make one: diapir data split PATH --out FILE --folds 5",
         )
     validation = folds.part(f"fold{fold}")
     train = sorted(folds.tiles.keys() - set(validation))
@@ -286,15 +287,9 @@ def _contents(tiles: TileSet) -> dict[str, str]:
     return dict(sorted(zip(tiles.ids, tiles.content, strict=True)))
 
 
-def _some(ids: Sequence[str], shown: int = 5) -> str:
-    """A few of many ids, for people."""
-    more = f" and {len(ids) - shown} more" if len(ids) > shown else ""
-    return ", ".join(ids[:shown]) + more
-
-
 def _unreadable(path: Path, reason: str) -> SplitError:
     return SplitError(
         f"{path} cannot be used as a split: {reason}",
         expected="a split.json as `diapir data split` or a training writes it, format 1",
-        mend=_AGAIN,
+        fix=_AGAIN,
     )

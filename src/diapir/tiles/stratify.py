@@ -41,7 +41,7 @@ def share_out(tiles: TileSet, shares: Mapping[str, float], seed: int) -> dict[st
         raise SplitError(
             f"{tiles.path} has no masks",
             expected="labelled tiles, which are shared out by their salt coverage",
-            mend="give a folder or zip with masks",
+            fix="give a folder or zip with masks",
         )
     clusters = _clusters(tiles)
     classes = np.digitize(np.nan_to_num(tiles.coverage), _COVERAGE_EDGES, right=True)
@@ -92,7 +92,7 @@ def _require_enough(
         raise SplitError(
             f"{tiles.path} has {len(tiles)} tile(s){grouped}: too few for {named}",
             expected=f"at least {len(parts)} section groups of different images, one for each part",
-            mend=f"add tiles of other sections, mend groups.csv{fewer}",
+            fix=f"add tiles of other sections, correct groups.csv{fewer}",
         )
     salty = int(has_salt.sum())
     if salty < len(parts):
@@ -104,7 +104,7 @@ def _require_enough(
         raise SplitError(
             found,
             expected="salt in every part: without it nothing is learnt and nothing is judged",
-            mend=f"add tiles with salt, or check the mask encoding with diapir data check{fewer}",
+            fix=f"add tiles with salt, or check the mask encoding with diapir data check{fewer}",
         )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from diapir.config import IGNORE, MaskEncoding
 from diapir.errors import DataError
+from diapir.text import listing
 from diapir.tiles.files.layouts import Layout
 from diapir.tiles.pixels import Pixels
 
@@ -118,7 +119,7 @@ class TileSet:
             raise DataError(
                 f"{self.name} was read without masks",
                 expected="labelled tiles",
-                mend="name tiles with masks",
+                fix="name tiles with masks",
             )
         return self.pixels.mask(index)
 
@@ -132,11 +133,10 @@ class TileSet:
         chosen = tuple(ids)
         unknown = [tile for tile in chosen if tile not in index]
         if unknown:
-            more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
             raise DataError(
-                f"{self.name} has no tile " + ", ".join(unknown[:3]) + more,
+                f"{self.name} has no tile {listing(unknown)}",
                 expected=f"ids among its {len(self)} tiles",
-                mend="use a split that was made of these tiles: "
+                fix="use a split that was made of these tiles: "
                 f"diapir data split {self.path} --out FILE",
             )
         rows = [index[tile] for tile in chosen]

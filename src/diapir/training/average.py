@@ -40,7 +40,7 @@ def average_weights(bundles: Sequence[Bundle]) -> Tensors:
         raise ConfigError(
             f"{len(bundles)} model to average",
             expected="at least two",
-            mend="name further runs of the same architecture",
+            fix="name further runs of the same architecture",
         )
     first = bundles[0]
     for bundle in bundles[1:]:
@@ -50,7 +50,7 @@ def average_weights(bundles: Sequence[Bundle]) -> Tensors:
                 raise ConfigError(
                     f"{first.path} and {bundle.path} differ in {what}: {one!r} and {other!r}",
                     expected="trainings of one recipe, whose weights mean the same",
-                    mend="average their predictions instead: `diapir evaluate` and `diapir "
+                    fix="average their predictions instead: `diapir evaluate` and `diapir "
                     "predict` take several models",
                 )
     mean = {name: value.astype(np.float64) for name, value in first.tensors().items()}

@@ -68,7 +68,7 @@ class Checkpoints:
             raise RunError(
                 f"the resume state could not be saved in {self.folder}: {error.strerror or error}",
                 expected=f"a writable folder with {len(content) / 1e6:.0f} MB free",
-                mend="free space, then continue with --resume from the state saved before",
+                fix="free space, then continue with --resume from the state saved before",
             ) from None
         kept = {old["file"] for old in entries} | {MANIFEST}
         for path in self.folder.iterdir():
@@ -100,7 +100,7 @@ class Checkpoints:
             raise RunError(
                 f"no saved state in {self.folder} can be read back",
                 expected=f"{MANIFEST} and a state with the SHA-256 it names",
-                mend="copy the folder from a backup, or train into a new --out",
+                fix="copy the folder from a backup, or train into a new --out",
             )
         return None
 

@@ -126,7 +126,7 @@ def open_device(config: DeviceConfig) -> Device:
         raise DeviceError(
             "this GPU does not compute in bfloat16",
             expected="a GPU of compute capability 8.0 or later",
-            mend="--set device.precision=fp32",
+            fix="--set device.precision=fp32",
         )
     bf16 = config.precision == "bf16" or (
         config.precision == "auto" and kind == "cuda" and torch.cuda.is_bf16_supported()

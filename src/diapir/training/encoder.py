@@ -30,7 +30,7 @@ def freeze(network: Network, stages: int) -> list[nn.Module]:
             f"model.freeze = {stages}, and the network has "
             + (f"an encoder of {len(parts)} stages" if parts else "no encoder"),
             expected=f"at most {len(parts)}",
-            mend=f"--set model.freeze={len(parts)}",
+            fix=f"--set model.freeze={len(parts)}",
         )
     for part in parts[:stages]:
         part.requires_grad_(False)
@@ -52,7 +52,7 @@ def parameter_groups(network: Network, config: OptimizerConfig) -> list[dict[str
         raise ConfigError(
             f"optimizer.encoder_lr = {config.encoder_lr:g}, and the network has no encoder",
             expected="an encoder's learning rate only where there is an encoder",
-            mend="--set optimizer.encoder_lr=null",
+            fix="--set optimizer.encoder_lr=null",
         )
     inside = {id(value) for part in network.encoder_parts for value in part.parameters()}
     encoder = [parameter for parameter in trainable if id(parameter) in inside]

@@ -105,7 +105,7 @@ class Loop:
                 raise RunError(
                     f"the tiles that {self.folder} learns from have changed since it began",
                     expected="the same tiles, those of data.extra as well",
-                    mend="put them back, or train into a new --out",
+                    fix="put them back, or train into a new --out",
                 )
             session.restore(state)
         elif (self.folder / BEST).exists():
@@ -113,7 +113,7 @@ class Loop:
                 f"{self.folder} holds a best model, but nothing in {self.checkpoints.folder} to "
                 "continue from",
                 expected="the last/ folder of the run",
-                mend="put last/ back from a copy, or train into a new --out",
+                fix="put last/ back from a copy, or train into a new --out",
             )
         if main:  # all that can be refused has been: from here on the folder holds a run
             self.run_folder.save_config(self.config)
@@ -345,7 +345,7 @@ class Loop:
         return RunError(
             found,
             expected="a finite loss and gradient",
-            mend="a lower optimizer.lr, device.precision=fp32, or `diapir data check` on the tiles"
+            fix="a lower optimizer.lr, device.precision=fp32, or `diapir data check` on the tiles"
             + (f"; what was best so far is in {best}" if best.exists() else ""),
         )
 

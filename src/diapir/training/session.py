@@ -272,7 +272,7 @@ def _check_sizes(network: Network, progressive: Sequence[tuple[float, int]]) -> 
             raise ConfigError(
                 f"train.progressive has {size} pixels, no multiple of {network.divisor}",
                 expected=f"multiples of {network.divisor}, the network's divisor",
-                mend=f"{-(-size // network.divisor) * network.divisor} pixels",
+                fix=f"{-(-size // network.divisor) * network.divisor} pixels",
             )
 
 

@@ -68,5 +68,5 @@ def _opened(config: RunConfig, run: Path, *, resume: bool) -> Iterator[tuple[Dev
             raise RunError(
                 f"{error.filename or run} cannot be written: {error.strerror or error}",
                 expected="a writable run folder on a disk that is not full",
-                mend="free space or mend the permissions, then continue with --resume",
+                fix="free space or fix the permissions, then run again with --resume",
             ) from error

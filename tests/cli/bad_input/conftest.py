@@ -117,7 +117,7 @@ class Refuse:
         assert done.stderr.startswith("error: ")
         assert done.stderr.count("\n") == 3, done.stderr
         assert "\n  expected: " in done.stderr
-        assert "\n  to mend:  " in done.stderr
+        assert "\n  fix:      " in done.stderr
         for name in names:
             assert name in done.stderr, (name, done.stderr)
         assert len(done.stderr) < 1200, done.stderr

@@ -115,7 +115,7 @@ def test_costs_and_terms_are_told(page: Page) -> None:
         "Budget 12 min each",
         "Machine a small one",
         "diapir compare --recipes unet,linknet --data survey --out zoo",
-        "hrnet, seed 42 out of memory To mend: smaller train.batch",
+        "hrnet, seed 42 out of memory Fix: smaller train.batch",
         "1 came to nothing",
         "42, 43",
     ):

@@ -208,7 +208,7 @@ def test_a_missing_folder_is_a_plain_error(tmp_path: Path, run: Path, case: Case
         write_evaluation_report(
             tmp_path / "nowhere" / "report.html", *case.arguments, bundles.load(run)
         )
-    assert "--out" in caught.value.mend
+    assert "--out" in caught.value.fix
 
 
 @pytest.mark.parametrize("missing", ["config.yaml", "metrics.csv", "split.json", "best"])

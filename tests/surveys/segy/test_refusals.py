@@ -43,7 +43,7 @@ def test_noise_is_no_segy(path: Path, seed: int) -> None:
     noise[3224:3226] = 200
     path.write_bytes(noise.tobytes())
     error = refused(path, "no SEG-Y file that can be understood")
-    assert "--endian" in error.mend
+    assert "--endian" in error.fix
 
 
 def test_a_text_file_is_no_segy(path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_known_format_that_cannot_be_read_is_named(
 ) -> None:
     write_segy(path, cube, binary={3225: struct.pack(">h", code)})
     error = refused(path, rf"format {code} \(.+ bytes?\) cannot be read")
-    assert "format 5" in error.mend
+    assert "format 5" in error.fix
 
 
 def test_a_given_format_must_be_one_that_can_be_read(path: Path, cube: NDArray[np.float32]) -> None:
@@ -82,7 +82,7 @@ def test_a_cut_file_names_the_last_good_trace(path: Path, cube: NDArray[np.float
     write_segy(path, cube, cut=100)
     end = 3600 + 19 * 360
     error = refused(path, f"last good trace is number 19, which ends at byte {end:,}; .* 260 of")
-    assert "--allow truncated" in error.mend
+    assert "--allow truncated" in error.fix
 
 
 def test_whole_traces_of_a_cut_file_can_be_used(path: Path, cube: NDArray[np.float32]) -> None:
@@ -98,7 +98,7 @@ def test_whole_traces_of_a_cut_file_can_be_used(path: Path, cube: NDArray[np.flo
 def test_a_file_cut_in_its_first_trace_is_refused(path: Path, cube: NDArray[np.float32]) -> None:
     write_segy(path, cube, cut=20 * 360 - 300)
     error = refused(path, "ends within its first trace: 300 of 360", allow={"truncated"})
-    assert "--allow" not in error.mend
+    assert "--allow" not in error.fix
 
 
 @pytest.mark.parametrize("lengths", [(30, 20, 30, 25), (20, 40, 30, 30), (30, 30, 30, 29)])
@@ -125,7 +125,7 @@ def test_an_interval_of_zero_is_refused_and_can_be_given(
     path: Path, cube: NDArray[np.float32]
 ) -> None:
     write_segy(path, cube, interval_us=0)
-    assert "--interval" in refused(path, "sample interval of 0").mend
+    assert "--interval" in refused(path, "sample interval of 0").fix
     assert open_survey(path, interval=2).grid.interval == 2
 
 
@@ -139,7 +139,7 @@ def test_velocities_are_refused_and_can_be_allowed(path: Path) -> None:
     velocity = np.linspace(1480, 4500, 600).reshape(4, 5, 30)
     write_segy(path, velocity)
     error = refused(path, "velocity .* 1,480 to 4,500")
-    assert "--allow velocity" in error.mend
+    assert "--allow velocity" in error.fix
     assert open_survey(path, allow={"velocity"}).grid.shape == (4, 5, 30)
 
 
@@ -192,7 +192,7 @@ def test_a_sparse_grid_is_refused_and_can_be_allowed(path: Path) -> None:
     diagonal = np.eye(30)
     write_segy(path, RNG.normal(size=(30, 30, 20)), present=diagonal)
     assert (
-        "--allow sparse" in refused(path, "900 positions for 30 traces, 30 for each", **bytes_).mend
+        "--allow sparse" in refused(path, "900 positions for 30 traces, 30 for each", **bytes_).fix
     )
     assert open_survey(path, allow={"sparse"}, **bytes_).grid.live.sum() == 30
 
@@ -202,7 +202,7 @@ def test_a_grid_far_larger_than_the_file_is_never_made(path: Path) -> None:
     write_segy(path, RNG.normal(size=(count, count, 5)), present=np.eye(count))
     bytes_ = {"inline_byte": 189, "crossline_byte": 193}
     error = refused(path, "160,000 positions", allow={"sparse"}, **bytes_)
-    assert "--allow" not in error.mend
+    assert "--allow" not in error.fix
 
 
 def test_two_grids_that_fit_are_shown_and_either_can_be_chosen(path: Path) -> None:
@@ -214,7 +214,7 @@ def test_two_grids_that_fit_are_shown_and_either_can_be_chosen(path: Path) -> No
     error = refused(path, "several pairs of header bytes")
     assert "6 × 4" in error.found
     assert "4 × 6" in error.found
-    assert "--inline-byte" in error.mend
+    assert "--inline-byte" in error.fix
     for inline, crossline, shape in ((189, 193, (6, 4)), (9, 21, (4, 6))):
         survey = open_survey(path, inline_byte=inline, crossline_byte=crossline)
         np.testing.assert_array_equal(survey.read(*WHOLE), amplitude.reshape(*shape, 20))
@@ -241,7 +241,7 @@ def test_a_volume_without_numbers_is_no_line(path: Path) -> None:
     write_segy(path, RNG.normal(size=(6, 40, 10)), inlines=None, crosslines=None)
     error = refused(path, "no header bytes hold usable inline and crossline")
     assert error.found.count("\n") == 6  # the head of the table and five pairs
-    assert "--inline-byte" in error.mend
+    assert "--inline-byte" in error.fix
     line = open_survey(path, inline_byte=0)
     assert (line.grid.kind, line.grid.shape) == ("2d", (1, 240, 10))
 

@@ -213,7 +213,7 @@ def test_a_full_disk_is_told_and_the_import_continues(
         patched.setattr(GuardedZip, "unpack", full)
         with pytest.raises(DataError, match="No space left on device") as error:
             import_archive(kaggle, out)
-    assert "import again" in error.value.mend
+    assert "import again" in error.value.fix
     assert import_archive(kaggle, out).kept == 5  # three tables, t0 and t1
     assert content(out) == expected()
 
@@ -291,7 +291,7 @@ def test_a_download_cut_off_anywhere_is_told(kaggle: Path, out: Path) -> None:
         kaggle.write_bytes(raw[:length])
         with pytest.raises(DataError, match="it is truncated") as error:
             import_archive(kaggle, out)
-        assert "download" in error.value.mend
+        assert "download" in error.value.fix
         with pytest.raises(DataError, match="no whole zip"):
             load_tiles(kaggle)
     assert not out.exists()
@@ -339,7 +339,7 @@ def test_a_folder_with_other_content_is_left_alone(kaggle: Path, out: Path) -> N
     (out / "thesis.txt").write_text("mine")
     with pytest.raises(DataError, match="is not empty") as error:
         import_archive(kaggle, out)
-    assert "--out" in error.value.mend
+    assert "--out" in error.value.fix
     assert content(out) == {"thesis.txt": b"mine"}
     assert not (out / MARKER).exists()
 

@@ -52,7 +52,7 @@ def test_a_bad_tile_is_refused_by_name_with_the_way_out(folder: Path, how: str) 
     with pytest.raises(DataError, match=found) as caught:
         load_tiles(folder)
     assert "t004" in caught.value.found
-    assert "--set data.skip_bad=true" in caught.value.mend
+    assert "--set data.skip_bad=true" in caught.value.fix
 
 
 @pytest.mark.parametrize("how", SPOILT)
@@ -64,7 +64,7 @@ def test_a_bad_tile_is_left_out_and_named_where_asked_for(folder: Path, how: str
         ((tile, reason),) = tiles.skipped
         assert tile == "t004"
         with pytest.raises(DataError, match=found):
-            raise DataError(reason, expected="", mend="")
+            raise DataError(reason, expected="", fix="")
         np.testing.assert_array_equal(tiles.image(4), IMAGES["t005"])
         np.testing.assert_array_equal(tiles.mask(4), MASKS["t005"])
         assert "1 left out as unreadable" in tiles.describe()
@@ -131,7 +131,7 @@ def test_empty_masks_alone_are_refused(tmp_path: Path) -> None:
 def test_black_and_white_masks_under_seed_are_refused(folder: Path) -> None:
     with pytest.raises(DataError, match="nothing would be salt") as caught:
         load_tiles(folder, encoding="seed")
-    assert "--set data.mask_encoding=grey8" in caught.value.mend
+    assert "--set data.mask_encoding=grey8" in caught.value.fix
 
 
 def test_bit_depth_leaves_no_trace(tile_set: Callable[[Layout], Path]) -> None:

@@ -123,27 +123,27 @@ def test_the_depth_of_a_file_means_nothing() -> None:
 def test_black_and_white_masks_under_seed_are_the_trap_and_are_refused() -> None:
     with pytest.raises(DataError, match="nothing would be salt") as caught:
         decided({0: 9}, {0: 5, 255: 4}, encoding="seed")
-    assert "--set data.mask_encoding=grey8" in caught.value.mend
+    assert "--set data.mask_encoding=grey8" in caught.value.fix
 
 
 def test_nearly_black_and_white_masks_under_seed_are_refused_as_well() -> None:
     for encoding in ("auto", "seed"):
         with pytest.raises(DataError, match="80% of the bright pixels would be ignored") as caught:
             decided({0: 50, 200: 2, 255: 8, 30: 9}, encoding=encoding)
-        assert "--set data.mask_encoding=grey8" in caught.value.mend
+        assert "--set data.mask_encoding=grey8" in caught.value.fix
 
 
 def test_black_and_white_masks_under_index_are_refused() -> None:
     with pytest.raises(DataError, match="nothing would be salt") as caught:
         decided({0: 5, 255: 4}, encoding="index")
-    assert "--set data.mask_encoding=grey8" in caught.value.mend
+    assert "--set data.mask_encoding=grey8" in caught.value.fix
 
 
 def test_mostly_ignored_index_masks_are_believed_only_when_the_user_says_so() -> None:
     masks = {0: 50, 1: 2, 255: 40}
     with pytest.raises(DataError, match="2 pixels of 1 and 40 of 255") as caught:
         decided(masks)
-    assert "--set data.mask_encoding=index" in caught.value.mend
+    assert "--set data.mask_encoding=index" in caught.value.fix
     assert decided(masks, encoding="index").salt == 2
 
 
@@ -151,7 +151,7 @@ def test_class_numbers_of_many_classes_are_not_taken_for_salt() -> None:
     masks = {0: 5, 1: 4, 2: 3, 3: 2}
     with pytest.raises(DataError, match="fit no encoding") as caught:
         decided(masks)
-    assert "--set data.mask_encoding=seed" in caught.value.mend
+    assert "--set data.mask_encoding=seed" in caught.value.fix
     assert decided(masks, encoding="seed").salt == 9
 
 

@@ -13,8 +13,9 @@ from typing import TextIO
 import pytest
 
 from diapir.errors import RunError
+from diapir.text import clock
 from diapir.training.display.console import Console
-from diapir.training.display.live import Clock, duration
+from diapir.training.display.live import Clock
 
 SEED_LINES = """\
 Epoch [1/50], Batch [0/425], Loss: 1.5469, CE: 0.7188, Dice Loss: 0.6656, Dice Score: 0.3344
@@ -106,7 +107,7 @@ def test_a_full_disk_is_a_plain_error() -> None:
     console = open_console(Path("/dev/full"), io.StringIO())
     with pytest.raises(RunError, match="No space left") as caught:
         console.note("does not fit")
-    assert "--resume" in caught.value.mend
+    assert "--resume" in caught.value.fix
     console.close()
 
 
@@ -415,4 +416,4 @@ def test_the_pace_follows_a_machine_that_slows_down() -> None:
     ],
 )
 def test_durations_read_as_a_clock_does(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
+    assert clock(seconds) == text

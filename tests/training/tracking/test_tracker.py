@@ -87,7 +87,7 @@ def test_a_file_of_nothing_but_zeros_after_a_power_cut_is_refused_plainly(tmp_pa
     (tmp_path / "metrics.csv").write_bytes(b"\0" * 64 + b"\n")
     with pytest.raises(RunError, match=r"metrics\.csv cannot be read") as caught:
         track(tmp_path, epochs_done=2)
-    assert "another --out" in caught.value.mend
+    assert "another --out" in caught.value.fix
 
 
 def test_a_run_of_an_earlier_version_goes_on_with_the_column_it_lacks(tmp_path: Path) -> None:
@@ -230,4 +230,4 @@ def test_a_tracker_that_is_not_installed_names_the_extra(
     config = RunConfig(track=TrackConfig(trackers=(tracker,)))
     with pytest.raises(MissingDependencyError, match=tracker) as caught:
         Tracking(tmp_path, config, note=pytest.fail)
-    assert caught.value.mend == 'pip install "diapir[train]"'
+    assert caught.value.fix == 'pip install "diapir[train]"'

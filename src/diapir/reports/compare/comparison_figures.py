@@ -12,7 +12,7 @@ from diapir.reports.compare.leaderboard import verdict_kind, verdict_words
 from diapir.reports.labels import Box, place
 from diapir.reports.run.figures import Plot
 from diapir.reports.style import LIGHT, draw
-from diapir.reports.words import decimal, signed, significant
+from diapir.text import decimal, signed, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

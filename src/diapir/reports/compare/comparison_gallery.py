@@ -17,7 +17,7 @@ from diapir.reports.run.gallery import (
     fixed_sample,
     picture,
 )
-from diapir.reports.words import decimal, percent
+from diapir.text import decimal, percent
 
 if TYPE_CHECKING:
     from diapir.evaluation import Evaluation

@@ -6,7 +6,7 @@ from diapir.config import config_diff
 from diapir.reports.compare.leaderboard import Contender, Results, interval, verdict_words
 from diapir.reports.run.facts import DEFINITIONS
 from diapir.reports.run.findings import FEW_GROUPS
-from diapir.reports.words import decimal, integer, plural, significant
+from diapir.text import decimal, integer, plural, significant
 
 _NOT_TERMS = ("model.", "name", "seed", "data.split", "track.")
 """Keys of a recipe that may differ between models on equal terms."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from diapir.config import RunConfig
 from diapir.evaluation import PAIRED, Comparison, Difference, Evaluation
 from diapir.reports.run.facts import DEFINITIONS, Facts
-from diapir.reports.words import decimal, integer, short, signed, significant
 from diapir.run.history import History
+from diapir.text import decimal, integer, short, signed, significant
 
 if TYPE_CHECKING:
     from diapir.inference import Latency
@@ -83,7 +83,7 @@ class Failure(NamedTuple):
 
     name: str
     reason: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True)

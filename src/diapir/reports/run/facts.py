@@ -17,8 +17,8 @@ from diapir.reports.run.recipe_words import (
     loss_words,
     optimizer_words,
 )
-from diapir.reports.words import decimal, duration, integer, parameters, percent, plural
 from diapir.run.history import History
+from diapir.text import decimal, duration, integer, parameters, percent, plural
 
 if TYPE_CHECKING:
     from diapir.evaluation import Evaluation

@@ -10,10 +10,11 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from diapir.config import RunConfig
+from diapir.evaluation.breakdown import coverage_label
 from diapir.reports.run.recipe_words import loss_words
 from diapir.reports.style import LIGHT, draw
-from diapir.reports.words import coverage, decimal, percent
 from diapir.run.history import History
+from diapir.text import decimal, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -211,7 +212,7 @@ def _legend_above(axes: Axes, entries: int) -> None:
 
 def coverage_scores(rows: Sequence[dict[str, Any]]) -> Plot:
     """Mean Kaggle score of the tiles of each class of salt coverage."""
-    names = [coverage(row["coverage"]) for row in rows]
+    names = [coverage_label(row["coverage"]) for row in rows]
     scores = [float(row["kaggle_map"]) for row in rows]
     alt = "Kaggle score by salt coverage. " + "; ".join(
         f"{name}: {decimal(score)} ({row['n_images']} tiles)"
@@ -227,7 +228,7 @@ def coverage_scores(rows: Sequence[dict[str, Any]]) -> Plot:
 
 def coverage_losses(rows: Sequence[dict[str, Any]]) -> Plot:
     """What each class of salt coverage takes from the Kaggle score of the whole."""
-    names = [coverage(row["coverage"]) for row in rows]
+    names = [coverage_label(row["coverage"]) for row in rows]
     lost = [float(row["kaggle_lost"]) for row in rows]
     alt = "Points lost from the Kaggle score by salt coverage. " + "; ".join(
         f"{name}: {decimal(points)}" for name, points in zip(names, lost, strict=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diapir.evaluation.breakdown import COVERAGE_NAMES
-from diapir.reports.words import decimal, integer, percent, plural
 from diapir.run.history import History
+from diapir.text import decimal, integer, percent, plural
 
 if TYPE_CHECKING:
     from diapir.evaluation import Evaluation

@@ -17,7 +17,7 @@ from diapir.config import IGNORE
 from diapir.evaluation.breakdown import COVERAGE_NAMES
 from diapir.inference.overlay import overlay
 from diapir.inference.postprocess import salt_mask
-from diapir.reports.words import decimal, percent, plural
+from diapir.text import decimal, percent, plural
 
 if TYPE_CHECKING:
     from diapir.evaluation import Evaluation, TileScore

@@ -10,7 +10,7 @@ from diapir.config import (
     TrainConfig,
     weight_at,
 )
-from diapir.reports.words import percent
+from diapir.text import percent
 
 _TERMS = {
     "ce": "cross entropy",

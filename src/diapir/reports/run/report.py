@@ -19,8 +19,8 @@ from diapir.reports.page import common, css, write_page
 from diapir.reports.run import facts, figures
 from diapir.reports.run.findings import findings
 from diapir.reports.run.gallery import Gallery, probability_colours
-from diapir.reports.words import plural
 from diapir.run.history import read_history
+from diapir.text import plural
 
 if TYPE_CHECKING:
     from diapir.evaluation import Evaluation

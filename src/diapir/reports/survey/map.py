@@ -45,7 +45,7 @@ def write_survey_pictures(survey: Survey, facts: Mapping[str, Any], out: Path) -
         raise DataError(
             f"--out {out} is a file",
             expected="a folder for the pictures",
-            mend="choose another --out",
+            fix="choose another --out",
         )
     out.mkdir(parents=True, exist_ok=True)
     contents: dict[str, bytes | str] = {

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from diapir.reports.run.figures import Plot
 from diapir.reports.style import LIGHT, draw
-from diapir.reports.words import percent
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import node_coordinates
 from diapir.surveys.products.examples import Section
 from diapir.surveys.products.horizons import vertical
 from diapir.surveys.products.make import Products
 from diapir.surveys.products.surface_nets import Surface
+from diapir.text import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from typing import Any
 
 from diapir.reports.page import common, write_page
 from diapir.reports.survey import products_figures as figures
-from diapir.reports.words import decimal, integer, percent, plural
 from diapir.surveys.products.body_table import rows
 from diapir.surveys.products.make import Products
+from diapir.text import decimal, integer, percent, plural
 
 TEMPLATE = "products.html.j2"
 MOST_BODIES = 20

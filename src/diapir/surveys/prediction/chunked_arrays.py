@@ -223,5 +223,5 @@ def _not_there(path: Path, reason: str) -> SurveyError:
     return SurveyError(
         f"{path} cannot be opened: {reason}",
         expected="a folder of predictions as `diapir predict` writes it",
-        mend="give the folder of a finished prediction",
+        fix="give the folder of a finished prediction",
     )

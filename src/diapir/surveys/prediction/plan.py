@@ -9,6 +9,7 @@ from typing import Any
 
 from diapir.errors import SurveyError
 from diapir.surveys.prediction.blocks import View, block_count
+from diapir.text import duration, size
 
 SLAB_CELLS = 2**24
 """Cells of a slab at most, where the block is chosen: it is held several times over, as bytes."""
@@ -66,16 +67,16 @@ class Plan:
     def lines(self) -> list[str]:
         """For people, before the work begins."""
         inlines, crosslines, samples = self.shape
-        size = f"{samples} samples"
+        traces = f"{samples} samples"
         if self.seen_samples != samples:
-            size += f", shown as {self.seen_samples}"
+            traces += f", shown as {self.seen_samples}"
         sections = f"{self.sections:,} section" + "s" * (self.sections > 1)
         told = [
-            f"{inlines} × {crosslines} traces of {size}: {sections} "
+            f"{inlines} × {crosslines} traces of {traces}: {sections} "
             f"({' and '.join(self.views)} view), {self.pixels / 1e6:,.1f} Mpx",
             f"{self.windows:,} windows of {self.tile} px, overlap {self.overlap:.0%}; "
             f"grey levels span ±{self.scale:.4g}",
-            f"disk: at most {_size(self.disk_bytes)}, {_size(self.free_bytes)} free",
+            f"disk: at most {size(self.disk_bytes)}, {size(self.free_bytes)} free",
         ]
         if self.blocks_done:
             told.append(f"{self.blocks_done:,} of {self.blocks:,} blocks are done already")
@@ -154,21 +155,8 @@ def refuse_full_disk(plan: Plan, out: Path) -> None:
     """
     if plan.disk_bytes > plan.free_bytes:
         raise SurveyError(
-            f"{out} has {_size(plan.free_bytes)} free",
-            expected=f"{_size(plan.disk_bytes)}, which the results may take at most",
-            mend="free space or choose another --out; --view inline takes less than half, and "
+            f"{out} has {size(plan.free_bytes)} free",
+            expected=f"{size(plan.disk_bytes)}, which the results may take at most",
+            fix="free space or choose another --out; --view inline takes less than half, and "
             "so does leaving formats out with --formats",
         )
-
-
-def duration(seconds: float) -> str:
-    """Time for people: 45 s, 12 min, 3.5 h."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

@@ -147,7 +147,7 @@ def predict_survey(
         raise DataError(
             f"{error.filename or out}: {error.strerror or error}",
             expected="an input that stays where it is, and a writable folder with enough space",
-            mend="free space, or choose another --out; the same command goes on from here",
+            fix="free space, or choose another --out; the same command goes on from here",
         ) from None
 
 
@@ -334,7 +334,7 @@ class _Prediction:
             raise SurveyError(
                 f"the input {source} is where the result would go",
                 expected="an --out that does not hold the input under the same name",
-                mend="choose another --out",
+                fix="choose another --out",
             )
         started = self.target.exists() or self.unfinished.exists()
         for path in export_paths(self.survey, self.out, self.formats, self.products):
@@ -342,19 +342,19 @@ class _Prediction:
                 raise SurveyError(
                     f"{path} is there, and no prediction in {self.out} wrote it",
                     expected="a folder for the results alone, so that nothing else is overwritten",
-                    mend="choose another --out",
+                    fix="choose another --out",
                 )
         if "segy" in self.formats and not is_segy(self.survey):
             raise SurveyError(
                 f"{self.survey.path} has no SEG-Y headers to keep",
                 expected="a SEG-Y input for --formats segy",
-                mend="--formats npy, or read the predictions from the store",
+                fix="--formats npy, or read the predictions from the store",
             )
         if "uncertainty" in self.products and len(self.views) == 1:
             raise SurveyError(
                 "uncertainty is the disagreement of two views, and there is one",
                 expected="a volume with inline and crossline view",
-                mend="--view both, or leave it out of --products",
+                fix="--view both, or leave it out of --products",
             )
 
 

@@ -172,7 +172,7 @@ def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
         raise SurveyError(
             f"{folder} holds no predictions",
             expected=f"a folder that ends in {ZARR} or {NUMPY}, as `diapir predict` writes it",
-            mend="give the folder of a finished prediction",
+            fix="give the folder of a finished prediction",
         )
     try:
         facts = description["grid"]
@@ -194,7 +194,7 @@ def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
         raise SurveyError(
             f"{folder} cannot be read: {error!r}",
             expected="predictions as `diapir predict` writes them",
-            mend="remove the folder and predict again",
+            fix="remove the folder and predict again",
         ) from None
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from diapir import __version__
 from diapir.errors import SurveyError
 from diapir.inference import Marker
 from diapir.surveys.prediction.blocks import View
@@ -21,6 +20,7 @@ from diapir.surveys.prediction.section_predictor import SectionPredictor
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.surveys.prediction.window_size import fastest_tile, windows_per_second, with_tile
 from diapir.surveys.survey import Survey, percentile, sample_traces
+from diapir.version import __version__
 
 WORTH_TIMING = 500
 """Windows from which speed is measured before the work, to choose a tile and tell the time."""
@@ -64,7 +64,7 @@ def settle(
         raise SurveyError(
             f"{survey.path} holds no amplitude but 0 up to percentile {options.percentile:g}",
             expected="live traces",
-            mend="check the file with `diapir survey`; --scale N sets the amplitude of full "
+            fix="check the file with `diapir survey`; --scale N sets the amplitude of full "
             "white by hand",
         )
     stretch = _stretch(survey, options)
@@ -142,7 +142,7 @@ def _stretch(survey: Survey, options: SurveyOptions) -> float:
             f"{survey.path} does not show how finely it is sampled: no trace changes its sign as "
             "seismic amplitudes do",
             expected="amplitudes around 0",
-            mend="--match-sampling with a number, or leave it out",
+            fix="--match-sampling with a number, or leave it out",
         )
     return float(np.clip(TGS_FIRST_ZERO / found, 1 / LARGEST, LARGEST))
 
@@ -152,7 +152,7 @@ def _refuse_wide(survey: Survey, tile: int, longest: int) -> None:
         raise SurveyError(
             f"--tile {tile} is larger than the sections of {survey.path}, {longest} pixels at most",
             expected="a tile that fits into a section one way at least",
-            mend="leave --tile out: small sections are mirrored up to the model's own size",
+            fix="leave --tile out: small sections are mirrored up to the model's own size",
         )
 
 
@@ -164,5 +164,5 @@ def _refuse_other(folder: Path, kept: Mapping[str, Any], asked: Mapping[str, Any
             f"{folder} was made with another {', '.join(different)}: {first} was "
             f"{kept.get(first)}, now it is {asked[first]}",
             expected="the same input, model and options, to go on with it",
-            mend="choose another --out, or remove that folder to begin anew",
+            fix="choose another --out, or remove that folder to begin anew",
         )

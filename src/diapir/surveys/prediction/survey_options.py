@@ -79,7 +79,7 @@ class SurveyOptions:
                 raise ConfigError(
                     f"{option} {value}",
                     expected=expected,
-                    mend=f"correct {option}, or leave it out",
+                    fix=f"correct {option}, or leave it out",
                 )
 
     def asked(self) -> dict[str, Any]:

@@ -95,14 +95,14 @@ class DaskWorkers:
             raise SurveyError(
                 f"no Dask scheduler answers at {address}: {error}",
                 expected="the address that `dask scheduler` prints, such as tcp://10.0.0.1:8786",
-                mend="start `dask scheduler`, and `dask worker ADDRESS` on each machine",
+                fix="start `dask scheduler`, and `dask worker ADDRESS` on each machine",
             ) from None
         if not self.count:
             self.close()
             raise SurveyError(
                 f"the Dask scheduler at {address} has no workers",
                 expected="at least one",
-                mend=f"start `dask worker {address} --nthreads 1` on each machine",
+                fix=f"start `dask worker {address} --nthreads 1` on each machine",
             )
 
     @property
@@ -143,5 +143,5 @@ def _lost(view: View, left: int, where: str) -> SurveyError:
     return SurveyError(
         f"{where} died again and again; {left} blocks of the {view} view are left",
         expected="workers with enough memory for a block and the model",
-        mend="give fewer workers or a smaller --block; the same command goes on from here",
+        fix="give fewer workers or a smaller --block; the same command goes on from here",
     )

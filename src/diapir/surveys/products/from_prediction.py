@@ -38,7 +38,7 @@ def find_stores(paths: Sequence[Path]) -> list[Path]:
             raise SurveyError(
                 f"{path} holds no predictions",
                 expected=f"a folder that `diapir predict` wrote, with NAME{ZARR} or NAME{NUMPY}",
-                mend="diapir predict MODEL SURVEY --out DIR, then diapir products DIR",
+                fix="diapir predict MODEL SURVEY --out DIR, then diapir products DIR",
             )
         found |= dict.fromkeys(stores)
     return list(found)

@@ -13,7 +13,6 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir import __version__
 from diapir.errors import ConfigError, DataError, MissingDependencyError
 from diapir.files import replace_file
 from diapir.surveys.grid import Grid
@@ -37,6 +36,7 @@ from diapir.surveys.products.mesh_files import MESH_FORMATS, write_mesh
 from diapir.surveys.products.meshes import Mesh, body_meshes
 from diapir.surveys.segy.segy_writer import write_segy
 from diapir.surveys.survey import Survey
+from diapir.version import __version__
 
 Format = Literal["opendtect", "charisma", "xyz", "irap", "ply", "obj", "vtk", "segy"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -101,7 +101,7 @@ class ProductOptions:
                 raise ConfigError(
                     f"{option} {value}",
                     expected=expected,
-                    mend=f"correct {option}, or leave it out",
+                    fix=f"correct {option}, or leave it out",
                 )
 
 
@@ -451,7 +451,7 @@ def _earlier_files(out: Path) -> set[Path]:
         raise DataError(
             f"{record} is no record of products",
             expected="a new folder, or one that `diapir products` has written",
-            mend="remove the file, or give another folder",
+            fix="remove the file, or give another folder",
         ) from None
     inside = out.resolve()
     return {out / path.relative_to(inside) for path in paths if path.is_relative_to(inside)}

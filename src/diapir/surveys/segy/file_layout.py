@@ -105,7 +105,7 @@ def find_layout(
             raise SurveyError(
                 f"{path} has {size:,} bytes and is no SEG-Y file",
                 expected="a text header of 3,200 bytes, a binary header of 400 and traces",
-                mend="give a SEG-Y file, a Zarr store or an .npy array",
+                fix="give a SEG-Y file, a Zarr store or an .npy array",
             )
         orders: tuple[Endian, ...] = (endian,) if endian else ("big", "little")
         found = [
@@ -224,7 +224,7 @@ def _no_layout(path: Path, head: bytes, orders: tuple[Endian, ...]) -> SurveyErr
         return SurveyError(
             f"{path} has the bytes of each 16-bit word swapped",
             expected="big- or little-endian SEG-Y",
-            mend="write the file again as big-endian SEG-Y",
+            fix="write the file again as big-endian SEG-Y",
         )
     if looks_like_text(head[:TEXT_BLOCK]):
         for code in codes.values():
@@ -234,13 +234,13 @@ def _no_layout(path: Path, head: bytes, orders: tuple[Endian, ...]) -> SurveyErr
             return SurveyError(
                 f"{path} says that its traces have no samples",
                 expected="the number of samples at bytes 3221-3222 of the header",
-                mend="write the file again, or correct its binary header",
+                fix="write the file again, or correct its binary header",
             )
     said = " and ".join(f"{code} read as {order}-endian" for order, code in codes.items())
     return SurveyError(
         f"{path} is no SEG-Y file that can be understood: its format code is {said}",
         expected=f"one of the codes {', '.join(map(str, SAMPLE_TYPES))} at bytes 3225-3226",
-        mend="give --endian and --sample-format where you know them, or another file",
+        fix="give --endian and --sample-format where you know them, or another file",
     )
 
 
@@ -248,5 +248,5 @@ def _unknown_format(path: Path, code: int) -> SurveyError:
     return SurveyError(
         f"{path}: samples of format {code} ({FORMAT_NAMES.get(code, 'unknown')}) cannot be read",
         expected="one of " + ", ".join(f"{key} ({FORMAT_NAMES[key]})" for key in SAMPLE_TYPES),
-        mend="write the file again with format 5, or give --sample-format where the code is wrong",
+        fix="write the file again with format 5, or give --sample-format where the code is wrong",
     )

@@ -130,13 +130,13 @@ def _check_bytes(
             raise SurveyError(
                 f"--{name}-byte {byte} is not within the trace header",
                 expected=f"the byte where a 32-bit number begins, 1 to {last}, or 0 for none",
-                mend="count bytes from 1, as SEG-Y does",
+                fix="count bytes from 1, as SEG-Y does",
             )
     if inline_byte and not crossline_byte:
         raise SurveyError(
             f"--inline-byte {inline_byte} stands without --crossline-byte",
             expected="both, for a 3D survey",
-            mend="give --crossline-byte as well, or --inline-byte 0 for a line",
+            fix="give --crossline-byte as well, or --inline-byte 0 for a line",
         )
 
 

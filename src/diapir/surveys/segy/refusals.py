@@ -20,13 +20,13 @@ def truncated(path: Path, *, whole: int, whole_bytes: int, left: int, needed: in
         return SurveyError(
             f"{path} ends within its first trace: {left:,} of {needed:,} bytes are there",
             expected="at least one whole trace",
-            mend="copy the file again from its source",
+            fix="copy the file again from its source",
         )
     return SurveyError(
         f"{path} is cut off: the last good trace is number {whole:,}, which ends at byte "
         f"{whole_bytes:,}; of the next one {left:,} of {needed:,} bytes are there",
         expected="a file that ends with a whole trace",
-        mend="copy it again from its source, or use its whole traces with --allow truncated",
+        fix="copy it again from its source, or use its whole traces with --allow truncated",
     )
 
 
@@ -35,7 +35,7 @@ def variable_length(path: Path, counts: Sequence[int]) -> SurveyError:
     return SurveyError(
         f"{path} has traces of different lengths: {min(counts):,} to {max(counts):,} samples",
         expected="traces that all have the same number of samples",
-        mend="export the file again with a fixed trace length, padding short traces with zeros",
+        fix="export the file again with a fixed trace length, padding short traces with zeros",
     )
 
 
@@ -44,7 +44,7 @@ def no_interval(path: Path) -> SurveyError:
     return SurveyError(
         f"{path} gives a sample interval of 0, in its header and in its first trace",
         expected="the time or depth from one sample to the next",
-        mend="give it in ms or m with --interval, such as --interval 4",
+        fix="give it in ms or m with --interval, such as --interval 4",
     )
 
 
@@ -55,7 +55,7 @@ def prestack(path: Path, *, traces: int, positions: int, where: str) -> SurveyEr
         f"{path} holds gathers (pre-stack data): {traces:,} traces at {positions:,} positions of "
         f"{where}, {fold:.3g} at each",
         expected=_STACKED,
-        mend="stack the gathers first; where the positions are wrong, name the right bytes with "
+        fix="stack the gathers first; where the positions are wrong, name the right bytes with "
         + _BYTES,
     )
 
@@ -66,7 +66,7 @@ def duplicates(path: Path, pair: Pair, traces: int) -> SurveyError:
         f"{path}: {pair.shared:,} of {traces:,} traces have the inline and crossline of another "
         f"trace, read at bytes {pair.inline_byte} and {pair.crossline_byte}",
         expected=_STACKED,
-        mend=f"remove the repeated traces, or name other bytes with {_BYTES}",
+        fix=f"remove the repeated traces, or name other bytes with {_BYTES}",
     )
 
 
@@ -75,7 +75,7 @@ def repeated_cdp(path: Path, byte: int, traces: int, positions: int) -> SurveyEr
     return SurveyError(
         f"{path}: the {traces:,} traces have {positions:,} different numbers at byte {byte}",
         expected="a number of its own for each trace of a line",
-        mend="name another byte with --crossline-byte, or 0 for the order of the traces",
+        fix="name another byte with --crossline-byte, or 0 for the order of the traces",
     )
 
 
@@ -85,7 +85,7 @@ def no_numbers(path: Path, pairs: Sequence[Pair], why: str) -> SurveyError:
         f"{path}: no header bytes hold usable inline and crossline numbers, and {why}\n"
         + _indented(pairs),
         expected="two numbers in the trace headers that give each trace its place",
-        mend=f"name the bytes with {_BYTES}, or say that it is one line with --inline-byte 0",
+        fix=f"name the bytes with {_BYTES}, or say that it is one line with --inline-byte 0",
     )
 
 
@@ -95,7 +95,7 @@ def ambiguous(path: Path, pairs: Sequence[Pair]) -> SurveyError:
     return SurveyError(
         f"{path}: several pairs of header bytes may be inline and crossline\n" + _indented(pairs),
         expected="one pair that is clearly the best",
-        mend="choose one, such as "
+        fix="choose one, such as "
         f"--inline-byte {first.inline_byte} --crossline-byte {first.crossline_byte}",
     )
 
@@ -106,7 +106,7 @@ def unusable_bytes(path: Path, pair: Pair, why: str) -> SurveyError:
         f"{path}: bytes {pair.inline_byte} and {pair.crossline_byte} cannot be inline and "
         f"crossline: {why}",
         expected="two numbers in the trace headers that give each trace its place",
-        mend=f"leave out {_BYTES} to see what is found, or name others",
+        fix=f"leave out {_BYTES} to see what is found, or name others",
     )
 
 
@@ -117,7 +117,7 @@ def sparse(path: Path, *, cells: int, traces: int, allowable: bool) -> SurveyErr
         f"{path}: its grid has {cells:,} positions for {traces:,} traces, "
         f"{cells / traces:,.0f} for each",
         expected=f"at most {1 / SPARSEST:.0f} positions for each trace",
-        mend=f"name the bytes of inline and crossline with {_BYTES}{way_out}",
+        fix=f"name the bytes of inline and crossline with {_BYTES}{way_out}",
     )
 
 
@@ -127,7 +127,7 @@ def all_positive(path: Path, low: float, high: float) -> SurveyError:
         f"{path} looks like a velocity model or another volume without reflections: its samples, "
         f"{low:,.4g} to {high:,.4g}, do not swing about zero",
         expected="seismic amplitudes, which swing about zero",
-        mend="give the amplitudes; where these are what is meant, --allow velocity",
+        fix="give the amplitudes; where these are what is meant, --allow velocity",
     )
 
 
@@ -136,7 +136,7 @@ def all_dead(path: Path, traces: int) -> SurveyError:
     return SurveyError(
         f"{path}: all {traces:,} traces are dead: nothing but zeros, marked dead, or not finite",
         expected="seismic amplitudes",
-        mend="give a file that holds data",
+        fix="give a file that holds data",
     )
 
 

@@ -98,13 +98,13 @@ def write_segy(
         raise SurveyError(
             f"{source.path} has {shape[2]:,} samples in a trace",
             expected=f"at most {MOST_SAMPLES:,}, as SEG-Y revision 1 can count",
-            mend="--formats npy, or read the predictions from the store",
+            fix="--formats npy, or read the predictions from the store",
         )
     if target.exists() and target.samefile(source.path):
         raise SurveyError(
             f"{target} is the input itself",
             expected="another file for the result",
-            mend="choose another --out",
+            fix="choose another --out",
         )
     with source.path.open("rb", buffering=0) as reader, writing(target) as writer:
         writer.write(_head(reader.read(HEAD), source.layout, shape[2], remarks))
@@ -189,7 +189,7 @@ def _read_into(reader: Any, offset: int, rows: NDArray[np.uint8]) -> None:
             raise SurveyError(
                 f"{reader.name} has become shorter while it was read",
                 expected="the file as it was when the prediction began",
-                mend="wait until the file is complete and start again",
+                fix="wait until the file is complete and start again",
             )
         view = view[count:]
 

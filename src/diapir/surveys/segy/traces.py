@@ -146,7 +146,7 @@ class TraceFile:
                 raise SurveyError(
                     f"{self.path} has become shorter while it was read",
                     expected=f"{self.layout.traces:,} traces, as when it was opened",
-                    mend="wait until the file is complete and start again",
+                    fix="wait until the file is complete and start again",
                 )
             view = view[read:]
 

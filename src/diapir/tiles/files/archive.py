@@ -69,7 +69,7 @@ def import_archive(
             raise DataError(
                 f"{archive} {found}",
                 expected="a zip of a tile set, such as Kaggle's download",
-                mend="give the path of the zip; a folder needs no import, give it as --data",
+                fix="give the path of the zip; a folder needs no import, give it as --data",
             )
         with GuardedZip(archive, str(archive), archive.stem) as source:
             check_plan(source, source.members, source.members)
@@ -85,7 +85,7 @@ def import_archive(
         raise DataError(
             f"{error.filename or out} cannot be read or written: {error.strerror or error}",
             expected="a readable zip, and a writable folder with enough space",
-            mend="free space, or mend the permissions, and import again: it continues from here",
+            fix="free space or fix the permissions, and import again: it resumes from here",
         ) from None
 
 
@@ -170,7 +170,7 @@ def _occupied(out: Path, reason: str) -> DataError:
     return DataError(
         f"{out} {reason}",
         expected="a new or empty folder, or one that an import of the same archive wrote",
-        mend="choose another --out, or move what is there away",
+        fix="choose another --out, or move what is there away",
     )
 
 
@@ -196,7 +196,7 @@ def _require_space(source: GuardedZip, out: Path, files: Iterable[Member]) -> No
         raise DataError(
             f"the disk of {out} has {free / 1e6:,.0f} MB free",
             expected=f"{needed / 1e6:,.0f} MB for what {source.name} still has to unpack",
-            mend="free space, or choose an --out on another disk",
+            fix="free space, or choose an --out on another disk",
         )
 
 

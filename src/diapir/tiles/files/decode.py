@@ -92,7 +92,7 @@ def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
         raise DataError(
             f"{path} cannot be read: {error.strerror}",
             expected="a PNG, JPEG, TIFF or BMP file",
-            mend="correct the path",
+            fix="correct the path",
         ) from None
     return decode_image(content, str(path), suffix=path.suffix).grey
 
@@ -240,7 +240,7 @@ def _values(picture: Image.Image, name: str) -> NDArray[np.uint8] | NDArray[np.u
         raise DataError(
             f"{name} is in colour: its channels differ",
             expected="a grey mask, or three equal channels",
-            mend="save the mask as grey 0 and 255",
+            fix="save the mask as grey 0 and 255",
         )
     raise _refusal(name, f"is stored as {mode}, which no mask is")
 
@@ -255,5 +255,5 @@ def _refusal(name: str, reason: str) -> DataError:
         f"{name} {reason}",
         expected=f"a whole PNG, JPEG, TIFF or BMP picture of at most {MAX_SIDE} pixels a side, "
         f"{MAX_PIXELS // 1024**2} Mi pixels and {MAX_FILE_BYTES // 1024**2} MiB",
-        mend="save or download it again, or take it out of the set",
+        fix="save or download it again, or take it out of the set",
     )

@@ -48,7 +48,7 @@ class Store:
             raise DataError(
                 f"{path} holds an import that was interrupted",
                 expected="all tiles of the archive",
-                mend=f"finish it: diapir data import ZIP --out {path}",
+                fix=f"finish it: diapir data import ZIP --out {path}",
             )
         if os.path.isdir(path):  # noqa: PTH112 - False, not an error, where nobody may look
             names += (name for name, _ in _walk(path))
@@ -58,7 +58,7 @@ class Store:
             raise DataError(
                 f"there is no folder or zip {path}",
                 expected="a folder of tiles, or Kaggle's zip",
-                mend="correct the path; `diapir data synth --out DIR` makes tiles",
+                fix="correct the path; `diapir data synth --out DIR` makes tiles",
             )
         for name in [name for name in names if name.rsplit("/", 1)[-1] == f"{inner}.zip"]:
             prefix = name.removesuffix(".zip")
@@ -69,7 +69,7 @@ class Store:
             raise DataError(
                 f"{path} is empty",
                 expected="a folder with images/ and masks/, or Kaggle's zip",
-                mend="correct the path; `diapir data synth --out DIR` makes tiles",
+                fix="correct the path; `diapir data synth --out DIR` makes tiles",
             )
         self.names = tuple(names)
         """Every file, a name twice where a zip holds it twice."""
@@ -100,7 +100,7 @@ class Store:
             raise DataError(
                 f"{name} in {self.path} cannot be read: {_reason(error)}",
                 expected="a whole, readable file",
-                mend="copy or download it again",
+                fix="copy or download it again",
             ) from None
 
     def _open_inner(self, name: str, where: str) -> zipfile.ZipFile:
@@ -124,7 +124,7 @@ class Store:
                 raise DataError(
                     f"{where} is refused: {member.orig_filename!r} {reason}",
                     expected="plain files with names inside the folder, stored or deflated",
-                    mend="download it again from its publisher",
+                    fix="download it again from its publisher",
                 )
             if member.is_dir() or _hidden(member.filename):
                 continue
@@ -173,7 +173,7 @@ def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
                 raise DataError(
                     f"{root} holds more than {MAX_FILES} files",
                     expected="a folder of tiles",
-                    mend="name the folder that holds images/ and masks/",
+                    fix="name the folder that holds images/ and masks/",
                 )
             try:
                 status = (Path(folder) / name).stat()
@@ -190,7 +190,7 @@ def refuse_unreadable_name(root: Path, name: str) -> None:
         raise DataError(
             f"{root} holds a file whose name is not in UTF-8: {name!a}",
             expected="file names in UTF-8",
-            mend="rename it: convmv -f latin1 -t utf-8 renames whole folders",
+            fix="rename it: convmv -f latin1 -t utf-8 renames whole folders",
         ) from None
 
 
@@ -210,7 +210,7 @@ def _open_zip(file: Path | io.BytesIO, where: str) -> zipfile.ZipFile:
         raise DataError(
             f"{where} is no whole zip: it is a file of another kind",
             expected="a folder of tiles, or a zip as Kaggle gives it",
-            mend="name the folder that holds images/ and masks/, or the zip",
+            fix="name the folder that holds images/ and masks/, or the zip",
         )
     try:
         return open_whole(file)
@@ -222,7 +222,7 @@ def _broken_zip(where: str, error: Exception) -> DataError:
     return DataError(
         f"{where} is no whole zip: {_reason(error)}",
         expected="a folder of tiles, or a zip as Kaggle gives it",
-        mend="download it again: it may be truncated, or another format",
+        fix="download it again: it may be truncated, or another format",
     )
 
 
@@ -239,5 +239,5 @@ def _refuse_size(name: str, size: int, limit: int) -> None:
         raise DataError(
             f"{name} has {size / 1024**2:.0f} MiB",
             expected=f"at most {limit / 1024**2:.0f} MiB",
-            mend="cut it smaller, or take it out of the set",
+            fix="cut it smaller, or take it out of the set",
         )

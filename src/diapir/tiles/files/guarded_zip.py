@@ -148,7 +148,7 @@ class GuardedZip:
             raise DataError(
                 f"{self.name} holds no files",
                 expected="a zip of a tile set, such as Kaggle's download",
-                mend="download it again, or give another zip",
+                fix="download it again, or give another zip",
             )
         if sum(member.info.compress_size for member in members) > packed_size:
             raise self.refusal("its members overlap, or claim more bytes than it has")
@@ -162,7 +162,7 @@ class GuardedZip:
             f"{self.name} is refused: {reason}",
             expected="plain files with names inside the folder, stored or deflated, at most "
             f"{MAX_FILES:,} files and {MAX_BYTES / 2**30:.0f} GiB, archives inside included",
-            mend="download it again from its publisher; if you trust it, unpack it by hand and "
+            fix="download it again from its publisher; if you trust it, unpack it by hand and "
             "give the folder as --data",
         )
 
@@ -176,7 +176,7 @@ class GuardedZip:
             raise DataError(
                 f"{self.name}: {what} ({error})",
                 expected="a whole zip",
-                mend="download or copy it again; the transfer may have stopped early",
+                fix="download or copy it again; the transfer may have stopped early",
             ) from None
 
 

@@ -77,7 +77,7 @@ def find_tiles(store: Store, *, labelled: bool, part: Part, rle: bool) -> Listin
         raise DataError(
             f"there are no images in {_where(store, images_at)}",
             expected="files ending in " + ", ".join(FORMATS),
-            mend="correct the path, or put the images there",
+            fix="correct the path, or put the images there",
         )
     masks: dict[str, str] = {}
     runs = None
@@ -91,14 +91,14 @@ def find_tiles(store: Store, *, labelled: bool, part: Part, rle: bool) -> Listin
                 raise DataError(
                     f"there is no train.csv in {_where(store, home)}",
                     expected="Kaggle's train.csv with id, rle_mask for the encoding rle",
-                    mend="--set data.mask_encoding=auto to read the mask files",
+                    fix="--set data.mask_encoding=auto to read the mask files",
                 )
             masks, runs = {}, dict(_table(store, table, "id", "rle_mask"))
         elif not masks:
             raise DataError(
                 f"there are no masks in {_where(store, f'{root}masks/')}",
                 expected="a mask in masks/ for each image in images/, or Kaggle's train.csv",
-                mend="put the masks there; `diapir predict` needs none",
+                fix="put the masks there; `diapir predict` needs none",
             )
     groups_at = _first(store, f"{root}groups.csv", f"{home}groups.csv")
     depths_at = _first(store, f"{root}depths.csv", f"{home}depths.csv")
@@ -108,7 +108,7 @@ def find_tiles(store: Store, *, labelled: bool, part: Part, rle: bool) -> Listin
             f"{_where(store, groups_at or '')} names {next(iter(groups))!r} and none of the "
             f"{len(images)} tiles, such as {next(iter(images))!r}",
             expected="the ids of tiles: their file names below images/, without the suffix",
-            mend="correct the column id, or remove the table: then every tile is its own group",
+            fix="correct the column id, or remove the table: then every tile is its own group",
         )
     return Listing(
         layout,
@@ -149,7 +149,7 @@ def _recognise(store: Store, *, labelled: bool, part: Part) -> tuple[Layout, str
             f"no layout of tiles is recognised in {store.path}",
             expected="images/ and masks/ with the same names, train/images and train/masks, "
             "trainSuper/images and trainSuper/masks, or Kaggle's zip",
-            mend="name the folder that holds images/ and masks/",
+            fix="name the folder that holds images/ and masks/",
         )
     return "images", "", ""
 
@@ -197,7 +197,7 @@ def _table(store: Store, name: str, key: str, value: str) -> Iterator[tuple[str,
             raise DataError(
                 f"{_where(store, name)} has the columns {', '.join(rows.fieldnames or ['none'])}",
                 expected=f"a first line with {key},{value}, separated by a comma",
-                mend="correct the first line, or save the table again as comma-separated text",
+                fix="correct the first line, or save the table again as comma-separated text",
             )
         seen: set[str] = set()
         for row in rows:
@@ -206,7 +206,7 @@ def _table(store: Store, name: str, key: str, value: str) -> Iterator[tuple[str,
                 raise DataError(
                     f"{_where(store, name)} {problem} (line {rows.line_num})",
                     expected="one row for each tile",
-                    mend="remove the row that is wrong",
+                    fix="remove the row that is wrong",
                 )
             seen.add(row[key])
             yield row[key], row[value] or ""
@@ -214,7 +214,7 @@ def _table(store: Store, name: str, key: str, value: str) -> Iterator[tuple[str,
         raise DataError(
             f"{_where(store, name)} cannot be read: {error}",
             expected=f"comma-separated text in UTF-8 with the columns {key},{value}",
-            mend="save it again as CSV",
+            fix="save it again as CSV",
         ) from None
 
 
@@ -227,7 +227,7 @@ def _depths(store: Store, name: str) -> dict[str, float]:
             raise DataError(
                 f"{_where(store, name)} gives {tile} the depth {text!r}",
                 expected="a number, or nothing where it is unknown",
-                mend="correct the row",
+                fix="correct the row",
             ) from None
     return depths
 
@@ -240,7 +240,7 @@ def _no_part(store: Store, part: Part) -> DataError:
     return DataError(
         f"{store.path} has no {part} part",
         expected=f"{part}/images, or {part}.zip",
-        mend="name a set that has it",
+        fix="name a set that has it",
     )
 
 

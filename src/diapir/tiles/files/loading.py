@@ -11,6 +11,7 @@ import numpy as np
 
 from diapir.config import MaskEncoding
 from diapir.errors import DataError
+from diapir.text import listing
 from diapir.tiles.files import cache
 from diapir.tiles.files.file_store import Store, fingerprint
 from diapir.tiles.files.layouts import Listing, Part, find_tiles
@@ -70,14 +71,14 @@ def _decode(
     part: Part,
 ) -> TileSet:
     with Store(path, inner=part) as store:
-        listing = find_tiles(store, labelled=labelled, part=part, rle=encoding == "rle")
-        skipped = _refuse_listing(path, listing, labelled=labelled, skip_bad=skip_bad)
+        found = find_tiles(store, labelled=labelled, part=part, rle=encoding == "rle")
+        skipped = _refuse_listing(path, found, labelled=labelled, skip_bad=skip_bad)
         ids: list[str] = []
         shapes: list[tuple[int, ...]] = []
         images, codes = bytearray(), bytearray()
         census = ValueCensus()
         bad: list[DataError] = []
-        for tile in read_tiles(store, listing, labelled=labelled):
+        for tile in read_tiles(store, found, labelled=labelled):
             if isinstance(tile, BadTile):
                 bad.append(tile.problem)
                 skipped.append((tile.id, tile.problem.found))
@@ -87,24 +88,24 @@ def _decode(
             images += tile.image.tobytes()
             if tile.mask is not None:
                 codes += tile.mask.codes.tobytes()
-                census.add(mask_name(listing, tile.id), tile.mask)
+                census.add(mask_name(found, tile.id), tile.mask)
     if bad and not skip_bad:
-        raise _refusal(path, bad[0], len(bad), len(listing.images))
+        raise _refusal(path, bad[0], len(bad), len(found.images))
     if labelled and len(ids) < 2:
         raise DataError(
             f"{path} has {len(ids) or 'no'} usable tile{'s' if not ids else ''}",
             expected="at least two labelled tiles: one to learn from and one to judge with",
-            mend="add tiles; `diapir data synth --out DIR` makes some",
+            fix="add tiles; `diapir data synth --out DIR` makes some",
         )
     if not ids:
         raise DataError(
             f"{path} has no usable tile",
             expected="at least one image that can be read",
-            mend=f"diapir data check {path}",
+            fix=f"diapir data check {path}",
         )
     decision = None
     if labelled:
-        decision = census.decide("rle" if listing.runs is not None else encoding)
+        decision = census.decide("rle" if found.runs is not None else encoding)
         codes = codes.translate(decision.table)
     pixels = Pixels.of(
         np.frombuffer(images, np.uint8),
@@ -114,11 +115,11 @@ def _decode(
     return TileSet(
         name=path.resolve().name,
         path=path,
-        layout=listing.layout,
+        layout=found.layout,
         encoding=decision.encoding if decision else None,
         ids=tuple(ids),
-        groups=tuple(listing.groups.get(tile) or tile for tile in ids),
-        depths=np.array([listing.depths.get(tile, math.nan) for tile in ids], np.float32),
+        groups=tuple(found.groups.get(tile) or tile for tile in ids),
+        depths=np.array([found.depths.get(tile, math.nan) for tile in ids], np.float32),
         content=_content(pixels, labelled=labelled),
         skipped=tuple(sorted(skipped)),
         pixels=pixels,
@@ -137,30 +138,29 @@ def _content(pixels: Pixels, *, labelled: bool) -> tuple[str, ...]:
 
 
 def _refuse_listing(
-    path: Path, listing: Listing, *, labelled: bool, skip_bad: bool
+    path: Path, found: Listing, *, labelled: bool, skip_bad: bool
 ) -> list[tuple[str, str]]:
     """Refuse ids that are met twice and tiles without a partner; or list what is left out."""
-    if listing.repeated:
-        tile, files = next(iter(listing.repeated.items()))
+    if found.repeated:
+        tile, files = next(iter(found.repeated.items()))
         raise DataError(
-            f"{path} has {len(listing.repeated)} id(s) met more than once: {tile} is "
+            f"{path} has {len(found.repeated)} id(s) met more than once: {tile} is "
             + " and ".join(files),
             expected="one image and one mask for each tile",
-            mend="remove or rename the files that are not meant",
+            fix="remove or rename the files that are not meant",
         )
     if not labelled:
         return []
     lonely = {
-        "image without mask": listing.unmasked,
-        "mask without image": listing.unpictured,
+        "image without mask": found.unmasked,
+        "mask without image": found.unpictured,
     }
     for what, ids in lonely.items():
         if ids and not skip_bad:
-            more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
             raise DataError(
-                f"{path} has {what}: " + ", ".join(ids[:3]) + more,
+                f"{path} has {what}: {listing(ids)}",
                 expected="a mask of the same name for each image, and an image for each mask",
-                mend=f"add what is missing, or leave these out: {_SKIP}",
+                fix=f"add what is missing, or leave these out: {_SKIP}",
             )
     return [(tile, what) for what, ids in lonely.items() for tile in ids]
 
@@ -170,6 +170,6 @@ def _refusal(path: Path, first: DataError, count: int, total: int) -> DataError:
     return DataError(
         f"{path}: {first.found}{more}",
         expected=first.expected,
-        mend=f"{first.mend}; `diapir data check {path}` lists all such tiles, "
+        fix=f"{first.fix}; `diapir data check {path}` lists all such tiles, "
         f"to leave them out: {_SKIP}",
     )

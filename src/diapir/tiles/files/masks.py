@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from diapir.config import IGNORE, MaskEncoding
 from diapir.errors import DataError
+from diapir.text import listing
 
 DEEP = 65535
 """The greatest 16-bit value; the only one above 255 that a mask may hold."""
@@ -140,7 +141,7 @@ class ValueCensus:
             raise DataError(
                 f"all {len(self.names)} masks are empty: every pixel is 0",
                 expected="some pixels of salt",
-                mend="check that the masks belong to these images; `diapir predict` needs no masks",
+                fix="check that the masks belong to these images; `diapir predict` needs no masks",
             )
         chosen = self._recognise(totals) if encoding == "auto" else encoding
         self._refuse_unexpected(chosen)
@@ -172,7 +173,7 @@ class ValueCensus:
                 f"the masks hold the values {_listed(totals)}, which fit no encoding for sure; "
                 f"{self._holding(rarest)} holds {rarest}",
                 expected="; ".join(f"{name}: {text}" for name, text in _EXPECTED.items()),
-                mend="save all masks alike, or, where every value from 1 to 254 is salt, "
+                fix="save all masks alike, or, where every value from 1 to 254 is salt, "
                 + _option("seed"),
             )
         return "seed"
@@ -185,7 +186,7 @@ class ValueCensus:
             f"{len(self.strays)} masks hold values that no encoding has: {name} holds "
             + ", ".join(map(str, values)),
             expected="; ".join(f"{name}: {text}" for name, text in _EXPECTED.items()),
-            mend="save the masks as grey 0 and 255",
+            fix="save the masks as grey 0 and 255",
         )
 
     def _refuse_blurred(self) -> None:
@@ -202,7 +203,7 @@ class ValueCensus:
                 f"{len(blurred)} masks are JPEGs whose values the compression has changed: {name} "
                 f"holds {_listed(codes)}",
                 expected="masks in a format that keeps values: PNG, TIFF or BMP",
-                mend="save the masks again from their source as PNG, grey 0 and 255",
+                fix="save the masks again from their source as PNG, grey 0 and 255",
             )
 
     def _holding(self, value: int) -> str:
@@ -223,13 +224,11 @@ class ValueCensus:
                 values = [DEEP if deep and code == 255 else int(code) for code in codes]
                 bad.append(f"{name} holds {_listed(values)}")
         if bad:
-            more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
             raise DataError(
                 f"unexpected values in {len(bad)} of {len(self.names)} masks under {encoding}: "
-                + "; ".join(bad[:3])
-                + more,
+                + listing(bad, separator="; "),
                 expected=f"{encoding}: {_EXPECTED[encoding]}",
-                mend="correct these masks, or " + _settling(self.totals()),
+                fix="correct these masks, or " + _settling(self.totals()),
             )
 
     def _refuse_trap(
@@ -247,20 +246,20 @@ class ValueCensus:
             raise DataError(
                 found + f"nothing would be salt: the masks hold the values {_listed(totals)}",
                 expected="salt in at least one mask",
-                mend=_settling(totals),
+                fix=_settling(totals),
             )
         bright = sum(count for value, count in totals.items() if value >= BRIGHT)
         if encoding == "seed" and 2 * ignored > bright:
             raise DataError(
                 found + f"{ignored / bright:.0%} of the bright pixels would be ignored",
                 expected="salt stored as 1 to 254, and 255 only where pixels are to be ignored",
-                mend=_settling(totals),
+                fix=_settling(totals),
             )
         if encoding == "index" and asked == "auto" and ignored > salt:
             raise DataError(
                 f"the masks hold {_listed(totals)}: {salt} pixels of 1 and {ignored} of 255",
                 expected="one kind of salt: 1 (then 255 is ignored) or 255",
-                mend=_option("index") + " where 255 is to be ignored; where 255 is salt, "
+                fix=_option("index") + " where 255 is to be ignored; where 255 is salt, "
                 "save the masks as 0 and 255 only",
             )
 
@@ -327,7 +326,7 @@ def encode_mask(
         raise DataError(
             f"a mask with ignored pixels cannot be stored as {encoding}",
             expected="an encoding that has a value for them: index or seed",
-            mend="use index or seed",
+            fix="use index or seed",
         )
     if encoding == "grey8":
         return classes * np.uint8(255)

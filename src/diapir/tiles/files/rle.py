@@ -54,5 +54,5 @@ def _refusal(reason: str) -> DataError:
     return DataError(
         f"the run-length encoding {reason}",
         expected="sorted `start length` pairs, counted from 1 down the columns; blank where empty",
-        mend="correct the row in train.csv",
+        fix="correct the row in train.csv",
     )

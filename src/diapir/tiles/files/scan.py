@@ -91,7 +91,7 @@ def _read_tile(store: Store, listing: Listing, tile: str, *, labelled: bool) -> 
             problem = DataError(
                 f"{tile}: the image is {_size(image)} and the mask {_size(values)}",
                 expected="an image and a mask of the same size",
-                mend="cut or resize one to the other",
+                fix="cut or resize one to the other",
             )
             return BadTile(tile, problem, True, image_mode, mask_mode)
         return ReadTile(tile, image, stored_mask(values), image_mode, mask_mode)
@@ -104,7 +104,7 @@ def _decode_runs(runs: str, tile: str, height: int, width: int) -> NDArray[np.ui
         return rle_decode(runs, height, width)
     except DataError as error:
         raise DataError(
-            f"train.csv, id {tile}: {error.found}", expected=error.expected, mend=error.mend
+            f"train.csv, id {tile}: {error.found}", expected=error.expected, fix=error.fix
         ) from None
 
 

@@ -88,7 +88,7 @@ def _require_one_size(tiles: TileSet) -> None:
         raise DataError(
             f"the tiles of {tiles.path} are {', '.join(sizes[:4])} pixels",
             expected=f"tiles of one size of at least {LEAST} pixels each way",
-            mend="put tiles of each size in a set of their own",
+            fix="put tiles of each size in a set of their own",
         )
 
 

@@ -76,7 +76,7 @@ def save_mosaic(
         raise DataError(
             f"{out} cannot be written: {error.strerror or error}",
             expected="a new folder, or a mosaic's, in a place with room for it",
-            mend="give another --out",
+            fix="give another --out",
         ) from None
 
 
@@ -91,7 +91,7 @@ def refuse_used(out: Path) -> None:
         raise DataError(
             f"{out} exists and holds no mosaic",
             expected="a new or an empty folder, or one that `diapir data mosaic` wrote",
-            mend="give another --out, or remove it first",
+            fix="give another --out, or remove it first",
         )
 
 

@@ -133,7 +133,7 @@ def synthesise(
             raise DataError(
                 f"--{name} {value} is too small",
                 expected=f"a whole number of at least {least}",
-                mend=f"give --{name} {least} or more",
+                fix=f"give --{name} {least} or more",
             )
     try:
         _refuse_used(out)
@@ -153,7 +153,7 @@ def synthesise(
         raise DataError(
             f"{out} cannot be written: {error.strerror or error}",
             expected="a new or an empty folder in a place with room for it",
-            mend="give another --out",
+            fix="give another --out",
         ) from None
     return summary
 
@@ -163,7 +163,7 @@ def _refuse_used(out: Path) -> None:
         raise DataError(
             f"{out} exists and is not an empty folder",
             expected="a new or an empty folder, so that nothing is overwritten",
-            mend="give another --out, or remove it first",
+            fix="give another --out, or remove it first",
         )
 
 

@@ -192,5 +192,5 @@ def _log_error(log: Path, error: OSError) -> RunError:
     return RunError(
         f"the log {log} cannot be written: {error.strerror or error}",
         expected="a run folder that can be written, on a disk with room",
-        mend="make room or mend the rights, then continue with --resume",
+        fix="free space or fix the permissions, then run again with --resume",
     )

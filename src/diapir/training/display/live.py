@@ -11,6 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from diapir.text import clock
+
 REFRESH_SECONDS = 0.25
 """Least time between two drawings of the display; a batch may be much shorter."""
 
@@ -105,13 +107,13 @@ class LiveDisplay:
             "Epoch",
             f"{self._epoch}/{self._epochs}",
             ProgressBar(total=self._epochs, completed=self._clock.epochs_done),
-            f"{duration(self._clock.run_left)} left",
+            f"{clock(self._clock.run_left)} left",
         )
         bars.add_row(
             self._phase,
             f"{self._done}/{self._total}",
             ProgressBar(total=max(self._total, 1), completed=self._done),
-            f"{duration(self._clock.epoch_left)} left",
+            f"{clock(self._clock.epoch_left)} left",
         )
         return Group(bars, *self._foot())
 
@@ -191,12 +193,3 @@ class Clock:
             return None
         whole_epoch = self._per_batch * self._batches + self._between_epochs
         return self.epoch_left + whole_epoch * (self._epochs - self._epoch)
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as `m:ss` or `h:mm:ss`; `-:--` where unknown."""
-    if seconds is None:
-        return "-:--"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

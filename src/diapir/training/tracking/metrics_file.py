@@ -107,7 +107,7 @@ def read_metrics(path: Path) -> list[Row]:
         raise RunError(
             f"{path} cannot be read: {error}",
             expected="one row an epoch of " + ", ".join(COLUMNS),
-            mend="restore the file, or start a new run with another --out",
+            fix="restore the file, or start a new run with another --out",
         ) from None
 
 
@@ -132,5 +132,5 @@ def _write_error(path: Path, error: OSError) -> RunError:
     return RunError(
         f"{path} cannot be written: {error.strerror or error}",
         expected="a run folder that can be written, on a disk with room",
-        mend="make room or mend the rights, then continue with --resume",
+        fix="free space or fix the permissions, then run again with --resume",
     )

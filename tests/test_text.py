@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from diapir.reports import words
+from diapir import text as words
 
 
 def test_decimals() -> None:

@@ -1,10 +1,9 @@
-"""Numbers as people read them."""
+"""Numbers, durations and lists as people read them."""
 
 from __future__ import annotations
 
 import math
-
-from diapir.evaluation.breakdown import COVERAGE_NAMES
+from collections.abc import Sequence
 
 
 def decimal(value: object, digits: int = 3) -> str:
@@ -74,11 +73,26 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def coverage(name: str) -> str:
-    """A class of salt coverage as the label of a row or a bar."""
-    return "none" if name == COVERAGE_NAMES[0] else name
-
-
 def plural(count: int, noun: str) -> str:
     """1, "tile" → 1 tile; 480, "tile" → 480 tiles."""
     return f"{integer(count)} {noun}" + ("" if count == 1 else "s")
+
+
+def listing(names: Sequence[object], shown: int = 3, *, separator: str = ", ") -> str:
+    """The first few of many names: a, b, c and 7 more."""
+    first = separator.join(map(str, names[:shown]))
+    return first + (f" and {integer(len(names) - shown)} more" if len(names) > shown else "")
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as m:ss or h:mm:ss; -:-- where unknown."""
+    if seconds is None:
+        return "-:--"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def size(count: float) -> str:
+    """Bytes: 12_300_000 → 12.3 MB; 4e9 → 4.0 GB."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

@@ -1,0 +1,3 @@
+"""The version of diapir; also what the build reads."""
+
+__version__ = "0.1.0"
