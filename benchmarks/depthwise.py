@@ -1,8 +1,8 @@
-"""What do the gradients of depthwise convolutions take in bfloat16 on a CPU?
+"""Time of the gradients of depthwise convolutions in bfloat16 on a CPU.
 
-The depthwise convolutions of EfficientNet-Lite2 under Halite, on the maps that they see: a step
-forward and back by PyTorch in float32 and in bfloat16, and by `diapir.models.depthwise` in
-bfloat16. One process, one of each in turns.
+The depthwise convolutions of Halite's EfficientNet-Lite2, on maps of their size: a forward and
+backward step by PyTorch in float32 and in bfloat16, and by `diapir.models.depthwise` in bfloat16.
+One process, interleaved.
 
     python benchmarks/depthwise.py --size 128 --batch 24
 """

@@ -1,8 +1,9 @@
-"""Do channels_last, bfloat16 and compiling pay on this machine? Settles `device.*: auto`.
+"""Effect of channels_last, bfloat16 and compilation on the training step of this machine.
 
 Times our training step (`diapir.training.session.Session.step`: load a batch, forward, loss,
-backward, clip, AdamW) of a recipe on the synthetic survey for each combination, in one process,
-those of one precision in turns, and prints tiles a second and the ratio to the plain one.
+backward, clip, AdamW) of a recipe on the synthetic survey for each combination in one process,
+interleaved within a precision, and prints tiles/s and the ratio to the plain variant. Decides the
+defaults of `device.*: auto`.
 
     python benchmarks/device_options.py --set model.base=16 --set preprocess.size=112 --steps 4
     python benchmarks/device_options.py --recipe flagship --no-compile

@@ -1,15 +1,13 @@
-"""What do a training step and the scoring of Halite take, and what share of it is convolution?
+"""Time of Halite's training step and scoring, and the share of it that is convolution.
 
-Beside it segmentation-models-pytorch's U-Net on the same encoder, at the same size and batch, in
-the library's documented loop (see training_step.py) and eager. Ours is the recipe `flagship` on
-that encoder: `diapir.training.session.Session.step` with all it does, and the network in
-evaluation. Weights start at random, as they do not change the speed. One process, one of each in
-turns.
+Compared with segmentation-models-pytorch's U-Net on the same encoder, at the same size and batch,
+in the library's documented loop (see training_step.py) and eager. Ours is the recipe `flagship` on
+that encoder: the complete `diapir.training.session.Session.step`, and the network in evaluation
+mode. Weights start at random, which does not affect speed. One process, interleaved.
 
-Two rates stand for what the machine can do. One convolution of 128 to 128 channels at 64 × 64
-pixels says how many multiply-adds a second it can reach at best. All convolutions of a network,
-each run alone on a map of its size, say how long the network has to take at least: the share of
-its time that they are is what is printed.
+Two rates describe the machine. One convolution of 128 to 128 channels at 64 × 64 pixels gives the
+highest MAC rate it reaches. All convolutions of a network, each timed alone on a map of its size,
+give a lower bound of the network's time; their share of it is printed.
 
     python benchmarks/network_step.py --size 128 --batch 24 --steps 10
 """
@@ -77,7 +75,7 @@ def main() -> None:
         unet = smp.Unet(f"tu-{ENCODER}", encoder_weights=None, in_channels=3, classes=1)
         images = torch.randn(options.batch, 3, options.size, options.size)
         print(f"{options.size} px, batch {options.batch}, {options.steps} steps of each in turns")
-        print(f"one convolution: {dense_rate() / 1e9:.0f} G multiply-adds/s\n")
+        print(f"one convolution: {dense_rate() / 1e9:.0f} GMAC/s\n")
 
         trained = in_turns(
             {
@@ -137,7 +135,7 @@ def _report(
         needed, adds = convolutions(network, images, training=training)
         print(
             f"  {name:28} {count / taken:7.1f} tiles/s  {taken / count * 1e3:6.2f} ms/tile  "
-            f"{adds / count / 1e9:5.2f} G multiply-adds a tile at {adds / taken / 1e9:4.0f} G/s, "
+            f"{adds / count / 1e9:5.2f} GMAC per tile at {adds / taken / 1e9:4.0f} GMAC/s, "
             f"convolutions {needed / taken:4.0%} of the time"
         )
     ours, other = seconds.values()
@@ -145,7 +143,7 @@ def _report(
 
 
 def convolutions(network: nn.Module, images: Tensor, *, training: bool) -> tuple[float, int]:
-    """Seconds that a network's convolutions take alone, and all of its multiply-adds.
+    """Seconds that a network's convolutions take alone, and the network's MACs.
 
     A backward pass is counted as two forward ones: PyTorch's counter is wrong for its depthwise
     convolutions.
@@ -184,7 +182,7 @@ def _alone(convolution: nn.Conv2d, features: Tensor, training: bool) -> Callable
 
 
 def dense_rate() -> float:
-    """Multiply-adds a second of one convolution that suits every machine."""
+    """MACs per second of one large dense convolution."""
     convolution = nn.Conv2d(128, 128, 3, padding=1, bias=False).to(memory_format=LAYOUT)
     features = torch.randn(8, 128, 64, 64).to(memory_format=LAYOUT)
     with torch.inference_mode():

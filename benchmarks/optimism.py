@@ -1,14 +1,14 @@
-"""How much does a random split flatter? The same tiles, judged after either kind of split.
+"""How optimistic is a random split? The same tiles, evaluated after either kind of split.
 
-The tiles of a random split's validation part, judged once by the run that was trained by that
-split, and once by runs whose folds keep the groups of the mosaic whole, each tile by the one that
-did not learn from it or from a tile of its section. The recipe and the number of tiles learnt from
-are the same; differences pair the tiles, and intervals resample whole groups.
+The tiles of a random split's validation part are evaluated twice: with the run trained on that
+split, and out of fold with runs of grouped folds, which trained on no tile of the same section.
+Recipe and number of training tiles are the same; differences pair the tiles, and intervals resample
+whole groups.
 
-    diapir evaluate runs/random0 --data tgs.zip --groups mosaic/groups.csv --out judged/random
-    diapir evaluate runs/fold* --data tgs.zip --groups mosaic/groups.csv --out judged/grouped \
+    diapir evaluate runs/random0 --data tgs.zip --groups mosaic/groups.csv --out evaluation/random
+    diapir evaluate runs/fold* --data tgs.zip --groups mosaic/groups.csv --out evaluation/grouped \
         --split runs/random0/split.json:val
-    python benchmarks/optimism.py judged/random judged/grouped
+    python benchmarks/optimism.py evaluation/random evaluation/grouped
 """
 
 from __future__ import annotations

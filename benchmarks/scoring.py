@@ -1,14 +1,14 @@
-"""How fast do models score tiles beside segmentation-models-pytorch's eager U-Net?
+"""Scoring speed compared with segmentation-models-pytorch's eager U-Net.
 
 Ours is `Predictor.probabilities`: grey tiles in, probabilities of their size out, padding and
 everything else included, with each engine that the model's files allow. Theirs is the library's
 U-Net on the first model's encoder (EfficientNet-Lite0 where it has none) in evaluation mode, on
 the same tiles padded and normalised beforehand, with the sigmoid. The same process, threads and
-tiles, one call of each in turns.
+tiles, alternating calls.
 
-A rate of multiply-adds is given for each, beside that of one convolution that suits every machine
-(128 to 128 channels at 64 × 64 pixels), and the share of a network's time that its convolutions
-take where PyTorch runs each alone: an engine that does better than PyTorch can exceed 100 %.
+For each the MAC rate is printed, with that of one large dense convolution (128 to 128 channels at
+64 × 64 pixels) for comparison, and the time of the network's convolutions alone in PyTorch as a
+share of its own time. An engine faster than PyTorch can exceed 100 %.
 
     python benchmarks/scoring.py runs/flagship salt-onnx salt-openvino --threads 2
 """
@@ -48,7 +48,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     print(machine.describe())
     print(f"load before: {os.getloadavg()[0]:.1f}")
-    print(f"one convolution: {dense_rate() / 1e9:.0f} G multiply-adds/s")
+    print(f"one convolution: {dense_rate() / 1e9:.0f} GMAC/s")
     encoder = getattr(bundles.load(options.models[0]).info.model, "encoder", None) or ENCODER
     print(f"the peer's encoder: {encoder}")
     unet = smp.Unet(f"tu-{encoder}", encoder_weights=None, in_channels=3, classes=1).eval()

@@ -1,11 +1,10 @@
-"""How good are predictions on SEG-Y lines, beside those on the tiles they are made of?
+"""Scores of predictions on SEG-Y lines, compared with those on the tiles they consist of.
 
-Sections that `diapir data mosaic` put together from TGS tiles are wrapped as SEG-Y, each as a 2D
-line, and the one with most salt as a 3D volume of equal inlines, and predicted by `diapir predict`
-with all that it does: reading, mapping amplitudes, windows, blending, writing SEG-Y. The result is
-read with segyio and scored on those tiles of the sections that the model did not learn from, beside
-what the model says of each of these tiles alone. The volume is predicted along its inlines, as
-equal inlines make no crosslines worth looking at, and must say what the line says.
+Sections that `diapir data mosaic` reassembled from TGS tiles are written as SEG-Y, each as a 2D
+line and the one with most salt also as a 3D volume of identical inlines, and predicted with
+`diapir predict`: reading, mapping amplitudes, windows, blending, writing SEG-Y. The result is read
+with segyio and scored on the held-out tiles of the sections, beside the predictions of the same
+tiles alone. The volume is predicted along its inlines only and must equal the line.
 
     pip install "diapir[train,volume,dev]"
     diapir data mosaic tgs.zip --out mosaic
@@ -39,7 +38,7 @@ INLINES = 16
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="a run folder, whose split says what it learnt from")
+    parser.add_argument("run", type=Path, help="a run folder, whose split names its training tiles")
     parser.add_argument("--model", help="its model exported or tuned; else the run's best")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--mosaic", type=Path, required=True)
@@ -70,16 +69,17 @@ def main() -> None:
 
     tiles = load_tiles(options.data, groups=options.mosaic / "groups.csv")
     ids = [tile["id"] for section in sections for tile in section["tiles"] if tile["id"] in unseen]
-    judged = tiles.select(ids)
+    held_out = tiles.select(ids)
     predictor = Predictor.load(model)
+    images = map(held_out.image, range(len(held_out)))
     found = {
-        "each tile alone": predictor.probabilities([judged.image(i) for i in range(len(judged))]),
+        "each tile alone": predictor.probabilities(list(images)),
         "within its SEG-Y line": _of_tiles(sections, unseen, options.out),
     }
     print(machine.describe())
-    print(f"{len(sections)} lines; {len(judged)} tiles that the model did not learn from")
+    print(f"{len(sections)} lines; {len(held_out)} held-out tiles")
     for name, probabilities in found.items():
-        _tell(name, judged, probabilities, predictor.threshold)
+        _tell(name, held_out, probabilities, predictor.threshold)
 
     volume = _read(options.out / "salt" / "volume_probability.sgy", INLINES)
     line = _read(options.out / "salt" / f"{saltiest['name']}_probability.sgy", 1)[0]

@@ -1,10 +1,10 @@
-"""How fast do we train beside segmentation-models-pytorch's own model in its documented loop?
+"""Training speed compared with segmentation-models-pytorch's model in its documented loop.
 
 Ours is `diapir.training.session.Session.step` with the recipe lite0/unet. Theirs is the training
 step of the library's first example (binary segmentation: a Dataset of image files, a DataLoader,
 `DiceLoss`, Adam, `get_stats`) without Lightning around it. Encoder, batch, size, tiles and threads
-are the same; weights start at random, as they do not change the speed. One process, one step of
-each in turns, so that whatever else the machine does slows both.
+are the same; weights start at random, which does not affect speed. One process, alternating steps,
+so that other load slows both alike.
 
     python benchmarks/training_step.py --size 128 --batch 16 --steps 20
 """

@@ -1,15 +1,15 @@
-"""What does a volume cost, in memory and time, and how fast are sections beside MONAI's?
+"""Memory and time of predicting a volume, and the speed of sections compared with MONAI.
 
 `growth` predicts generated SEG-Y volumes of several sizes, both views, with results as Zarr and
-SEG-Y. The network is one small convolution, so that what is measured is all the rest: reading,
-mapping, windows, blending, storing, writing. Peak memory should not grow with the volume, and time
-should grow with its size only.
+SEG-Y. The network is one small convolution, so that everything else is measured: reading, mapping,
+windows, blending, storing, writing. Peak memory should not grow with the volume, and time should be
+linear in its size.
 
-`speed` marks the same sections with the same network by `diapir predict`'s own path and by MONAI's
-`sliding_window_inference` with the same windows, overlap, weights and batch, in turns. MONAI is
-given the network in PyTorch, a section at a time, as `float32` in memory.
+`speed` predicts the same sections with the same network by the code path of `diapir predict` and by
+MONAI's `sliding_window_inference` with the same windows, overlap, weights and batch, interleaved.
+MONAI gets the network in PyTorch, one section at a time, as `float32` in memory.
 
-Each measurement runs in a process of its own, which tells its peak memory.
+Each measurement runs in its own process, which reports its peak memory.
 
     pip install monai
     python benchmarks/volume.py growth --gb 0.25 1 4 --folder /tmp
@@ -245,7 +245,7 @@ def _child_ours(model: str, sections: int, side: int, tile: int, threads: int) -
     from diapir.surveys.prediction.section_predictor import SectionPredictor
     from diapir.surveys.prediction.window_size import with_tile
 
-    # no mirror images: MONAI is not asked for them either
+    # no test-time augmentation: MONAI uses none either
     marker = with_tile(open_models([model], threads=threads, batch=BATCH, tta="none"), tile)
     predictor = SectionPredictor(marker)
     volume = _sections(sections, side)
