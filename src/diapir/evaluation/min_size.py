@@ -1,7 +1,8 @@
-"""Pixels counted after marking: where salt of too few pixels is left out, histograms cannot count.
+"""Confusion counts after small components have been removed, for many minimum sizes at once.
 
-An area is all salt or none, so its pixels are counted once, by truth, and every least area that is
-asked for is a choice among the counted ones.
+A histogram of probabilities does not know which pixels are connected. A connected component is kept
+or removed as a whole, so its true and false positives are counted once, and every minimum size
+selects among the counted components.
 """
 
 from __future__ import annotations
@@ -20,43 +21,32 @@ if TYPE_CHECKING:
     from diapir.tiles import TileSet
 
 
-def tally_marked(
+def tallies_by_min_size(
     tiles: TileSet,
     probabilities: Sequence[NDArray[np.float32]],
     *,
     threshold: float,
-    min_area: int,
-) -> Tally:
-    """Counts of each tile `(N,)` where marked salt is predicted; ignored pixels (255) are left out.
+    min_sizes: Sequence[int],
+) -> list[Tally]:
+    """Counts of each tile `(N,)` for each minimum size; ignored pixels (255) are not counted.
 
     Args:
         tiles: N labelled tiles.
-        probabilities: of salt, `float32 (H, W)` of each tile, in the tiles' order.
-        threshold: salt is marked where p is at least this, in (0, 1).
-        min_area: pixels; connected salt of fewer than this is not marked.
+        probabilities: of salt, `float32 (H, W)` for each tile, in the order of the tiles.
+        threshold: a pixel is predicted as salt if p is at least this, in (0, 1).
+        min_sizes: numbers of pixels; smaller connected components of salt are removed.
     """
-    return tallies_marked(tiles, probabilities, threshold=threshold, min_areas=[min_area])[0]
-
-
-def tallies_marked(
-    tiles: TileSet,
-    probabilities: Sequence[NDArray[np.float32]],
-    *,
-    threshold: float,
-    min_areas: Sequence[int],
-) -> list[Tally]:
-    """As `tally_marked`, for several least areas at the cost of one."""
-    counts = np.zeros((4, len(min_areas), len(tiles)))
-    hit, false, missed, rest = counts
-    least = np.array(min_areas)[:, None]
+    counts = np.zeros((4, len(min_sizes), len(tiles)))
+    tp, fp, fn, tn = counts
+    least = np.array(min_sizes)[:, None]
     for index, probability in enumerate(probabilities):
-        truth = tiles.mask(index)
-        salt, valid = truth == SALT, truth != IGNORE
-        labels, areas = label_areas(probability >= np.float32(threshold))
-        found = np.bincount(labels[salt], minlength=len(areas))
-        wrong = np.bincount(labels[valid & ~salt], minlength=len(areas))
-        kept = areas >= np.maximum(least, 1)  # what is in no area has no pixel, and is never kept
-        hit[:, index], false[:, index] = kept @ found, kept @ wrong
-        missed[:, index] = found.sum() - hit[:, index]
-        rest[:, index] = wrong.sum() - false[:, index]
-    return [Tally(*counts[:, place]) for place in range(len(min_areas))]
+        mask = tiles.mask(index)
+        salt, valid = mask == SALT, mask != IGNORE
+        labels, sizes = label_areas(probability >= np.float32(threshold))
+        right = np.bincount(labels[salt], minlength=len(sizes))
+        wrong = np.bincount(labels[valid & ~salt], minlength=len(sizes))
+        kept = sizes >= np.maximum(least, 1)  # label 0, the background, has size 0: never kept
+        tp[:, index], fp[:, index] = kept @ right, kept @ wrong
+        fn[:, index] = right.sum() - tp[:, index]
+        tn[:, index] = wrong.sum() - fp[:, index]
+    return [Tally(*counts[:, place]) for place in range(len(min_sizes))]
