@@ -1,6 +1,6 @@
 """diapir finds salt in seismic data.
 
-The public names, each loaded when it is first used, so that `import diapir` costs nothing:
+Each public name is loaded when it is first used, so `import diapir` is fast:
 
     import diapir
 
@@ -30,7 +30,7 @@ _HOMES = {
     "predict_images": "diapir.inference",
     "train": "diapir.training",
 }
-"""Where each public name lives."""
+"""The module of each public name."""
 
 if TYPE_CHECKING:
     from diapir.config import RunConfig, load_recipe

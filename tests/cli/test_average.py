@@ -40,9 +40,9 @@ def test_what_cannot_be_averaged_is_refused(
     for words, told in (
         ((trained,), "1 model to average"),
         ((trained, trained / "best"), "same model"),
-        ((trained, second, "--out", second), "is no average"),
-        ((trained, second, "--out", second / "best"), "is no average"),
-        ((trained, second, "--out", taken), "is no average"),
+        ((trained, second, "--out", second), "is not an averaged model"),
+        ((trained, second, "--out", second / "best"), "is not an averaged model"),
+        ((trained, second, "--out", taken), "is not an averaged model"),
     ):
         given = words if "--out" in words else (*words, "--out", tmp_path / "out")
         done = run_cli("average", *given)

@@ -15,7 +15,7 @@ def test_a_line_for_every_test_tile(
     words = ("submit", trained, second, "--data", archive, "--out", out)
     done = run_cli(*words, "--threshold", 0.001)
     assert done.code == 0
-    assert f"6 tiles in {out}" in done.stdout
+    assert f"6 tiles written to {out}" in done.stdout
     header, *rows = csv.reader(out.read_text(encoding="utf-8").splitlines())
     assert header == ["id", "rle_mask"]
     assert [row[0] for row in rows] == [f"xt{number:03d}" for number in range(6)]
