@@ -35,7 +35,8 @@ _HOMES = {
 if TYPE_CHECKING:
     from diapir.config import RunConfig, load_recipe
     from diapir.errors import DiapirError
-    from diapir.evaluation import Evaluation, evaluate, evaluate_model
+    from diapir.evaluation import Evaluation
+    from diapir.evaluation.evaluate import evaluate, evaluate_model
     from diapir.inference import Predictor, predict_images
     from diapir.tiles import Split, TileSet, load_tiles
     from diapir.training import train

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diapir.config import MaskEncoding
 from diapir.errors import ConfigError, DataError
-from diapir.evaluation import breakdown
+from diapir.evaluation.breakdown import by_coverage, calibration, sweep
 from diapir.evaluation.held_out import ALL, groups_file, plan
 from diapir.evaluation.predictions import OpenModels, Predictions, predict_shares
 from diapir.evaluation.result import Evaluation
@@ -74,9 +74,9 @@ def evaluate(
             **({"min_area": min_area} if min_area else {}),
             "ci95": scored.intervals(terms, seed=seed, resamples=resamples),
         },
-        by_coverage=breakdown.by_coverage(tally, terms),
-        sweep=breakdown.sweep(scored.tally),
-        calibration=breakdown.calibration(scored.histograms),
+        by_coverage=by_coverage(tally, terms),
+        sweep=sweep(scored.tally),
+        calibration=calibration(scored.histograms),
         tiles=scored.rows(tally),
         model=dict(model or {}),
         data={

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir import bundle as bundles
-from diapir.bundle import Bundle, Tta
+from diapir.bundle import Bundle, Tta, annotate, load
 from diapir.config import MaskEncoding
 from diapir.errors import RunError
 from diapir.evaluation.evaluate import evaluate
@@ -139,7 +138,7 @@ class Tuned:
         for bundle in self.models:
             metrics = {"metrics": self.metrics} if bundle in self.without_metrics else {}
             if self.fields or metrics:
-                bundles.annotate(bundle, **self.fields, **metrics)
+                annotate(bundle, **self.fields, **metrics)
 
 
 def tune_runs(
@@ -175,7 +174,7 @@ def tune_runs(
         BundleError: a model cannot be used.
         ConfigError: a model given twice.
     """
-    models = [bundles.load(run) for run in [*runs, *into]]
+    models = [load(run) for run in [*runs, *into]]
     refuse_repeated(models)
     tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
     shares = share_validation(runs, tiles)
