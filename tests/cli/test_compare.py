@@ -149,7 +149,7 @@ def test_runs_on_other_tiles_are_refused_and_the_difference_told(
     )
     done = run_cli("compare", trained, run, "--out", tmp_path / "out")
     assert done.code == 2
-    assert f"{run} cannot be compared with {trained}: they were judged on" in done.stderr
+    assert f"{run} cannot be compared with {trained}: they were evaluated on" in done.stderr
     assert "tiles of survey, part val" in done.stderr
     assert "tiles of elsewhere, part val" in done.stderr
     assert not (tmp_path / "out").exists()
