@@ -91,10 +91,10 @@ def test_a_wrong_call_is_a_plain_message(run_cli: RunCli, words: list[str], name
     assert done.stderr.startswith("error: ")
     assert named in done.stderr
     assert "--help` shows" in done.stderr
-    told = run_cli(*words, "--json")
-    assert told.code == 2
-    assert told.answer["error"]["kind"] == "UsageError"
-    assert named in told.answer["error"]["found"]
+    message = run_cli(*words, "--json")
+    assert message.code == 2
+    assert message.answer["error"]["kind"] == "UsageError"
+    assert named in message.answer["error"]["found"]
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -206,5 +206,5 @@ def test_a_reader_that_ends_is_not_an_error(survey: Path) -> None:
     )
     assert process.stdout
     process.stdout.close()  # before anything is printed
-    _, told = process.communicate()
-    assert (process.returncode, told) == (141, b"")
+    _, message = process.communicate()
+    assert (process.returncode, message) == (141, b"")

@@ -28,12 +28,12 @@ def test_what_cannot_be_submitted_is_refused(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "submission.csv"
-    for words, told in (
+    for words, message in (
         (("--data", survey), "has no test part"),
         (("--data", tmp_path / "gone"), "there is no folder or zip"),
         (("--data", survey, "--threshold", 1), "the threshold is 1"),
     ):
         done = run_cli("submit", trained, *words, "--out", out)
         assert done.code == 2
-        assert told in done.stderr
+        assert message in done.stderr
         assert not out.exists()

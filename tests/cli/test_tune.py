@@ -65,7 +65,7 @@ def test_runs_without_held_out_tiles_are_refused(
     other = tmp_path / "other.json"
     other.write_text("[]", encoding="utf-8")
     infos = [(run / "best" / "bundle.json").read_bytes() for run in runs]
-    for words, told in (
+    for words, message in (
         ((*runs, trained), "share some tiles"),
         ((runs[0] / "best",), "holds no split.json"),
         ((everything,), "data.use_all"),
@@ -75,7 +75,7 @@ def test_runs_without_held_out_tiles_are_refused(
         given = words if "--out" in words else (*words, "--out", tmp_path / "tuned.json")
         done = run_cli("tune", *given, "--data", survey)
         assert done.code == 2, words
-        assert told in done.stderr
+        assert message in done.stderr
         assert not (tmp_path / "tuned.json").exists()
     assert other.read_text(encoding="utf-8") == "[]"
     assert [(run / "best" / "bundle.json").read_bytes() for run in runs] == infos

@@ -77,7 +77,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     help_epilogue="""Examples:
 
-  diapir demo                            the whole workflow, on a synthetic survey
+  diapir demo                            whole workflow on a synthetic survey
   diapir data check tgs.zip              are these tiles OK to train on?
   diapir train --recipe baseline --data tgs.zip --out runs/first
   diapir evaluate runs/first --data tgs.zip

@@ -29,8 +29,7 @@ class Running:
     """How networks run: `EngineOptions` as command-line options, which load without NumPy."""
 
     tta: Annotated[Literal["none", "flip"] | None, Parameter(show_default=False)] = None
-    """Test-time augmentation: `flip` averages with the mirrored image, at twice the cost; by
-    default as set in the model."""
+    """Test-time augmentation (`flip`: mean with the mirrored image); by default the model's own."""
     engine: Literal["auto", "onnx", "openvino", "torch"] = "auto"
     """What runs the network, among what the model's files allow."""
     device: DeviceName = "auto"
@@ -59,10 +58,9 @@ class PostProcessing:
     """What is predicted as salt."""
 
     threshold: Annotated[float | None, Parameter(show_default=False)] = None
-    """Probability from which a pixel is predicted as salt; by default as set in the model."""
+    """Probability from which a pixel is predicted as salt; by default the model's own."""
     min_area: Annotated[Whole | None, Parameter(show_default=False)] = None
-    """Minimum component size in pixels: smaller connected components of salt are removed; by
-    default as set in the model."""
+    """Minimum size of a connected component of salt, in pixels; by default the model's own."""
 
     def check(self) -> None:
         """Refuse values out of range before long work begins.

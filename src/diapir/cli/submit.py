@@ -21,7 +21,7 @@ app = App(
     name="submit",
     help_epilogue="""Examples:
 
-  diapir submit --data tgs.zip --out submission.csv          with the bundled model
+  diapir submit --data tgs.zip --out submission.csv    with the bundled model
   diapir submit runs/fold* --data tgs.zip --out submission.csv --tta flip""",
 )
 

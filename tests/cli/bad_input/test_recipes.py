@@ -107,7 +107,10 @@ def test_an_unknown_recipe_names_the_nearest(refuse: Refuse, recipe: str, names:
         (("evaluate", "run"), "--data"),
         (("evaluate", "run", "--data", "tiles", "--encoding", "gray8"), "grey8"),
         (("data", "synth", "--out", "new", "--tiles", "0"), "--tiles"),
-        (("data", "split", "tiles", "--out", "new", "--folds", "2.5"), "'2.5' is not a whole number"),
+        (
+            ("data", "split", "tiles", "--out", "new", "--folds", "2.5"),
+            "'2.5' is not a whole number",
+        ),
         (("data", "synth", "--out", "new", "--seed", "1.5"), "'1.5' is not a whole number"),
         (("data", "chekc", "tiles"), "check"),
     ],
