@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from diapir.evaluation import Evaluation
+from diapir.evaluation import Evaluation, evaluate_models
 from diapir.tiles import Split, read_image
 from tests.cli.conftest import RunCli, train_again
 
@@ -20,6 +20,22 @@ def test_a_run_is_evaluated_on_its_own_validation_part(
     metrics = Evaluation.load(trained / "evaluation").metrics
     low, high = metrics["ci95"]["dice"]
     assert f"{metrics['dice']:.4f}  (95 %: {low:.4f} to {high:.4f})" in done.stdout
+
+
+def test_python_gives_the_same_and_prints_nothing(
+    run_cli: RunCli,
+    folds: tuple[Path, Path],
+    survey: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = run_cli("evaluate", *folds, "--data", survey, "--json").answer
+    done = evaluate_models(folds, survey)
+    assert capsys.readouterr() == ("", "")
+    assert done.evaluation.metrics == answer["metrics"]
+    assert done.evaluation.data == answer["data"]
+    assert done.evaluation.model == answer["model"]
+    assert "out-of-fold" in done.notes[0]
+    assert sorted(done.predictions.tiles.ids) == list(done.predictions.tiles.ids)
 
 
 def test_a_bundle_is_evaluated_on_all_tiles(run_cli: RunCli, trained: Path, survey: Path) -> None:
