@@ -168,7 +168,7 @@ def test_a_split_with_other_tiles_to_learn_from_is_refused(
     done = run_cli("compare", trained, run, "--out", tmp_path / "out")
     assert done.code == 2
     assert "their splits differ" in done.stderr
-    assert f"{len(train) + 1} tiles to learn from and {len(train)}" in done.stderr
+    assert f"{len(train) + 1} and {len(train)} training tiles" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_run_without_evaluation_is_refused(
     shutil.rmtree(run / "evaluation")
     done = run_cli("compare", trained, run, "--out", tmp_path / "out")
     assert done.code == 2
-    assert "no evaluation can be read from" in done.stderr
+    assert f"the evaluation in {run / 'evaluation'} cannot be read" in done.stderr
 
 
 def test_a_model_that_cannot_be_measured_is_listed(
