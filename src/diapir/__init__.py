@@ -1,6 +1,6 @@
 """diapir finds salt in seismic data.
 
-The public names, each loaded when it is first used, so that `import diapir` costs nothing:
+Each public name is loaded when it is first used, so `import diapir` is fast:
 
     import diapir
 
@@ -30,12 +30,13 @@ _HOMES = {
     "predict_images": "diapir.inference",
     "train": "diapir.training",
 }
-"""Where each public name lives."""
+"""The module of each public name."""
 
 if TYPE_CHECKING:
     from diapir.config import RunConfig, load_recipe
     from diapir.errors import DiapirError
-    from diapir.evaluation import Evaluation, evaluate, evaluate_model
+    from diapir.evaluation import Evaluation
+    from diapir.evaluation.evaluate import evaluate, evaluate_model
     from diapir.inference import Predictor, predict_images
     from diapir.tiles import Split, TileSet, load_tiles
     from diapir.training import train

@@ -14,6 +14,9 @@ LINE_EVERY_S = 5.0
 Progress = Callable[[int, int], None]
 """Called with how much is done and how much there is."""
 
+ShowProgress = Callable[[str], contextlib.AbstractContextManager[Progress]]
+"""Opens the progress display of one stage of work, as `progress` and `quiet` do."""
+
 
 def is_main_process() -> bool:
     """Whether this is the one process of a launch of several that prints and reports."""
@@ -37,6 +40,12 @@ def progress(doing: str) -> Iterator[Progress]:
             yield show
     else:
         yield _Lines(doing)
+
+
+@contextlib.contextmanager
+def quiet(doing: str) -> Iterator[Progress]:
+    """Show nothing; otherwise as `progress`."""
+    yield lambda done, total: None
 
 
 class _Lines:

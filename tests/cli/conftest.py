@@ -104,7 +104,7 @@ def second(trained: Path, survey: Path, tmp_path_factory: pytest.TempPathFactory
 def folds(
     trained: Path, survey: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
-    """Two runs of which each was trained on what the other is judged on."""
+    """Two runs, each trained on the tiles that the other held out."""
     first, other = (
         train_again(
             trained,

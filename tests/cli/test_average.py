@@ -37,15 +37,15 @@ def test_what_cannot_be_averaged_is_refused(
     taken = tmp_path / "taken"
     taken.mkdir()
     (taken / "notes.txt").touch()
-    for words, told in (
+    for words, message in (
         ((trained,), "1 model to average"),
         ((trained, trained / "best"), "same model"),
-        ((trained, second, "--out", second), "is no average"),
-        ((trained, second, "--out", second / "best"), "is no average"),
-        ((trained, second, "--out", taken), "is no average"),
+        ((trained, second, "--out", second), "is not an averaged model"),
+        ((trained, second, "--out", second / "best"), "is not an averaged model"),
+        ((trained, second, "--out", taken), "is not an averaged model"),
     ):
         given = words if "--out" in words else (*words, "--out", tmp_path / "out")
         done = run_cli("average", *given)
         assert done.code == 2, words
-        assert told in done.stderr
+        assert message in done.stderr
     assert [path.name for path in tmp_path.rglob("*")] == ["taken", "notes.txt"]

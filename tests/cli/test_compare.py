@@ -149,7 +149,7 @@ def test_runs_on_other_tiles_are_refused_and_the_difference_told(
     )
     done = run_cli("compare", trained, run, "--out", tmp_path / "out")
     assert done.code == 2
-    assert f"{run} cannot be compared with {trained}: they were judged on" in done.stderr
+    assert f"{run} cannot be compared with {trained}: they were evaluated on" in done.stderr
     assert "tiles of survey, part val" in done.stderr
     assert "tiles of elsewhere, part val" in done.stderr
     assert not (tmp_path / "out").exists()
@@ -168,7 +168,7 @@ def test_a_split_with_other_tiles_to_learn_from_is_refused(
     done = run_cli("compare", trained, run, "--out", tmp_path / "out")
     assert done.code == 2
     assert "their splits differ" in done.stderr
-    assert f"{len(train) + 1} tiles to learn from and {len(train)}" in done.stderr
+    assert f"{len(train) + 1} and {len(train)} training tiles" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_run_without_evaluation_is_refused(
     shutil.rmtree(run / "evaluation")
     done = run_cli("compare", trained, run, "--out", tmp_path / "out")
     assert done.code == 2
-    assert "no evaluation can be read from" in done.stderr
+    assert f"the evaluation in {run / 'evaluation'} cannot be read" in done.stderr
 
 
 def test_a_model_that_cannot_be_measured_is_listed(

@@ -6,29 +6,45 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from diapir.evaluation import Evaluation
+from diapir.evaluation import Evaluation, evaluate_models
 from diapir.tiles import Split, read_image
 from tests.cli.conftest import RunCli, train_again
 
 
-def test_a_run_is_judged_on_its_own_validation_part(
+def test_a_run_is_evaluated_on_its_own_validation_part(
     run_cli: RunCli, trained: Path, survey: Path
 ) -> None:
     done = run_cli("evaluate", trained, "--data", survey)
     assert done.code == 0
-    assert "`val`" in done.stdout
+    assert f"validation part of {trained / 'split.json'}" in done.stdout
     metrics = Evaluation.load(trained / "evaluation").metrics
     low, high = metrics["ci95"]["dice"]
     assert f"{metrics['dice']:.4f}  (95 %: {low:.4f} to {high:.4f})" in done.stdout
 
 
-def test_a_bundle_is_judged_on_all_tiles(run_cli: RunCli, trained: Path, survey: Path) -> None:
+def test_python_gives_the_same_and_prints_nothing(
+    run_cli: RunCli,
+    folds: tuple[Path, Path],
+    survey: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = run_cli("evaluate", *folds, "--data", survey, "--json").answer
+    done = evaluate_models(folds, survey)
+    assert capsys.readouterr() == ("", "")
+    assert done.evaluation.metrics == answer["metrics"]
+    assert done.evaluation.data == answer["data"]
+    assert done.evaluation.model == answer["model"]
+    assert "out-of-fold" in done.notes[0]
+    assert sorted(done.predictions.tiles.ids) == list(done.predictions.tiles.ids)
+
+
+def test_a_bundle_is_evaluated_on_all_tiles(run_cli: RunCli, trained: Path, survey: Path) -> None:
     answer = run_cli("evaluate", trained / "best", "--data", survey, "--json").answer
     assert answer["data"]["part"] == "all"
     assert answer["metrics"]["n_images"] == len(list((survey / "images").glob("*.png")))
 
 
-def test_a_run_is_judged_on_all_of_other_tiles(
+def test_a_run_is_evaluated_on_all_of_other_tiles(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -37,7 +53,7 @@ def test_a_run_is_judged_on_all_of_other_tiles(
     Image.fromarray(255 - read_image(image)).save(image)
     done = run_cli("evaluate", trained, "--data", other)
     assert done.code == 0
-    assert "judged on all its tiles" in done.stdout
+    assert "was trained on other tiles than other" in done.stdout
     assert ", part all: " in done.stdout
 
 
@@ -59,7 +75,7 @@ def test_a_part_of_a_split(run_cli: RunCli, trained: Path, survey: Path, tmp_pat
 def test_out_keeps_the_evaluation_and_a_report(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "made" / "judged"
+    out = tmp_path / "made" / "scores"
     answer = run_cli("evaluate", trained, "--data", survey, "--out", out, "--json").answer
     assert answer["metrics"] == Evaluation.load(out).metrics
     assert answer["report"] == str(out / "report.html")
@@ -76,8 +92,8 @@ def test_runs_of_one_split_are_averaged_on_its_validation_part(
     run_cli: RunCli, trained: Path, second: Path, survey: Path, tmp_path: Path
 ) -> None:
     words = ("evaluate", trained, second, "--data", survey, "--json")
-    done = run_cli(*words, "--out", tmp_path / "judged")
-    assert "that all 2 runs share" in done.stderr
+    done = run_cli(*words, "--out", tmp_path / "scores")
+    assert "that all 2 runs held out" in done.stderr
     answer = done.answer
     assert answer["data"]["part"] == "val"
     assert answer["model"]["name"].startswith("mean of 2 models")
@@ -87,15 +103,15 @@ def test_runs_of_one_split_are_averaged_on_its_validation_part(
     assert answer["model"]["members"] == [one["model"] for one in alone]
     assert answer["data"] == alone[0]["data"]
     assert answer["metrics"] != alone[0]["metrics"]
-    report = (tmp_path / "judged" / "report.html").read_text(encoding="utf-8")
+    report = (tmp_path / "scores" / "report.html").read_text(encoding="utf-8")
     assert "mean of 2 models" in report
 
 
-def test_folds_are_judged_each_on_what_they_did_not_learn_from(
+def test_folds_are_evaluated_out_of_fold(
     run_cli: RunCli, folds: tuple[Path, Path], survey: Path
 ) -> None:
     done = run_cli("evaluate", *folds, "--data", survey, "--json")
-    assert "judged out of fold" in done.stderr
+    assert "out-of-fold evaluation" in done.stderr
     answer = done.answer
     alone = [run_cli("evaluate", run, "--data", survey, "--json").answer for run in folds]
     counts = [one["metrics"]["n_images"] for one in alone]
@@ -107,7 +123,7 @@ def test_folds_are_judged_each_on_what_they_did_not_learn_from(
     assert answer["metrics"]["dice_per_image"] == pytest.approx(expected / sum(counts))
 
 
-def test_a_part_is_judged_by_the_folds_that_did_not_learn_from_it(
+def test_a_part_is_evaluated_out_of_fold(
     run_cli: RunCli, folds: tuple[Path, Path], survey: Path, tmp_path: Path
 ) -> None:
     both, chosen = tmp_path / "both", tmp_path / "chosen"
@@ -117,33 +133,33 @@ def test_a_part_is_judged_by_the_folds_that_did_not_learn_from_it(
     ids = sorted(Split.load(split).part("train"))
     words = ("evaluate", *folds, "--data", survey, "--split", f"{split}:train", "--out", chosen)
     done = run_cli(*words)
-    assert f"judged out of fold: each of {len(ids)} tiles" in done.stdout
-    assert "flatter" not in done.stdout
+    assert f"out-of-fold evaluation: each of {len(ids)} tiles" in done.stdout
+    assert "optimistic" not in done.stdout
     everywhere = {tile.id: tile for tile in Evaluation.load(both).tiles}
     found = Evaluation.load(chosen)
     assert found.data["part"] == "train"
     assert sorted(tile.id for tile in found.tiles) == ids
     assert len(ids) < len(everywhere)
     assert [tile.dice for tile in found.tiles] == [everywhere[tile.id].dice for tile in found.tiles]
-    first = f"{folds[0]}/split.json:val"  # of which the first alone learnt nothing
+    first = f"{folds[0]}/split.json:val"  # the first alone was not trained on it
     words = ("evaluate", "--data", survey, "--split", first, "--json")
     both, alone = run_cli(*words, *folds).answer, run_cli(*words, folds[0]).answer
     assert both["metrics"] == alone["metrics"]
 
 
-def test_tiles_that_a_run_learnt_from_are_counted(
+def test_training_tiles_of_a_run_are_counted(
     run_cli: RunCli, trained: Path, second: Path, survey: Path
 ) -> None:
     own = trained / "split.json"
-    learnt = len(Split.load(own).part("train"))
+    count = len(Split.load(own).part("train"))
     for models in ((trained,), (trained, second)):
         done = run_cli("evaluate", *models, "--data", survey, "--split", f"{own}:train")
         assert done.code == 0
         for model in models:
-            told = f"{model} learnt from {learnt} of these {learnt} tiles: they flatter it"
-            assert told in done.stdout
-    unseen = run_cli("evaluate", trained, "--data", survey, "--split", f"{own}:val")
-    assert "flatter" not in unseen.stdout
+            note = f"{model} was trained on {count} of these {count} tiles; its scores are"
+            assert note in done.stdout
+    held_out = run_cli("evaluate", trained, "--data", survey, "--split", f"{own}:val")
+    assert "optimistic" not in held_out.stdout
 
 
 def test_parts_that_overlap_are_refused(
@@ -151,22 +167,24 @@ def test_parts_that_overlap_are_refused(
 ) -> None:
     done = run_cli("evaluate", trained, *folds, "--data", survey)
     assert done.code == 2
-    assert "overlap in some tiles" in done.stderr
+    assert "share some tiles" in done.stderr
 
 
-def test_a_run_that_learnt_from_all_its_tiles_is_told(
+def test_a_run_that_was_trained_on_all_tiles_is_named(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
 ) -> None:
     run = train_again(trained, tmp_path, survey, "data.use_all=true")
     done = run_cli("evaluate", run, "--data", survey)
-    assert f"{run} learnt from all of its tiles" in done.stdout
+    assert f"{run} was trained on all tiles of its split" in done.stdout
     assert ", part all: " in done.stdout
     mixed = run_cli("evaluate", run, trained, "--data", survey)
     assert mixed.code == 2
     assert "data.use_all" in mixed.stderr
 
 
-def test_marking_is_the_models_unless_given(run_cli: RunCli, trained: Path, survey: Path) -> None:
+def test_post_processing_is_the_models_unless_given(
+    run_cli: RunCli, trained: Path, survey: Path
+) -> None:
     words = ("evaluate", trained, "--data", survey, "--json")
     metrics = run_cli(*words).answer["metrics"]
     assert metrics["threshold"] == 0.5
@@ -189,11 +207,11 @@ def test_groups_make_the_intervals_of_sections(
     assert run_cli(*words).answer["data"]["n_groups"] == 2
 
 
-def test_without_what_draws_a_report_the_scores_are_written_all_the_same(
+def test_scores_are_written_without_the_libraries_of_a_report(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("diapir.cli.reporting.PACKAGES", ("jinja2", "not_installed"))
-    out = tmp_path / "judged"
+    out = tmp_path / "scores"
     done = run_cli("evaluate", trained, "--data", survey, "--out", out)
     assert done.code == 0
     assert "'not_installed' is not installed" in done.stdout

@@ -53,16 +53,16 @@ def test_version(run_cli: RunCli) -> None:
     assert run_cli("--version") == (0, f"{__version__}\n", "")
 
 
-def test_help_lists_every_verb_with_a_line(run_cli: RunCli) -> None:
+def test_help_lists_every_command_with_a_line(run_cli: RunCli) -> None:
     done = run_cli("--help")
     assert done.code == 0
     for verb in VERBS:
         assert app[verb].help.splitlines()[0] in done.stdout
-    assert done.stdout == run_cli().stdout  # no verb at all
+    assert done.stdout == run_cli().stdout  # no command at all
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_of_a_verb_shows_examples_and_the_options_of_all(run_cli: RunCli, verb: str) -> None:
+def test_help_of_a_command_shows_examples_and_common_options(run_cli: RunCli, verb: str) -> None:
     done = run_cli(verb, "--help")
     assert done.code == 0
     assert f"  diapir {verb} " in done.stdout.partition("Examples:")[2]
@@ -85,16 +85,16 @@ def test_python_m_diapir() -> None:
         (["train", "--recipe", "a", "--data", "b", "--out", "c", "--budget", "soon"], "20m"),
     ],
 )
-def test_a_wrong_call_is_told_plainly(run_cli: RunCli, words: list[str], named: str) -> None:
+def test_a_wrong_call_is_a_plain_message(run_cli: RunCli, words: list[str], named: str) -> None:
     done = run_cli(*words)
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
     assert named in done.stderr
     assert "--help` shows" in done.stderr
-    told = run_cli(*words, "--json")
-    assert told.code == 2
-    assert told.answer["error"]["kind"] == "UsageError"
-    assert named in told.answer["error"]["found"]
+    message = run_cli(*words, "--json")
+    assert message.code == 2
+    assert message.answer["error"]["kind"] == "UsageError"
+    assert named in message.answer["error"]["found"]
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -168,26 +168,26 @@ def test_a_missing_package_names_its_extra(
     assert 'pip install "diapir[train]"' in done.stderr
 
 
-def test_a_missing_package_of_no_extra_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_outside_the_extras_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     raising(monkeypatch, ModuleNotFoundError("No module named 'numpy'", name="numpy"))
     with pytest.raises(ModuleNotFoundError):
         app.meta(["data", "check", "tgs"], result_action="return_value")
 
 
-def test_a_full_disk_is_told_plainly(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_a_plain_message(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
     raising(monkeypatch, OSError(28, "No space left on device", "runs/last"))
     done = run_cli("data", "check", "tgs")
     assert done.code == 2
     assert done.stderr.startswith("error: runs/last: No space left on device\n")
 
 
-def test_a_defect_keeps_its_traceback(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_keeps_its_traceback(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
     raising(monkeypatch, ZeroDivisionError("a defect"))
     with pytest.raises(ZeroDivisionError):
         run_cli("data", "check", "tgs")
 
 
-def test_only_the_main_process_speaks(
+def test_only_the_main_process_prints(
     run_cli: RunCli, monkeypatch: pytest.MonkeyPatch, survey: Path
 ) -> None:
     assert run_cli("data", "check", survey).stdout
@@ -198,7 +198,7 @@ def test_only_the_main_process_speaks(
     assert run_cli("data", "check", survey, "--json") == (2, "", "")
 
 
-def test_a_reader_that_leaves_is_no_error(survey: Path) -> None:
+def test_a_reader_that_ends_is_not_an_error(survey: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "diapir", "data", "check", survey],
         stdout=subprocess.PIPE,
@@ -206,5 +206,5 @@ def test_a_reader_that_leaves_is_no_error(survey: Path) -> None:
     )
     assert process.stdout
     process.stdout.close()  # before anything is printed
-    _, told = process.communicate()
-    assert (process.returncode, told) == (141, b"")
+    _, message = process.communicate()
+    assert (process.returncode, message) == (141, b"")

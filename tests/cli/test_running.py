@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import typing
 from pathlib import Path
 
 import pytest
 
 from diapir.cli.predict import split_words
+from diapir.cli.running import Running
 from diapir.errors import DataError
+from diapir.inference.engine_options import EngineOptions
+
+
+def test_options_of_the_command_line_are_the_engine_options() -> None:
+    assert Running().options() == EngineOptions()
+    ours, theirs = typing.get_type_hints(Running), typing.get_type_hints(EngineOptions)
+    assert ours["engine"] == theirs["engine"]
+    assert ours["tta"] == theirs["tta"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The model that ships, by the command line, where there is no PyTorch."""
+"""The bundled model, on the command line, without PyTorch."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ def without_extras(*words: object) -> dict[str, object]:
 
 
 @pytest.mark.real
-def test_real_tiles_are_predicted_and_judged(real_tgs_zip: Path, tmp_path: Path) -> None:
+def test_real_tiles_are_predicted_and_evaluated(real_tgs_zip: Path, tmp_path: Path) -> None:
     tiles = load_tiles(real_tgs_zip)
     chosen = [index for index in range(0, len(tiles), 40) if np.ptp(tiles.image(index))]
     for part in ("images", "masks"):
@@ -39,20 +39,20 @@ def test_real_tiles_are_predicted_and_judged(real_tgs_zip: Path, tmp_path: Path)
         Image.fromarray(tiles.image(index)).save(tmp_path / "set" / "images" / name)
         Image.fromarray(255 * tiles.mask(index)).save(tmp_path / "set" / "masks" / name)
 
-    judged = without_extras("evaluate", "--data", tmp_path / "set")
-    metrics = judged["metrics"]
+    evaluated = without_extras("evaluate", "--data", tmp_path / "set")
+    metrics = evaluated["metrics"]
     assert isinstance(metrics, dict)
     assert metrics["n_images"] == len(chosen)
-    # most of them were learnt from: far less than this means that the files do not fit the code
+    # it was trained on most of them: a far lower score means that the files do not fit the code
     assert metrics["dice"] > 0.9
     assert metrics["kaggle_map"] > 0.75
 
     out = tmp_path / "salt"
     without_extras("predict", tmp_path / "set" / "images", "--out", out)
-    hits = marked = 0
+    overlap = total = 0
     for index in chosen:
         found = read_image(out / "mask" / f"{tiles.ids[index]}.png") > 0
         truth = tiles.mask(index) == 1
-        hits += int((found & truth).sum())
-        marked += int(found.sum() + truth.sum())
-    assert 2 * hits / marked == pytest.approx(metrics["dice"], abs=1e-6)
+        overlap += int((found & truth).sum())
+        total += int(found.sum() + truth.sum())
+    assert 2 * overlap / total == pytest.approx(metrics["dice"], abs=1e-6)

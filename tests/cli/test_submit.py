@@ -15,7 +15,7 @@ def test_a_line_for_every_test_tile(
     words = ("submit", trained, second, "--data", archive, "--out", out)
     done = run_cli(*words, "--threshold", 0.001)
     assert done.code == 0
-    assert f"6 tiles in {out}" in done.stdout
+    assert f"6 tiles written to {out}" in done.stdout
     header, *rows = csv.reader(out.read_text(encoding="utf-8").splitlines())
     assert header == ["id", "rle_mask"]
     assert [row[0] for row in rows] == [f"xt{number:03d}" for number in range(6)]
@@ -28,12 +28,12 @@ def test_what_cannot_be_submitted_is_refused(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "submission.csv"
-    for words, told in (
+    for words, message in (
         (("--data", survey), "has no test part"),
         (("--data", tmp_path / "gone"), "there is no folder or zip"),
         (("--data", survey, "--threshold", 1), "the threshold is 1"),
     ):
         done = run_cli("submit", trained, *words, "--out", out)
         assert done.code == 2
-        assert told in done.stderr
+        assert message in done.stderr
         assert not out.exists()

@@ -16,7 +16,7 @@ def runs(folds: tuple[Path, Path], tmp_path: Path) -> list[Path]:
     return [Path(shutil.copytree(run, tmp_path / run.parent.name)) for run in folds]
 
 
-def test_what_gains_out_of_fold_is_written_into_the_models(
+def test_a_setting_that_gains_is_written_into_the_models(
     run_cli: RunCli, runs: list[Path], trained: Path, survey: Path, tmp_path: Path
 ) -> None:
     final = shutil.copytree(trained, tmp_path / "final")
@@ -36,46 +36,46 @@ def test_what_gains_out_of_fold_is_written_into_the_models(
         bundle = bundles.load(earlier.path)
         assert bundle.info == earlier.info.model_copy(update=answer["written"])
         assert bundle.info.metrics == earlier.info.metrics
-    # the runs now score what the tuning says of its choice
-    judged = run_cli("evaluate", *runs, "--data", survey, "--json").answer["metrics"]
-    assert judged["kaggle_map"] == pytest.approx(answer["chosen"]["kaggle_map"])
+    # the runs now score what the tuning reports for its choice
+    evaluated = run_cli("evaluate", *runs, "--data", survey, "--json").answer["metrics"]
+    assert evaluated["kaggle_map"] == pytest.approx(answer["chosen"]["kaggle_map"])
     assert run_cli(*words).code == 0  # an earlier tuning is replaced
 
 
-def test_a_model_of_all_tiles_gets_the_metrics_of_the_runs(
+def test_a_model_trained_on_all_tiles_gets_the_metrics_of_the_runs(
     run_cli: RunCli, runs: list[Path], trained: Path, survey: Path, tmp_path: Path
 ) -> None:
     final = train_again(trained, tmp_path / "all", survey, "data.use_all=true")
     assert not bundles.load(final).info.metrics
     words = ("tune", *runs, "--data", survey, "--out", tmp_path / "tuned.json", "--into", final)
     done = run_cli(*words)
-    assert f"{bundles.load(final).path} learnt from all tiles: the runs' metrics" in done.stdout
+    assert f"{bundles.load(final).path} was trained on all tiles" in done.stdout
     metrics = bundles.load(final).info.metrics
-    judged = run_cli("evaluate", *runs, "--data", survey, "--json").answer
-    assert metrics["data"] == judged["data"] | {"part": "out of fold, of 2 runs for this model"}
+    evaluated = run_cli("evaluate", *runs, "--data", survey, "--json").answer
+    assert metrics["data"] == evaluated["data"] | {"part": "out of fold, of 2 runs for this model"}
     for key in ("kaggle_map", "dice", "soft_dice", "threshold", "ci95"):
-        assert metrics[key] == judged["metrics"][key]
+        assert metrics[key] == evaluated["metrics"][key]
     assert "out of fold, of 2 runs" in (final / "best" / "card.md").read_text(encoding="utf-8")
 
 
-def test_what_is_not_out_of_fold_is_refused(
+def test_runs_without_held_out_tiles_are_refused(
     run_cli: RunCli, trained: Path, runs: list[Path], survey: Path, tmp_path: Path
 ) -> None:
     everything = train_again(trained, tmp_path / "all", survey, "data.use_all=true")
     other = tmp_path / "other.json"
     other.write_text("[]", encoding="utf-8")
     infos = [(run / "best" / "bundle.json").read_bytes() for run in runs]
-    for words, told in (
-        ((*runs, trained), "overlap in some tiles"),
+    for words, message in (
+        ((*runs, trained), "share some tiles"),
         ((runs[0] / "best",), "holds no split.json"),
         ((everything,), "data.use_all"),
         ((runs[0], runs[0]), "same model"),
-        ((*runs, "--out", other), "no tuning wrote it"),
+        ((*runs, "--out", other), "is not the result of an earlier tuning"),
     ):
         given = words if "--out" in words else (*words, "--out", tmp_path / "tuned.json")
         done = run_cli("tune", *given, "--data", survey)
         assert done.code == 2, words
-        assert told in done.stderr
+        assert message in done.stderr
         assert not (tmp_path / "tuned.json").exists()
     assert other.read_text(encoding="utf-8") == "[]"
     assert [(run / "best" / "bundle.json").read_bytes() for run in runs] == infos

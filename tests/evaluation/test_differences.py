@@ -18,7 +18,7 @@ TILES, SURE = random_tiles(24, seed=1, ignored=0.1, groups=6)
 
 
 def noisy(seed: int, strength: float = 0.5) -> Evaluation:
-    """A model on `TILES`: the truth, blurred by noise."""
+    """A model on `TILES`: the ground truth, blurred by noise."""
     generator = np.random.default_rng(seed)
     noise = [generator.random(probability.shape) for probability in SURE]
     probabilities = [
@@ -211,7 +211,7 @@ def test_the_order_of_the_tiles_does_not_matter(order: list[int], key: str) -> N
 # ── what is refused ──────────────────────────────────────────────────────────────────────────
 
 
-def judged(names: tuple[str, ...] = ("x", "y"), digest: str = "0") -> Evaluation:
+def evaluated(names: tuple[str, ...] = ("x", "y"), digest: str = "0") -> Evaluation:
     masks = [row(1, 0)] * len(names)
     return evaluate(Tiles(masks, ids=names, hash=digest * 64), sure(masks), part="val")
 
@@ -222,23 +222,23 @@ def split(train: tuple[str, ...] = ("t", "u"), val: tuple[str, ...] = ("x", "y")
 
 
 def test_other_tiles_are_refused() -> None:
-    other = judged(names=("x", "z", "w"), digest="1")
+    other = evaluated(names=("x", "z", "w"), digest="1")
     with pytest.raises(DataError, match="b cannot be compared with a") as caught:
-        Comparison({"a": [judged()], "b": [judged(), other]})
+        Comparison({"a": [evaluated()], "b": [evaluated(), other]})
     assert "2 tiles of made, part val (000000000000…)" in caught.value.found
     assert "3 tiles of made, part val (111111111111…)" in caught.value.found
-    assert "1 names in common" in caught.value.found
+    assert "1 ids in common" in caught.value.found
 
 
 def test_changed_tiles_of_the_same_names_are_refused() -> None:
-    with pytest.raises(DataError, match="the same names, with other images or masks"):
-        check_comparable("a", judged(), split(), "b", judged(digest="1"), split())
+    with pytest.raises(DataError, match="the ids are the same, but images or masks differ"):
+        check_comparable("a", evaluated(), split(), "b", evaluated(digest="1"), split())
 
 
 def test_another_training_part_is_refused() -> None:
-    with pytest.raises(DataError, match="2 tiles to learn from and 1, 1 of them in both"):
-        check_comparable("a", judged(), split(), "b", judged(), split(train=("t",)))
+    with pytest.raises(DataError, match="2 and 1 training tiles, 1 in common"):
+        check_comparable("a", evaluated(), split(), "b", evaluated(), split(train=("t",)))
 
 
 def test_the_same_split_is_welcome() -> None:
-    check_comparable("a", judged(), split(), "b", judged(), split())
+    check_comparable("a", evaluated(), split(), "b", evaluated(), split())

@@ -39,9 +39,9 @@ def constant(tiles: Any, value: float) -> list[Probability]:
 def test_metrics_of_three_tiles_by_hand() -> None:
     tiles = Tiles([row(1, 1, 0, 255), row(0, 0, 0, 0, 0), row(1, 0)])
     probabilities = [
-        np.array([[0.9, 0.4, 0.6, 1.0]], np.float32),  # hit, missed, false, ignored
+        np.array([[0.9, 0.4, 0.6, 1.0]], np.float32),  # TP, FN, FP, ignored
         np.zeros((1, 5), np.float32),
-        np.array([[0.5, 0.25]], np.float32),  # hit on the threshold, rest
+        np.array([[0.5, 0.25]], np.float32),  # TP on the threshold, TN
     ]
     total = 0.9 + 0.4 + 0.6 + 0.5 + 0.25
     expected = {
@@ -104,7 +104,7 @@ def test_every_tile_counts_alike_in_the_means() -> None:
 
 
 def test_tiles_are_scored_at_their_own_size() -> None:
-    """What a network makes of the padding is no part of the score, and sizes may differ."""
+    """Predictions in the padding are not scored, and sizes may differ."""
     tiles = Tiles([np.ones((101, 101), np.uint8), np.ones((202, 202), np.uint8)])
     probabilities = constant(tiles, 1.0)
     probabilities[1][:] = 0
@@ -183,7 +183,7 @@ def test_coverage_is_of_the_valid_pixels() -> None:
     assert only["coverage"] == "above 80 %"
 
 
-def test_classes_of_coverage_account_for_what_is_lost() -> None:
+def test_classes_of_coverage_account_for_the_error() -> None:
     tiles, probabilities = random_tiles(60, seed=0, ignored=0.1)
     evaluation = evaluate(tiles, probabilities, resamples=0)
     rows, metrics = evaluation.by_coverage, evaluation.metrics
@@ -394,7 +394,7 @@ def test_a_given_threshold_comes_first() -> None:
     assert (evaluation.metrics["threshold"], evaluation.metrics["recall"]) == (0.45, 0)
 
 
-def test_a_models_least_area_is_its_own_unless_given() -> None:
+def test_the_minimum_size_is_the_models_own_unless_given() -> None:
     tiles, _ = random_tiles(10, seed=0)
     largest = max(mask.size for mask in tiles.masks)
     predictor = Predictor(0.3, min_area=largest + 1)
@@ -405,12 +405,12 @@ def test_a_models_least_area_is_its_own_unless_given() -> None:
     assert "min_area" not in evaluation.metrics
 
 
-# ── salt of too few pixels ───────────────────────────────────────────────────────────────────
+# ── minimum component size ───────────────────────────────────────────────────────────────────
 
 
 @settings(max_examples=30, deadline=None)
 @given(made, st.sampled_from([0.3, 0.5, 0.62]), st.integers(2, 9))
-def test_a_least_area_scores_as_if_its_pixels_were_not_found(
+def test_a_minimum_size_scores_as_if_smaller_components_were_background(
     made: tuple[Tiles, list[Probability]], threshold: float, min_area: int
 ) -> None:
     tiles, probabilities = made
@@ -429,7 +429,7 @@ def test_a_least_area_scores_as_if_its_pixels_were_not_found(
         assert metrics[key] == raw[key]
 
 
-def test_the_sweep_leaves_out_what_the_scores_leave_out() -> None:
+def test_the_sweep_removes_small_components_too() -> None:
     tiles, probabilities = random_tiles(5, seed=2)
     found = evaluate(tiles, probabilities, min_area=4, resamples=0)
     for row_ in found.sweep:
@@ -453,7 +453,7 @@ def test_unlabelled_tiles() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 3])
 def test_probabilities_of_other_tiles(number: int) -> None:
-    with pytest.raises(DataError, match=f"{number} probabilities for 2 tiles"):
+    with pytest.raises(DataError, match=f"{number} predictions for 2 tiles"):
         evaluate(Tiles([row(0)] * 2), [np.zeros((1, 1), np.float32)] * number)
 
 
@@ -472,7 +472,7 @@ def test_threshold_out_of_range(threshold: float) -> None:
 
 def test_fewer_than_no_resamples() -> None:
     tiles, probabilities = random_tiles(3, seed=0)
-    with pytest.raises(ConfigError, match="-1 resamples"):
+    with pytest.raises(ConfigError, match="-1 bootstrap resamples"):
         evaluate(tiles, probabilities, resamples=-1)
 
 

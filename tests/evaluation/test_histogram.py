@@ -1,4 +1,4 @@
-"""One count of each tile must say the same as looking at every pixel for every question."""
+"""Histograms must give the same counts as comparing every pixel with each threshold."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_any_threshold_agrees_with_comparing_pixels(
     histograms = count(Tiles([mask]), [probability], threshold=threshold)
     predicted = probability >= np.float32(threshold)
     counts = histograms.tally(threshold)
-    assert counts.hit == (predicted & (mask == 1)).sum()
-    assert counts.false == (predicted & (mask == 0)).sum()
+    assert counts.tp == (predicted & (mask == 1)).sum()
+    assert counts.fp == (predicted & (mask == 0)).sum()
     assert sum(counts) == (mask != 255).sum()
     assert histograms.mass.sum() == pytest.approx(
         probability[mask != 255].sum(dtype=np.float64), rel=1e-12
@@ -89,15 +89,15 @@ def test_a_tile_says_the_same_alone_and_among_others() -> None:
     [
         (np.zeros((2, 3), np.float64), "are float64"),
         (np.zeros((2, 3), bool), "are bool"),
-        (np.zeros((3, 2), np.float32), r"the shape \(3, 2\), its mask \(2, 3\)"),
-        (np.zeros((1, 2, 3), np.float32), r"the shape \(1, 2, 3\)"),
+        (np.zeros((3, 2), np.float32), r"shape \(3, 2\), but its mask has \(2, 3\)"),
+        (np.zeros((1, 2, 3), np.float32), r"shape \(1, 2, 3\)"),
         (np.full((2, 3), np.nan, np.float32), "not all finite"),
         (np.full((2, 3), np.inf, np.float32), "not all finite"),
         (np.full((2, 3), 255, np.float32), "from 255 to 255"),
         (np.full((2, 3), -0.5, np.float32), "from -0.5 to -0.5"),
     ],
 )
-def test_what_are_no_probabilities_is_refused(probability: np.ndarray, found: str) -> None:
+def test_values_that_are_not_probabilities_are_refused(probability: np.ndarray, found: str) -> None:
     tiles = Tiles([np.zeros((2, 3), np.uint8)] * 2, ids=("first", "second"))
     with pytest.raises(DataError, match=f"tile 'second' .*{found}") as error:
         count(tiles, [np.zeros((2, 3), np.float32), probability], threshold=0.5)

@@ -11,12 +11,12 @@ from diapir.evaluation import metrics
 from diapir.evaluation.metrics import KAGGLE_THRESHOLDS, Tally
 
 
-def tally(hit: int = 0, false: int = 0, missed: int = 0, rest: int = 0) -> Tally:
-    return Tally(*(np.array(float(count)) for count in (hit, false, missed, rest)))
+def tally(tp: int = 0, fp: int = 0, fn: int = 0, tn: int = 0) -> Tally:
+    return Tally(*(np.array(float(count)) for count in (tp, fp, fn, tn)))
 
 
 def test_ratios_by_hand() -> None:
-    counts = tally(hit=6, false=2, missed=4, rest=8)
+    counts = tally(tp=6, fp=2, fn=4, tn=8)
     assert metrics.dice(counts) == 12 / 18
     assert metrics.iou(counts) == 6 / 12
     assert metrics.precision(counts) == 6 / 8
@@ -27,10 +27,10 @@ def test_ratios_by_hand() -> None:
 @pytest.mark.parametrize(
     ("counts", "precision", "recall", "others"),
     [
-        (tally(rest=9), 1, 1, 1),  # nothing to find, nothing found
-        (tally(false=1, rest=8), 0, 0, 0),  # nothing to find, something found
-        (tally(missed=1, rest=8), 0, 0, 0),  # something to find, nothing found
-        (tally(hit=9), 1, 1, 1),
+        (tally(tn=9), 1, 1, 1),  # nothing to find, nothing found
+        (tally(fp=1, tn=8), 0, 0, 0),  # nothing to find, something found
+        (tally(fn=1, tn=8), 0, 0, 0),  # something to find, nothing found
+        (tally(tp=9), 1, 1, 1),
     ],
 )
 def test_nothing_over_nothing(counts: Tally, precision: int, recall: int, others: int) -> None:
@@ -48,41 +48,41 @@ def test_kaggle_thresholds_are_the_nearest_doubles() -> None:
 
 @pytest.mark.parametrize("twentieths", range(10, 20))
 @pytest.mark.parametrize("scale", [1, 7, 510])
-def test_kaggle_iou_on_a_threshold_is_no_hit(twentieths: int, scale: int) -> None:
+def test_kaggle_iou_on_a_threshold_is_not_a_match(twentieths: int, scale: int) -> None:
     """`>=`, float32 thresholds and thresholds that are added up all fail here."""
-    counts = tally(hit=twentieths * scale, missed=(20 - twentieths) * scale)
+    counts = tally(tp=twentieths * scale, fn=(20 - twentieths) * scale)
     assert metrics.iou(counts) == twentieths / 20
     assert metrics.kaggle_ap(counts) == (twentieths - 10) / 10
 
 
 def test_kaggle_iou_just_above_and_below_a_threshold() -> None:
-    assert metrics.kaggle_ap(tally(hit=7001, false=2999, rest=201)) == 0.5
-    assert metrics.kaggle_ap(tally(hit=6999, false=3001, rest=201)) == 0.4
-    assert metrics.kaggle_ap(tally(hit=1, false=1)) == 0
+    assert metrics.kaggle_ap(tally(tp=7001, fp=2999, tn=201)) == 0.5
+    assert metrics.kaggle_ap(tally(tp=6999, fp=3001, tn=201)) == 0.4
+    assert metrics.kaggle_ap(tally(tp=1, fp=1)) == 0
 
 
 @pytest.mark.parametrize("coverage", [1, 6121, 9895, 10_201])
 def test_kaggle_empty_prediction_of_salt_scores_nothing(coverage: int) -> None:
     """A two-bin histogram of an array of one value gives 1.0 at 97 % salt and .30 at 60 %."""
-    assert metrics.kaggle_ap(tally(missed=coverage, rest=10_201 - coverage)) == 0
+    assert metrics.kaggle_ap(tally(fn=coverage, tn=10_201 - coverage)) == 0
 
 
-@pytest.mark.parametrize("false", [1, 50, 10_201])
-def test_kaggle_empty_truth_has_no_partial_credit(false: int) -> None:
+@pytest.mark.parametrize("fp", [1, 50, 10_201])
+def test_kaggle_empty_truth_has_no_partial_credit(fp: int) -> None:
     """An epsilon over and under the fraction line would give some for few pixels."""
-    assert metrics.kaggle_ap(tally(false=false, rest=10_201 - false)) == 0
-    assert metrics.kaggle_ap(tally(rest=10_201)) == 1
+    assert metrics.kaggle_ap(tally(fp=fp, tn=10_201 - fp)) == 0
+    assert metrics.kaggle_ap(tally(tn=10_201)) == 1
 
 
 @settings(max_examples=50, deadline=None)
-@given(hit=st.integers(0, 41_000), false=st.integers(0, 41_000), missed=st.integers(0, 41_000))
-def test_kaggle_agrees_with_whole_numbers(hit: int, false: int, missed: int) -> None:
-    if hit + missed == 0:
-        expected = float(false == 0)
+@given(tp=st.integers(0, 41_000), fp=st.integers(0, 41_000), fn=st.integers(0, 41_000))
+def test_kaggle_agrees_with_whole_numbers(tp: int, fp: int, fn: int) -> None:
+    if tp + fn == 0:
+        expected = float(fp == 0)
     else:
-        union = hit + false + missed
-        expected = sum(20 * hit > step * union for step in range(10, 20)) / 10
-    assert metrics.kaggle_ap(tally(hit, false, missed)) == expected
+        union = tp + fp + fn
+        expected = sum(20 * tp > step * union for step in range(10, 20)) / 10
+    assert metrics.kaggle_ap(tally(tp, fp, fn)) == expected
 
 
 def test_soft_dice_by_hand() -> None:
@@ -111,10 +111,10 @@ def test_calibration_error_by_hand() -> None:
 
 def test_sums_of_tiles_give_pooled_and_mean_scores() -> None:
     counts = Tally(
-        hit=np.array([6.0, 0, 0]),
-        false=np.array([2.0, 0, 0]),
-        missed=np.array([4.0, 3, 0]),
-        rest=np.array([8.0, 7, 10]),
+        tp=np.array([6.0, 0, 0]),
+        fp=np.array([2.0, 0, 0]),
+        fn=np.array([4.0, 3, 0]),
+        tn=np.array([8.0, 7, 10]),
     )
     terms = metrics.tile_terms(counts, np.array([[1.0, -2.0], [0.5, 0], [0, 0]]))
     scores = metrics.summarise(terms.sum(axis=0))

@@ -25,7 +25,7 @@ tile_scores = st.builds(TileScore, names, names, st.integers(1, 2**40), *[shares
 
 
 @cache
-def judged() -> Evaluation:
+def evaluated() -> Evaluation:
     tiles, probabilities = random_tiles(30, seed=0, ignored=0.1)
     return evaluate(tiles, probabilities, model={"name": "m", "training": {"epoch": 3}})
 
@@ -33,7 +33,7 @@ def judged() -> Evaluation:
 def scored(*tiles: tuple[str, float, float, float]) -> Evaluation:
     """Tiles of (id, coverage, predicted, dice)."""
     return replace(
-        judged(),
+        evaluated(),
         tiles=[
             TileScore(name, name, 100, coverage, predicted, dice, dice / (2 - dice), 0.0)
             for name, coverage, predicted, dice in tiles
@@ -46,7 +46,7 @@ def names_in(folder: Path) -> set[str]:
 
 
 def test_read_back_equal(tmp_path: Path) -> None:
-    evaluation = judged()
+    evaluation = evaluated()
     evaluation.save(tmp_path / "runs" / "evaluation")
     assert Evaluation.load(tmp_path / "runs" / "evaluation") == evaluation
     assert names_in(tmp_path / "runs" / "evaluation") == {"evaluation.json", "tiles.csv"}
@@ -57,13 +57,15 @@ def test_read_back_equal(tmp_path: Path) -> None:
 def test_any_ids_and_floats_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, tiles: list[TileScore]
 ) -> None:
-    evaluation = replace(judged(), tiles=tiles)
+    evaluation = replace(evaluated(), tiles=tiles)
     folder = tmp_path_factory.getbasetemp() / "any"
     evaluation.save(folder)
     assert Evaluation.load(folder) == evaluation
 
 
-@pytest.mark.parametrize("name", ["007", "1e5", "nan", 'a,"b"', "a\r\nb", "a\rb", "\udcff", " "])
+@pytest.mark.parametrize(
+    "name", ["007", "1e5", "nan", 'a,"b"', "a\r\nb", "a\rb", "\udcff", chr(0xD800), " "]
+)
 def test_ids_that_look_like_something_else(tmp_path: Path, name: str) -> None:
     evaluation = scored((name, 0.5, 0.5, 1.0))
     evaluation.save(tmp_path)
@@ -71,7 +73,7 @@ def test_ids_that_look_like_something_else(tmp_path: Path, name: str) -> None:
 
 
 def test_tiles_csv_is_for_any_reader(tmp_path: Path) -> None:
-    evaluation = judged()
+    evaluation = evaluated()
     evaluation.save(tmp_path)
     with (tmp_path / "tiles.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -82,14 +84,14 @@ def test_tiles_csv_is_for_any_reader(tmp_path: Path) -> None:
 
 
 def test_evaluation_json_holds_the_keys_of_the_design(tmp_path: Path) -> None:
-    judged().save(tmp_path)
+    evaluated().save(tmp_path)
     content = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
     assert {"metrics", "by_coverage", "sweep", "calibration", "model", "data"} < set(content)
     assert content["metrics"]["ci95"]["kaggle_map"][0] < content["metrics"]["kaggle_map"]
 
 
 def test_a_newer_evaluation_replaces_the_older(tmp_path: Path) -> None:
-    judged().save(tmp_path)
+    evaluated().save(tmp_path)
     newer = scored(("only", 0.5, 0.5, 1.0))
     newer.save(tmp_path)
     assert Evaluation.load(tmp_path) == newer
@@ -98,7 +100,7 @@ def test_a_newer_evaluation_replaces_the_older(tmp_path: Path) -> None:
 def test_a_save_that_fails_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = judged()
+    before = evaluated()
     before.save(tmp_path)
 
     def full(*_: Any) -> None:
@@ -115,7 +117,7 @@ def test_a_save_that_fails_leaves_what_was_there(
 def test_a_save_cut_off_between_its_files_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged().save(tmp_path)
+    evaluated().save(tmp_path)
     rename = os.replace
 
     def only_the_scores(source: Path, target: Path) -> None:
@@ -126,14 +128,14 @@ def test_a_save_cut_off_between_its_files_is_noticed(
     monkeypatch.setattr(os, "replace", only_the_scores)
     with pytest.raises(RunError):
         scored(("only", 0.5, 0.5, 1.0)).save(tmp_path)
-    with pytest.raises(DataError, match="not the one that"):
+    with pytest.raises(DataError, match="not the table that"):
         Evaluation.load(tmp_path)
 
 
 def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "evaluation").write_text("")
-    with pytest.raises(RunError, match="could not be saved"):
-        judged().save(tmp_path / "evaluation")
+    with pytest.raises(RunError, match="cannot be written"):
+        evaluated().save(tmp_path / "evaluation")
 
 
 def test_nothing_to_load(tmp_path: Path) -> None:
@@ -147,24 +149,24 @@ def test_nothing_to_load(tmp_path: Path) -> None:
     [
         ("", "Expecting value"),
         ("{", "Expecting property name"),
-        ("[]", "no evaluation can be read"),
+        ("[]", "cannot be read"),
         ("{}", "has no 'format'"),
-        ('{"format": 99}', "another format"),
+        ('{"format": 99}', "does not have format"),
         ('{"format": 2}', "has no 'tiles_sha256'"),
     ],
 )
 def test_json_that_is_no_evaluation(tmp_path: Path, text: str, found: str) -> None:
-    judged().save(tmp_path)
+    evaluated().save(tmp_path)
     (tmp_path / "evaluation.json").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=found):
         Evaluation.load(tmp_path)
 
 
 def test_a_changed_table_is_refused(tmp_path: Path) -> None:
-    judged().save(tmp_path)
+    evaluated().save(tmp_path)
     table = tmp_path / "tiles.csv"
     table.write_text(table.read_text(encoding="utf-8").replace("0.", "1.", 1), encoding="utf-8")
-    with pytest.raises(DataError, match="not the one"):
+    with pytest.raises(DataError, match="not the table"):
         Evaluation.load(tmp_path)
 
 

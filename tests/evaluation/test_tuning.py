@@ -1,4 +1,4 @@
-"""Threshold and least area, chosen on unseen predictions and checked on tiles left out."""
+"""Post-processing is tuned on held-out predictions, and the gain is cross-validated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diapir.evaluation import evaluate
-from diapir.evaluation.tuning import MIN_AREAS, THRESHOLDS, tune_marking
+from diapir.evaluation.tuning import MIN_AREAS, THRESHOLDS, tune_post_processing
 from tests.evaluation.made import Probability, Tiles, random_tiles
 
 
@@ -28,7 +28,7 @@ def shifted(number: int, *, speckles: int = 0, seed: int = 0) -> tuple[Tiles, li
 
 def test_the_best_setting_is_found_and_checked() -> None:
     tiles, probabilities = shifted(20, speckles=2)
-    tuning = tune_marking(tiles, probabilities, threshold=0.5, min_area=0)
+    tuning = tune_post_processing(tiles, probabilities, threshold=0.5, min_area=0)
     assert tuning.used.kaggle_map < 0.5
     assert 0.64 < tuning.best.threshold <= 0.75
     assert 2 <= tuning.best.min_area <= 20
@@ -40,7 +40,7 @@ def test_the_best_setting_is_found_and_checked() -> None:
 
 def test_every_setting_scores_as_an_evaluation_does() -> None:
     tiles, probabilities = random_tiles(12, seed=1)
-    tuning = tune_marking(tiles, probabilities, threshold=0.43, min_area=7)
+    tuning = tune_post_processing(tiles, probabilities, threshold=0.43, min_area=7)
     for setting in [tuning.used, *tuning.table[::37]]:
         metrics = evaluate(
             tiles,
@@ -55,21 +55,21 @@ def test_every_setting_scores_as_an_evaluation_does() -> None:
 def test_of_equals_the_nearest_to_what_is_in_use_is_taken() -> None:
     tiles, _ = shifted(10)
     perfect = [(mask == 1).astype(np.float32) for mask in tiles.masks]
-    tuning = tune_marking(tiles, perfect, threshold=0.5, min_area=0)
+    tuning = tune_post_processing(tiles, perfect, threshold=0.5, min_area=0)
     assert (tuning.best.threshold, tuning.best.min_area) == (0.5, 0)
     assert not tuning.gains
     assert tuning.chosen == tuning.used
 
 
 def test_noise_is_not_tuned_to() -> None:
-    """Whatever is best of pure noise is better than the rest only on the tiles it was chosen on."""
+    """The best setting for pure noise is better only on the tiles it was chosen on."""
     gains = []
     for seed in range(8):
         generator = np.random.default_rng(seed)
         masks = [(generator.random((8, 8)) < 0.5).astype(np.uint8) for _ in range(10)]
         masks = [mask * np.uint8(index % 2) for index, mask in enumerate(masks)]
         probabilities = [generator.uniform(0, 0.21, (8, 8)).astype(np.float32) for _ in range(10)]
-        tuning = tune_marking(Tiles(masks), probabilities, threshold=0.5, min_area=0)
+        tuning = tune_post_processing(Tiles(masks), probabilities, threshold=0.5, min_area=0)
         assert tuning.best.kaggle_map >= tuning.used.kaggle_map
         gains.append(tuning.gains)
     assert not any(gains)
@@ -78,7 +78,7 @@ def test_noise_is_not_tuned_to() -> None:
 def test_sections_are_kept_together_in_the_check() -> None:
     tiles, probabilities = shifted(20)
     tiles.groups = ("one",) * 20
-    tuning = tune_marking(tiles, probabilities, threshold=0.5, min_area=0)
+    tuning = tune_post_processing(tiles, probabilities, threshold=0.5, min_area=0)
     assert tuning.checked is None  # of one section nothing can be left out
     assert tuning.chosen == tuning.used
     assert tuning.to_json()["chosen"]["threshold"] == 0.5
@@ -89,5 +89,5 @@ def test_sections_are_kept_together_in_the_check() -> None:
         ids=tuple(f"{index:03d}" for index in range(40)),
         groups=("one",) * 20 + ("two",) * 20,
     )
-    tuning = tune_marking(both, [*probabilities, *flipped], threshold=0.5, min_area=0)
+    tuning = tune_post_processing(both, [*probabilities, *flipped], threshold=0.5, min_area=0)
     assert tuning.best.kaggle_map > tuning.checked

@@ -1,10 +1,9 @@
-"""The command line: one file a verb.
+"""The command line: one file per command.
 
-A verb parses, makes its configuration, calls the package once and returns an `Answer`. It imports
-what it calls only when it is called, so that `diapir --help` loads nothing heavy. What it says on
-the way goes through `Output`, so that `--json` leaves stdout to the one JSON object. Errors of
-every verb end here: a plain message and exit 2, or 128 + the signal's number for a stop that was
-asked for.
+A command parses its arguments, calls the package and returns an `Answer`. It imports the package
+only when it runs, so that `diapir --help` loads nothing heavy. All text goes through `Output`, so
+that with `--json` stdout has only the JSON object. Errors of every command are handled here: a
+plain message and exit code 2, or 128 + the signal number after an interruption.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from diapir.version import __version__
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_PIPE = 141
-"""128 + SIGPIPE, which not every system has."""
+"""128 + SIGPIPE, a signal that not every system has."""
 
 EXTRAS = {
     "accelerate": "train",
@@ -65,37 +64,37 @@ EXTRAS = {
     "wandb": "train",
     "zarr": "volume",
 }
-"""Packages that not every install has, and the extra that brings each."""
+"""Optional packages, and the extra that installs each."""
 
 EVERYWHERE = Group("Everywhere", sort_key=100)
 
 app = App(
     name="diapir",
-    help="Finds salt in seismic data: trains, judges and runs segmentation networks.",
+    help="Finds salt in seismic data: trains, evaluates and runs segmentation networks.",
     version=__version__,
     version_flags="--version",
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
     help_epilogue="""Examples:
 
-  diapir demo                            all of it, on a synthetic survey
-  diapir data check tgs.zip              may one train on these tiles?
+  diapir demo                            whole workflow on a synthetic survey
+  diapir data check tgs.zip              are these tiles OK to train on?
   diapir train --recipe baseline --data tgs.zip --out runs/first
   diapir evaluate runs/first --data tgs.zip
   diapir predict runs/first images/ --out salt
-  diapir survey line12.sgy               what is this file, really?
+  diapir survey line12.sgy               geometry and contents of a SEG-Y file
   diapir compare --recipes linknet,pspnet --data tgs.zip --out runs/zoo
 
-`diapir VERB --help` tells more of each verb.""",
+See `diapir COMMAND --help` for each command.""",
 )
-for position, verb in enumerate(
+for position, command in enumerate(
     (
         *(demo, data, train, evaluate, predict, products, survey, submit),
         *(compare, tune, average, models, export),
     )
 ):
-    verb.app.sort_key = position
-    app.command(verb.app)
+    command.app.sort_key = position
+    app.command(command.app)
 
 
 app.meta.suppress_keyboard_interrupt = False
@@ -107,10 +106,10 @@ def _launch(
     json: Annotated[bool, Parameter(group=EVERYWHERE, negative="", show_default=False)] = False,
     debug: Annotated[bool, Parameter(group=EVERYWHERE, negative="", show_default=False)] = False,
 ) -> int:
-    """Run one verb.
+    """Run one command.
 
     Args:
-        tokens: the verb and its arguments.
+        tokens: the command and its arguments.
         json: print one JSON object and nothing else on stdout.
         debug: show the traceback of an error.
     """
@@ -125,31 +124,31 @@ def _launch(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0, 2 on an error, 128 + signal when interrupted.
+    """Run the command line and exit: 0, 2 on an error, 128 + signal number if interrupted.
 
     Args:
-        arguments: the words after `diapir`; those of the process where none are given.
+        arguments: the words after `diapir`; None for those of the process.
 
     Raises:
-        SystemExit: always, but for a defect of diapir itself, which keeps its traceback.
+        SystemExit: always, except for a bug in diapir, whose traceback is kept.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # × and → are not in every terminal's encoding
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal's encoding has × and →
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int = app.meta(
             words, exit_on_error=False, print_error=False, result_action="return_value"
         )
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our output, such as `head`, has left
+    except BrokenPipeError:  # the reader of our output, such as `head`, has ended
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_PIPE
     except (Exception, KeyboardInterrupt) as error:
-        told = _tell(error, words)
-        if told is None:
+        described = _describe(error, words)
+        if described is None:
             raise
-        code, message, content = told
+        code, message, content = described
         if is_main_process():
             if "--debug" in words:
                 traceback.print_exception(error)
@@ -159,8 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _tell(error: BaseException, words: Sequence[str]) -> tuple[int, str, dict[str, str]] | None:
-    """Exit code, message and JSON content of an error a user can meet; None for a defect."""
+def _describe(error: BaseException, words: Sequence[str]) -> tuple[int, str, dict[str, str]] | None:
+    """Exit code, message and JSON content of an error for the user; None for a bug."""
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
@@ -169,7 +168,7 @@ def _tell(error: BaseException, words: Sequence[str]) -> tuple[int, str, dict[st
     elif isinstance(error, OSError):
         error = DataError(
             f"{error.filename or 'a file'}: {error.strerror or error}",
-            expected="a place that can be read and written and has space left",
+            expected="a place that can be read and written, on a disk with free space",
             fix="free space, fix the permissions, or choose another folder",
         )
     kind = type(error).__name__
@@ -177,8 +176,8 @@ def _tell(error: BaseException, words: Sequence[str]) -> tuple[int, str, dict[st
         content = {"found": error.found, "expected": error.expected, "mend": error.fix}
         return error.exit_code, f"error: {error}", {"kind": kind} | content
     if isinstance(error, CycloptsError):
-        verb = " ".join(error.command_chain or ())
-        fix = f"`{' '.join(filter(None, ('diapir', verb)))} --help` shows what can be given"
+        command = " ".join(error.command_chain or ())
+        fix = f"`{' '.join(filter(None, ('diapir', command)))} --help` shows the options"
         message = f"error: {error}\n  fix:      {fix}"
         return EXIT_USAGE, message, {"kind": "UsageError", "found": str(error), "mend": fix}
     if isinstance(error, Interrupted):

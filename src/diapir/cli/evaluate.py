@@ -1,8 +1,7 @@
-"""`diapir evaluate`: how good a model is on labelled tiles, or several together."""
+"""`diapir evaluate`: how well a model, or several together, find salt in labelled tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,24 +11,22 @@ from diapir.cli.options import Encoding, SkipBad
 from diapir.cli.output import Answer, Injected, Output
 from diapir.cli.reporting import can_report
 from diapir.cli.running import (
-    AS_THE_MODEL_SAYS,
-    MARKED_AS_THE_MODEL_SAYS,
-    Marking,
+    DEFAULT_POST_PROCESSING,
+    DEFAULT_RUNNING,
     Models,
+    PostProcessing,
     Running,
 )
-from diapir.errors import ConfigError, RunError, SplitError
 
 if TYPE_CHECKING:
-    from diapir.evaluation.held_out import Share
-    from diapir.tiles import TileSet
+    from diapir.evaluation import Evaluated
 
 app = App(
     name="evaluate",
     help_epilogue="""Examples:
 
   diapir evaluate runs/a --data tgs.zip        on its own validation part
-  diapir evaluate runs/a --data tgs.zip --split folds.json:fold0 --out judged
+  diapir evaluate runs/a --data tgs.zip --split folds.json:fold0 --out scores
   diapir evaluate runs/a/best --data other/ --json
   diapir evaluate runs/seed1 runs/seed2 --data tgs.zip --tta flip
   diapir evaluate runs/fold* --data tgs.zip    out of fold""",
@@ -47,63 +44,50 @@ def evaluate(
     groups: Annotated[Path | None, Parameter(show_default=False)] = None,
     encoding: Encoding = "auto",
     skip_bad: SkipBad = False,
-    marking: Marking = MARKED_AS_THE_MODEL_SAYS,
-    running: Running = AS_THE_MODEL_SAYS,
+    post_processing: PostProcessing = DEFAULT_POST_PROCESSING,
+    running: Running = DEFAULT_RUNNING,
     output: Injected,
 ) -> Answer:
-    """Score a model on labelled tiles, with 95 % intervals.
+    """Evaluate a model on labelled tiles, with 95% CIs.
 
-    Several models are averaged. Without --split, a run folder is judged on the
-    validation part of its own split where --data is what it was trained on, and
-    else on all tiles. Runs of different folds are judged each on its own part,
-    or on what --split names of it: every tile by those that did not learn from
-    it. The intervals come from resampling whole sections.
+    The predictions of several models are averaged. A run is evaluated on the
+    validation part of its own split if --data is what it was trained on, else
+    on all tiles; --split names another part. Runs of different folds are
+    evaluated out of fold: each tile is predicted only by the runs that were not
+    trained on it. Confidence intervals come from resampling whole sections.
 
     Args:
-        models: run folders and bundle folders; without one, the shipped model.
-        data: labelled tiles: a folder, or Kaggle's zip as it is.
-        split: the part of a split to judge on, such as split.json:val.
-        out: folder for evaluation.json, tiles.csv and report.html; without it nothing is written.
-        groups: groups.csv of `diapir data mosaic`, instead of the one the runs were trained by.
-        encoding: how the masks say salt, where it cannot be found out.
+        models: run folders and bundle folders; by default the bundled model.
+        data: labelled tiles: a folder, or Kaggle's zip.
+        split: part of a split to evaluate on, such as split.json:val.
+        out: folder for evaluation.json, tiles.csv and report.html; nothing is written by default.
+        groups: groups.csv of `diapir data mosaic`, instead of the one the runs were trained with.
+        encoding: mask encoding, if it is not recognised.
         skip_bad: leave out tiles that cannot be read, instead of stopping.
-        marking: what counts as salt.
+        post_processing: what is predicted as salt.
         running: how the network runs.
         output: where lines and the answer go.
     """
     from diapir.cli.judging import summary
-    from diapir.evaluation import evaluate as score
-    from diapir.evaluation.held_out import predict_unseen
-    from diapir.tiles import load_tiles
-    from diapir.tiles.groups import with_groups
+    from diapir.evaluation import claim_evaluation, evaluate_models
 
     models = models or []
     if out is not None:
-        _refuse_used(out, models, data)
-    # what is wrong with these is told before tiles are read and predicted, which may take minutes
-    opened = running.open(models)
-    marking.check()
-    tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
-    part, shares = _choose(tiles, models, split, output)
-    if groups is None and part != "all" and split is None:
-        groups = trained_by(models)
-    with output.progress("judging") as progress:
-        unseen = predict_unseen(
-            shares,
-            tiles,
-            lambda runs: opened if tuple(runs) == tuple(models) else running.open(runs),
-            progress,
-        )
-    chosen = unseen.tiles if groups is None else with_groups(unseen.tiles, groups)
-    evaluation = score(
-        chosen,
-        unseen.probabilities,
-        threshold=unseen.threshold if marking.threshold is None else marking.threshold,
-        min_area=unseen.min_area if marking.min_area is None else marking.min_area,
-        part=part,
-        model=unseen.model,
+        claim_evaluation(out, models, data)
+    done = evaluate_models(
+        models,
+        data,
+        split=split,
+        groups=groups,
+        encoding=encoding,
+        skip_bad=skip_bad,
+        threshold=post_processing.threshold,
+        min_area=post_processing.min_area,
+        open_models=running.open,
+        show=output.progress,
     )
-    output.say(*summary(evaluation))
+    evaluation = done.evaluation
+    output.say(*done.notes, *summary(evaluation))
     content: dict[str, Any] = {
         "model": evaluation.model,
         "data": evaluation.data,
@@ -111,146 +95,19 @@ def evaluate(
     }
     if out is not None:
         evaluation.save(out)
-        content["out"] = out
-        if can_report(output):
-            from diapir.reports import write_evaluation_report
-
-            content["report"] = write_evaluation_report(
-                out / "report.html", evaluation, chosen, unseen.probabilities, *unseen.bundles
-            )
-            output.say("", f"report  {content['report']}")
+        content |= {"out": out} | _report(out / "report.html", done, output)
     return Answer(content)
 
 
-def _refuse_used(out: Path, models: Sequence[Path], data: Path) -> None:
-    """Refuse a folder in which this evaluation would replace something else than an earlier one."""
-    taken = {data.resolve(): "is the tile set"}
-    for model in models:
-        taken[model.resolve()] = "is the model"
-        taken[(model / "evaluation").resolve()] = "is the run's own evaluation"
-    found = taken.get(out.resolve()) if out.exists() else None
-    held = [name for name in ("bundle.json", "report.html", "tiles.csv") if (out / name).exists()]
-    if out.is_file():
-        found = "is a file"
-    elif held and not (out / "evaluation.json").exists():
-        found = found or f"holds {held[0]}, which no evaluation wrote"
-    if found:
-        raise RunError(
-            f"{out} {found}",
-            expected="a folder for evaluations, so that nothing else is overwritten",
-            fix="choose another --out",
-        )
+def _report(path: Path, done: Evaluated, output: Output) -> dict[str, Any]:
+    """Write the report, if its libraries are installed."""
+    if not can_report(output):
+        return {}
+    from diapir.reports import write_evaluation_report
 
-
-def _choose(
-    tiles: TileSet, models: Sequence[Path], split: str | None, output: Output
-) -> tuple[str, list[Share]]:
-    """The part's name, and which models judge which of its tiles."""
-    from diapir.evaluation.held_out import (
-        PART,
-        Share,
-        learnt_all,
-        own_validation,
-        share_validation,
+    scored = done.predictions
+    report = write_evaluation_report(
+        path, done.evaluation, scored.tiles, scored.probabilities, *scored.bundles
     )
-
-    if split is not None:
-        part, ids = _part(tiles, split)
-        return part, _share_part(ids, tiles, models, output)
-    without: dict[Path, SplitError] = {}
-    for model in models:
-        try:
-            own_validation(model, tiles)
-        except SplitError as error:
-            without[model] = error
-    if len(without) == len(models):
-        for model in models:
-            if learnt_all(model):
-                output.say(
-                    f"{model} learnt from all of its tiles: where they are judged on here, "
-                    "the scores flatter it"
-                )
-            elif (model / "split.json").is_file():
-                output.say(
-                    f"{tiles.name} is not what {model} was trained on: judged on all its tiles"
-                )
-        return "all", [Share(tiles.ids, tuple(models))]
-    if without:
-        raise next(iter(without.values()))
-    shares = share_validation(models, tiles)
-    if len(shares) > 1:
-        count = sum(len(share.ids) for share in shares)
-        output.say(
-            f"judged out of fold: each of {count} tiles by those of the {len(models)} runs that "
-            "were not trained on it"
-        )
-        return PART, shares
-    if len(models) > 1:
-        output.say(
-            f"judged on the part `val` that all {len(models)} runs share, on which none was trained"
-        )
-    else:
-        own = models[0] / "split.json"
-        output.say(f"judged on the part `val` of {own}, which {models[0]} was not trained on")
-    return "val", shares
-
-
-def _share_part(
-    ids: tuple[str, ...], tiles: TileSet, models: Sequence[Path], output: Output
-) -> list[Share]:
-    """Which models judge which tiles of a part: out of fold where they are runs of its folds."""
-    from diapir.evaluation.held_out import Share, learnt_ids, share_validation
-
-    wanted = set(ids)
-    learnt = {model: len(learnt_ids(model, tiles) & wanted) for model in models}
-    if len(models) > 1 and any(learnt.values()):
-        try:
-            whole = share_validation(models, tiles)
-        except SplitError:
-            whole = []
-        shares = [
-            Share(tuple(tile for tile in one.ids if tile in wanted), one.models) for one in whole
-        ]
-        if sum(len(share.ids) for share in shares) == len(ids):
-            output.say(
-                f"judged out of fold: each of {len(ids)} tiles by those of the {len(models)} runs "
-                "that were not trained on it"
-            )
-            return [share for share in shares if share.ids]
-    for model, count in learnt.items():
-        if count:
-            output.say(f"{model} learnt from {count} of these {len(ids)} tiles: they flatter it")
-    return [Share(ids, tuple(models))]
-
-
-def _part(tiles: TileSet, split: str) -> tuple[str, tuple[str, ...]]:
-    """The name and the tiles of FILE:PART."""
-    from diapir.tiles import Split
-
-    file, colon, part = split.rpartition(":")
-    if not (file and colon and part):
-        raise ConfigError(
-            f"--split {split} has no FILE:part form",
-            expected="a split file, a colon and the name of one of its parts",
-            fix=f"--split {file or (not colon and part) or 'split.json'}:val",
-        )
-    chosen = Split.load(Path(file))
-    if part not in chosen.parts:
-        raise SplitError(
-            f"{file} has no part {part!r}",
-            expected=f"one of {', '.join(chosen.parts)}",
-            fix=f"--split {file}:{next(iter(chosen.parts))}",
-        )
-    chosen.verify(tiles)
-    return part, chosen.part(part)
-
-
-def trained_by(runs: Sequence[Path]) -> Path | None:
-    """The groups.csv that runs were trained by, where it is still there."""
-    from diapir.evaluation.held_out import config_of
-
-    for run in runs:
-        config = config_of(run)
-        if config and config.data.groups and Path(config.data.groups).is_file():
-            return Path(config.data.groups)
-    return None
+    output.say("", f"report  {report}")
+    return {"report": report}

@@ -1,4 +1,4 @@
-"""`diapir models`: the architectures there are, and what each costs."""
+"""`diapir models`: the available architectures and their cost."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from cyclopts import App
 from diapir.cli.output import Answer, Injected, Output
 
 SIZE = 128
-"""Height and width in pixels of the image that multiply-adds are counted for."""
+"""Height and width in pixels of the image that MACs are counted for."""
 WIDE = 160
-"""Columns of the table in a file or a pipe, which have no width of their own."""
+"""Width of the table in characters, in a file or a pipe."""
 
 app = App(
     name="models",
@@ -28,9 +28,10 @@ app = App(
 def models(*, output: Injected) -> Answer:
     """List the architectures: size, cost, encoder and paper.
 
-    Each has a recipe of its name (the U-Net's is `baseline`), and its settings
-    are the keys `--set model.KEY=VALUE`. Multiply-adds are those of one image
-    of 128 × 128 pixels; height and width must be multiples of the divisor.
+    Each architecture has a recipe of the same name (the U-Net's is `baseline`)
+    and is configured with `--set model.KEY=VALUE`. MACs (multiply-accumulate
+    operations) are counted for one image of 128 × 128 pixels; the height and
+    width of an input must be multiples of the divisor.
 
     Args:
         output: where lines and the answer go.
@@ -58,9 +59,9 @@ def _print(rows: list[dict[str, Any]], output: Output) -> None:
 
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("name", no_wrap=True)
-    # narrow heads, so that 80 columns hold all but the papers unbroken
+    # narrow headings, so that 80 columns fit all but the papers without wrapping
     table.add_column("para-\nmeters", justify="right", no_wrap=True)
-    table.add_column(f"multiply-\nadds at\n{SIZE} px", justify="right", no_wrap=True)
+    table.add_column(f"MACs at\n{SIZE} px", justify="right", no_wrap=True)
     table.add_column("divi-\nsor", justify="right", no_wrap=True)
     table.add_column("encoder", no_wrap=True)
     table.add_column("paper")

@@ -1,4 +1,4 @@
-"""Types of options that more than one verb has."""
+"""Types of options that several commands share."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 
+from diapir.choices import MaskEncoding
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of `90s`, `20m` or `1.5h`.
+    """The seconds of `90s`, `20m` or `1.5h`.
 
     Raises:
-        ValueError: the text is no positive number with one of these units.
+        ValueError: the text is not a positive number with one of these units.
     """
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)([smh])", text.strip())
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
     if not seconds:
-        raise ValueError(f"{text!r} is no duration such as 90s, 20m or 1.5h")
+        raise ValueError(f"{text!r} is not a duration such as 90s, 20m or 1.5h")
     return seconds
 
 
@@ -30,8 +32,8 @@ def _duration(hint: Any, tokens: Sequence[Token]) -> float:
 
 def _whole(hint: Any, tokens: Sequence[Token]) -> int:
     text = tokens[0].value
-    if not re.fullmatch(r"[+-]?\d+", text):  # int() of the parser would cut 2.5 down to 2
-        raise ValueError(f"{text!r} is no whole number")
+    if not re.fullmatch(r"[+-]?\d+", text):  # the parser's own int() would truncate 2.5 to 2
+        raise ValueError(f"{text!r} is not a whole number")
     return int(text)
 
 
@@ -42,14 +44,13 @@ Duration = Annotated[float, Parameter(converter=_duration, n_tokens=1)]
 """A time in seconds, given as `90s`, `20m` or `1.5h`."""
 
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
-"""A switch that is off unless given."""
+"""A switch that is off by default."""
 
 SkipBad = Annotated[bool, Parameter(name="--skip-bad", negative="", show_default=False)]
 """The switch that leaves out tiles that cannot be read."""
 
 FormName = Literal["onnx", "openvino"]
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-Encoding = Literal["auto", "index", "grey8", "grey16", "seed", "rle"]
+Encoding = Literal["auto", MaskEncoding]
 EndianName = Literal["big", "little"]
 DomainName = Literal["time", "depth"]
 
@@ -57,4 +58,4 @@ AllowList = Annotated[
     tuple[Literal["velocity", "truncated", "sparse"], ...],
     Parameter(name="--allow", negative="", show_default=False),
 ]
-"""Refusals of a survey that do not apply."""
+"""Checks of a survey to skip."""

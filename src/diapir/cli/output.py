@@ -1,4 +1,4 @@
-"""What a verb says on the way, and its answer: for people, or as one JSON object."""
+"""Output of a command: lines of text, and its answer as one JSON object."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from diapir.progress import Progress, is_main_process, progress
 
 @dataclass(frozen=True)
 class Answer:
-    """What a verb ends with.
+    """The result of a command.
 
     Attributes:
-        content: the JSON object of `--json`.
-        exit_code: 0, or 2 where the verb did its work and found that something is wrong.
+        content: the JSON object that `--json` prints.
+        exit_code: 0, or 2 if the command did its work but something was wrong with the input.
     """
 
     content: Mapping[str, Any]
@@ -31,12 +31,12 @@ class Answer:
 
 
 class Output:
-    """Lines for people on stdout, or one JSON object there and the lines on stderr.
+    """Text on stdout, or, with `--json`, one JSON object on stdout and the text on stderr.
 
-    Processes beside the main one of a launch say nothing.
+    In a distributed launch only the main process prints.
 
     Args:
-        json: whether stdout is for the JSON object alone.
+        json: whether stdout is reserved for the JSON object.
     """
 
     def __init__(self, *, json: bool) -> None:
@@ -45,7 +45,7 @@ class Output:
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        """Take stdout, so that nothing but the answer can reach it under `--json`."""
+        """Redirect stdout, so that with `--json` nothing but the answer is printed there."""
         self._stdout = sys.stdout
         if not is_main_process():
             silence = self._open.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123 - no Path
@@ -60,31 +60,31 @@ class Output:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give stdout back."""
+        """Restore stdout."""
         self._open.close()
 
     @property
     def stream(self) -> TextIO:
-        """Where the lines of long work go."""
+        """Where text goes, for displays that draw themselves."""
         return sys.stdout
 
     def say(self, *lines: str) -> None:
-        """Print lines for people."""
+        """Print lines of text."""
         for line in lines:
             print(line, flush=True)
 
     def finish(self, content: Mapping[str, Any]) -> None:
-        """Print the JSON object, where it was asked for."""
+        """Print the JSON object, with `--json`."""
         if self.json and is_main_process():
             print(json_module.dumps(plain(content), allow_nan=False), file=self._stdout)
 
     def progress(self, doing: str) -> contextlib.AbstractContextManager[Progress]:
-        """Show how far long work is; see `diapir.progress`."""
+        """Show the progress of long work; see `diapir.progress`."""
         return progress(doing)
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON can say it: no NumPy scalars, no paths, null for what is no number."""
+    """`value` for JSON: NumPy scalars and paths converted, null for NaN and infinity."""
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -99,4 +99,4 @@ def plain(value: Any) -> Any:
 
 
 Injected = Annotated[Output, Parameter(parse=False)]
-"""The parameter by which a verb is given its `Output`."""
+"""The parameter through which a command receives its `Output`."""

@@ -18,9 +18,9 @@ from diapir.cli.predict_survey import (
     predict_surveys,
 )
 from diapir.cli.running import (
-    AS_THE_MODEL_SAYS,
-    MARKED_AS_THE_MODEL_SAYS,
-    Marking,
+    DEFAULT_POST_PROCESSING,
+    DEFAULT_RUNNING,
+    PostProcessing,
     Running,
 )
 from diapir.errors import DataError
@@ -53,8 +53,8 @@ def predict(
     *,
     out: Path,
     model: Annotated[list[Path] | None, Parameter(negative="", show_default=False)] = None,
-    marking: Marking = MARKED_AS_THE_MODEL_SAYS,
-    running: Running = AS_THE_MODEL_SAYS,
+    post_processing: PostProcessing = DEFAULT_POST_PROCESSING,
+    running: Running = DEFAULT_RUNNING,
     how: SurveyHow = AS_USUAL,
     meaning: SurveyMeaning = AS_IT_SHOWS,
     output: Injected,
@@ -70,7 +70,7 @@ def predict(
         words: a model, and images, folders of images, tile sets, or surveys.
         out: folder to write to.
         model: the model, where it is not the first word; may be given more than once.
-        marking: what counts as salt.
+        post_processing: what is predicted as salt.
         running: how the network runs.
         how: how surveys are predicted.
         meaning: what a survey file means where it does not show it.
@@ -84,7 +84,7 @@ def predict(
             models,
             inputs,
             out,
-            threshold=marking.threshold,
+            threshold=post_processing.threshold,
             running=running,
             how=how,
             meaning=meaning,
@@ -96,8 +96,8 @@ def predict(
             predictor,
             inputs,
             out,
-            threshold=marking.threshold,
-            min_area=marking.min_area,
+            threshold=post_processing.threshold,
+            min_area=post_processing.min_area,
             progress=progress,
         )
     for path, reason in summary.failed.items():

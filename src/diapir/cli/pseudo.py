@@ -1,4 +1,4 @@
-"""`diapir data pseudo`: labels of unlabelled tiles, as far as models are sure."""
+"""`diapir data pseudo`: pseudo-labels of unlabelled tiles, where models are confident."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Literal
 
 from diapir.cli.options import SkipBad
 from diapir.cli.output import Answer, Injected
-from diapir.cli.running import AS_THE_MODEL_SAYS, Models, Running
+from diapir.cli.running import DEFAULT_RUNNING, Models, Running
+from diapir.text import plural
 
 
 def pseudo(
@@ -21,24 +22,24 @@ def pseudo(
     high: float = 0.8,
     confident: float = 0.9,
     skip_bad: SkipBad = False,
-    running: Running = AS_THE_MODEL_SAYS,
+    running: Running = DEFAULT_RUNNING,
     output: Injected,
 ) -> Answer:
-    """Label unlabelled tiles where models are sure, to learn from.
+    """Pseudo-label unlabelled tiles, as further training tiles.
 
-    A pixel is labelled by the models' mean probability, or ignored where that is
-    undecided; a tile is left out where too much of it is. Train with
-    --set data.extra=DIR. Scores of such a training are only honest on tiles that
-    none of these models learnt from.
+    A pixel is labelled from the models' mean probability, or ignored if that is
+    between --low and --high; a tile with too many ignored pixels is left out.
+    Train with --set data.extra=DIR. Scores of such a training are optimistic on
+    tiles that any of these models was trained on.
 
     Args:
-        models: run folders and bundle folders; without one, the shipped model.
-        data: Kaggle's zip as it is, unpacked, or any folder of images.
-        out: folder to make.
-        part: which tiles of Kaggle's layout.
-        low: up to this probability a pixel is background.
-        high: from this probability on a pixel is salt.
-        confident: least share of a tile's pixels that are one or the other.
+        models: run folders and bundle folders; by default the bundled model.
+        data: Kaggle's zip, the same unpacked, or any folder of images.
+        out: folder to write.
+        part: part of Kaggle's layout to label.
+        low: a pixel of up to this probability is labelled background.
+        high: a pixel of at least this probability is labelled salt.
+        confident: minimum share of labelled pixels in a tile.
         skip_bad: leave out tiles that cannot be read, instead of stopping.
         running: how the network runs.
         output: where lines and the answer go.
@@ -54,7 +55,7 @@ def pseudo(
         )
     shares = ", ".join(f"{name} {share:.1%}" for name, share in made.shares.items())
     output.say(
-        f"{made.tiles} of {len(tiles)} tiles labelled in {made.out}: {shares}",
-        f"left out: {made.unsure} of which the models are unsure, {made.repeated} repeated",
+        f"{made.tiles} of {plural(len(tiles), 'tile')} labelled in {made.out}: {shares}",
+        f"left out: {made.unsure} low-confidence, {made.repeated} with a repeated image",
     )
     return Answer(made.to_json())

@@ -1,22 +1,24 @@
-"""Options of the verbs that run trained models: which, how, and what counts as salt."""
+"""Options of commands that run trained models: which models, how they run, post-processing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from diapir.cli.options import DeviceName, Whole
+from diapir.choices import DeviceName
+from diapir.cli.options import Whole
 
 if TYPE_CHECKING:
     from diapir.inference import Marker
+    from diapir.inference.engine_options import EngineOptions
 
 Models = Annotated[list[Path] | None, Parameter(name="MODEL", negative="", show_default=False)]
-"""Any number of models as words; none is the shipped one."""
+"""Any number of models as positional arguments; the bundled model if there are none."""
 
 _AtLeastOne = Parameter(validator=Number(gte=1), show_default=False)
 
@@ -24,52 +26,52 @@ _AtLeastOne = Parameter(validator=Number(gte=1), show_default=False)
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """How networks run."""
+    """How networks run: `EngineOptions` as command-line options, which load without NumPy."""
 
     tta: Annotated[Literal["none", "flip"] | None, Parameter(show_default=False)] = None
-    """`flip` averages an image and its mirror image, at twice the cost; else as the model says."""
+    """Test-time augmentation (`flip`: mean with the mirrored image); by default the model's own."""
     engine: Literal["auto", "onnx", "openvino", "torch"] = "auto"
     """What runs the network, among what the model's files allow."""
     device: DeviceName = "auto"
     """Where the network runs."""
     threads: Annotated[Whole | None, _AtLeastOne] = None
-    """CPU threads; else the engine's own choice."""
+    """CPU threads; by default the engine's own choice."""
     batch: Annotated[Whole, Parameter(validator=Number(gte=1))] = 16
-    """Tiles or windows that a network takes at once."""
+    """Tiles or windows in one forward pass."""
+
+    def options(self) -> EngineOptions:
+        """The same, as the package takes it."""
+        from diapir.inference.engine_options import EngineOptions
+
+        return EngineOptions(**asdict(self))
 
     def open(self, models: Sequence[Path]) -> Marker:
-        """Load one model, several as one, or, where none is named, the shipped one."""
+        """Load one model, or several as one; the bundled model if none is given."""
         from diapir.inference import open_models
 
-        return open_models(
-            models,
-            engine=self.engine,
-            device=self.device,
-            threads=self.threads,
-            batch=self.batch,
-            tta=self.tta,
-        )
+        return open_models(models, **asdict(self.options()))
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Marking:
-    """What counts as salt."""
+class PostProcessing:
+    """What is predicted as salt."""
 
     threshold: Annotated[float | None, Parameter(show_default=False)] = None
-    """Probability from which a pixel counts as salt, instead of the model's own."""
+    """Probability from which a pixel is predicted as salt; by default the model's own."""
     min_area: Annotated[Whole | None, Parameter(show_default=False)] = None
-    """Pixels: connected salt of fewer than this is left out, instead of the model's own."""
+    """Minimum size of a connected component of salt, in pixels; by default the model's own."""
 
     def check(self) -> None:
-        """Refuse values out of range before long work begins."""
+        """Refuse values out of range before long work begins.
+
+        Raises:
+            ConfigError: the threshold or the minimum size is out of range.
+        """
         from diapir.inference.postprocess import check_marking
 
-        check_marking(
-            0.5 if self.threshold is None else self.threshold,
-            0 if self.min_area is None else self.min_area,
-        )
+        check_marking(0.5 if self.threshold is None else self.threshold, self.min_area or 0)
 
 
-AS_THE_MODEL_SAYS = Running()
-MARKED_AS_THE_MODEL_SAYS = Marking()
+DEFAULT_RUNNING = Running()
+DEFAULT_POST_PROCESSING = PostProcessing()

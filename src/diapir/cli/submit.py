@@ -1,4 +1,4 @@
-"""`diapir submit`: the test tiles' masks as Kaggle takes them."""
+"""`diapir submit`: the masks of the test tiles in Kaggle's submission format."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from cyclopts import App
 from diapir.cli.options import SkipBad
 from diapir.cli.output import Answer, Injected
 from diapir.cli.running import (
-    AS_THE_MODEL_SAYS,
-    MARKED_AS_THE_MODEL_SAYS,
-    Marking,
+    DEFAULT_POST_PROCESSING,
+    DEFAULT_RUNNING,
     Models,
+    PostProcessing,
     Running,
 )
+from diapir.text import plural
 
 app = App(
     name="submit",
     help_epilogue="""Examples:
 
-  diapir submit --data tgs.zip --out submission.csv          by the shipped model
+  diapir submit --data tgs.zip --out submission.csv    with the bundled model
   diapir submit runs/fold* --data tgs.zip --out submission.csv --tta flip""",
 )
 
@@ -33,29 +34,29 @@ def submit(
     data: Path,
     out: Path,
     skip_bad: SkipBad = False,
-    marking: Marking = MARKED_AS_THE_MODEL_SAYS,
-    running: Running = AS_THE_MODEL_SAYS,
+    post_processing: PostProcessing = DEFAULT_POST_PROCESSING,
+    running: Running = DEFAULT_RUNNING,
     output: Injected,
 ) -> Answer:
     """Write submission.csv for the test tiles of Kaggle's zip.
 
-    Several models are averaged. A line holds a tile's id and its salt as
-    run-length encoding: pixels from 1 down the columns, nothing where there is
-    no salt.
+    The predictions of several models are averaged. Each line has the id of a
+    tile and its salt as run-length encoding: pixels are numbered from 1 down
+    the columns, and the field is empty for a tile without salt.
 
     Args:
-        models: run folders and bundle folders; without one, the shipped model.
-        data: Kaggle's zip as it is, unpacked, or any folder of images.
+        models: run folders and bundle folders; by default the bundled model.
+        data: Kaggle's zip, the same unpacked, or any folder of images.
         out: the file to write.
         skip_bad: leave out tiles that cannot be read, instead of stopping.
-        marking: what counts as salt.
+        post_processing: what is predicted as salt.
         running: how the network runs.
         output: where lines and the answer go.
     """
     from diapir.inference.submission import write_submission
     from diapir.tiles import load_tiles
 
-    marking.check()
+    post_processing.check()
     predictor = running.open(models or [])
     tiles = load_tiles(data, labelled=False, part="test", skip_bad=skip_bad)
     with output.progress("predicting") as progress:
@@ -63,12 +64,12 @@ def submit(
             predictor,
             tiles,
             out,
-            threshold=marking.threshold,
-            min_area=marking.min_area,
+            threshold=post_processing.threshold,
+            min_area=post_processing.min_area,
             progress=progress,
         )
     output.say(
-        f"{made.tiles} tiles in {made.out}, {made.empty} of them without salt, "
-        f"{made.salt_share:.1%} salt"
+        f"{plural(made.tiles, 'tile')} written to {made.out}: {made.empty} without salt, "
+        f"{made.salt_share:.1%} of all pixels predicted as salt"
     )
     return Answer(made.to_json())

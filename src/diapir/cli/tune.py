@@ -1,22 +1,20 @@
-"""`diapir tune`: the threshold and the least area that mark salt best."""
+"""`diapir tune`: the best threshold and minimum component size for trained models."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from diapir.cli.evaluate import trained_by
 from diapir.cli.options import Encoding, SkipBad
 from diapir.cli.output import Answer, Injected
-from diapir.cli.running import AS_THE_MODEL_SAYS, Running
-from diapir.errors import RunError
+from diapir.cli.running import DEFAULT_RUNNING, Running
+from diapir.text import plural
 
 if TYPE_CHECKING:
-    from diapir.evaluation.tuning import Setting, Tuning
+    from diapir.evaluation.tuning import Setting, Tuned
 
 app = App(
     name="tune",
@@ -38,116 +36,67 @@ def tune(
     groups: Annotated[Path | None, Parameter(show_default=False)] = None,
     encoding: Encoding = "auto",
     skip_bad: SkipBad = False,
-    running: Running = AS_THE_MODEL_SAYS,
+    running: Running = DEFAULT_RUNNING,
     output: Injected,
 ) -> Answer:
-    """Choose threshold and least area by Kaggle's mAP.
+    """Tune threshold and minimum component size for Kaggle's mAP.
 
-    Each run predicts its own validation part, which it did not learn from; runs
-    of one split are averaged.
-    What does best is checked on tiles it was not chosen on, and written into the
-    models where it gains there; --tta is written as well. The metrics that the
-    models carry stay those of their training; a model of --into without any,
-    having learnt from all tiles, gets those of the runs, which say so.
+    Each run predicts the validation part it held out; runs of one split are
+    averaged. The gain of the best setting is cross-validated, and the setting is
+    written into the models only if it beats the one in use there. --tta is
+    written as well. The metrics in the models stay those of their training;
+    models of --into that were trained on all tiles have none and get the
+    out-of-fold metrics of the runs, marked as such.
 
     Args:
         runs: run folders, of folds or of one split.
         data: the tiles they were trained on.
-        out: file for every setting that was tried, such as tuned.json.
+        out: file for every setting tried, such as tuned.json.
         into: further models that get the setting, such as one trained on all tiles.
-        groups: groups.csv of `diapir data mosaic`, instead of the one the runs were trained by.
-        encoding: how the masks say salt, where it cannot be found out.
+        groups: groups.csv of `diapir data mosaic`, instead of the one the runs were trained with.
+        encoding: mask encoding, if it is not recognised.
         skip_bad: leave out tiles that cannot be read, instead of stopping.
         running: how the network runs.
         output: where lines and the answer go.
     """
-    from diapir import bundle as bundles
-    from diapir.evaluation import evaluate
-    from diapir.evaluation.held_out import predict_unseen, share_validation
-    from diapir.evaluation.tuning import tune_marking
-    from diapir.files import replace_file
-    from diapir.inference.ensemble import refuse_repeated
-    from diapir.tiles import load_tiles
-    from diapir.tiles.groups import with_groups
+    from diapir.evaluation.tuning import claim_tuning, tune_runs
 
-    _refuse_used(out)
-    named = [bundles.load(run) for run in [*runs, *(into or [])]]
-    refuse_repeated(named)
-    unjudged = [bundle for bundle in named[len(runs) :] if not bundle.info.metrics]
-    tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
-    shares = share_validation(runs, tiles)
-    groups = groups or trained_by(runs)
-    with output.progress("predicting") as progress:
-        unseen = predict_unseen(shares, tiles, running.open, progress)
-    chosen_on = unseen.tiles if groups is None else with_groups(unseen.tiles, groups)
-    with output.progress("tuning") as progress:
-        tuning = tune_marking(
-            chosen_on,
-            unseen.probabilities,
-            threshold=unseen.threshold,
-            min_area=unseen.min_area,
-            progress=progress,
-        )
-    content = {
-        "data": {"name": chosen_on.name, "hash": chosen_on.hash, "n_images": len(chosen_on)},
-        "models": unseen.model,
-        **tuning.to_json(),
-    }
-    replace_file(out, json.dumps(content, indent=2) + "\n")
-    fields: dict[str, Any] = {} if running.tta is None else {"tta": running.tta}
-    if tuning.gains:
-        fields |= {"threshold": tuning.best.threshold, "min_area": tuning.best.min_area}
-    metrics: dict[str, Any] = {}
-    if unjudged:
-        evaluation = evaluate(
-            chosen_on,
-            unseen.probabilities,
-            threshold=tuning.chosen.threshold,
-            min_area=tuning.chosen.min_area,
-            part=f"out of fold, of {len(runs)} runs for this model",
-        )
-        metrics = {"metrics": evaluation.metrics | {"data": evaluation.data}}
-    for bundle in named:
-        if news := fields | (metrics if bundle in unjudged else {}):
-            bundles.annotate(bundle, **news)
-    output.say(*_lines(tuning, len(chosen_on), len(runs)))
-    written = ", ".join(f"{key} {value}" for key, value in fields.items()) or "nothing"
-    output.say(f"written into {len(named)} model{'s' if len(named) > 1 else ''}: {written}")
-    output.say(*(f"{bundle.path} learnt from all tiles: the runs' metrics" for bundle in unjudged))
-    return Answer(content | {"out": out, "written": fields})
-
-
-def _lines(tuning: Tuning, tiles: int, runs: int) -> Iterator[str]:
-    by = (
-        "the run, which did not learn from them"
-        if runs == 1
-        else (f"those of {runs} runs that did not learn from it")
+    claim_tuning(out)
+    tuned = tune_runs(
+        runs,
+        data,
+        into=into or [],
+        groups=groups,
+        encoding=encoding,
+        skip_bad=skip_bad,
+        tta=running.tta,
+        open_models=running.open,
+        show=output.progress,
     )
-    yield f"{tiles} tiles, {'predicted' if runs == 1 else 'each predicted'} by {by}"
+    tuned.save(out)
+    tuned.apply()
+    output.say(*_lines(tuned, len(runs)))
+    return Answer(tuned.to_json() | {"out": out, "written": tuned.fields})
+
+
+def _lines(tuned: Tuned, runs: int) -> Iterator[str]:
+    tuning, tiles = tuned.tuning, plural(len(tuned.predictions.tiles), "tile")
+    if runs == 1:
+        yield f"{tiles} that the run held out"
+    else:
+        yield f"{tiles}, each predicted by those of {runs} runs that held it out"
     used, best = tuning.used, tuning.best
-    checked = "not checked" if tuning.checked is None else f"{tuning.checked:.4f}"
-    yield f"  in use   {_words(used)}: Kaggle's mAP {used.kaggle_map:.4f}"
-    yield f"  best     {_words(best)}: {best.kaggle_map:.4f}"
-    yield f"  checked  the best of some tiles, on the others: {checked}"
+    checked = "–" if tuning.checked is None else f"{tuning.checked:.4f}"
+    yield f"  in use           {_words(used)}: Kaggle mAP {used.kaggle_map:.4f}"
+    yield f"  best             {_words(best)}: {best.kaggle_map:.4f}"
+    yield f"  cross-validated  {checked}"
     if not tuning.gains:
-        yield "no setting is better on tiles it was not chosen on, so none is changed"
+        yield "no gain when cross-validated: the setting in use is kept"
+    written = ", ".join(f"{key} {value}" for key, value in tuned.fields.items()) or "nothing"
+    yield f"written into {plural(len(tuned.models), 'model')}: {written}"
+    for bundle in tuned.without_metrics:
+        yield f"{bundle.path} was trained on all tiles: it gets the out-of-fold metrics of the runs"
 
 
 def _words(setting: Setting) -> str:
-    return f"threshold {setting.threshold:.2f}, least area {setting.min_area}"
-
-
-def _refuse_used(out: Path) -> None:
-    """Refuse a file that no tuning wrote, and a place that cannot be written, before the work."""
-    if out.exists():
-        try:
-            tuned = out.is_file() and "table" in json.loads(out.read_bytes())
-        except (OSError, ValueError, TypeError):
-            tuned = False
-        if not tuned:
-            raise RunError(
-                f"{out} is there, and no tuning wrote it",
-                expected="a new file, or that of an earlier tuning",
-                fix="choose another --out",
-            )
-    out.parent.mkdir(parents=True, exist_ok=True)
+    return f"threshold {setting.threshold:.2f}, minimum size {setting.min_area} px"

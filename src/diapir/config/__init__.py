@@ -4,6 +4,7 @@ A recipe is a YAML file of sections; `load_recipe` merges it with `--set section
 overrides and checks the whole.
 """
 
+from diapir.choices import MaskEncoding
 from diapir.config.recipe_files import config_diff, load_recipe, parse_config, recipe_names
 from diapir.config.sections import (
     IGNORE,
@@ -11,7 +12,6 @@ from diapir.config.sections import (
     DataConfig,
     DeviceConfig,
     LossConfig,
-    MaskEncoding,
     OptimizerConfig,
     PreprocessConfig,
     RunConfig,

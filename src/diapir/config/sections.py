@@ -8,11 +8,11 @@ import yaml
 from pydantic import Field, model_validator
 
 from diapir.architectures import ModelConfig, Section, UNetConfig
+from diapir.choices import DeviceName, MaskEncoding
 
 IGNORE = 255
 """Mask value of pixels that count in no loss and no metric."""
 
-MaskEncoding = Literal["index", "grey8", "grey16", "seed", "rle"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -176,7 +176,7 @@ class TrainConfig(Section):
 class DeviceConfig(Section):
     """Where and how the arithmetic runs. `auto` follows measurements in docs/results.md."""
 
-    name: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    name: DeviceName = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     channels_last: bool | Literal["auto"] = "auto"
     compile: bool | Literal["auto"] = "auto"

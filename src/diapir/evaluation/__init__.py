@@ -1,8 +1,10 @@
-"""How good a model is, with intervals: scores, where they come from, and which tiles they lose.
+"""Evaluation of models on labelled tiles: scores, confidence intervals and breakdowns.
 
-`evaluate` counts every tile once (`histogram`), scores the counts (`metrics`), resamples them
-(`bootstrap`) and takes them apart (`breakdown`) into an `Evaluation` (`result`); `compare` sets
-evaluations of the same tiles against each other.
+`evaluate` counts every tile once (`histogram`, `scored`), scores the counts (`metrics`), resamples
+them (`bootstrap`) and breaks them down (`breakdown`) into an `Evaluation` (`result`).
+`evaluate_models` first chooses tiles that the models held out (`held_out`) and predicts them
+(`predictions`); `tuning` tunes the post-processing on such tiles. `differences` compares
+evaluations of the same tiles.
 """
 
 from diapir.evaluation.differences import (
@@ -13,18 +15,21 @@ from diapir.evaluation.differences import (
     Verdict,
     check_comparable,
 )
-from diapir.evaluation.evaluate import evaluate, evaluate_model
-from diapir.evaluation.result import Evaluation, TileScore
+from diapir.evaluation.evaluate import Evaluated, evaluate, evaluate_model, evaluate_models
+from diapir.evaluation.result import Evaluation, TileScore, claim_evaluation
 
 __all__ = [
     "PAIRED",
     "Comparison",
     "Difference",
+    "Evaluated",
     "Evaluation",
     "Score",
     "TileScore",
     "Verdict",
     "check_comparable",
+    "claim_evaluation",
     "evaluate",
     "evaluate_model",
+    "evaluate_models",
 ]

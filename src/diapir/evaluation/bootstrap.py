@@ -1,7 +1,7 @@
 """Confidence intervals by resampling section groups (percentile bootstrap, Efron 1979).
 
-Tiles of one section resemble each other, so whole groups are drawn, with replacement, as many as
-there are. Only sums of each group are resampled; no pixel is looked at again.
+Tiles of one section are correlated, so a resample draws whole groups with replacement, as many as
+there are. Only the sums of each group are resampled; no pixel is read again.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from diapir.evaluation.metrics import SOFT_BATCH, Floats, soft_dice_of_batches, 
 def intervals(
     terms: Floats, soft_terms: Floats, groups: Sequence[str], *, seed: int, resamples: int
 ) -> dict[str, list[float]]:
-    """The 95 % interval of every metric: the 2.5 and 97.5 percentiles over resamples.
+    """95% confidence intervals of every metric: the 2.5 and 97.5 percentiles over resamples.
 
-    Soft Dice is a mean over batches, which stay as they are: batches are drawn, those of one
-    section together. A batch goes with the group that most of its tiles belong to (of equals the
-    first). Batches formed anew of drawn tiles would score another thing wherever ids have an order,
-    and weights within a batch would act as a smaller batch, whose soft Dice is lower.
+    Soft Dice is a mean over batches, and the batches stay fixed: whole batches are drawn, those of
+    one section together. A batch belongs to the group of most of its tiles (the first one on a
+    tie). New batches of drawn tiles would measure something else wherever the order of ids has a
+    meaning, and weights within a batch would act like a smaller batch, whose soft Dice is lower.
 
-    The calibration error, a mean of absolute differences, grows with noise: its interval tends to
-    lie high, and may lie above the score where that is near 0.
+    The calibration error is a mean of absolute differences, which noise increases: its interval is
+    biased upwards and may lie above a score near 0.
 
     Args:
         terms: `(N, K)` of `tile_terms`, tiles in id order.
-        soft_terms: `(N, 3)` as `soft_dice_of_batches` takes them, tiles in id order.
+        soft_terms: `(N, 3)` as in `soft_dice_of_batches`, tiles in id order.
         groups: the section group of each tile.
-        seed: of the drawing.
-        resamples: how many; 0 for no intervals.
+        seed: of the random draws.
+        resamples: number of resamples; 0 for no intervals.
 
     Returns:
-        `{key: [low, high]}`. Metrics are left out that have fewer than two groups, of which nothing
-        can be estimated; soft Dice may be the only one.
+        `{key: [low, high]}`. A metric with fewer than two groups is left out, as its variance
+        cannot be estimated; soft Dice may be the only one.
     """
     if resamples == 0:
         return {}
@@ -56,13 +56,13 @@ def intervals(
 
 
 def resampled_sums(terms: Floats, groups: Sequence[str], *, seed: int, resamples: int) -> Floats:
-    """Sums over the drawn groups of each resample; the same groups and seed draw the same ones.
+    """Sums over the drawn groups of each resample; equal groups and seed give equal draws.
 
     Args:
-        terms: `(N, K)`, a tile a row.
+        terms: `(N, K)`, one row per tile.
         groups: the section group of each tile.
-        seed: of the drawing.
-        resamples: how many.
+        seed: of the random draws.
+        resamples: number of resamples.
 
     Returns:
         `(resamples, K)`.

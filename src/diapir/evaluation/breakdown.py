@@ -1,4 +1,4 @@
-"""Where a score comes from: by salt coverage, over thresholds, by calibration bin."""
+"""Breakdowns of a score: by salt coverage, by threshold, and by calibration bin."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from diapir.evaluation.metrics import (
 )
 
 COVERAGE_NAMES = ("empty", "0–5 %", "5–20 %", "20–40 %", "40–60 %", "60–80 %", "above 80 %")
-"""The classes of salt coverage; each holds its upper bound, and only "empty" holds 0."""
+"""Classes of salt coverage; each includes its upper bound, and only "empty" includes 0."""
 _UPPER_PERCENT = np.array([0, 5, 20, 40, 60, 80])
 
 
 def coverage_label(name: str) -> str:
-    """A class of salt coverage as the label of a row or a bar."""
+    """Label of a coverage class in a table or figure."""
     return "none" if name == COVERAGE_NAMES[0] else name
 
 
 def by_coverage(tally: Tally, terms: Floats) -> list[dict[str, Any]]:
-    """The scores of each class of salt coverage, and the account of what it loses.
+    """The scores of each class of salt coverage, and its share of the error.
 
     Args:
         tally: counts of N tiles.
-        terms: `tile_terms` of the same.
+        terms: `tile_terms` of the same tiles.
 
     Returns:
-        a row for each class that has tiles: `coverage` (the class), `n_images`, `n_zero` (tiles of
-        Dice 0: salt missed wholly, or found where there is none), `kaggle_lost` (points that the
-        class takes from `kaggle_map`; over all classes they add up to 1 − `kaggle_map`), and all
+        One row for each class with tiles: `coverage` (the class), `n_images`, `n_zero` (tiles with
+        Dice 0: all salt missed, or salt predicted in a tile without any), `kaggle_lost` (error
+        share: what the class contributes to 1 − `kaggle_map`; the classes add up to it), and all
         metrics of `summarise`.
     """
-    salt = tally.hit + tally.missed
-    pixels = salt + tally.false + tally.rest
-    # whole numbers on both sides, so that a tile on a bound is not moved by rounding
+    salt = tally.tp + tally.fn
+    pixels = salt + tally.fp + tally.tn
+    # integers on both sides, so that rounding does not move a tile across a bound
     classes = (100 * salt[:, None] > _UPPER_PERCENT * pixels[:, None]).sum(axis=1)
-    score, lost = dice(tally), 1 - kaggle_ap(tally)
+    score, error = dice(tally), 1 - kaggle_ap(tally)
     rows = []
     for number, name in enumerate(COVERAGE_NAMES):
         inside = classes == number
@@ -58,7 +58,7 @@ def by_coverage(tally: Tally, terms: Floats) -> list[dict[str, Any]]:
                     "coverage": name,
                     "n_images": int(inside.sum()),
                     "n_zero": int((score[inside] == 0).sum()),
-                    "kaggle_lost": float(lost[inside].sum() / len(lost)),
+                    "kaggle_lost": float(error[inside].sum() / len(error)),
                     **{key: float(value) for key, value in metrics.items()},
                 }
             )
@@ -69,7 +69,7 @@ def sweep(tally_at: Callable[[float], Tally]) -> list[dict[str, Any]]:
     """Scores at each threshold: `threshold, dice, iou, kaggle_map, precision, recall`.
 
     Args:
-        tally_at: counts of N tiles at one of `SWEEP`.
+        tally_at: gives the counts of N tiles at a threshold of `SWEEP`.
     """
     rows = []
     for threshold in SWEEP:
@@ -89,11 +89,11 @@ def sweep(tally_at: Callable[[float], Tally]) -> list[dict[str, Any]]:
 
 
 def calibration(histograms: Histograms) -> list[dict[str, Any]]:
-    """What the probabilities of salt are worth, by bin of probability.
+    """Reliability of the probabilities of salt, by bin of probability.
 
     Returns:
-        a row a bin: `low`, `high` (its edges), `pixels`, `probability` (mean predicted) and `salt`
-        (share of salt among its pixels); both are None where the bin has no pixel.
+        One row per bin: `low`, `high` (its edges), `pixels`, `probability` (mean prediction) and
+        `salt` (share of salt pixels); the last two are None for a bin without pixels.
     """
     pixels, mass, salt = (values.sum(axis=0) for values in histograms.calibration())
     return [

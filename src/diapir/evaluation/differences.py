@@ -1,8 +1,8 @@
-"""Models against each other on the same tiles: scores, and differences that pair the tiles.
+"""Paired differences between models that were evaluated on the same tiles.
 
 All models are resampled together: a resample draws the same section groups for each of them, so
-that how hard the drawn tiles are cancels out of a difference. A model may have been trained with
-several seeds; its score, in every resample, is the mean of the scores of its seeds.
+the difficulty of the drawn tiles cancels out of a difference. A model may have been trained with
+several seeds; its score in each resample is the mean over its seeds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from diapir.tiles import Split
 
 PAIRED = ("kaggle_map", "dice", "iou")
-"""The metrics that can be paired tile by tile. Soft Dice is a mean over batches, which cannot."""
+"""Metrics that can be paired tile by tile. Soft Dice cannot: it is a mean over batches."""
 
 Verdict = Literal["better", "worse", "no difference shown"]
 
@@ -32,10 +32,10 @@ class Score:
     """A metric of a model.
 
     Attributes:
-        value: the mean over its seeds.
-        low: lower end of the 95 % interval; None where it cannot be estimated.
+        value: mean over its seeds.
+        low: lower end of the 95% confidence interval; None if it cannot be estimated.
         high: upper end.
-        by_seed: the value of each seed.
+        by_seed: value of each seed.
     """
 
     value: float
@@ -49,13 +49,12 @@ class Difference:
     """A metric of a model minus that of another.
 
     Attributes:
-        value: above 0 where the model is better.
-        low: lower end of the 95 % interval; None where it cannot be estimated.
+        value: positive if the model is better.
+        low: lower end of the 95% confidence interval; None if it cannot be estimated.
         high: upper end.
         by_seed: each seed of the model minus the mean of the other model's seeds.
-        seeds_overlap: whether some seed of the one that scores higher is no better than some seed
-            of the other. None where one of the two has a single seed: nothing is then known of how
-            much the luck of a training moves the score.
+        seeds_overlap: whether the ranges of the two models' seeds overlap. None if one of them has
+            a single seed, as the seed variance is then unknown.
     """
 
     value: float
@@ -66,7 +65,7 @@ class Difference:
 
     @property
     def verdict(self) -> Verdict:
-        """What the interval shows: a difference where it lies wholly on one side of 0."""
+        """Better or worse if the interval excludes 0."""
         if self.low is not None and self.low > 0:
             return "better"
         if self.high is not None and self.high < 0:
@@ -78,17 +77,17 @@ class Comparison:
     """Scores of models on the same tiles.
 
     Args:
-        evaluations: of each model by its name, one a seed.
-        seed: of the bootstrap. With the default, and one seed a model, the intervals are those of
-            the evaluations.
+        evaluations: of each model by name, one per seed.
+        seed: of the bootstrap. With the default, and one seed per model, the intervals are those
+            of the evaluations.
         resamples: of the bootstrap; 0 for no intervals.
 
     Raises:
         DataError: the evaluations are not of the same tiles.
 
     Attributes:
-        names: the models, in the order given.
-        evaluations: what was compared.
+        names: of the models, in the order given.
+        evaluations: of each model by name.
     """
 
     def __init__(
@@ -129,8 +128,8 @@ class Comparison:
 
         Args:
             name: the model.
-            key: one of `PAIRED`, or `soft_dice`, whose interval is the mean of the intervals of
-                the seeds' own evaluations.
+            key: one of `PAIRED`, or `soft_dice`, whose interval is the mean of those in the
+                evaluations of its seeds.
         """
         if key == "soft_dice":
             metrics = [evaluation.metrics for evaluation in self.evaluations[name]]
@@ -168,25 +167,25 @@ class Comparison:
 def check_comparable(
     first: str, evaluation: Evaluation, split: Split, name: str, other: Evaluation, theirs: Split
 ) -> None:
-    """Refuse a run that was judged on other tiles than the first, or had others to learn from.
+    """Refuse a run that was evaluated or trained on other tiles than the first.
 
     Args:
-        first: name of the first run; then its evaluation and split.
+        first: name of the first run.
         evaluation: of the first run.
         split: of the first run.
-        name: name of the other run; then its evaluation and split.
-        other: the other's evaluation.
-        theirs: the other's split.
+        name: name of the other run.
+        other: evaluation of the other run.
+        theirs: split of the other run.
 
     Raises:
-        DataError: says what differs.
+        DataError: the tiles differ.
     """
     fault = _other_tiles(evaluation, other)
     if not fault and split.hash != theirs.hash:
-        mine, learnt = set(split.part("train")), set(theirs.part("train"))
+        mine, others = set(split.part("train")), set(theirs.part("train"))
         fault = (
-            f"their splits differ ({split.hash[:12]}… and {theirs.hash[:12]}…): {len(mine)} tiles "
-            f"to learn from and {len(learnt)}, {len(mine & learnt)} of them in both"
+            f"their splits differ ({split.hash[:12]}… and {theirs.hash[:12]}…): {len(mine)} and "
+            f"{len(others)} training tiles, {len(mine & others)} in common"
         )
     if fault:
         raise _refusal(first, name, fault)
@@ -195,14 +194,14 @@ def check_comparable(
 def _refusal(first: str, name: str, fault: str) -> DataError:
     return DataError(
         f"{name} cannot be compared with {first}: {fault}",
-        expected="runs on the same data and the same split",
-        fix="train them with one split (--set data.split=FILE), leave the odd one out, or let "
-        "`diapir compare --recipes … --data PATH` train them on equal terms",
+        expected="runs with the same data and the same split",
+        fix="train them with one split (--set data.split=FILE), leave this run out, or train them "
+        "all with `diapir compare --recipes … --data PATH`",
     )
 
 
 def _other_tiles(first: Evaluation, other: Evaluation) -> str:
-    """How the tiles of two evaluations differ; empty where they are the same."""
+    """How the tiles of two evaluations differ; empty if they are the same."""
     if first.data["hash"] == other.data["hash"]:
         return ""
     mine, theirs = ({tile.id for tile in run.tiles} for run in (first, other))
@@ -213,19 +212,21 @@ def _other_tiles(first: Evaluation, other: Evaluation) -> str:
         for run in (first, other)
     )
     if mine == theirs:
-        return f"they were judged on {described}: the same names, with other images or masks"
-    return f"they were judged on {described}, which have {shared} names in common"
+        return (
+            f"they were evaluated on {described}: the ids are the same, but images or masks differ"
+        )
+    return f"they were evaluated on {described}, with {shared} ids in common"
 
 
 def _terms(evaluation: Evaluation) -> Floats:
-    """`tile_terms` of an evaluation's tiles in id order, as whole pixels again; without bins."""
+    """`tile_terms` of an evaluation's tiles in id order, rounded to whole pixels; without bins."""
     tiles = sorted(evaluation.tiles, key=lambda tile: tile.id)
     pixels, coverage, predicted, dice = np.array(
         [(tile.pixels, tile.coverage, tile.predicted, tile.dice) for tile in tiles]
     ).T
-    salt, called = np.rint(coverage * pixels), np.rint(predicted * pixels)
-    hit = np.rint(dice * (salt + called) / 2)
-    tally = Tally(hit, called - hit, salt - hit, pixels - salt - called + hit)
+    salt, positive = np.rint(coverage * pixels), np.rint(predicted * pixels)
+    tp = np.rint(dice * (salt + positive) / 2)
+    tally = Tally(tp=tp, fp=positive - tp, fn=salt - tp, tn=pixels - salt - positive + tp)
     return tile_terms(tally, np.zeros((len(tiles), 0)))
 
 

@@ -1,35 +1,31 @@
-"""From tiles and probabilities to an evaluation."""
+"""Evaluation of probabilities, of one model, or of several models on held-out tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.config import MaskEncoding
 from diapir.errors import ConfigError, DataError
-from diapir.evaluation import breakdown
-from diapir.evaluation.bootstrap import intervals
-from diapir.evaluation.components import tally_marked
-from diapir.evaluation.histogram import Histograms, count
-from diapir.evaluation.metrics import (
-    Tally,
-    dice,
-    iou,
-    kaggle_ap,
-    soft_dice_of_batches,
-    summarise,
-    tile_terms,
-)
-from diapir.evaluation.result import Evaluation, TileScore
+from diapir.evaluation.breakdown import by_coverage, calibration, sweep
+from diapir.evaluation.held_out import ALL, groups_file, plan
+from diapir.evaluation.predictions import OpenModels, Predictions, predict_shares
+from diapir.evaluation.result import Evaluation
+from diapir.evaluation.scored import Scored
+from diapir.inference import open_models as open_by_default
 from diapir.inference.postprocess import check_marking
+from diapir.progress import Progress, ShowProgress, quiet
+from diapir.tiles import load_tiles
+from diapir.tiles.groups import with_groups
 
 if TYPE_CHECKING:
     from diapir.inference import Marker
     from diapir.tiles import TileSet
-
-_ORDER = ("dice", "iou", "dice_per_image", "iou_per_image", "kaggle_map", "soft_dice")
 
 
 def evaluate(
@@ -38,98 +34,58 @@ def evaluate(
     *,
     threshold: float = 0.5,
     min_area: int = 0,
-    part: str = "all",
+    part: str = ALL,
     model: Mapping[str, Any] | None = None,
     seed: int = 0,
     resamples: int = 1000,
 ) -> Evaluation:
     """Score probabilities against the masks of labelled tiles, each at its own size.
 
-    Ignored pixels (255) count nowhere, and a tile of nothing else is left out. Soft Dice takes the
-    tiles in id order, so no score depends on the order they are given in.
+    Ignored pixels (255) are not counted, and tiles with no other pixels are not scored. Soft Dice
+    takes the tiles in id order, so no score depends on the order of the set.
 
     Args:
-        tiles: the truth.
-        probabilities: of salt, `float32 (H, W)` in [0, 1] of each tile, in the tiles' order; sizes
-            may differ between tiles.
-        threshold: a pixel is predicted as salt where its probability is at least this, in (0, 1).
-        min_area: pixels; connected salt of fewer than this is taken for background, in every score
-            but those of the probabilities themselves (soft Dice and calibration).
-        part: what part of the data the tiles are ("all", "val", …), kept in `Evaluation.data`.
-        model: what made the probabilities, kept in `Evaluation.model`.
+        tiles: the ground truth.
+        probabilities: of salt, `float32 (H, W)` in [0, 1] for each tile, in the order of the
+            tiles; sizes may differ between tiles.
+        threshold: a pixel is predicted as salt if its probability is at least this, in (0, 1).
+        min_area: minimum component size in pixels: smaller connected components of salt are
+            removed before scoring, except for the scores of the probabilities themselves (soft
+            Dice and calibration).
+        part: name of the part of the data ("all", "val", …), for `Evaluation.data`.
+        model: description of the model, for `Evaluation.model`.
         seed: of the bootstrap.
         resamples: of the bootstrap; 0 for no intervals.
 
     Raises:
-        DataError: no tiles, tiles without masks, or probabilities that are none or do not fit.
-        ConfigError: a threshold, a least area or a number of resamples out of range.
+        DataError: no tiles, tiles without masks, or values that are not probabilities or do not
+            fit the tiles.
+        ConfigError: a threshold, minimum size or number of resamples out of range.
     """
-    _check(tiles, probabilities, threshold, min_area, resamples)
-    counted = count(tiles, probabilities, threshold=threshold)
-    scored = np.flatnonzero(counted.pixels.any(axis=(1, 2)))
-    if not len(scored):
-        raise DataError(
-            f"every pixel of the {len(tiles)} tiles of {tiles.name} is ignored (255)",
-            expected="masks with background and salt",
-            fix="see `diapir data check` on how the masks are read, and its option --encoding",
-        )
-    histograms = Histograms(counted.edges, counted.pixels[scored], counted.mass[scored])
-    ids = [tiles.ids[index] for index in scored]
-    groups = [tiles.groups[index] for index in scored]
-
-    def tally_at(threshold: float) -> Tally:
-        if min_area <= 1:
-            return histograms.tally(threshold)
-        marked = tally_marked(tiles, probabilities, threshold=threshold, min_area=min_area)
-        return Tally(*(counts[scored] for counts in marked))
-
-    tally = tally_at(threshold)
-    pixels = tally.hit + tally.false + tally.missed + tally.rest
-    _, mass, salt = histograms.calibration()
-    terms, soft_terms = tile_terms(tally, mass - salt), histograms.soft_terms()
-    by_id = np.array(sorted(range(len(ids)), key=ids.__getitem__))
-    scores = {key: float(value) for key, value in summarise(terms.sum(axis=0)).items()}
-    scores["soft_dice"] = float(soft_dice_of_batches(soft_terms[by_id]).mean())
+    _check(tiles, len(probabilities), threshold, min_area, resamples)
+    scored = Scored.of(tiles, probabilities, threshold=threshold, min_area=min_area)
+    tally = scored.tally(threshold)
+    terms = scored.terms(tally)
     return Evaluation(
         metrics={
-            **{key: scores.pop(key) for key in _ORDER},
-            **scores,
-            "n_images": len(ids),
+            **scored.metrics(terms),
+            "n_images": len(scored.ids),
             "threshold": float(threshold),
             **({"min_area": min_area} if min_area else {}),
-            "ci95": intervals(
-                terms[by_id],
-                soft_terms[by_id],
-                [groups[index] for index in by_id],
-                seed=seed,
-                resamples=resamples,
-            ),
+            "ci95": scored.intervals(terms, seed=seed, resamples=resamples),
         },
-        by_coverage=breakdown.by_coverage(tally, terms),
-        sweep=breakdown.sweep(tally_at),
-        calibration=breakdown.calibration(histograms),
-        tiles=[
-            TileScore(*row)
-            for row in zip(
-                ids,
-                groups,
-                pixels.astype(np.int64).tolist(),
-                ((tally.hit + tally.missed) / pixels).tolist(),
-                ((tally.hit + tally.false) / pixels).tolist(),
-                dice(tally).tolist(),
-                iou(tally).tolist(),
-                kaggle_ap(tally).tolist(),
-                strict=True,
-            )
-        ],
+        by_coverage=by_coverage(tally, terms),
+        sweep=sweep(scored.tally),
+        calibration=calibration(scored.histograms),
+        tiles=scored.rows(tally),
         model=dict(model or {}),
         data={
             "name": tiles.name,
             "part": part,
             "hash": tiles.hash,
-            "n_images": len(ids),
-            "n_groups": len(set(groups)),
-            "n_unscored": len(tiles) - len(ids),
+            "n_images": len(scored.ids),
+            "n_groups": len(set(scored.groups)),
+            "n_unscored": len(tiles) - len(scored.ids),
         },
     )
 
@@ -138,36 +94,36 @@ def evaluate_model(
     predictor: Marker,
     tiles: TileSet,
     *,
-    part: str = "all",
+    part: str = ALL,
     threshold: float | None = None,
     min_area: int | None = None,
     seed: int = 0,
     resamples: int = 1000,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Evaluation, list[NDArray[np.float32]]]:
     """Run a model on labelled tiles and score it.
 
     Args:
-        predictor: the model, or several as one.
-        tiles: the truth, and the images.
-        part: what part of the data the tiles are, kept in `Evaluation.data`.
+        predictor: one model, or an ensemble.
+        tiles: images and ground truth.
+        part: name of the part of the data, for `Evaluation.data`.
         threshold: None for the model's own.
-        min_area: pixels; None for the model's own.
+        min_area: minimum component size in pixels; None for the model's own.
         seed: of the bootstrap.
         resamples: of the bootstrap; 0 for no intervals.
-        progress: called with the tiles done and all tiles.
+        progress: called with the number of tiles done and of all tiles.
 
     Returns:
-        the evaluation, and the probabilities `float32 (H, W)` in the tiles' order.
+        The evaluation, and the probabilities `float32 (H, W)` in the order of the tiles.
 
     Raises:
-        DataError: no tiles, tiles without masks, or tiles the model cannot take.
-        ConfigError: a threshold, a least area or a number of resamples out of range.
+        DataError: no tiles, tiles without masks, or tiles that do not fit the model.
+        ConfigError: a threshold, minimum size or number of resamples out of range.
     """
     threshold = predictor.threshold if threshold is None else threshold
     min_area = predictor.min_area if min_area is None else min_area
-    # before the model runs, which may take minutes
-    _check(tiles, range(len(tiles)), threshold, min_area, resamples)
+    # before the prediction, which may take minutes
+    _check(tiles, len(tiles), threshold, min_area, resamples)
     images = [tiles.image(index) for index in range(len(tiles))]
     probabilities = predictor.probabilities(images, progress=progress)
     evaluation = evaluate(
@@ -183,35 +139,110 @@ def evaluate_model(
     return evaluation, probabilities
 
 
-def _check(
-    tiles: TileSet,
-    probabilities: Sequence[Any],
-    threshold: float,
-    min_area: int,
-    resamples: int,
-) -> None:
+@dataclass(frozen=True)
+class Evaluated:
+    """The result of `evaluate_models`.
+
+    Attributes:
+        evaluation: the scores.
+        predictions: what was scored: tiles, probabilities and models.
+        notes: lines for the user: what was evaluated, and where scores are optimistic.
+    """
+
+    evaluation: Evaluation
+    predictions: Predictions
+    notes: tuple[str, ...]
+
+
+def evaluate_models(
+    models: Sequence[Path],
+    data: Path,
+    *,
+    split: str | None = None,
+    groups: Path | None = None,
+    encoding: MaskEncoding | Literal["auto"] = "auto",
+    skip_bad: bool = False,
+    threshold: float | None = None,
+    min_area: int | None = None,
+    open_models: OpenModels = open_by_default,
+    show: ShowProgress = quiet,
+) -> Evaluated:
+    """Evaluate one model, or the mean of several, on tiles they held out where that is possible.
+
+    Without `split`, runs are evaluated on their own validation parts if `data` is what they were
+    trained on: together on a common part, or out of fold on different ones. Otherwise all tiles
+    are scored. See `held_out.plan`.
+
+    Args:
+        models: run folders and bundle folders; empty for the bundled model.
+        data: labelled tiles: a folder, or Kaggle's zip.
+        split: `FILE:PART` to evaluate on instead.
+        groups: groups.csv with the section groups; None for the one the runs were trained with.
+        encoding: encoding of the masks, `auto` to recognise it.
+        skip_bad: leave out tiles that cannot be read.
+        threshold: None for the mean of the models'.
+        min_area: minimum component size in pixels; None for the mean of the models'.
+        open_models: loads models as one.
+        show: opens a progress display.
+
+    Raises:
+        DataError: tiles that cannot be read or do not fit the models.
+        SplitError: a split cannot be read or does not fit the tiles, or the validation parts
+            overlap without being equal.
+        BundleError: a model cannot be used.
+        ConfigError: a threshold or minimum size out of range, or a model given twice.
+    """
+    models = tuple(models)
+    # what is wrong with these is reported before tiles are read, which may take minutes
+    opened = open_models(models)
+    check_marking(0.5 if threshold is None else threshold, min_area or 0)
+    tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
+    planned = plan(models, tiles, split)
+    if groups is None and planned.part != ALL and split is None:
+        groups = groups_file(models)
+    with show("predicting") as progress:
+        predictions = predict_shares(
+            planned.shares,
+            tiles,
+            lambda members: opened if tuple(members) == models else open_models(members),
+            progress,
+        )
+    if groups is not None:
+        predictions = replace(predictions, tiles=with_groups(predictions.tiles, groups))
+    evaluation = evaluate(
+        predictions.tiles,
+        predictions.probabilities,
+        threshold=predictions.threshold if threshold is None else threshold,
+        min_area=predictions.min_area if min_area is None else min_area,
+        part=planned.part,
+        model=predictions.model,
+    )
+    return Evaluated(evaluation, predictions, planned.notes)
+
+
+def _check(tiles: TileSet, predicted: int, threshold: float, min_area: int, resamples: int) -> None:
     if not len(tiles):
         raise DataError(
-            f"there are no tiles to score in {tiles.name}",
+            f"{tiles.name} has no tiles to score",
             expected="at least one labelled tile",
             fix="give another --data or another part of the split",
         )
     if not tiles.labelled:
         raise DataError(
             f"the tiles of {tiles.name} have no masks",
-            expected="labelled tiles: an evaluation compares with the truth",
+            expected="labelled tiles, as an evaluation needs the ground truth",
             fix="give labelled tiles, or use `diapir predict` for images without masks",
         )
-    if len(probabilities) != len(tiles):
+    if predicted != len(tiles):
         raise DataError(
-            f"{len(probabilities)} probabilities for {len(tiles)} tiles of {tiles.name}",
-            expected="one array of probabilities a tile, in the tiles' order",
+            f"{predicted} predictions for {len(tiles)} tiles of {tiles.name}",
+            expected="one array of probabilities for each tile, in the order of the tiles",
             fix="predict the same tiles that are scored",
         )
     check_marking(threshold, min_area)
     if resamples < 0:
         raise ConfigError(
-            f"{resamples} resamples of the bootstrap",
+            f"{resamples} bootstrap resamples",
             expected="a whole number, 0 for no intervals",
-            fix="give 1000, as is usual, or 0",
+            fix="use the default of 1000, or 0",
         )

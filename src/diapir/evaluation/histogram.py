@@ -1,8 +1,8 @@
-"""Every tile's probabilities, counted once; thresholds, soft Dice and calibration follow from that.
+"""Histograms of each tile's probabilities: thresholds, soft Dice and calibration need no more.
 
 A tile becomes two small tables by bin and class (background, salt): the number of its valid pixels
-and the sum of their probabilities. All thresholds anyone asks for are edges of the bins, so nothing
-is approximated, and no pixel is looked at twice.
+and the sum of their probabilities. All thresholds in use are bin edges, so the counts are exact,
+and each pixel is read once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SWEEP: Floats = np.arange(1, 20) / 20
 """Thresholds of the sweep: 0.05, 0.10 … 0.95."""
 CALIBRATION_BINS = 15
 CALIBRATION_EDGES: Floats = np.arange(CALIBRATION_BINS + 1) / CALIBRATION_BINS
-"""Bin i holds edge i ≤ p < edge i + 1; the last bin holds p = 1 as well."""
+"""Bin i has edge i ≤ p < edge i + 1; the last bin includes p = 1."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Histograms:
     """The histograms of N tiles over B bins.
 
     Attributes:
-        edges: `float32 (B − 1,)`, ascending; bin b holds the p that b edges are ≤.
-        pixels: `int64 (N, B, 2)`, valid pixels of background and of salt.
-        mass: `float64 (N, B, 2)`, the sum of their probabilities.
+        edges: `float32 (B − 1,)`, ascending; bin b has the probabilities that b edges are ≤.
+        pixels: `int64 (N, B, 2)`, number of valid background and salt pixels.
+        mass: `float64 (N, B, 2)`, sum of their probabilities.
     """
 
     edges: NDArray[np.float32]
@@ -43,15 +43,19 @@ class Histograms:
     mass: Floats
 
     def tally(self, threshold: float) -> Tally:
-        """Counts of each tile `(N,)` where p ≥ threshold is predicted as salt.
+        """Counts of each tile `(N,)` with p ≥ threshold predicted as salt.
 
         Args:
-            threshold: one of `SWEEP` or the threshold the histograms were made for.
+            threshold: one of `SWEEP`, or the one given to `count`.
         """
         first = int(np.searchsorted(self.edges, np.float32(threshold))) + 1
-        false, hit = self.pixels[:, first:].sum(axis=1).T.astype(np.float64)
-        rest, missed = self.pixels[:, :first].sum(axis=1).T.astype(np.float64)
-        return Tally(hit=hit, false=false, missed=missed, rest=rest)
+        fp, tp = self.pixels[:, first:].sum(axis=1).T.astype(np.float64)
+        tn, fn = self.pixels[:, :first].sum(axis=1).T.astype(np.float64)
+        return Tally(tp=tp, fp=fp, fn=fn, tn=tn)
+
+    def select(self, places: NDArray[np.intp]) -> Histograms:
+        """The histograms of some of the tiles."""
+        return Histograms(self.edges, self.pixels[places], self.mass[places])
 
     def soft_terms(self) -> Floats:
         """Σp·g, Σp and Σg of each tile: `(N, 3)`."""
@@ -70,15 +74,15 @@ class Histograms:
 def count(
     tiles: TileSet, probabilities: Sequence[NDArray[np.float32]], *, threshold: float
 ) -> Histograms:
-    """Check every tile's probabilities and count them; ignored pixels (255) are left out.
+    """Check and count the probabilities of every tile; ignored pixels (255) are not counted.
 
     Args:
         tiles: N labelled tiles.
-        probabilities: of salt, `float32 (H, W)` of each tile, in the tiles' order and size.
-        threshold: besides `SWEEP` and `CALIBRATION_EDGES`, an edge of the bins.
+        probabilities: of salt, `float32 (H, W)` for each tile, in the order of the tiles.
+        threshold: a bin edge beside `SWEEP` and `CALIBRATION_EDGES`.
 
     Raises:
-        DataError: probabilities that do not belong to the tiles, or are none.
+        DataError: values that are not probabilities, or do not fit the tiles.
     """
     thresholds = np.concatenate([SWEEP, CALIBRATION_EDGES[1:-1], [threshold]])
     edges = np.unique(thresholds.astype(np.float32))
@@ -91,7 +95,7 @@ def count(
         valid = mask != IGNORE
         salt = (mask == SALT)[valid]
         values = probability[valid]
-        # comparing with every edge is three times faster than searching: it is vectorised
+        # comparing with every edge is vectorised, three times faster than np.searchsorted
         cell = np.zeros(values.shape, dtype=np.uint8)
         for edge in edges:
             cell += values >= edge
@@ -102,12 +106,12 @@ def count(
 
 
 def _check(probability: NDArray[Any], shape: tuple[int, ...], tile: str) -> None:
-    """Refuse what are no probabilities of a tile of this shape."""
+    """Refuse an array that is not the probabilities of a tile of this shape."""
     problem = ""
     if probability.dtype != np.float32:
         problem = f"are {probability.dtype}"
     elif probability.shape != shape:
-        problem = f"have the shape {probability.shape}, its mask {shape}"
+        problem = f"have shape {probability.shape}, but its mask has {shape}"
     elif not np.isfinite(probability).all():
         problem = "are not all finite"
     elif probability.size and (probability.min() < 0 or probability.max() > 1):
@@ -115,7 +119,8 @@ def _check(probability: NDArray[Any], shape: tuple[int, ...], tile: str) -> None
     if problem:
         raise DataError(
             f"the probabilities of tile {tile!r} {problem}",
-            expected=f"float32 in [0, 1] of salt, {' × '.join(map(str, shape))} as the mask",
-            fix="score what the model's predictor returns: softmax over both classes, its salt "
-            "channel, cropped to the tile's own size",
+            expected=f"float32 probabilities of salt in [0, 1], shape "
+            f"{' × '.join(map(str, shape))} as the mask",
+            fix="pass what `Predictor.probabilities` returns: the salt channel of a softmax over "
+            "both classes, cropped to the size of the tile",
         )

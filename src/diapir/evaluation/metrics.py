@@ -1,7 +1,7 @@
-"""What each metric means, once: the same functions serve one tile, all tiles and every resample.
+"""Definitions of all metrics; the same functions score one tile, all tiles and bootstrap resamples.
 
-Scores are ratios of pixel counts. All of them follow one rule for 0/0: where there was nothing to
-find and nothing was found the score is 1; where only one of the two is empty it is 0.
+Scores are ratios of pixel counts. One rule settles 0/0 in all of them: the score is 1 if neither
+the ground truth nor the prediction has salt, and 0 if only one of them has.
 """
 
 from __future__ import annotations
@@ -16,63 +16,63 @@ Floats = NDArray[np.float64]
 SALT = 1
 """Mask value of salt."""
 SOFT_BATCH = 8
-"""Tiles pooled into one soft Dice."""
+"""Number of tiles that are pooled into one soft Dice."""
 KAGGLE_THRESHOLDS: Floats = np.arange(50, 100, 5) / 100
 """0.50, 0.55 … 0.95, each the double nearest to it. A ratio of counts that equals one of them is
-rounded to the very same double, so `>` is exact; thresholds that are summed up or float32 are not.
+rounded to the same double, so `>` is exact; float32 or accumulated thresholds would not be.
 """
 
 
 class Tally(NamedTuple):
-    """Valid pixels by truth and prediction: four arrays of one shape, of tiles or of sums of tiles.
+    """Confusion counts of valid pixels: four arrays of one shape, for tiles or sums of tiles.
 
     Attributes:
-        hit: salt, predicted as salt.
-        false: background, predicted as salt.
-        missed: salt, predicted as background.
-        rest: background, predicted as background.
+        tp: true positives, salt predicted as salt.
+        fp: false positives, background predicted as salt.
+        fn: false negatives, salt predicted as background.
+        tn: true negatives, background predicted as background.
     """
 
-    hit: Floats
-    false: Floats
-    missed: Floats
-    rest: Floats
+    tp: Floats
+    fp: Floats
+    fn: Floats
+    tn: Floats
 
     def pooled(self) -> Tally:
-        """All tiles together, as if they were one."""
+        """Counts of all tiles together."""
         return Tally(*(counts.sum() for counts in self))
 
 
 def dice(tally: Tally) -> Floats:
-    """2·hit / (predicted + salt)."""
-    return _ratio(2 * tally.hit, 2 * tally.hit + tally.false + tally.missed, tally)
+    """2·TP / (2·TP + FP + FN)."""
+    return _ratio(2 * tally.tp, 2 * tally.tp + tally.fp + tally.fn, tally)
 
 
 def iou(tally: Tally) -> Floats:
-    """Intersection over union: hit / (predicted or salt)."""
-    return _ratio(tally.hit, tally.hit + tally.false + tally.missed, tally)
+    """Intersection over union: TP / (TP + FP + FN)."""
+    return _ratio(tally.tp, tally.tp + tally.fp + tally.fn, tally)
 
 
 def precision(tally: Tally) -> Floats:
-    """The share of the predicted salt that is salt."""
-    return _ratio(tally.hit, tally.hit + tally.false, tally)
+    """TP / (TP + FP): the share of predicted salt that is salt."""
+    return _ratio(tally.tp, tally.tp + tally.fp, tally)
 
 
 def recall(tally: Tally) -> Floats:
-    """The share of the salt that was predicted."""
-    return _ratio(tally.hit, tally.hit + tally.missed, tally)
+    """TP / (TP + FN): the share of salt that was predicted."""
+    return _ratio(tally.tp, tally.tp + tally.fn, tally)
 
 
 def pixel_accuracy(tally: Tally) -> Floats:
-    """The share of the valid pixels that are right."""
-    return (tally.hit + tally.rest) / (tally.hit + tally.false + tally.missed + tally.rest)
+    """(TP + TN) / all: the share of valid pixels that are predicted correctly."""
+    return (tally.tp + tally.tn) / (tally.tp + tally.fp + tally.fn + tally.tn)
 
 
 def kaggle_ap(tally: Tally) -> Floats:
-    """Kaggle's score of each tile: the share of the ten thresholds that its IoU exceeds.
+    """Kaggle's score of each tile: the share of the ten IoU thresholds that its IoU exceeds.
 
-    A tile holds one mask, so the official precision TP / (TP + FP + FN) at a threshold is 1 where
-    IoU > t and 0 elsewhere. An empty truth has IoU 1 with an empty prediction and 0 with any other,
+    A tile has one mask, so the official precision TP / (TP + FP + FN) at threshold t is 1 if
+    IoU > t, else 0. A tile without salt has IoU 1 with an empty prediction and 0 with any other,
     which gives the official 1 and 0.
     """
     exceeded: Floats = (iou(tally)[..., None] > KAGGLE_THRESHOLDS).mean(axis=-1)
@@ -83,10 +83,10 @@ def soft_dice(terms: Floats) -> Floats:
     """Soft Dice of salt: 2·Σp·g / (Σp + Σg).
 
     Args:
-        terms: `(..., 3)`, the sums Σp·g, Σp and Σg over the valid pixels that are pooled.
+        terms: `(..., 3)`, the sums Σp·g, Σp and Σg over the pooled valid pixels.
 
     Returns:
-        `(...)` in [0, 1]; 1 where both Σp and Σg are 0.
+        `(...)` in [0, 1]; 1 if both Σp and Σg are 0.
     """
     overlap, probability, salt = np.moveaxis(terms, -1, 0)
     both = probability + salt
@@ -94,13 +94,13 @@ def soft_dice(terms: Floats) -> Floats:
 
 
 def soft_dice_of_batches(terms: Floats) -> Floats:
-    """Soft Dice of each batch of 8 tiles; their mean is the seed's soft Dice.
+    """Soft Dice of each batch of 8 tiles; the metric `soft_dice` is their mean.
 
     Args:
-        terms: `(N, 3)` as `soft_dice` takes them, a tile a row, in the order of the batches.
+        terms: `(N, 3)` as in `soft_dice`, one row per tile, in batch order.
 
     Returns:
-        `(batches,)`; the last batch may have fewer tiles, and counts as much as the others.
+        `(batches,)`; the last batch may have fewer tiles but has the same weight.
     """
     return soft_dice(np.add.reduceat(terms, np.arange(0, len(terms), SOFT_BATCH), axis=0))
 
@@ -108,8 +108,8 @@ def soft_dice_of_batches(terms: Floats) -> Floats:
 def calibration_error(gaps: Floats, pixels: Floats) -> Floats:
     """Expected calibration error of the probability of salt (Naeini et al. 2015, binary form).
 
-    The mean over pixels of |mean probability − share of salt| of a pixel's bin. As both means
-    have the bin's pixels below them, that is Σ|Σp − Σg| over bins, divided by all pixels.
+    The mean over pixels of |mean probability − share of salt| in a pixel's bin, which equals
+    Σ|Σp − Σg| over bins, divided by the number of pixels.
 
     Args:
         gaps: `(..., bins)`, Σp − Σg of each bin.
@@ -120,11 +120,11 @@ def calibration_error(gaps: Floats, pixels: Floats) -> Floats:
 
 
 def tile_terms(tally: Tally, gaps: Floats) -> Floats:
-    """What of each tile has to be added up, so that sums over any tiles give their metrics.
+    """Additive terms of each tile: their sum over any tiles gives the metrics of these tiles.
 
     Args:
         tally: counts of N tiles.
-        gaps: `(N, bins)` as `calibration_error` takes them.
+        gaps: `(N, bins)` as in `calibration_error`.
 
     Returns:
         `float64 (N, 8 + bins)`, for `summarise`.
@@ -134,13 +134,13 @@ def tile_terms(tally: Tally, gaps: Floats) -> Floats:
 
 
 def summarise(sums: Floats) -> dict[str, Floats]:
-    """All metrics but soft Dice, from `tile_terms` added up over tiles.
+    """All metrics except soft Dice, from `tile_terms` summed over tiles.
 
     Args:
         sums: `(..., 8 + bins)`; leading axes are resamples.
 
     Returns:
-        arrays `(...)` by the metric's key.
+        metric key → array `(...)`.
     """
     columns = np.moveaxis(sums, -1, 0)
     tally = Tally(*columns[:4])
@@ -160,5 +160,5 @@ def summarise(sums: Floats) -> dict[str, Floats]:
 
 def _ratio(part: Floats, whole: Floats, tally: Tally) -> Floats:
     """`part / whole` with this module's rule for 0/0."""
-    nothing = tally.hit + tally.false + tally.missed == 0
-    return np.where(whole > 0, part / np.where(whole > 0, whole, 1), nothing.astype(np.float64))
+    no_salt = tally.tp + tally.fp + tally.fn == 0
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1), no_salt.astype(np.float64))

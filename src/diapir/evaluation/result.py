@@ -1,9 +1,8 @@
-"""An evaluation as a thing: scores of all tiles and of each, kept in a folder and read back.
+"""The result of an evaluation: scores of all tiles and of each tile, saved in a folder.
 
     evaluation/  evaluation.json  tiles.csv
 
-Both are written whole or not at all, and `evaluation.json`, written last, holds the hash of the
-`tiles.csv` it belongs to.
+Each file is written whole or not at all, and `evaluation.json` holds the hash of its `tiles.csv`.
 """
 
 from __future__ import annotations
@@ -12,30 +11,32 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from diapir.errors import DataError, RunError
-from diapir.files import replace_file
+from diapir.files import claim, replace_file, unwritable
 
 SCORES = "evaluation.json"
 TILES = "tiles.csv"
 _FORMAT = 2
+_OF_A_RUN = "evaluation"
+"""Name of the folder in which a training saves the evaluation of its best model."""
 
 
 @dataclass(frozen=True)
 class TileScore:
-    """One tile, at the evaluation's threshold.
+    """The scores of one tile, at the threshold of the evaluation.
 
     Attributes:
-        id: the tile's id.
-        group: its section group; its own id where unknown.
-        pixels: number of its valid pixels, which the shares below are of.
+        id: of the tile.
+        group: its section group; its own id if unknown.
+        pixels: number of its valid pixels.
         coverage: share of salt among its valid pixels.
         predicted: share of predicted salt among its valid pixels.
-        dice, iou: both empty = 1, one empty = 0.
+        dice, iou: 1 if neither ground truth nor prediction has salt, 0 if only one has.
         kaggle_ap: share of the ten Kaggle thresholds that its IoU exceeds.
     """
 
@@ -50,26 +51,26 @@ class TileScore:
 
     @property
     def wrong(self) -> float:
-        """Share of wrong pixels among its valid ones."""
+        """Share of wrongly predicted pixels among its valid pixels."""
         return (1 - self.dice) * (self.coverage + self.predicted)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a model is on one tile set.
+    """The scores of a model on a tile set.
 
     Attributes:
-        metrics: by the design's keys: `dice, iou, dice_per_image, iou_per_image, kaggle_map,
-            soft_dice, precision, recall, pixel_accuracy, ece, n_images, threshold`, and `ci95`:
-            `{key: [low, high]}` of the first ten, but for those that `bootstrap.intervals`
-            cannot estimate, as of a single section group.
-        by_coverage: a row a class of salt coverage, see `breakdown.by_coverage`.
-        sweep: a row a threshold, see `breakdown.sweep`.
-        calibration: a row a bin of probability, see `breakdown.calibration`.
+        metrics: `dice, iou, dice_per_image, iou_per_image, kaggle_map, soft_dice, precision,
+            recall, pixel_accuracy, ece, n_images, threshold`, `min_area` if it is not 0, and
+            `ci95`: `{key: [low, high]}` for the first ten, except those whose interval cannot be
+            estimated (see `bootstrap.intervals`), as for a single section group.
+        by_coverage: one row per class of salt coverage, see `breakdown.by_coverage`.
+        sweep: one row per threshold, see `breakdown.sweep`.
+        calibration: one row per bin of probability, see `breakdown.calibration`.
         tiles: every scored tile, in the order of the tile set.
-        model: what was judged; empty where only probabilities were given.
-        data: what it was judged on: `name, part, hash, n_images, n_groups, n_unscored` (tiles
-            without a valid pixel, of which nothing can be said; they count nowhere).
+        model: description of the model; empty if only probabilities were given.
+        data: what it was evaluated on: `name, part, hash, n_images, n_groups, n_unscored` (tiles
+            without a valid pixel, which are not scored).
     """
 
     metrics: dict[str, Any]
@@ -81,14 +82,14 @@ class Evaluation:
     data: dict[str, Any]
 
     def worst(self, number: int) -> list[str]:
-        """Ids of the tiles of lowest Dice, worst first; of equals those with more wrong pixels."""
+        """Ids of the tiles with the lowest Dice, worst first; more wrong pixels break ties."""
         ranked = sorted(self.tiles, key=lambda tile: (tile.dice, -tile.wrong, tile.id))
         return [tile.id for tile in ranked[:number]]
 
     def best(self, number: int) -> list[str]:
-        """Ids of the tiles of highest Dice, best first.
+        """Ids of the tiles with the highest Dice, best first.
 
-        Tiles with salt come before empty ones, whose Dice of 1 only says that nothing was found.
+        Tiles with salt come before empty ones, whose Dice is 1 if nothing is predicted.
         """
         ranked = sorted(
             self.tiles,
@@ -97,10 +98,10 @@ class Evaluation:
         return [tile.id for tile in ranked[:number]]
 
     def save(self, folder: Path) -> None:
-        """Write `evaluation.json` and `tiles.csv` into `folder`, which is made where missing.
+        """Write `evaluation.json` and `tiles.csv` into `folder`, which is created if missing.
 
         Raises:
-            RunError: the disk is full or not writable; what was there before is kept.
+            RunError: the disk is full or not writable; earlier files are kept.
         """
         content = asdict(self)
         del content["tiles"]
@@ -112,26 +113,22 @@ class Evaluation:
             replace_file(folder / SCORES, text.encode())
             replace_file(folder / TILES, table)
         except OSError as error:
-            raise RunError(
-                f"the evaluation could not be saved in {folder}: {error.strerror or error}",
-                expected="a writable folder with a few MB free",
-                fix="free space or choose another --out",
-            ) from None
+            raise unwritable(folder, error, RunError) from None
 
     @classmethod
     def load(cls, folder: Path) -> Evaluation:
         """Read what `save` wrote.
 
         Raises:
-            DataError: a file is missing or unreadable, or the two do not belong together.
+            DataError: a file is missing or unreadable, or the two files do not belong together.
         """
         try:
             content = json.loads((folder / SCORES).read_bytes())
             table = (folder / TILES).read_bytes()
             if content.pop("format") != _FORMAT:
-                raise ValueError(f"{SCORES} has another format than {_FORMAT}")
+                raise ValueError(f"{SCORES} does not have format {_FORMAT}")
             if content.pop("tiles_sha256") != hashlib.sha256(table).hexdigest():
-                raise ValueError(f"{TILES} is not the one that {SCORES} was written with")
+                raise ValueError(f"{TILES} is not the table that {SCORES} was saved with")
             return cls(tiles=_tile_scores(table), **content)
         except OSError as error:
             reason = f"{error.filename}: {error.strerror}"
@@ -140,25 +137,52 @@ class Evaluation:
         except (ValueError, TypeError, AttributeError) as error:
             reason = str(error)
         raise DataError(
-            f"no evaluation can be read from {folder}: {reason}",
-            expected=f"a folder with {SCORES} and {TILES} as `diapir evaluate` writes them",
+            f"the evaluation in {folder} cannot be read: {reason}",
+            expected=f"a folder with {SCORES} and {TILES} as written by `diapir evaluate`",
             fix="evaluate again: diapir evaluate MODEL --data PATH --out DIR",
         )
 
 
+def claim_evaluation(out: Path, models: Sequence[Path], data: Path) -> None:
+    """Refuse to write an evaluation over anything but an earlier one.
+
+    Args:
+        out: folder to write to.
+        models: the models, whose folders and own evaluations are not replaced.
+        data: the tile set, which is not replaced.
+
+    Raises:
+        RunError: `out` holds something else.
+    """
+    kept = {data.resolve(): "the tile set"}
+    for model in models:
+        kept[model.resolve()] = "the model"
+        kept[(model / _OF_A_RUN).resolve()] = "the run's own evaluation"
+    if out.exists() and out.resolve() in kept:
+        raise RunError(
+            f"{out} is {kept[out.resolve()]}",
+            expected="another folder, so that nothing else is overwritten",
+            fix="choose another --out",
+        )
+    claim(
+        out, holds="an evaluation", ours=lambda folder: (folder / SCORES).is_file(), kind=RunError
+    )
+
+
 def _table(tiles: list[TileScore]) -> bytes:
-    """`tiles.csv`. Quoted text and bare numbers keep an id like `007` what it is."""
+    """`tiles.csv`. Text is quoted and numbers are not, so that an id like `007` stays text."""
     stream = io.StringIO()
     writer = csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(field.name for field in fields(TileScore))
     writer.writerows(astuple(tile) for tile in tiles)
-    # a file name need not be valid Unicode, and ids come from file names
-    return stream.getvalue().encode(errors="surrogateescape")
+    # ids come from file names, which are not always valid Unicode: Python has lone surrogates in
+    # their place, any of them on Windows, and strict UTF-8 cannot encode these
+    return stream.getvalue().encode(errors="surrogatepass")
 
 
 def _tile_scores(table: bytes) -> list[TileScore]:
-    stream = io.StringIO(table.decode(errors="surrogateescape"), newline="")
-    # the reader turns what is not quoted into floats
+    stream = io.StringIO(table.decode(errors="surrogatepass"), newline="")
+    # the reader converts unquoted values to floats
     rows: Iterator[list[Any]] = csv.reader(stream, quoting=csv.QUOTE_NONNUMERIC)
     next(rows)
     return [TileScore(tile, group, int(pixels), *shares) for tile, group, pixels, *shares in rows]

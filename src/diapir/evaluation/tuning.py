@@ -1,21 +1,35 @@
-"""Which threshold and which least area mark salt best, chosen on tiles that no model has seen.
+"""Post-processing (threshold, minimum component size) tuned for Kaggle's mAP on held-out tiles.
 
-The best of many settings on some tiles looks better than it is. So the gain is checked: tiles are
-dealt out to five parts, sections whole, and each part is scored by the setting that is best on the
-other four. Where that does not beat the setting in use, nothing is changed.
+The best of many settings looks better on the tiles it was chosen on than on others. So the gain is
+cross-validated: tiles are dealt out to five parts, sections whole, and each part is scored with the
+setting that is best on the other four. The setting in use is kept unless this score is higher.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.evaluation.components import tallies_marked
+from diapir.bundle import Bundle, Tta, annotate, load
+from diapir.config import MaskEncoding
+from diapir.errors import RunError
+from diapir.evaluation.evaluate import evaluate
+from diapir.evaluation.held_out import groups_file, share_validation
 from diapir.evaluation.metrics import Floats, kaggle_ap
+from diapir.evaluation.min_size import tallies_by_min_size
+from diapir.evaluation.predictions import OpenModels, Predictions, predict_shares
+from diapir.files import claim, disk_errors, replace_file
+from diapir.inference import open_models as open_by_default
+from diapir.inference.ensemble import refuse_repeated
+from diapir.progress import Progress, ShowProgress, quiet
+from diapir.tiles import load_tiles
+from diapir.tiles.groups import with_groups
 
 if TYPE_CHECKING:
     from diapir.tiles import TileSet
@@ -23,19 +37,19 @@ if TYPE_CHECKING:
 THRESHOLDS: Floats = np.arange(20, 81, 2) / 100
 """0.20, 0.22 … 0.80."""
 MIN_AREAS = (0, 5, 10, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640)
-"""Pixels."""
+"""Minimum component sizes in pixels."""
 PARTS = 5
-"""Parts of the check."""
+"""Parts of the cross-validation."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How salt is marked, and how that scores.
+    """A setting of the post-processing, and its score.
 
     Attributes:
-        threshold: probability from which a pixel counts as salt.
-        min_area: pixels; connected salt of fewer than this is left out.
-        kaggle_map: Kaggle's mAP of all tiles.
+        threshold: a pixel is predicted as salt if its probability is at least this.
+        min_area: minimum component size in pixels.
+        kaggle_map: Kaggle's mAP over all tiles.
     """
 
     threshold: float
@@ -45,14 +59,14 @@ class Setting:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What was tried and chosen.
+    """The settings that were tried, and the choice among them.
 
     Attributes:
         used: the setting in use.
-        best: the best of all that were tried.
-        checked: Kaggle's mAP of choosing the best, on tiles that each choice did not see; None
-            where all tiles are of one section.
-        table: every setting that was tried.
+        best: the best of all settings tried.
+        checked: cross-validated Kaggle mAP of choosing the best setting; None if all tiles are of
+            one section.
+        table: every setting tried.
     """
 
     used: Setting
@@ -62,49 +76,172 @@ class Tuning:
 
     @property
     def gains(self) -> bool:
-        """Whether choosing the best is better than what is in use, on tiles it did not see."""
+        """Whether choosing the best setting beats the one in use when cross-validated."""
         return self.checked is not None and self.checked > self.used.kaggle_map
 
     @property
     def chosen(self) -> Setting:
-        """The best where it gains, else the one in use."""
+        """The best setting if it gains, else the one in use."""
         return self.best if self.gains else self.used
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON can say it."""
+        """The content of the result file about settings."""
         return asdict(self) | {"chosen": asdict(self.chosen)}
 
 
-def tune_marking(
+@dataclass(frozen=True)
+class Tuned:
+    """The result of `tune_runs`; nothing is written before `save` and `apply`.
+
+    Attributes:
+        tuning: the settings tried and chosen.
+        predictions: the out-of-fold predictions they were tried on.
+        models: the runs, and further models that get the setting.
+        without_metrics: those among `models` that were trained on all tiles, so that they have no
+            metrics; they get `metrics`.
+        fields: what is recorded in every model: `threshold` and `min_area` if tuning gains, and
+            `tta` if one was given.
+        metrics: out-of-fold metrics of the runs; empty if no model needs them.
+    """
+
+    tuning: Tuning
+    predictions: Predictions
+    models: tuple[Bundle, ...]
+    without_metrics: tuple[Bundle, ...]
+    fields: dict[str, Any]
+    metrics: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of the result file."""
+        tiles = self.predictions.tiles
+        return {
+            "data": {"name": tiles.name, "hash": tiles.hash, "n_images": len(tiles)},
+            "models": self.predictions.model,
+            **self.tuning.to_json(),
+        }
+
+    def save(self, out: Path) -> None:
+        """Write every setting that was tried to a JSON file; see `claim_tuning`.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        with disk_errors(out, RunError):
+            replace_file(out, json.dumps(self.to_json(), indent=2) + "\n")
+
+    def apply(self) -> None:
+        """Record the chosen setting, and metrics where they are missing, in the models.
+
+        Raises:
+            BundleError: a model cannot be written.
+        """
+        for bundle in self.models:
+            metrics = {"metrics": self.metrics} if bundle in self.without_metrics else {}
+            if self.fields or metrics:
+                annotate(bundle, **self.fields, **metrics)
+
+
+def tune_runs(
+    runs: Sequence[Path],
+    data: Path,
+    *,
+    into: Sequence[Path] = (),
+    groups: Path | None = None,
+    encoding: MaskEncoding | Literal["auto"] = "auto",
+    skip_bad: bool = False,
+    tta: Tta | None = None,
+    open_models: OpenModels = open_by_default,
+    show: ShowProgress = quiet,
+) -> Tuned:
+    """Tune post-processing on the validation parts that runs held out.
+
+    Args:
+        runs: run folders, of folds or of one split.
+        data: the tiles they were trained on.
+        into: further models that get the setting, such as one trained on all tiles.
+        groups: groups.csv with the section groups; None for the one the runs were trained with.
+        encoding: encoding of the masks, `auto` to recognise it.
+        skip_bad: leave out tiles that cannot be read.
+        tta: the test-time augmentation that `open_models` uses, to be recorded in the models; None
+            for the models' own.
+        open_models: loads models as one.
+        show: opens a progress display.
+
+    Raises:
+        DataError: tiles that cannot be read or do not fit the models.
+        SplitError: a run without held-out tiles, or validation parts that overlap without being
+            equal.
+        BundleError: a model cannot be used.
+        ConfigError: a model given twice.
+    """
+    models = [load(run) for run in [*runs, *into]]
+    refuse_repeated(models)
+    tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
+    shares = share_validation(runs, tiles)
+    groups = groups or groups_file(runs)
+    with show("predicting") as progress:
+        predictions = predict_shares(shares, tiles, open_models, progress)
+    if groups is not None:
+        predictions = replace(predictions, tiles=with_groups(predictions.tiles, groups))
+    with show("tuning") as progress:
+        tuning = tune_post_processing(
+            predictions.tiles,
+            predictions.probabilities,
+            threshold=predictions.threshold,
+            min_area=predictions.min_area,
+            progress=progress,
+        )
+    fields: dict[str, Any] = {} if tta is None else {"tta": tta}
+    if tuning.gains:
+        fields |= {"threshold": tuning.best.threshold, "min_area": tuning.best.min_area}
+    without_metrics = tuple(bundle for bundle in models[len(runs) :] if not bundle.info.metrics)
+    metrics = _metrics(predictions, tuning.chosen, len(runs)) if without_metrics else {}
+    return Tuned(tuning, predictions, tuple(models), without_metrics, fields, metrics)
+
+
+def claim_tuning(out: Path) -> None:
+    """Refuse to write the result of a tuning over anything but an earlier one.
+
+    Its folder is created, so that a place that cannot be written is reported before the work.
+
+    Raises:
+        RunError: `out` is something else, or its folder cannot be created.
+    """
+    claim(
+        out,
+        holds="the result of an earlier tuning",
+        ours=lambda path: "table" in json.loads(path.read_bytes()),
+        kind=RunError,
+        folder=False,
+    )
+    with disk_errors(out, RunError):
+        out.parent.mkdir(parents=True, exist_ok=True)
+
+
+def tune_post_processing(
     tiles: TileSet,
     probabilities: Sequence[NDArray[np.float32]],
     *,
     threshold: float,
     min_area: int,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Tuning:
-    """Try settings on predictions of unseen tiles.
+    """Try settings on predictions of held-out tiles.
 
     Args:
-        tiles: N labelled tiles; their groups are kept together in the check.
-        probabilities: of salt, `float32 (H, W)` of each, by models that did not learn from it.
+        tiles: N labelled tiles; the cross-validation keeps their groups together.
+        probabilities: of salt, `float32 (H, W)` for each tile, by models not trained on it.
         threshold: the threshold in use.
-        min_area: the least area in use, in pixels.
-        seed: of the check's parts.
-        progress: called with the thresholds done and all thresholds.
+        min_area: the minimum component size in use, in pixels.
+        seed: of the parts of the cross-validation.
+        progress: called with the number of thresholds done and of all thresholds.
     """
     settings = [(float(value), area) for value in THRESHOLDS for area in MIN_AREAS]
-    points: list[Floats] = []
-    for done, value in enumerate(THRESHOLDS, start=1):
-        tallies = tallies_marked(tiles, probabilities, threshold=float(value), min_areas=MIN_AREAS)
-        points += [kaggle_ap(tally) for tally in tallies]
-        if progress:
-            progress(done, len(THRESHOLDS))
-    scores = np.array(points)  # (settings, N)
-    (in_use,) = tallies_marked(tiles, probabilities, threshold=threshold, min_areas=[min_area])
+    scores = _scores(tiles, probabilities, progress)
+    (in_use,) = tallies_by_min_size(tiles, probabilities, threshold=threshold, min_sizes=[min_area])
     used = Setting(threshold, min_area, float(kaggle_ap(in_use).mean()))
-    # of equals the nearest to the threshold in use, then the least area
+    # on a tie, the nearest to the threshold in use, then the smallest minimum size
     order = sorted(
         range(len(settings)),
         key=lambda place: (abs(settings[place][0] - threshold), settings[place][1]),
@@ -130,6 +267,33 @@ def tune_marking(
             for setting, mean in zip(settings, scores.mean(axis=1), strict=True)
         ],
     )
+
+
+def _scores(
+    tiles: TileSet, probabilities: Sequence[NDArray[np.float32]], progress: Progress | None
+) -> Floats:
+    """Kaggle's score of each tile with each setting, `(settings, N)`, minimum sizes innermost."""
+    rows: list[Floats] = []
+    for done, value in enumerate(THRESHOLDS, start=1):
+        tallies = tallies_by_min_size(
+            tiles, probabilities, threshold=float(value), min_sizes=MIN_AREAS
+        )
+        rows += [kaggle_ap(tally) for tally in tallies]
+        if progress:
+            progress(done, len(THRESHOLDS))
+    return np.array(rows)
+
+
+def _metrics(predictions: Predictions, setting: Setting, runs: int) -> dict[str, Any]:
+    """Out-of-fold metrics of runs, as a bundle records them."""
+    evaluation = evaluate(
+        predictions.tiles,
+        predictions.probabilities,
+        threshold=setting.threshold,
+        min_area=setting.min_area,
+        part=f"out of fold, of {runs} runs for this model",
+    )
+    return evaluation.metrics | {"data": evaluation.data}
 
 
 def _deal_out(groups: Sequence[str], seed: int) -> NDArray[np.int64]:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from diapir.config import RunConfig
+from diapir.evaluation.metrics import Tally, kaggle_ap
 from diapir.preprocess import crop
 from diapir.tiles import TileSet
 from diapir.training.batches import consecutive_batches, load_batch
 from diapir.training.device import Device
 from diapir.training.losses import segmentation_loss
-
-KAGGLE_THRESHOLDS = torch.arange(50, 100, 5, dtype=torch.float64) / 100
-"""0.50, 0.55 … 0.95: a hit needs an IoU greater than one of them."""
 
 BATCH = 8
 """Tiles of a validation batch: the metric `soft_dice` is defined over batches of 8."""
@@ -80,31 +79,16 @@ def validate(
     gathered = device.total(torch.cat([scores.flatten(), counts.flatten()]))
     loss, ce, soft_dice = gathered[: scores.numel()].reshape(-1, 3).mean(dim=0).tolist()
     by_tile = gathered[scores.numel() :].reshape(-1, 4)
-    hit, false, missed, _ = by_tile.sum(dim=0).tolist()
-    judged = by_tile[by_tile.any(dim=1)]
+    tp, fp, fn, _ = by_tile.sum(dim=0).tolist()
+    scored = by_tile[by_tile.any(dim=1)].numpy()
     return Validation(
         loss=loss,
         ce=ce,
         soft_dice=soft_dice,
-        dice=2 * hit / max(2 * hit + false + missed, 1),
-        iou=hit / max(hit + false + missed, 1),
-        kaggle_map=kaggle_scores(judged).mean().item(),
+        dice=2 * tp / max(2 * tp + fp + fn, 1),
+        iou=tp / max(tp + fp + fn, 1),
+        kaggle_map=float(kaggle_ap(Tally(*scored.T)).mean()) if len(scored) else math.nan,
     )
-
-
-def kaggle_scores(counts: Tensor) -> Tensor:
-    """Kaggle's score of each tile: the share of the ten thresholds that its IoU exceeds.
-
-    Args:
-        counts: `float64 (N, 4)`: pixels of a tile that are hit, false, missed and right without
-            salt.
-
-    Returns:
-        `float64 (N,)`; where neither truth nor prediction has salt, 1.
-    """
-    hit, union = counts[:, 0], counts[:, :3].sum(dim=1)
-    iou = torch.where(union > 0, hit / union.clamp(min=1), 1.0)
-    return (iou[:, None] > KAGGLE_THRESHOLDS).double().mean(dim=1)
 
 
 @torch.inference_mode()

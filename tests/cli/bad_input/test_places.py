@@ -53,7 +53,7 @@ def occupy(here: Path) -> None:
         (("evaluate", "run", "--data", "tiles", "--out", "run"), ["run"]),
         (("evaluate", "run", "--data", "tiles", "--out", "run/best"), ["run/best"]),
         (("evaluate", "run", "--data", "tiles", "--out", "run/evaluation"), ["run/evaluation"]),
-        (("evaluate", "run", "--data", "tiles", "--out", "mine"), ["mine", "report.html"]),
+        (("evaluate", "run", "--data", "tiles", "--out", "mine"), ["mine", "not an evaluation"]),
         (("evaluate", "run", "--data", "tiles", "--out", "tiny.yaml"), ["tiny.yaml", "a file"]),
         (train(out="tiles"), ["tiles", "no run folder"]),
         (train(out="tiles/images"), ["tiles/images", "no run folder"]),
@@ -321,9 +321,9 @@ def test_a_split_that_does_not_fit_is_refused(
     ("given", "names"),
     [
         ("split.json:test", ["split.json", "'test'", "train, val", "--split split.json:train"]),
-        ("split.json", ["FILE:part", "--split split.json:val"]),
-        ("split.json:", ["FILE:part", "--split split.json:val"]),
-        (":val", ["FILE:part", "--split split.json:val"]),
+        ("split.json", ["FILE:PART", "--split split.json:val"]),
+        ("split.json:", ["FILE:PART", "--split split.json:val"]),
+        (":val", ["FILE:PART", "--split split.json:val"]),
         ("gone.json:val", ["gone.json"]),
     ],
 )

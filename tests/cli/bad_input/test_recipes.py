@@ -96,8 +96,8 @@ def test_an_unknown_recipe_names_the_nearest(refuse: Refuse, recipe: str, names:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (train("--budget", "0"), "'0' is no duration such as 90s, 20m or 1.5h"),
-        (train("--budget", "20"), "'20' is no duration"),
+        (train("--budget", "0"), "'0' is not a duration such as 90s, 20m or 1.5h"),
+        (train("--budget", "20"), "'20' is not a duration"),
         (train("--set", "train.epochs", "=", "3"), "'=', '3'"),
         (train("--sett", "a=b"), "--set?"),
         (("predict", "run", "tiles", "--out", "salt", "--threshold", "half"), '"half"'),
@@ -107,8 +107,11 @@ def test_an_unknown_recipe_names_the_nearest(refuse: Refuse, recipe: str, names:
         (("evaluate", "run"), "--data"),
         (("evaluate", "run", "--data", "tiles", "--encoding", "gray8"), "grey8"),
         (("data", "synth", "--out", "new", "--tiles", "0"), "--tiles"),
-        (("data", "split", "tiles", "--out", "new", "--folds", "2.5"), "'2.5' is no whole number"),
-        (("data", "synth", "--out", "new", "--seed", "1.5"), "'1.5' is no whole number"),
+        (
+            ("data", "split", "tiles", "--out", "new", "--folds", "2.5"),
+            "'2.5' is not a whole number",
+        ),
+        (("data", "synth", "--out", "new", "--seed", "1.5"), "'1.5' is not a whole number"),
         (("data", "chekc", "tiles"), "check"),
     ],
 )
@@ -120,7 +123,7 @@ def test_a_wrong_option_is_named(
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
     assert named in done.stderr
-    assert "--help` shows what can be given" in done.stderr
+    assert "--help` shows the options" in done.stderr
     told = run_cli(*words, "--json")
     assert list(told.answer) == ["error"]
     assert sorted(here.rglob("*")) == before

@@ -1,0 +1,11 @@
+"""Names that both recipes and the command line accept; this module imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+"""Where a network runs."""
+
+MaskEncoding = Literal["index", "grey8", "grey16", "seed", "rle"]
+"""How the pixels of a mask encode salt, background and ignored pixels; see `tiles.files.masks`."""
