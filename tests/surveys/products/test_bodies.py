@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from diapir.surveys.products.bodies import Bodies, label
-from diapir.surveys.products.components import components
 from diapir.surveys.products.interval_file import RunFile
 from diapir.surveys.products.intervals import Block, salt_mask
 from tests.surveys.made_salt import Made, ball, run_file, volume_grid
@@ -127,23 +126,3 @@ def test_the_top_and_base_of_a_body_lie_between_samples(tmp_path: Path) -> None:
     (body,) = label(run_file(tmp_path / "runs", made), made.grid.shape, 1).table
     assert body["top"] == pytest.approx(15 - 6.3, abs=1e-4)
     assert body["base"] == pytest.approx(15 + 6.3, abs=1e-4)
-
-
-@given(
-    st.integers(1, 60).flatmap(
-        lambda count: st.tuples(
-            st.just(count),
-            st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=90),
-        )
-    )
-)
-def test_components_are_those_of_a_walk(graph: tuple[int, list[tuple[int, int]]]) -> None:
-    count, edges = graph
-    expected = list(range(count))
-    for _ in range(count):
-        for a, b in edges:
-            expected[a] = expected[b] = min(expected[a], expected[b])
-    left, right = np.array(edges, np.int64).reshape(-1, 2).T
-    found = components(count, left, right)
-    _, expected_numbers = np.unique(expected, return_inverse=True)
-    assert np.array_equal(found, expected_numbers)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.surveys.products.components import Integers, components, overlaps
+from diapir.connected import Integers, components
 from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import RUN, Block, Runs
+from diapir.surveys.products.intervals import RUN, Block, Runs, overlaps
 
 PART = np.dtype(
     [

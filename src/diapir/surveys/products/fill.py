@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from diapir.surveys.products.components import Integers
+from diapir.connected import Integers
 from diapir.surveys.products.intervals import RUN, Runs
 
 Fill = Literal["none", "body", "trace"]

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.connected import Integers
 from diapir.surveys.grid import Grid
 
 RUN = np.dtype(
@@ -161,6 +162,40 @@ def _sums(
         ends = ends[:-1]  # to the very end is what the last sum does anyway
     sums: NDArray[np.float64] = np.add.reduceat(flat, ends, dtype=np.float64)[::2]
     return sums
+
+
+def overlaps(
+    runs: Runs, others: Runs, samples: int, *, inline: int = 0, crossline: int = 0
+) -> tuple[Integers, Integers]:
+    """Runs that share a face with a run of a neighbouring trace.
+
+    Args:
+        runs: any runs.
+        others: runs in the order of inline, crossline and start; may be the same.
+        samples: samples of a trace.
+        inline: step from a trace of `runs` to its neighbour among `others`, in inlines.
+        crossline: likewise, in crosslines.
+
+    Returns:
+        places in `runs` and in `others` of each pair that overlaps in some sample.
+    """
+    if not len(runs) or not len(others):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    wide = int(max(runs["crossline"].max(), others["crossline"].max())) + abs(crossline) + 2
+    depth = samples + 1
+
+    def place(which: Runs, i: int, x: int) -> Integers:
+        trace: Integers = (which["inline"].astype(np.int64) + i) * wide + which["crossline"] + x
+        return trace * depth
+
+    here, there = place(runs, inline, crossline), place(others, 0, 0)
+    # in one trace runs do not overlap, so that starts and stops both rise through all of `others`
+    first = np.searchsorted(there + others["stop"], here + runs["start"], side="right")
+    last = np.searchsorted(there + others["start"], here + runs["stop"], side="left")
+    found = np.maximum(last - first, 0)
+    source = np.repeat(np.arange(len(runs)), found)
+    before = np.repeat(np.cumsum(found) - found, found)
+    return source, np.repeat(first, found) + np.arange(len(source)) - before
 
 
 def salt_mask(runs: Runs, block: Block, samples: int) -> NDArray[np.bool_]:
