@@ -134,7 +134,7 @@ def _lines(made: Products, report: Path | None) -> list[str]:
             for name, count in made.picks.items()
             if name != "crossings"
         ]
-        overhangs = int((made.maps.runs > 1).sum())
+        overhangs = int((made.maps.intervals > 1).sum())
         if overhangs:
             lines.append(f"  {overhangs:,} traces enter salt more than once: see crossings")
     if made.bodies.left_out:

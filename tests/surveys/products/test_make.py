@@ -106,8 +106,8 @@ def test_a_hollow_body_is_filled_only_when_asked(tmp_path: Path, fill: Any) -> N
     assert filled.bodies.table["cells"].sum() == whole
     (row,) = table(tmp_path / "filled")
     assert int(row["cells_filled"]) == whole - hollow.bodies.table["cells"].sum()
-    assert (hollow.maps.runs > 1).any()
-    assert not (filled.maps.runs > 1).any()
+    assert (hollow.maps.intervals > 1).any()
+    assert not (filled.maps.intervals > 1).any()
     assert np.array_equal(hollow.maps.top, filled.maps.top, equal_nan=True)
     # one surface outside, where the hollow body has one inside as well
     sizes = [len(products.meshes[0].surface.triangles) for products in (hollow, filled)]
@@ -126,8 +126,8 @@ def test_gaps_hold_no_salt(tmp_path: Path, made: Made) -> None:
     live = made.grid.live.copy()
     live[14, 12] = False
     products = make_products(Made(replace(made.grid, live=live), made.probability), tmp_path)
-    assert products.maps.runs[14, 12] == 0
-    assert products.maps.runs[14, 11] == 1
+    assert products.maps.intervals[14, 12] == 0
+    assert products.maps.intervals[14, 11] == 1
 
 
 def test_a_line_has_its_own_columns(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from diapir.reports.run.figures import Plot
 from diapir.reports.style import LIGHT, draw
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import node_coordinates
-from diapir.surveys.products.examples import Section
+from diapir.surveys.products.examples import ExampleSection
 from diapir.surveys.products.horizons import vertical
 from diapir.surveys.products.make import Products
 from diapir.surveys.products.surface_nets import Surface
@@ -269,7 +269,7 @@ def simplified(surface: Surface, most: int) -> Surface:
     return surface
 
 
-def section_plot(products: Products, section: Section) -> Plot:
+def section_plot(products: Products, section: ExampleSection) -> Plot:
     """A section with its salt."""
     grid = products.grid
     rows, columns = section.salt.shape

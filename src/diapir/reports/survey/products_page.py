@@ -83,7 +83,7 @@ def _headline(products: Products) -> list[tuple[str, str, str]]:
         (
             "Traces with salt",
             percent(int(maps.salt.sum()) / max(1, live)),
-            f"{integer(int((maps.runs > 1).sum()))} enter it more than once",
+            f"{integer(int((maps.intervals > 1).sum()))} enter it more than once",
         ),
     ]
     if products.cell:

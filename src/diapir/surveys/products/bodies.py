@@ -1,4 +1,4 @@
-"""Salt bodies: runs that touch, found block by block and joined across the blocks' borders."""
+"""Salt bodies: intervals that touch, found block by block and joined across the blocks' borders."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.connected import Integers, components
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import RUN, Block, Runs, overlaps
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import INTERVAL, Block, Intervals, overlaps
 
 PART = np.dtype(
     [
@@ -60,32 +60,32 @@ class Bodies:
         return len(self.table)
 
 
-def label(runs: RunFile, shape: tuple[int, int, int], min_cells: int) -> Bodies:
-    """Give each run its body, numbered from 1 by size, or 0 where the body is too small.
+def label(intervals: IntervalFile, shape: tuple[int, int, int], min_cells: int) -> Bodies:
+    """Give each interval its body, numbered from 1 by size, or 0 where the body is too small.
 
-    Cells belong together where they share a face. Memory is that of one block, of the runs along
+    Cells belong together where they share a face. Memory is that of one block, of the intervals along
     the borders of those before it, and of a table of the parts of bodies that touch a border.
 
     Args:
-        runs: of the survey, in rows of blocks; their `body` is overwritten.
+        intervals: of the survey, in rows of blocks; their `body` is overwritten.
         shape: inlines, crosslines and samples of the grid.
         min_cells: a body of fewer cells is left out.
     """
     labeller = _Labeller(shape, min_cells)
-    for place, (block, found) in enumerate(runs):
-        runs.replace(place, labeller.add(block, found))
+    for place, (block, found) in enumerate(intervals):
+        intervals.replace(place, labeller.add(block, found))
     bodies, numbers = labeller.finish()
-    for place, (_, found) in enumerate(runs):
+    for place, (_, found) in enumerate(intervals):
         found["body"] = numbers[found["body"]]
-        runs.replace(place, found)
+        intervals.replace(place, found)
         _count_traces(bodies.table, found, shape[1])
     return bodies
 
 
-def _count_traces(table: Parts, runs: Runs, crosslines: int) -> None:
+def _count_traces(table: Parts, intervals: Intervals, crosslines: int) -> None:
     """Add the traces of a block, each once a body however often it enters that body."""
-    body = runs["body"].astype(np.int64)
-    trace = runs["inline"].astype(np.int64) * crosslines + runs["crossline"]
+    body = intervals["body"].astype(np.int64)
+    trace = intervals["inline"].astype(np.int64) * crosslines + intervals["crossline"]
     pairs = np.unique(np.stack([body, trace])[:, body > 0], axis=1)
     table["traces"] += np.bincount(pairs[0] - 1, minlength=len(table))
 
@@ -106,36 +106,38 @@ class _Labeller:
         self._left_out_cells = 0
         # borders that later blocks touch: the last inline of this row of blocks and of the one
         # before, and the last crossline of the block before
-        self._row: list[Runs] = []
-        self._above = np.zeros(0, RUN)
-        self._beside = np.zeros(0, RUN)
+        self._row: list[Intervals] = []
+        self._above = np.zeros(0, INTERVAL)
+        self._beside = np.zeros(0, INTERVAL)
         self._last: Block | None = None
 
-    def add(self, block: Block, runs: Runs) -> Runs:
-        """The runs of the next block with the numbers of their parts."""
+    def add(self, block: Block, intervals: Intervals) -> Intervals:
+        """The intervals of the next block with the numbers of their parts."""
         samples = self._shape[2]
         if self._last is not None and block.inline0 != self._last.inline0:
             self._above = np.concatenate(self._row)
             self._row = []
-            self._beside = np.zeros(0, RUN)
+            self._beside = np.zeros(0, INTERVAL)
         self._last = block
 
-        along = overlaps(runs, runs, samples, crossline=1)
-        across = overlaps(runs, runs, samples, inline=1)
+        along = overlaps(intervals, intervals, samples, crossline=1)
+        across = overlaps(intervals, intervals, samples, inline=1)
         left, right = (np.concatenate(ends) for ends in zip(along, across, strict=True))
-        part = components(len(runs), left, right)
-        parts = _merged(_as_parts(runs, self._shape), part)
-        runs = runs.copy()
-        runs["body"] = self._number(parts, self._open(parts, block))[part] if len(runs) else 0
+        part = components(len(intervals), left, right)
+        parts = _merged(_as_parts(intervals, self._shape), part)
+        intervals = intervals.copy()
+        intervals["body"] = (
+            self._number(parts, self._open(parts, block))[part] if len(intervals) else 0
+        )
 
         for border, step in ((self._beside, (0, 1)), (self._above, (1, 0))):
-            theirs, ours = overlaps(border, runs, samples, inline=step[0], crossline=step[1])
+            theirs, ours = overlaps(border, intervals, samples, inline=step[0], crossline=step[1])
             self._pairs.append(
-                (border["body"][theirs].astype(np.int64), runs["body"][ours].astype(np.int64))
+                (border["body"][theirs].astype(np.int64), intervals["body"][ours].astype(np.int64))
             )
-        self._row.append(runs[runs["inline"] == block.inline1 - 1])
-        self._beside = runs[runs["crossline"] == block.crossline1 - 1]
-        return runs
+        self._row.append(intervals[intervals["inline"] == block.inline1 - 1])
+        self._beside = intervals[intervals["crossline"] == block.crossline1 - 1]
+        return intervals
 
     def finish(self) -> tuple[Bodies, NDArray[np.int32]]:
         """The bodies, and of each number the body that it belongs to."""
@@ -181,22 +183,22 @@ class _Labeller:
         return numbers
 
 
-def _as_parts(runs: Runs, shape: tuple[int, int, int]) -> Parts:
-    """Each run as a part of its own, its trace not counted yet."""
+def _as_parts(intervals: Intervals, shape: tuple[int, int, int]) -> Parts:
+    """Each interval as a part of its own, its trace not counted yet."""
     inlines, crosslines, _ = shape
-    parts = np.zeros(len(runs), PART)
-    parts["cells"] = runs["stop"] - runs["start"]
-    parts["found"], parts["weight"] = runs["cells"], runs["weight"]
-    parts["inline0"], parts["inline1"] = runs["inline"], runs["inline"] + 1
-    parts["crossline0"], parts["crossline1"] = runs["crossline"], runs["crossline"] + 1
-    parts["start"], parts["stop"] = runs["start"], runs["stop"]
-    cut_above, cut_below = np.isnan(runs["top"]), np.isnan(runs["base"])
-    parts["top"] = np.where(cut_above, runs["start"], runs["top"])
-    parts["base"] = np.where(cut_below, runs["stop"] - 1, runs["base"])
+    parts = np.zeros(len(intervals), PART)
+    parts["cells"] = intervals["stop"] - intervals["start"]
+    parts["found"], parts["weight"] = intervals["cells"], intervals["weight"]
+    parts["inline0"], parts["inline1"] = intervals["inline"], intervals["inline"] + 1
+    parts["crossline0"], parts["crossline1"] = intervals["crossline"], intervals["crossline"] + 1
+    parts["start"], parts["stop"] = intervals["start"], intervals["stop"]
+    cut_above, cut_below = np.isnan(intervals["top"]), np.isnan(intervals["base"])
+    parts["top"] = np.where(cut_above, intervals["start"], intervals["top"])
+    parts["base"] = np.where(cut_below, intervals["stop"] - 1, intervals["base"])
     parts["cut"] = cut_above | cut_below
     for name, last in (("inline", inlines - 1), ("crossline", crosslines - 1)):
         if last > 0:  # a line has no neighbours that could cut it
-            parts["cut"] |= (runs[name] == 0) | (runs[name] == last)
+            parts["cut"] |= (intervals[name] == 0) | (intervals[name] == last)
     return parts
 
 

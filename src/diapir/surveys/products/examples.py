@@ -17,8 +17,8 @@ from diapir.surveys.grid import Grid
 from diapir.surveys.prediction.amplitude import to_grey
 from diapir.surveys.products.bodies import Bodies
 from diapir.surveys.products.horizons import SaltMaps
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import Block, Predictions, salt_mask
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import Block, Predictions, draw_salt
 from diapir.surveys.survey import Survey
 
 Axis = Literal["inline", "crossline", "line"]
@@ -28,7 +28,7 @@ SECTIONS = 4
 
 
 @dataclass(frozen=True)
-class Section:
+class ExampleSection:
     """A vertical section; rows go down in time or depth, columns are traces.
 
     Attributes:
@@ -93,45 +93,45 @@ def choose(grid: Grid, maps: SaltMaps, bodies: Bodies) -> list[tuple[Axis, int]]
 def cut(
     wanted: Sequence[tuple[Axis, int]],
     predictions: Predictions,
-    runs: RunFile,
+    intervals: IntervalFile,
     survey: Survey | None,
     scale: float | None,
-) -> list[Section]:
+) -> list[ExampleSection]:
     """Cut sections out of a survey.
 
     Args:
         wanted: as `choose` gives them.
         predictions: their array `probability`.
-        runs: with their bodies.
+        intervals: with their bodies.
         survey: the amplitudes; None where they are not at hand.
         scale: amplitude of full white; None takes the 98th percentile of each section.
     """
-    return [_cut(axis, place, predictions, runs, survey, scale) for axis, place in wanted]
+    return [_cut(axis, place, predictions, intervals, survey, scale) for axis, place in wanted]
 
 
 def _cut(
     axis: Axis,
     place: int,
     predictions: Predictions,
-    runs: RunFile,
+    intervals: IntervalFile,
     survey: Survey | None,
     scale: float | None,
-) -> Section:
+) -> ExampleSection:
     grid = predictions.grid
     inlines, crosslines, samples = grid.shape
     across = axis == "crossline"
     whole = (
         Block(0, inlines, place, place + 1) if across else Block(place, place + 1, 0, crosslines)
     )
-    found = runs.within(whole)
-    salt = salt_mask(found[found["body"] > 0], whole, samples)
+    found = intervals.within(whole)
+    salt = draw_salt(found[found["body"] > 0], whole, samples)
     grey = None
     if survey is not None:
         amplitude = survey.read(*whole.slices).reshape(-1, samples)
         known = np.abs(amplitude[np.isfinite(amplitude)])
         largest = scale or (float(np.percentile(known, 98)) if known.size else 0.0) or 1.0
         grey = to_grey(amplitude, largest).T
-    return Section(
+    return ExampleSection(
         axis=axis,
         number=0 if axis == "line" else int((grid.crosslines if across else grid.inlines)[place]),
         traces=grid.inlines if across else grid.crosslines,
@@ -141,7 +141,7 @@ def _cut(
     )
 
 
-def write_picture(folder: Path, section: Section) -> Path:
+def write_picture(folder: Path, section: ExampleSection) -> Path:
     """Write a section as PNG, a pixel for each sample of each trace."""
     path = folder / f"{section.name}.png"
     with writing(path) as stream:

@@ -1,4 +1,4 @@
-"""Top and base of salt from its runs: maps of the first top and last base, and every crossing."""
+"""Top and base of salt from its intervals: maps of the first top and last base, and every crossing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.surveys.grid import Grid
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import Runs
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import Intervals
 
 Map = NDArray[np.float32]
 """`float32 (I, X)`, in samples from the start of the record; NaN where there is none."""
@@ -38,33 +38,33 @@ class SaltMaps:
             first sample or a gap, so that its top is not seen.
         base: last one, likewise.
         thickness: samples of salt in each trace, 0 where there is none.
-        runs: how often each trace enters salt; more than 1 under an overhang.
+        intervals: how often each trace enters salt; more than 1 under an overhang.
         body: the largest body in each trace, 0 where there is none.
     """
 
     top: Map
     base: Map
     thickness: Map
-    runs: NDArray[np.int32]
+    intervals: NDArray[np.int32]
     body: NDArray[np.int32]
 
     @property
     def salt(self) -> NDArray[np.bool_]:
         """Traces with salt, `bool (I, X)`."""
-        return self.runs > 0
+        return self.intervals > 0
 
 
-def salt_maps(runs: RunFile, shape: tuple[int, int]) -> SaltMaps:
+def salt_maps(intervals: IntervalFile, shape: tuple[int, int]) -> SaltMaps:
     """Maps of top and base.
 
     Args:
-        runs: with their bodies.
+        intervals: with their bodies.
         shape: inlines and crosslines of the grid.
     """
     top, base = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     thickness = np.zeros(shape, np.float32)
     count, body = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-    for _, found in runs:
+    for _, found in intervals:
         kept = found[found["body"] > 0]
         if not len(kept):
             continue
@@ -77,12 +77,12 @@ def salt_maps(runs: RunFile, shape: tuple[int, int]) -> SaltMaps:
     return SaltMaps(top, base, thickness, count, body)
 
 
-def crossings(runs: RunFile) -> Iterator[NDArray[Any]]:
+def crossings(intervals: IntervalFile) -> Iterator[NDArray[Any]]:
     """Every place where a trace enters or leaves salt, `CROSSING (n,)`, some inlines at a time.
 
     Ends at the edge of the data are no crossings: they keep their number, but are left out.
     """
-    for found in runs.rows():
+    for found in intervals.rows():
         kept = found[found["body"] > 0]
         if not len(kept):
             continue
@@ -98,13 +98,13 @@ def crossings(runs: RunFile) -> Iterator[NDArray[Any]]:
 
 
 def _traces(
-    runs: Runs,
+    intervals: Intervals,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """First and last run of each trace, and the trace's position."""
-    changed = (np.diff(runs["inline"]) != 0) | (np.diff(runs["crossline"]) != 0)
+    """First and last interval of each trace, and the trace's position."""
+    changed = (np.diff(intervals["inline"]) != 0) | (np.diff(intervals["crossline"]) != 0)
     first = np.append(0, np.flatnonzero(changed) + 1)
-    last = np.append(first[1:], len(runs)) - 1
-    return first, last, (runs["inline"][first], runs["crossline"][first])
+    last = np.append(first[1:], len(intervals)) - 1
+    return first, last, (intervals["inline"][first], intervals["crossline"][first])
 
 
 def vertical(grid: Grid, sample: NDArray[np.float32]) -> NDArray[np.float64]:

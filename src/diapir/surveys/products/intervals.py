@@ -1,7 +1,7 @@
-"""Salt as runs: the stretches of each trace that lie in salt, with where they begin and end.
+"""Salt as intervals: the stretches of each trace that lie in salt, with where they begin and end.
 
-A volume of probabilities becomes a table of runs, block by block. The table is small beside the
-volume, and all products come from it: horizons are the ends of runs, bodies are runs that touch.
+A volume of probabilities becomes a table of intervals, block by block. The table is small beside the
+volume, and all products come from it: horizons are the ends of intervals, bodies are intervals that touch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from diapir.connected import Integers
 from diapir.surveys.grid import Grid
 
-RUN = np.dtype(
+INTERVAL = np.dtype(
     [
         ("inline", np.int32),
         ("crossline", np.int32),
@@ -29,12 +29,12 @@ RUN = np.dtype(
         ("body", np.int32),
     ]
 )
-"""A run: positions of its trace in the grid, its samples `start … stop - 1`, its top and base in
+"""An interval: positions of its trace in the grid, its samples `start … stop - 1`, its top and base in
 samples (NaN where the record or a gap cuts it off), how many of its samples the network called
 salt, the sum of their probabilities, and its body (0: not known, or left out)."""
 
-Runs = NDArray[Any]
-"""`RUN (n,)`, in the order of inline, crossline and start."""
+Intervals = NDArray[Any]
+"""`INTERVAL (n,)`, in the order of inline, crossline and start."""
 
 BLOCK_CELLS = 2**24
 """Samples of a block, unless one chunk of the store is larger: 64 MB as float32."""
@@ -96,7 +96,7 @@ def blocks(
             )
 
 
-def find_runs(probability: NDArray[np.float32], block: Block, threshold: float) -> Runs:
+def find_intervals(probability: NDArray[np.float32], block: Block, threshold: float) -> Intervals:
     """The salt of a block.
 
     Top and base are where the probability, taken as straight between two samples, crosses the
@@ -108,7 +108,7 @@ def find_runs(probability: NDArray[np.float32], block: Block, threshold: float) 
         threshold: from which probability a sample is salt, in ]0, 1].
 
     Returns:
-        its runs, each without a body.
+        its intervals, each without a body.
     """
     _, crosslines, samples = probability.shape
     traces = np.ascontiguousarray(probability).reshape(-1, samples)
@@ -122,15 +122,15 @@ def find_runs(probability: NDArray[np.float32], block: Block, threshold: float) 
     trace, sample = np.divmod(np.flatnonzero(change), samples + 1)
     trace, start, stop = trace[::2], sample[::2], sample[1::2]
 
-    runs = np.zeros(len(trace), RUN)
-    runs["inline"] = block.inline0 + trace // crosslines
-    runs["crossline"] = block.crossline0 + trace % crosslines
-    runs["start"], runs["stop"] = start, stop
-    runs["top"] = _crossing(traces, trace, start, start - 1, threshold)
-    runs["base"] = _crossing(traces, trace, stop - 1, stop, threshold)
-    runs["cells"] = stop - start
-    runs["weight"] = _sums(traces, trace * samples + start, trace * samples + stop)
-    return runs
+    intervals = np.zeros(len(trace), INTERVAL)
+    intervals["inline"] = block.inline0 + trace // crosslines
+    intervals["crossline"] = block.crossline0 + trace % crosslines
+    intervals["start"], intervals["stop"] = start, stop
+    intervals["top"] = _crossing(traces, trace, start, start - 1, threshold)
+    intervals["base"] = _crossing(traces, trace, stop - 1, stop, threshold)
+    intervals["cells"] = stop - start
+    intervals["weight"] = _sums(traces, trace * samples + start, trace * samples + stop)
+    return intervals
 
 
 def _crossing(
@@ -165,54 +165,56 @@ def _sums(
 
 
 def overlaps(
-    runs: Runs, others: Runs, samples: int, *, inline: int = 0, crossline: int = 0
+    intervals: Intervals, others: Intervals, samples: int, *, inline: int = 0, crossline: int = 0
 ) -> tuple[Integers, Integers]:
-    """Runs that share a face with a run of a neighbouring trace.
+    """Intervals that share a face with an interval of a neighbouring trace.
 
     Args:
-        runs: any runs.
-        others: runs in the order of inline, crossline and start; may be the same.
+        intervals: any intervals.
+        others: intervals in the order of inline, crossline and start; may be the same.
         samples: samples of a trace.
-        inline: step from a trace of `runs` to its neighbour among `others`, in inlines.
+        inline: step from a trace of `intervals` to its neighbour among `others`, in inlines.
         crossline: likewise, in crosslines.
 
     Returns:
-        places in `runs` and in `others` of each pair that overlaps in some sample.
+        places in `intervals` and in `others` of each pair that overlaps in some sample.
     """
-    if not len(runs) or not len(others):
+    if not len(intervals) or not len(others):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    wide = int(max(runs["crossline"].max(), others["crossline"].max())) + abs(crossline) + 2
+    wide = int(max(intervals["crossline"].max(), others["crossline"].max())) + abs(crossline) + 2
     depth = samples + 1
 
-    def place(which: Runs, i: int, x: int) -> Integers:
+    def place(which: Intervals, i: int, x: int) -> Integers:
         trace: Integers = (which["inline"].astype(np.int64) + i) * wide + which["crossline"] + x
         return trace * depth
 
-    here, there = place(runs, inline, crossline), place(others, 0, 0)
-    # in one trace runs do not overlap, so that starts and stops both rise through all of `others`
-    first = np.searchsorted(there + others["stop"], here + runs["start"], side="right")
-    last = np.searchsorted(there + others["start"], here + runs["stop"], side="left")
+    here, there = place(intervals, inline, crossline), place(others, 0, 0)
+    # in one trace intervals do not overlap, so that starts and stops both rise through all of `others`
+    first = np.searchsorted(there + others["stop"], here + intervals["start"], side="right")
+    last = np.searchsorted(there + others["start"], here + intervals["stop"], side="left")
     found = np.maximum(last - first, 0)
-    source = np.repeat(np.arange(len(runs)), found)
+    source = np.repeat(np.arange(len(intervals)), found)
     before = np.repeat(np.cumsum(found) - found, found)
     return source, np.repeat(first, found) + np.arange(len(source)) - before
 
 
-def salt_mask(runs: Runs, block: Block, samples: int) -> NDArray[np.bool_]:
-    """Draw runs of a block: `bool (i, x, samples)`."""
-    return _drawn(runs, block, samples, np.ones(len(runs), np.int8)).astype(np.bool_)
+def draw_salt(intervals: Intervals, block: Block, samples: int) -> NDArray[np.bool_]:
+    """Draw intervals of a block: `bool (i, x, samples)`."""
+    return _drawn(intervals, block, samples, np.ones(len(intervals), np.int8)).astype(np.bool_)
 
 
-def body_numbers(runs: Runs, block: Block, samples: int) -> NDArray[np.int32]:
-    """Draw the bodies of runs of a block: `int32 (i, x, samples)`, 0 outside."""
-    return _drawn(runs, block, samples, runs["body"])
+def draw_bodies(intervals: Intervals, block: Block, samples: int) -> NDArray[np.int32]:
+    """Draw the bodies of intervals of a block: `int32 (i, x, samples)`, 0 outside."""
+    return _drawn(intervals, block, samples, intervals["body"])
 
 
-def _drawn(runs: Runs, block: Block, samples: int, values: NDArray[Any]) -> NDArray[Any]:
+def _drawn(intervals: Intervals, block: Block, samples: int, values: NDArray[Any]) -> NDArray[Any]:
     inlines, crosslines = block.inline1 - block.inline0, block.crossline1 - block.crossline0
     steps = np.zeros((inlines, crosslines, samples + 1), dtype=values.dtype)
-    where = (runs["inline"] - block.inline0, runs["crossline"] - block.crossline0)
-    steps[(*where, runs["start"])] += values
-    steps[(*where, runs["stop"])] -= values  # runs end before others begin: no index is doubled
+    where = (intervals["inline"] - block.inline0, intervals["crossline"] - block.crossline0)
+    steps[(*where, intervals["start"])] += values
+    steps[(*where, intervals["stop"])] -= (
+        values  # intervals end before others begin: no index is doubled
+    )
     np.cumsum(steps, axis=2, out=steps)
     return steps[:, :, :-1]

@@ -20,8 +20,8 @@ from diapir.surveys.prediction.exports import is_segy, segy_input
 from diapir.surveys.products.bins import Bins, cell_size, fit_bins
 from diapir.surveys.products.bodies import Bodies, label
 from diapir.surveys.products.body_table import write_table
-from diapir.surveys.products.examples import Section, choose, cut, write_picture
-from diapir.surveys.products.fill import FILLS, Fill, fill_runs
+from diapir.surveys.products.examples import ExampleSection, choose, cut, write_picture
+from diapir.surveys.products.fill import FILLS, Fill, fill_intervals
 from diapir.surveys.products.horizon_files import (
     HORIZON_FORMATS,
     HorizonFormat,
@@ -29,8 +29,14 @@ from diapir.surveys.products.horizon_files import (
     read_me,
 )
 from diapir.surveys.products.horizons import SaltMaps, crossings, salt_maps
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import Block, Predictions, blocks, body_numbers, find_runs
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import (
+    Block,
+    Predictions,
+    blocks,
+    draw_bodies,
+    find_intervals,
+)
 from diapir.surveys.products.irap import MISFIT, irap_obstacle, write_irap
 from diapir.surveys.products.mesh_files import MESH_FORMATS, write_mesh
 from diapir.surveys.products.meshes import Mesh, body_meshes
@@ -135,7 +141,7 @@ class Products:
     bodies: Bodies
     maps: SaltMaps
     meshes: list[Mesh]
-    sections: list[Section]
+    sections: list[ExampleSection]
     picks: dict[str, int]
     files: list[Path]
     notes: list[str]
@@ -160,7 +166,7 @@ class Products:
             "cell_size": self.cell[0] if self.cell else None,
             "cell_unit": self.cell[1] if self.cell else None,
             "traces_with_salt": int(self.maps.salt.sum()),
-            "traces_with_overhang": int((self.maps.runs > 1).sum()),
+            "traces_with_overhang": int((self.maps.intervals > 1).sum()),
             "picks": self.picks,
             "meshes": [
                 {
@@ -219,15 +225,15 @@ def make_products(
     earlier = _earlier_files(out)
     bins = fit_bins(grid)
     maker = _Maker(predictions, out, options, bins, chunk, section, progress)
-    with tempfile.TemporaryDirectory(prefix=".runs-", dir=out) as scratch:
-        runs, bodies = maker.label(Path(scratch))
-        maps = salt_maps(runs, grid.shape[:2])
+    with tempfile.TemporaryDirectory(prefix=".intervals-", dir=out) as scratch:
+        intervals, bodies = maker.label(Path(scratch))
+        maps = salt_maps(intervals, grid.shape[:2])
         maker.warn_of_coordinates()
-        meshes = maker.meshes(runs, bodies)
-        maker.horizons(runs, maps, bodies)
-        maker.segy(runs, survey, name)
+        meshes = maker.meshes(intervals, bodies)
+        maker.horizons(intervals, maps, bodies)
+        maker.segy(intervals, survey, name)
         wanted = choose(grid, maps, bodies)
-        sections = cut(wanted, predictions, runs, survey, scale)
+        sections = cut(wanted, predictions, intervals, survey, scale)
     cell = cell_size(grid, bins, options.velocity)
     maker.files.append(write_table(out / "bodies.csv", bodies, grid, bins, cell))
     (out / "sections").mkdir(exist_ok=True)
@@ -296,31 +302,31 @@ class _Maker:
         self.picks: dict[str, int] = {}
         self.notes: list[str] = []
 
-    def label(self, scratch: Path) -> tuple[RunFile, Bodies]:
+    def label(self, scratch: Path) -> tuple[IntervalFile, Bodies]:
         """Find salt, leave out what is small, fill the rest."""
         least = self._options.min_cells or 1
         threshold = self._options.threshold or THRESHOLD
-        runs = RunFile(scratch / "runs")
+        intervals = IntervalFile(scratch / "intervals")
         for block in self._blocks:
             probability = self._predictions.read("probability", *block.slices)
             probability[~self._grid.live[block.slices]] = float("nan")
-            runs.append(block, find_runs(probability, block, threshold))
+            intervals.append(block, find_intervals(probability, block, threshold))
             self._step()
-        bodies = label(runs, self._grid.shape, least)
+        bodies = label(intervals, self._grid.shape, least)
         if self._options.fill != "none":
-            filled = RunFile(scratch / "filled")
-            for block, found in runs:
+            filled = IntervalFile(scratch / "filled")
+            for block, found in intervals:
                 kept = found[found["body"] > 0]
-                filled.append(block, fill_runs(kept, self._options.fill))
+                filled.append(block, fill_intervals(kept, self._options.fill))
             before = bodies
             again = label(filled, self._grid.shape, least)
-            runs = filled
+            intervals = filled
             bodies = Bodies(again.table, before.left_out, before.left_out_cells)
         if not len(bodies):
             self.notes.append(
                 f"No salt of at least {least:,} cells from a probability of {threshold:g}."
             )
-        return runs, bodies
+        return intervals, bodies
 
     def warn_of_coordinates(self) -> None:
         """Say where coordinates are no regular grid, which areas, volumes and meshes assume."""
@@ -331,7 +337,7 @@ class _Maker:
                 "horizons have those of the file; areas, volumes and meshes take the regular grid."
             )
 
-    def meshes(self, runs: RunFile, bodies: Bodies) -> list[Mesh]:
+    def meshes(self, intervals: IntervalFile, bodies: Bodies) -> list[Mesh]:
         """Surfaces, and their files."""
         if not self._wants_meshes:
             if self._section and set(self._formats) & set(MESH_FORMATS):
@@ -339,7 +345,7 @@ class _Maker:
             return []
         made = body_meshes(
             self._predictions,
-            runs,
+            intervals,
             bodies,
             self._bins,
             threshold=self._options.threshold or THRESHOLD,
@@ -360,7 +366,7 @@ class _Maker:
                     self.files.append(write_mesh(path, mesh.surface, comment, form))
         return made
 
-    def horizons(self, runs: RunFile, maps: SaltMaps, bodies: Bodies) -> None:
+    def horizons(self, intervals: IntervalFile, maps: SaltMaps, bodies: Bodies) -> None:
         """Files of top, base and all crossings."""
         if not len(bodies):
             return
@@ -378,7 +384,7 @@ class _Maker:
                 self.files.append(path)
         if "opendtect" in forms:
             path, self.picks["crossings"] = writer.write_crossings(
-                folder / "crossings", crossings(runs)
+                folder / "crossings", crossings(intervals)
             )
             self.files.append(path)
         obstacle = self._irap_obstacle() if "irap" in self._formats else None
@@ -396,7 +402,7 @@ class _Maker:
                     "gap there."
                 )
 
-    def segy(self, runs: RunFile, survey: Survey | None, name: str) -> None:
+    def segy(self, intervals: IntervalFile, survey: Survey | None, name: str) -> None:
         """The number of the body in each cell, with the headers of the survey's own file."""
         if "segy" not in self._formats:
             return
@@ -408,7 +414,7 @@ class _Maker:
             first, last, _ = inlines.indices(self._grid.shape[0])
             left, right, _ = crosslines.indices(self._grid.shape[1])
             part = Block(first, last, left, right)
-            drawn = body_numbers(runs.within(part), part, self._grid.samples)
+            drawn = draw_bodies(intervals.within(part), part, self._grid.samples)
             return drawn.astype(np.float32)
 
         path = self._out / "bodies.sgy"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import Bins
 from diapir.surveys.products.bodies import Bodies, Parts
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import Block, Predictions, Runs, salt_mask
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import Block, Intervals, Predictions, draw_salt
 from diapir.surveys.products.surface_nets import Surface, surface_nets, volume_of
 
 MESH_CELLS = 2_000_000
@@ -38,7 +38,7 @@ class Mesh:
 
 def body_meshes(
     predictions: Predictions,
-    runs: RunFile,
+    intervals: IntervalFile,
     bodies: Bodies,
     bins: Bins | None,
     *,
@@ -53,7 +53,7 @@ def body_meshes(
 
     Args:
         predictions: their array `probability`.
-        runs: with their bodies.
+        intervals: with their bodies.
         bodies: of the survey.
         bins: of its coordinates; None where it has none.
         threshold: the probability on the surface.
@@ -64,7 +64,7 @@ def body_meshes(
     fields = [
         _Field(number, part, cells) for number, part in enumerate(bodies.table[:count], start=1)
     ]
-    for block, found in runs:
+    for block, found in intervals:
         _add_block(fields, predictions, block, found, threshold)
         progress()
     meshes = []
@@ -131,7 +131,7 @@ def _add_block(
     fields: Iterable[_Field],
     predictions: Predictions,
     block: Block,
-    runs: Runs,
+    intervals: Intervals,
     threshold: float,
 ) -> None:
     wanted = [(body, overlap) for body in fields if (overlap := body.overlap(block))]
@@ -146,7 +146,7 @@ def _add_block(
             slice(inlines.start - block.inline0, inlines.stop - block.inline0),
             slice(crosslines.start - block.crossline0, crosslines.stop - block.crossline0),
         )
-        own = salt_mask(runs[runs["body"] == body.number], block, samples)[local]
+        own = draw_salt(intervals[intervals["body"] == body.number], block, samples)[local]
         values = probability[local].copy()
         values[salt[local] & ~own] = 0  # another body
         filled = own & ~salt[local]
