@@ -16,12 +16,17 @@ from PIL import Image
 from diapir.errors import ConfigError, DataError, MissingDependencyError
 from diapir.inference.overlay import SALT
 from diapir.surveys import open_survey
-from diapir.surveys.products.make import FORMATS, Format, ProductOptions, make_products
+from diapir.surveys.products.make import make_products
+from diapir.surveys.products.product_options import (
+    PRODUCT_FORMATS,
+    ProductFormat,
+    ProductOptions,
+)
 from tests.helpers.segy import write_segy
 from tests.surveys.made_salt import Made, ball, line_grid, volume_grid, without_coordinates
 
 SHAPE = (30, 40, 50)
-DRAWN: tuple[Format, ...] = tuple(form for form in FORMATS if form != "segy")
+DRAWN: tuple[ProductFormat, ...] = tuple(form for form in PRODUCT_FORMATS if form != "segy")
 """Formats that need no SEG-Y file as their model."""
 
 
@@ -173,7 +178,7 @@ def test_salt_to_the_end_of_the_record_is_said(tmp_path: Path) -> None:
     made = Made(volume_grid(SHAPE), ball(SHAPE, (14, 18, 47), 9))
     products = make_products(made, tmp_path)
     (note,) = products.notes
-    assert "have no base" in note
+    assert "no base pick" in note
     assert products.picks["base"] < products.picks["top"]
     assert table(tmp_path)[0]["cut_by_edge"] == "yes"
 
@@ -207,13 +212,28 @@ def test_a_record_that_names_files_elsewhere_removes_none(tmp_path: Path, made: 
     out.mkdir()
     (out / "products.json").write_text(json.dumps({"files": ["../precious.txt"]}))
     make_products(made, out)
-    assert precious.exists()
+    assert precious.read_text() == "keep me"
 
 
 def test_a_foreign_record_is_refused(tmp_path: Path, made: Made) -> None:
     (tmp_path / "products.json").write_text("[]")
-    with pytest.raises(DataError, match="no record of products"):
+    with pytest.raises(DataError, match="not a folder of salt products"):
         make_products(made, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["products.json"]
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path, made: Made) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(DataError, match="not a folder of salt products"):
+        make_products(made, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_page_of_earlier_products_goes_with_them(tmp_path: Path, made: Made) -> None:
+    make_products(made, tmp_path)
+    (tmp_path / "report.html").write_text("of the earlier products")
+    make_products(made, tmp_path)
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_a_failure_leaves_no_scratch_and_the_old_products(tmp_path: Path, made: Made) -> None:
@@ -285,5 +305,5 @@ def test_body_numbers_load_with_the_geometry_of_the_input(tmp_path: Path, fill: 
 
 def test_body_numbers_need_a_segy_file(tmp_path: Path, made: Made) -> None:
     products = make_products(made, tmp_path, ProductOptions(formats=("segy",)))
-    assert "No SEG-Y of bodies" in products.notes[0]
+    assert "No SEG-Y of body numbers" in products.notes[0]
     assert not (tmp_path / "bodies.sgy").exists()

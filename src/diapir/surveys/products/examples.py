@@ -1,4 +1,4 @@
-"""Example sections of a predicted survey: which are worth a look, and their pictures."""
+"""Example sections of a predicted survey: choosing them, cutting them out and drawing them."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from diapir.surveys.survey import Survey
 Axis = Literal["inline", "crossline", "line"]
 
 SECTIONS = 4
-"""Sections shown of a volume."""
+"""Number of sections chosen from a volume."""
 
 
 @dataclass(frozen=True)
 class ExampleSection:
-    """A vertical section; rows go down in time or depth, columns are traces.
+    """A vertical section; rows are samples, columns are traces.
 
     Attributes:
-        axis: what it follows; "line" of a 2D survey.
-        number: of its inline or crossline; 0 of a line.
+        axis: along an inline, a crossline, or a 2D line.
+        number: its inline or crossline number; 0 for a line.
         traces: crossline or inline numbers, or CDPs, `int64 (traces,)`.
-        grey: amplitudes `uint8 (samples, traces)`; None where the survey was not given.
-        probability: `float32 (samples, traces)`, NaN where there is none.
-        salt: `bool (samples, traces)`, of kept bodies, filled where that was asked for.
+        grey: amplitudes, `uint8 (samples, traces)`; None where the survey was not given.
+        probability: `float32 (samples, traces)`, NaN where there is no prediction.
+        salt: `bool (samples, traces)`, kept bodies only, after filling.
     """
 
     axis: Axis
@@ -49,11 +49,11 @@ class ExampleSection:
 
     @property
     def name(self) -> str:
-        """Such as `inline-1201`."""
+        """File name without its ending, such as `inline-1201`."""
         return self.axis if self.axis == "line" else f"{self.axis}-{self.number}"
 
     def picture(self) -> NDArray[np.uint8]:
-        """Salt over the amplitudes, or over the probability, `uint8 (samples, traces, 3)`."""
+        """Salt drawn over the amplitudes or the probability, `uint8 (samples, traces, 3)`."""
         grey = self.grey
         if grey is None:
             share = np.nan_to_num(self.probability, nan=0.0)
@@ -62,10 +62,10 @@ class ExampleSection:
 
 
 def choose(grid: Grid, maps: SaltMaps, bodies: Bodies) -> list[tuple[Axis, int]]:
-    """The sections to look at first, as axis and position.
+    """Choose the sections to look at first, as axis and grid index.
 
-    Of a volume those with most salt along each axis, and those through the middle of the largest
-    bodies; of a line itself; of a volume of one inline or crossline that one.
+    In a volume: the inline and the crossline with most salt, and those through the centres of the
+    largest bodies. Otherwise the only section there is.
     """
     if grid.kind == "2d":
         return [("line", 0)]
@@ -100,11 +100,11 @@ def cut(
     """Cut sections out of a survey.
 
     Args:
-        wanted: as `choose` gives them.
-        predictions: their array `probability`.
-        intervals: with their bodies.
-        survey: the amplitudes; None where they are not at hand.
-        scale: amplitude of full white; None takes the 98th percentile of each section.
+        wanted: axis and grid index of each, from `choose`.
+        predictions: array `probability` of the survey.
+        intervals: labelled intervals.
+        survey: the amplitudes; None if not available.
+        scale: amplitude drawn white; None means the 98th percentile of each section.
     """
     return [_cut(axis, place, predictions, intervals, survey, scale) for axis, place in wanted]
 
@@ -142,7 +142,7 @@ def _cut(
 
 
 def write_picture(folder: Path, section: ExampleSection) -> Path:
-    """Write a section as PNG, a pixel for each sample of each trace."""
+    """Write a section as PNG, one pixel per sample."""
     path = folder / f"{section.name}.png"
     with writing(path) as stream:
         Image.fromarray(np.ascontiguousarray(section.picture())).save(stream, format="PNG")

@@ -1,7 +1,7 @@
-"""Filling salt whose interior the network left empty.
+"""Filling the interior of salt.
 
-Many labels mark the edge of salt and leave out what lies within, and a network learns that. Filling
-joins the intervals of a trace; it is a choice of the interpreter, never made unasked.
+Labels often outline the edge of salt and leave its interior empty, and so do networks trained on
+them. Filling joins the intervals of a trace. The interpreter decides; by default nothing is filled.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from diapir.connected import Integers
 from diapir.surveys.products.intervals import INTERVAL, Intervals
 
 Fill = Literal["none", "body", "trace"]
-"""How salt is filled: not at all; in each trace between the top and base of one body; or in each
-trace between its first top and its last base, whatever body they belong to."""
+"""How salt is filled: not at all; between top and base of each body in a trace; or between the
+first top and the last base of a trace, across bodies."""
 
 FILLS: tuple[Fill, ...] = get_args(Fill)
 
@@ -23,16 +23,16 @@ FILLS: tuple[Fill, ...] = get_args(Fill)
 def fill_intervals(intervals: Intervals, how: Fill) -> Intervals:
     """Join intervals of each trace.
 
-    What lies between two intervals that are joined counts as salt, but not among the `cells` that the
-    network called salt.
+    Samples between joined intervals become salt, but `cells` still counts those that were predicted
+    as salt.
 
     Args:
-        intervals: of some traces, with their bodies, in the order of inline, crossline and start.
-        how: `body` joins the intervals of the same body, and takes in what lies between them; `trace`
-            joins all intervals of a trace.
+        intervals: labelled intervals of some traces, ordered by inline, crossline and start.
+        how: `body` joins intervals of the same body and any others between them; `trace` joins all
+            intervals of a trace.
 
     Returns:
-        the intervals after filling, without bodies, in the same order.
+        The intervals after filling, in the same order, with `body` 0.
     """
     if how == "none" or not len(intervals):
         return intervals
@@ -51,7 +51,7 @@ def fill_intervals(intervals: Intervals, how: Fill) -> Intervals:
 
 
 def _join_overlapping(intervals: Intervals) -> Intervals:
-    """Join what overlaps or touches once bodies are filled: one body may lie within another."""
+    """Join intervals that overlap or touch after filling: one body may lie inside another."""
     intervals = intervals[
         np.lexsort((intervals["start"], intervals["crossline"], intervals["inline"]))
     ]
@@ -67,7 +67,7 @@ def _join_overlapping(intervals: Intervals) -> Intervals:
 
 
 def _joined(intervals: Intervals, group: Integers) -> Intervals:
-    """One interval of each group; groups stand together, their intervals in the order of `start`."""
+    """Join each group to one interval; groups are contiguous and ordered by `start`."""
     first = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
     whole = np.zeros(len(first), INTERVAL)
     for name in ("inline", "crossline", "start", "top", "body"):

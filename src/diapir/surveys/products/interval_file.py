@@ -1,4 +1,4 @@
-"""Intervals of a whole survey on the disk, block by block, so that memory stays that of one block."""
+"""Intervals of a whole survey on disk, so that memory holds one block at a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class IntervalFile:
         self._offsets.append(self._offsets[-1] + len(intervals))
 
     def __len__(self) -> int:
-        """How many intervals there are."""
+        """Number of intervals."""
         return self._offsets[-1]
 
     def __iter__(self) -> Iterator[tuple[Block, Intervals]]:
@@ -40,7 +40,7 @@ class IntervalFile:
             yield block, self._read(place)
 
     def rows(self) -> Iterator[Intervals]:
-        """The intervals of each row of blocks, that is of whole inlines, in order."""
+        """The intervals of each row of blocks (whole inlines), in order."""
         row: list[Intervals] = []
         inline = -1
         for block, intervals in self:
@@ -53,7 +53,7 @@ class IntervalFile:
             yield _sorted(np.concatenate(row))
 
     def within(self, part: Block) -> Intervals:
-        """The intervals in some traces, in order."""
+        """The intervals in a part of the grid, in order."""
         inside = [np.zeros(0, INTERVAL)]
         for place, block in enumerate(self.blocks):
             if (
@@ -75,7 +75,7 @@ class IntervalFile:
         return _sorted(np.concatenate(inside))
 
     def replace(self, place: int, intervals: Intervals) -> None:
-        """Overwrite the intervals of the block that was added as number `place`, as many as before."""
+        """Overwrite the intervals of block number `place` with the same number of intervals."""
         with self.path.open("r+b") as stream:
             stream.seek(self._offsets[place] * INTERVAL.itemsize)
             intervals.tofile(stream)

@@ -1,7 +1,8 @@
-"""Salt as intervals: the stretches of each trace that lie in salt, with where they begin and end.
+"""Salt as intervals: the stretches of salt along each trace.
 
-A volume of probabilities becomes a table of intervals, block by block. The table is small beside the
-volume, and all products come from it: horizons are the ends of intervals, bodies are intervals that touch.
+A volume of probabilities is reduced to a table of intervals, block by block. The table is far
+smaller than the volume, and all products derive from it: horizons are the ends of intervals, bodies
+are their connected components.
 """
 
 from __future__ import annotations
@@ -29,36 +30,36 @@ INTERVAL = np.dtype(
         ("body", np.int32),
     ]
 )
-"""An interval: positions of its trace in the grid, its samples `start … stop - 1`, its top and base in
-samples (NaN where the record or a gap cuts it off), how many of its samples the network called
-salt, the sum of their probabilities, and its body (0: not known, or left out)."""
+"""An interval: grid indices of its trace, samples `start … stop - 1`, top and base in fractional
+samples (NaN at the end of the record or a gap), number of samples predicted as salt (`cells`), sum
+of their probabilities (`weight`), and body (0: not labelled yet, or removed)."""
 
 Intervals = NDArray[Any]
-"""`INTERVAL (n,)`, in the order of inline, crossline and start."""
+"""`INTERVAL (n,)`, ordered by inline, crossline and start."""
 
 BLOCK_CELLS = 2**24
-"""Samples of a block, unless one chunk of the store is larger: 64 MB as float32."""
+"""Maximum samples of a block, unless a chunk of the store is larger: 64 MB as float32."""
 CHUNK = 64
-"""Traces along each side of a block, where the store does not say how it is cut."""
+"""Traces along each side of a block, where the chunks of the store are unknown."""
 
 
 class Predictions(Protocol):
-    """Predicted arrays on a grid, such as a prediction store."""
+    """Predicted arrays of a survey, such as a prediction store."""
 
     @property
     def grid(self) -> Grid:
-        """Where the traces lie."""
+        """Geometry of the survey."""
 
     def read(self, name: str, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         """Part of an array, `float32 (i, x, samples)`; NaN where there is no prediction.
 
-        It is the caller's own to change.
+        The caller may modify it.
         """
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some neighbouring traces of a grid, by position: `inline0 … inline1 - 1`, and so on."""
+    """A rectangle of traces, by grid index; the ends `inline1` and `crossline1` are excluded."""
 
     inline0: int
     inline1: int
@@ -67,19 +68,19 @@ class Block:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """As `Predictions.read` takes them."""
+        """Arguments of `Predictions.read`."""
         return slice(self.inline0, self.inline1), slice(self.crossline0, self.crossline1)
 
 
 def blocks(
     grid: Grid, *, chunk: tuple[int, int] | None = None, cells: int = BLOCK_CELLS
 ) -> Iterator[Block]:
-    """Cut a grid into blocks, row by row of inlines.
+    """Divide a grid into blocks, row by row.
 
     Args:
-        grid: what is cut.
-        chunk: traces (inlines, crosslines) that the store keeps together; a block holds whole ones.
-        cells: samples that a block should not exceed, where one chunk is not larger.
+        grid: the grid.
+        chunk: inlines and crosslines of a chunk of the store; a block holds whole chunks.
+        cells: maximum samples of a block, unless one chunk is larger.
     """
     inlines, crosslines, samples = grid.shape
     deep, wide = chunk or (CHUNK, CHUNK)
@@ -97,18 +98,18 @@ def blocks(
 
 
 def find_intervals(probability: NDArray[np.float32], block: Block, threshold: float) -> Intervals:
-    """The salt of a block.
+    """Find the salt intervals of a block.
 
-    Top and base are where the probability, taken as straight between two samples, crosses the
+    Top and base lie where the probability, interpolated linearly between samples, crosses the
     threshold.
 
     Args:
-        probability: `float32 (i, x, samples)`; NaN is no salt.
-        block: which traces of the grid these are.
-        threshold: from which probability a sample is salt, in ]0, 1].
+        probability: `float32 (i, x, samples)`; NaN is not salt.
+        block: the traces of the grid.
+        threshold: samples of at least this probability are salt, in (0, 1].
 
     Returns:
-        its intervals, each without a body.
+        The intervals, not labelled yet.
     """
     _, crosslines, samples = probability.shape
     traces = np.ascontiguousarray(probability).reshape(-1, samples)
@@ -118,7 +119,7 @@ def find_intervals(probability: NDArray[np.float32], block: Block, threshold: fl
     change[:, 0] = salt[:, 0]
     change[:, -1] = salt[:, -1]
     np.not_equal(salt[:, 1:], salt[:, :-1], out=change[:, 1:-1])
-    # every trace enters salt as often as it leaves it, so ends come in pairs
+    # every trace leaves salt as often as it enters it, so ends come in pairs
     trace, sample = np.divmod(np.flatnonzero(change), samples + 1)
     trace, start, stop = trace[::2], sample[::2], sample[1::2]
 
@@ -140,7 +141,7 @@ def _crossing(
     outside: NDArray[np.int64],
     threshold: float,
 ) -> NDArray[np.float64]:
-    """Where the probability crosses the threshold between a sample in salt and one beside it."""
+    """Where the probability crosses the threshold, between a salt sample and its neighbour."""
     within = (outside >= 0) & (outside < traces.shape[1])
     high = traces[trace, inside].astype(np.float64)
     low = traces[trace, np.where(within, outside, inside)].astype(np.float64)
@@ -153,13 +154,13 @@ def _crossing(
 def _sums(
     traces: NDArray[np.float32], starts: NDArray[np.int64], stops: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Sum of the values from each start to before its stop, both counted through all traces."""
+    """Sums of values `starts … stops - 1`, both indices into the flattened traces."""
     if not len(starts):
         return np.zeros(0)
     flat = traces.reshape(-1)
     ends = np.stack([starts, stops], axis=1).reshape(-1)
     if ends[-1] == flat.size:
-        ends = ends[:-1]  # to the very end is what the last sum does anyway
+        ends = ends[:-1]  # the last sum runs to the end anyway
     sums: NDArray[np.float64] = np.add.reduceat(flat, ends, dtype=np.float64)[::2]
     return sums
 
@@ -167,17 +168,17 @@ def _sums(
 def overlaps(
     intervals: Intervals, others: Intervals, samples: int, *, inline: int = 0, crossline: int = 0
 ) -> tuple[Integers, Integers]:
-    """Intervals that share a face with an interval of a neighbouring trace.
+    """Pairs of intervals of adjacent traces that share a face.
 
     Args:
         intervals: any intervals.
-        others: intervals in the order of inline, crossline and start; may be the same.
-        samples: samples of a trace.
-        inline: step from a trace of `intervals` to its neighbour among `others`, in inlines.
+        others: intervals ordered by inline, crossline and start; may be the same.
+        samples: samples per trace.
+        inline: offset from a trace of `intervals` to its neighbour among `others`, in inlines.
         crossline: likewise, in crosslines.
 
     Returns:
-        places in `intervals` and in `others` of each pair that overlaps in some sample.
+        Indices into `intervals` and into `others` of each pair with a sample in common.
     """
     if not len(intervals) or not len(others):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -189,7 +190,7 @@ def overlaps(
         return trace * depth
 
     here, there = place(intervals, inline, crossline), place(others, 0, 0)
-    # in one trace intervals do not overlap, so that starts and stops both rise through all of `others`
+    # intervals of a trace do not overlap, so starts and stops both increase through `others`
     first = np.searchsorted(there + others["stop"], here + intervals["start"], side="right")
     last = np.searchsorted(there + others["start"], here + intervals["stop"], side="left")
     found = np.maximum(last - first, 0)
@@ -199,12 +200,12 @@ def overlaps(
 
 
 def draw_salt(intervals: Intervals, block: Block, samples: int) -> NDArray[np.bool_]:
-    """Draw intervals of a block: `bool (i, x, samples)`."""
+    """Salt mask of a block, `bool (i, x, samples)`."""
     return _drawn(intervals, block, samples, np.ones(len(intervals), np.int8)).astype(np.bool_)
 
 
 def draw_bodies(intervals: Intervals, block: Block, samples: int) -> NDArray[np.int32]:
-    """Draw the bodies of intervals of a block: `int32 (i, x, samples)`, 0 outside."""
+    """Body number of each sample of a block, `int32 (i, x, samples)`, 0 outside bodies."""
     return _drawn(intervals, block, samples, intervals["body"])
 
 
@@ -212,9 +213,8 @@ def _drawn(intervals: Intervals, block: Block, samples: int, values: NDArray[Any
     inlines, crosslines = block.inline1 - block.inline0, block.crossline1 - block.crossline0
     steps = np.zeros((inlines, crosslines, samples + 1), dtype=values.dtype)
     where = (intervals["inline"] - block.inline0, intervals["crossline"] - block.crossline0)
+    # intervals of a trace neither overlap nor touch: no index occurs twice
     steps[(*where, intervals["start"])] += values
-    steps[(*where, intervals["stop"])] -= (
-        values  # intervals end before others begin: no index is doubled
-    )
+    steps[(*where, intervals["stop"])] -= values
     np.cumsum(steps, axis=2, out=steps)
     return steps[:, :, :-1]
