@@ -11,6 +11,7 @@ import numpy as np
 from diapir.architectures import ModelConfig
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig, RunConfig
+from diapir.evaluation.metric_names import METRICS
 from diapir.reports.run.recipe_words import (
     augment_words,
     keeping_words,
@@ -25,30 +26,6 @@ if TYPE_CHECKING:
     from diapir.tiles import Split, TileSet
 
 Facts = list[tuple[str, str]]
-
-DEFINITIONS = {
-    "dice": ("Dice", "2 × overlap ÷ (called salt + salt), over all pixels of all tiles."),
-    "iou": ("IoU", "Overlap ÷ (called salt or salt), over all pixels of all tiles."),
-    "kaggle_map": (
-        "Kaggle mAP",
-        "Mean over tiles of how many of the ten IoU thresholds 0.50 … 0.95 are exceeded; "
-        "a tile without salt scores 1 where nothing is called salt, else 0.",
-    ),
-    "soft_dice": (
-        "Soft Dice",
-        "Dice of the probabilities themselves, without a threshold, of 8 tiles at a time.",
-    ),
-    "dice_per_image": ("Dice per tile", "Mean Dice of the tiles; both empty 1, one empty 0."),
-    "iou_per_image": ("IoU per tile", "Mean IoU of the tiles; both empty 1, one empty 0."),
-    "precision": ("Precision", "Share of what is called salt that is salt."),
-    "recall": ("Recall", "Share of the salt that is called salt."),
-    "pixel_accuracy": ("Pixel accuracy", "Share of the pixels that are right, salt or not."),
-    "ece": (
-        "Calibration error",
-        "Mean distance between predicted probability and share of salt; 0 is best.",
-    ),
-}
-"""Name and definition of each metric, the headline's first."""
 
 HEADLINE = ("dice", "iou", "kaggle_map", "soft_dice")
 
@@ -71,10 +48,10 @@ class Metric(NamedTuple):
 
 
 def metrics(evaluation: Evaluation) -> dict[str, Metric]:
-    """The metrics that the evaluation has, in the order of `DEFINITIONS`."""
+    """The metrics that the evaluation has, in the order of `METRICS`."""
     intervals = evaluation.metrics.get("ci95") or {}
     shown = {}
-    for key, (name, definition) in DEFINITIONS.items():
+    for key, (name, definition) in METRICS.items():
         if key in evaluation.metrics:
             low, high = intervals.get(key) or (None, None)
             value = evaluation.metrics[key]
@@ -177,20 +154,6 @@ def _empty(evaluation: Evaluation) -> str:
     return f"{percent(empty / max(1, len(evaluation.tiles)))} of the tiles have none"
 
 
-ARCHITECTURES = {
-    "unet": "U-Net",
-    "improved_unet": "Improved U-Net",
-    "resnet_unet": "ResNet U-Net",
-    "deeplabv3plus": "DeepLabV3+",
-    "deeplabv3": "DeepLabV3",
-    "fcn": "FCN",
-    "pspnet": "PSPNet",
-    "segnet": "SegNet",
-    "linknet": "LinkNet",
-    "hrnet": "HRNet",
-}
-"""How people call the architectures."""
-
 _UNSET = {"encoder": None, "weights": "none", "freeze": 0, "finest": None}
 """Arguments that say nothing where they have these values."""
 
@@ -198,7 +161,6 @@ _UNSET = {"encoder": None, "weights": "none", "freeze": 0, "finest": None}
 def model_words(model: ModelConfig, count: int | None) -> str:
     """The architecture, its arguments and its size."""
     arguments = model.model_dump(mode="json")
-    name = ARCHITECTURES.get(model.name, model.name)
     del arguments["name"]
     if arguments.get("encoder"):  # which then decides about width and depth
         arguments = {key: arguments[key] for key in arguments if key not in {"base", "levels"}}
@@ -208,7 +170,7 @@ def model_words(model: ModelConfig, count: int | None) -> str:
         if key not in _UNSET or value != _UNSET[key]
     )
     size = f", {parameters(count)} parameters" if count else ""
-    return f"{name} ({words}){size}" if words else name + size
+    return f"{model.title} ({words}){size}" if words else model.title + size
 
 
 def input_words(preprocess: PreprocessConfig) -> str:
