@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -44,6 +44,14 @@ DARK = {
 
 WIDTH_IN, HEIGHT_IN = 4.0, 2.6
 """Inches; at 72 units an inch a plot is read at about its own size on a phone."""
+
+
+class Plot(NamedTuple):
+    """A drawn plot, its title, and a sentence on how to read it."""
+
+    title: str
+    note: str
+    svg: Markup
 
 
 def draw(

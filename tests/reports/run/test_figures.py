@@ -9,25 +9,25 @@ import pytest
 
 from diapir.config import RunConfig
 from diapir.reports.run import figures
-from diapir.reports.style import DARK, LIGHT
+from diapir.reports.style import DARK, LIGHT, Plot
 from diapir.run.history import read_history
 from tests.reports.made import Case, metrics_csv
 
 
 @pytest.fixture(scope="module")
-def curves(tmp_path_factory: pytest.TempPathFactory, config: RunConfig) -> list[figures.Plot]:
+def curves(tmp_path_factory: pytest.TempPathFactory, config: RunConfig) -> list[Plot]:
     path = tmp_path_factory.mktemp("run") / "metrics.csv"
     path.write_text(metrics_csv(20, best=5))
     return figures.curves(read_history(path), config)
 
 
-def alt(plot: figures.Plot) -> str:
+def alt(plot: Plot) -> str:
     found = re.search(r'aria-label="([^"]*)"', plot.svg)
     assert found
     return found.group(1)
 
 
-def test_every_kind_of_curve_is_drawn(curves: list[figures.Plot]) -> None:
+def test_every_kind_of_curve_is_drawn(curves: list[Plot]) -> None:
     assert [plot.title for plot in curves] == [
         "Loss",
         "Cross entropy",
@@ -38,7 +38,7 @@ def test_every_kind_of_curve_is_drawn(curves: list[figures.Plot]) -> None:
     ]
 
 
-def test_alt_text_gives_the_course_of_a_curve(curves: list[figures.Plot]) -> None:
+def test_alt_text_gives_the_course_of_a_curve(curves: list[Plot]) -> None:
     assert alt(curves[0]) == (
         "Loss by epoch. "
         "training: 1.6 at epoch 1, 0.7155 at the best epoch 5, 0.3578 at epoch 20. "
@@ -60,7 +60,7 @@ def test_curves_without_values_are_left_out(tmp_path: Path, config: RunConfig) -
     assert epochs == ["1"]  # and no fractions of an epoch
 
 
-def test_colours_follow_the_theme(curves: list[figures.Plot], case: Case) -> None:
+def test_colours_follow_the_theme(curves: list[Plot], case: Case) -> None:
     plots = [*curves, figures.reliability(case.evaluation.calibration, 0.1)]
     for plot in plots:
         assert not re.search(r"#[0-9a-f]{6}\b", plot.svg)

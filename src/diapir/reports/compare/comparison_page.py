@@ -26,7 +26,7 @@ from diapir.reports.compare.leaderboard import (
 )
 from diapir.reports.page import common, css, write_page, write_text
 from diapir.reports.run.facts import input_words, model_words
-from diapir.reports.run.figures import Plot
+from diapir.reports.style import Plot
 from diapir.text import duration, integer, plural, short, signed, significant
 
 REPORT, CSV, MARKDOWN = "report.html", "leaderboard.csv", "leaderboard.md"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diapir.config import RunConfig
 from diapir.evaluation.breakdown import coverage_label
 from diapir.reports.run.recipe_words import loss_words
-from diapir.reports.style import LIGHT, draw
+from diapir.reports.style import LIGHT, Plot, draw
 from diapir.run.history import History
 from diapir.text import decimal, percent
 
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
-
-
-class Plot(NamedTuple):
-    """A drawn plot and the words around it."""
-
-    title: str
-    note: str
-    svg: Markup
 
 
 class Line(NamedTuple):

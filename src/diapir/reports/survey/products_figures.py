@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.reports.run.figures import Plot
-from diapir.reports.style import LIGHT, draw
+from diapir.reports.style import LIGHT, Plot, draw
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import node_coordinates
 from diapir.surveys.products.examples import ExampleSection
