@@ -93,8 +93,8 @@ def test_sweep_names_the_used_and_the_best_threshold(case: Case) -> None:
     plot = figures.sweep(case.evaluation.sweep, 0.37)
 
     best = max(case.evaluation.sweep, key=lambda row: row["dice"])
-    assert "0.37 is used" in alt(plot)
-    assert f"Dice is highest, {best['dice']:.3f}, at {best['threshold']:g}" in alt(plot)
+    assert "0.37 is in use" in alt(plot)
+    assert f"Best Dice: {best['dice']:.3f} at {best['threshold']:g}" in alt(plot)
 
 
 def test_reliability_takes_bins_without_pixels(case: Case) -> None:
@@ -104,7 +104,7 @@ def test_reliability_takes_bins_without_pixels(case: Case) -> None:
     ]
     rows[3] = {"low": 0.2, "high": 0.3, "pixels": 9, "probability": 0.25, "salt": 0.5}
 
-    assert "predicted probability: 0.25 said, 0.50 found" in alt(figures.reliability(rows, 0.25))
+    assert "predicted 0.25, observed 0.50" in alt(figures.reliability(rows, 0.25))
 
 
 def test_coverage_plots_name_the_classes(case: Case) -> None:
@@ -114,4 +114,4 @@ def test_coverage_plots_name_the_classes(case: Case) -> None:
 
     assert f"none: {rows[0]['kaggle_map']:.3f} (9 tiles)" in alt(score)
     assert f"above 80 %: {rows[-1]['kaggle_lost']:.3f}" in alt(lost)
-    assert f"together {1 - case.evaluation.metrics['kaggle_map']:.3f}" in lost.note
+    assert f"total {1 - case.evaluation.metrics['kaggle_map']:.3f}" in lost.note
