@@ -71,7 +71,8 @@ def test_run_report_tells_what_was_trained_on_what(
 ) -> None:
     assert report == finished / "report.html"
     text = read(report).text
-    training, validation = (len(part) for part in Split.load(finished / "split.json").parts.values())
+    parts = Split.load(finished / "split.json").parts
+    training, validation = (len(part) for part in parts.values())
     assert training + validation == len(case.tiles)
     for words in (
         "first-run",
