@@ -131,14 +131,11 @@ def _summary(made: Products, report: Path | None) -> list[str]:
 
 def _salt_lines(made: Products) -> list[str]:
     """Bodies and horizons; nothing where there is no salt."""
-    from diapir.surveys.products.body_table import rows
-
     grid, table = made.grid, made.bodies.table
     if not len(table):
         return []
     samples = int(table["cells"].sum())
-    largest = rows(made.bodies, grid, made.bins, made.cell)[0]
-    size = f", {made.cell[0] * largest['cells']:.3g} {made.cell[1]}" if made.cell else ""
+    size = f", {made.size(int(table[0]['cells']))}" if made.cell else ""
     top, base = (grid.start + float(table[0][end]) * grid.interval for end in ("top", "base"))
     lines = [
         f"  {plural(len(table), 'salt body')}, {plural(samples, 'sample')} "

@@ -89,7 +89,7 @@ def _headline(products: Products) -> list[tuple[str, str, str]]:
         (
             "Salt fraction",
             percent(cells / max(1, live * grid.samples), 1),
-            f"of the live samples: {plural(cells, 'sample')}",
+            f"{integer(cells)} of the live samples",
         ),
         (
             "Traces with salt",
@@ -110,7 +110,7 @@ def _columns(products: Products) -> list[str]:
     """Headings of the table; `bodies.csv` has more columns."""
     grid = products.grid
     lines = ["CDPs"] if grid.kind == "2d" else ["Inlines", "Crosslines"]
-    size = [f"Size, {products.cell[1]}"] if products.cell else []
+    size = ["Size"] if products.cell else []
     vertical = {"time": "TWT, ms", "depth": "Depth, m"}.get(grid.domain, "Top to base")
     return ["Body", "Samples", "Mean probability", *lines, vertical, *size, "Touches survey edge"]
 
@@ -125,7 +125,7 @@ def _table(products: Products) -> list[list[str]]:
         strict=False,
     ):
         top, base = (grid.start + float(body[end]) * grid.interval for end in ("top", "base"))
-        size = [f"{row['cells'] * products.cell[0]:.3g}"] if products.cell else []
+        size = [products.size(row["cells"])] if products.cell else []
         table.append(
             [
                 str(row["body"]),

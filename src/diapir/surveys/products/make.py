@@ -26,7 +26,7 @@ from diapir.surveys.products.meshes import Mesh, body_meshes
 from diapir.surveys.products.product_options import ProductOptions, ResolvedOptions
 from diapir.surveys.products.product_writer import ProductWriter
 from diapir.surveys.survey import Survey
-from diapir.text import plural
+from diapir.text import plural, significant
 from diapir.version import __version__
 
 __all__ = ["ProductOptions", "Products", "Progress", "make_products"]
@@ -79,6 +79,13 @@ class Products:
     def threshold(self) -> float:
         """Samples of at least this probability are salt."""
         return self.options.threshold
+
+    def size(self, samples: int) -> str:
+        """Volume (or area) of some samples, such as 25 300 000 m³; empty where unknown."""
+        if self.cell is None:
+            return ""
+        size, unit = self.cell
+        return f"{significant(float(f'{size * samples:.3g}'))} {unit}"
 
     def to_json(self) -> dict[str, Any]:
         """The content of `products.json`."""
