@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from diapir.reports.survey.axes import label_traces
+from diapir.reports.survey.axes import corners, label_traces
 
 
 def ticks(numbers: list[int]) -> list[tuple[float, str]]:
@@ -42,3 +42,12 @@ def test_a_gap_in_the_numbers_keeps_labels_at_their_traces() -> None:
 def test_numbers_without_order_are_labelled_by_trace(numbers: list[int]) -> None:
     assert ticks(numbers)[0] == (0, str(numbers[0]))
     assert len(ticks(numbers)) == len(numbers)
+
+
+def test_corners_lie_half_a_bin_around_the_centres() -> None:
+    centres = np.array([[10.0, 12.0, 14.0], [20.0, 22.0, 24.0]])
+    assert corners(centres).tolist() == [
+        [4.0, 6.0, 8.0, 10.0],
+        [14.0, 16.0, 18.0, 20.0],
+        [24.0, 26.0, 28.0, 30.0],
+    ]

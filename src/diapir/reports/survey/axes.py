@@ -37,10 +37,23 @@ def label_traces(axes: Axes, numbers: NDArray[np.int64]) -> None:
     steps = np.sign(np.diff(numbers))
     if len(numbers) > 1 and abs(steps.sum()) == len(steps):  # strictly monotonic
         low, high = int(numbers.min()), int(numbers.max())
-        shown = MaxNLocator(nbins=6, integer=True, min_n_ticks=2).tick_values(low, high)
+        locator = MaxNLocator(nbins=6, integer=True, min_n_ticks=2)
+        shown = np.asarray(locator.tick_values(low, high))
         shown = shown[(shown >= low) & (shown <= high)]
         places = np.interp(shown, np.sort(numbers), np.argsort(numbers))
         axes.set_xticks(places, [f"{number:.0f}" for number in shown])
     else:
         ends = np.unique(np.linspace(0, len(numbers) - 1, min(6, len(numbers))).round().astype(int))
         axes.set_xticks(ends, [str(numbers[place]) for place in ends])
+
+
+def corners(centres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Corners of bins from their centres, `float64 (I, X)` → `(I + 1, X + 1)`; I, X > 1.
+
+    With corners, `pcolormesh` draws bins without gaps, also where coordinates are irregular.
+    """
+    padded = np.pad(centres, 1, mode="reflect", reflect_type="odd")
+    mean: NDArray[np.float64] = (
+        padded[:-1, :-1] + padded[1:, :-1] + padded[:-1, 1:] + padded[1:, 1:]
+    ) / 4
+    return mean

@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 
 from diapir.files import claim, replace_file
 from diapir.reports.style import LIGHT, draw_png
-from diapir.reports.survey.axes import label_traces, vertical_extent, vertical_name
+from diapir.reports.survey.axes import corners, label_traces, vertical_extent, vertical_name
 from diapir.surveys import Grid, Survey, percentile
 from diapir.text import integer, plural
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_MARKS = 40_000
-"""Maximum number of positions on a map; larger grids are decimated."""
+Floats = NDArray[np.float64]
+
+MOST_BINS = 160_000
+"""Maximum number of bins on a map; larger grids are decimated."""
 MOST_TRACES = 2000
 """Maximum number of traces in the picture of a section."""
 _CLIP = 98.0
@@ -57,38 +60,16 @@ def write_survey_pictures(survey: Survey, facts: Mapping[str, Any], out: Path) -
 def draw_map(survey: Survey) -> bytes:
     """Map of the traces as a PNG: by coordinates where known, otherwise by line number."""
     grid = survey.grid
-    step = max(1, int(np.ceil(np.sqrt(grid.live.size / MOST_MARKS))))
-    if 1 in grid.live.shape:  # a line is decimated along its only axis
-        step = max(1, grid.live.size // MOST_TRACES)
-    thin = slice(None, None, step), slice(None, None, step)
-    live = grid.live[thin]
+    volume = min(grid.live.shape) > 1
     east, north, known = _trace_positions(grid)
-    east, north = east[thin], north[thin]
     inline = _shown_section(grid)[0]
 
     def plot(figure: Figure) -> None:
         axes = figure.add_subplot()
-        size = float(np.clip(60_000 / live.size, 1.5, 60)) if min(live.shape) > 1 else 8.0
-        absent = ~live & np.isfinite(east)
-        marks = [
-            (live, LIGHT["first"], "traces"),
-            (absent, LIGHT["second"], "missing or dead traces"),
-        ]
-        for where, colour, label in marks:
-            if where.any():
-                count = int((grid.live if where is live else ~grid.live).sum())
-                axes.scatter(
-                    east[where],
-                    north[where],
-                    s=size,
-                    marker="s",
-                    color=colour,
-                    linewidths=0,
-                    label=f"{label} ({integer(count)})",
-                )
-        if min(grid.live.shape) > 1:
-            line = _trace_positions(grid)[:2]
-            axes.plot(*(part[inline] for part in line), color=LIGHT["ink"], label="section shown")
+        handles = (_draw_area if volume else _draw_line)(axes, grid, east, north)
+        if volume:
+            colour = LIGHT["ink"]
+            handles += axes.plot(east[inline], north[inline], color=colour, label="section shown")
         axes.set_title(_title(survey), loc="left")
         if known:
             axes.set_xlabel("easting")
@@ -101,12 +82,58 @@ def draw_map(survey: Survey) -> bytes:
             axes.set_ylabel("no coordinates")
         else:
             axes.set_xlabel("crossline (no coordinates)")
-            axes.set_ylabel("inline")
+            axes.set_ylabel("inline (no coordinates)")
         axes.locator_params(nbins=6)
         axes.margins(0.06)
-        figure.legend(loc="outside lower center", ncols=3, markerscale=1)
+        figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
-    return draw_png(plot, width=6.4, height=6.0 if min(grid.live.shape) > 1 else 4.2)
+    return draw_png(plot, width=6.4, height=6.0 if volume else 4.2)
+
+
+def _draw_area(axes: Axes, grid: Grid, east: Floats, north: Floats) -> list[Artist]:
+    """Draw the bins of a volume in the colours of live and missing traces, for the legend too."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    step = max(1, int(np.ceil(np.sqrt(grid.live.size / MOST_BINS))))
+    thin = tuple(slice(None, None, min(step, count - 1)) for count in grid.live.shape)
+    axes.pcolormesh(
+        corners(east[thin]),
+        corners(north[thin]),
+        grid.live[thin],
+        cmap=ListedColormap([LIGHT["second"], LIGHT["first"]]),
+        vmin=0,
+        vmax=1,
+    )
+    return [Patch(color=colour, label=label) for _, colour, label in _kinds(grid)]
+
+
+def _draw_line(axes: Axes, grid: Grid, east: Floats, north: Floats) -> list[Artist]:
+    """Draw the traces of a line as dots in the colours of live and missing traces."""
+    thin = slice(None, None, max(1, grid.live.size // MOST_TRACES))
+    east, north = east.reshape(-1)[thin], north.reshape(-1)[thin]
+    handles: list[Artist] = []
+    for where, colour, label in _kinds(grid):
+        shown = where.reshape(-1)[thin] & np.isfinite(east)
+        handles.append(
+            axes.scatter(
+                east[shown], north[shown], s=8, marker="s", color=colour, linewidths=0, label=label
+            )
+        )
+    return handles
+
+
+def _kinds(grid: Grid) -> list[tuple[NDArray[np.bool_], str, str]]:
+    """Live and missing traces with their colour and label; a kind without traces is left out."""
+    kinds = [
+        (grid.live, LIGHT["first"], "traces"),
+        (~grid.live, LIGHT["second"], "missing or dead traces"),
+    ]
+    return [
+        (where, colour, f"{label} ({integer(int(where.sum()))})")
+        for where, colour, label in kinds
+        if where.any()
+    ]
 
 
 def draw_section(survey: Survey) -> bytes:
@@ -121,7 +148,7 @@ def draw_section(survey: Survey) -> bytes:
     def plot(figure: Figure) -> None:
         axes = figure.add_subplot()
         _show(axes, amplitude, grid, clip)
-        axes.set_title(f"{survey.name}: {name}", loc="left")
+        axes.set_title(f"{survey.name}: {name}" if name else survey.name, loc="left")
         axes.set_xlabel(along)
         label_traces(axes, shown)
 
@@ -160,7 +187,7 @@ def _section_parts(grid: Grid) -> tuple[slice, slice, str, NDArray[np.int64], st
     place, is_inline = _shown_section(grid)
     one, whole = slice(place, place + 1), slice(None)
     if grid.kind == "2d":
-        return whole, whole, "CDP or trace", grid.crosslines, "line"
+        return whole, whole, "CDP or trace", grid.crosslines, ""
     if is_inline:
         return one, whole, "crossline", grid.crosslines, f"inline {grid.inlines[place]}"
     return whole, one, "inline", grid.inlines, f"crossline {grid.crosslines[place]}"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.reports.style import LIGHT, Plot, draw
-from diapir.reports.survey.axes import label_traces, vertical_extent, vertical_name
+from diapir.reports.survey.axes import corners, label_traces, vertical_extent, vertical_name
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import node_coordinates
 from diapir.surveys.products.examples import ExampleSection
@@ -107,16 +107,14 @@ def _draw_map(products: Products, salt: SaltMap) -> Plot:
     grid = products.grid
     thin = tuple(slice(None, None, -(-count // MOST_NODES)) for count in grid.shape[:2])
     across, up, known = _map_coordinates(products)
-    across, up = across[thin], up[thin]
+    across, up = corners(across[thin]), corners(up[thin])
     shown, live = salt.values[thin], grid.live[thin]
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
         ground = np.where(live, 0.0, np.nan)
         axes.pcolormesh(across, up, ground, cmap="Greys", vmin=-1, vmax=9, rasterized=True)
-        drawn = axes.pcolormesh(
-            across, up, shown, cmap=salt.colours, shading="nearest", rasterized=True
-        )
+        drawn = axes.pcolormesh(across, up, shown, cmap=salt.colours, rasterized=True)
         bar = figure.colorbar(drawn, ax=axes, shrink=0.8, aspect=24, label=salt.label)
         bar.outline.set_visible(False)
         if salt.downwards:
