@@ -1,4 +1,4 @@
-"""Made predictions: known bodies in known places."""
+"""Synthetic predictions: known bodies in known places."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_unknown_losses_say_nothing(case: Case, tmp_path: Path) -> None:
     assert "epoch" not in said(case, unknown)
 
 
-def test_balance_is_judged_by_precision_and_recall(case: Case) -> None:
+def test_tendency_follows_precision_and_recall(case: Case) -> None:
     def with_scores(**scores: Any) -> Case:
         metrics = case.evaluation.metrics | scores
         return dataclasses.replace(

@@ -1,4 +1,4 @@
-"""What a report says about a recipe: all that was done, and nothing else."""
+"""Recipes in words: everything that is on, and nothing that is off."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from diapir.reports.run.recipe_words import (
 from diapir.run.history import read_history
 
 
-def test_a_loss_names_the_terms_it_has_and_how_they_change() -> None:
+def test_a_loss_names_its_terms_and_their_ramps() -> None:
     assert loss_words(LossConfig()) == "0.3 × cross entropy + 2 × (1 − soft Dice)"
     assert loss_words(LossConfig(ce=0, dice=0, lovasz=1)) == "1 × Lovász hinge"
     ramped = LossConfig(ce=(1, 0), dice=0, lovasz=(0, 1), ramp=(0.2, 0.5), empty=0.1)
@@ -34,7 +34,7 @@ def test_a_loss_names_the_terms_it_has_and_how_they_change() -> None:
     )
 
 
-def test_an_optimiser_is_named_with_its_rates_and_their_course() -> None:
+def test_an_optimiser_is_named_with_its_rates_and_schedule() -> None:
     assert optimizer_words(OptimizerConfig(), ScheduleConfig()) == (
         "AdamW, learning rate 0.0005, weight decay 0.0001, gradient clipped at 1"
     )
@@ -45,7 +45,7 @@ def test_an_optimiser_is_named_with_its_rates_and_their_course() -> None:
     )
 
 
-def test_variations_are_listed_where_there_are_any() -> None:
+def test_augmentation_is_listed_where_there_is_any() -> None:
     assert augment_words(AugmentConfig()) == ""
     assert augment_words(AugmentConfig(flip="alternate", scale=0.2, rotate=8, cutout=0.3)) == (
         "horizontal flip every second epoch, scale ±20 %, rotation ±8°, cutout in 30 %"
@@ -60,7 +60,7 @@ def test_the_weights_kept_are_named_where_they_are_not_the_usual() -> None:
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_every_shipped_recipe_can_be_told(name: str, tmp_path: Path) -> None:
+def test_every_recipe_can_be_described(name: str, tmp_path: Path) -> None:
     config = load_recipe(name)
     facts = dict(training_facts(config, read_history(tmp_path / "none.csv"), None))
     assert facts["Loss"] == loss_words(config.loss)

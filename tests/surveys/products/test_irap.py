@@ -78,7 +78,7 @@ def test_an_axis_with_a_hole_keeps_its_steps(tmp_path: Path) -> None:
     assert np.isnan(surface.values).sum() == 3
 
 
-def test_what_is_no_regular_grid_says_why() -> None:
+def test_obstacles_to_an_irap_grid_are_named() -> None:
     slanted = volume_grid(SHAPE, crossline=(12.5, 6.0))
     assert "perpendicular" in (irap_obstacle(slanted, fit_bins(slanted)) or "")
     bent = volume_grid(SHAPE)
