@@ -25,7 +25,7 @@ ROWS: tuple[frozenset[str], ...] = tuple(
         "models tiles",
         "bundle preprocess",
         "config",  # over its neighbour: a recipe that cannot be used is an error
-        "architectures files recipes shipped",
+        "architectures connected files recipes shipped",
         "choices errors progress text version",
     )
 )

@@ -25,6 +25,9 @@ def test_large_numbers_are_grouped() -> None:
     assert words.integer(31042434) == "31\u202f042\u202f434"
     assert words.plural(1, "tile") == "1 tile"
     assert words.plural(2720, "tile") == "2\u202f720 tiles"
+    assert words.plural(1, "salt body") == "1 salt body"
+    assert words.plural(2, "salt body") == "2 salt bodies"
+    assert words.plural(0, "survey") == "0 surveys"
 
 
 @pytest.mark.parametrize(

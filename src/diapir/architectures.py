@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -23,9 +23,16 @@ Freeze = Annotated[int, Field(ge=0, le=6)]
 """Number of the encoder's first stages (the stem is one) that are not trained."""
 
 
-class UNetConfig(Section):
+class ArchitectureConfig(Section):
+    """Settings of an architecture; each has a `name` in recipes and a `title` on pages."""
+
+    title: ClassVar[str]
+
+
+class UNetConfig(ArchitectureConfig):
     """U-Net of the seed (Ronneberger et al. 2015): no batch norm, ReLU."""
 
+    title: ClassVar[str] = "U-Net"
     name: Literal["unet"] = "unet"
     base: Width = 64
     """Channels of the first level; doubled at each level."""
@@ -37,9 +44,10 @@ class UNetConfig(Section):
     freeze: Freeze = 0
 
 
-class ImprovedUNetConfig(Section):
+class ImprovedUNetConfig(ArchitectureConfig):
     """U-Net with switches: batch norm, dropout, activation, attention on the skips."""
 
+    title: ClassVar[str] = "Improved U-Net"
     name: Literal["improved_unet"] = "improved_unet"
     base: Width = 64
     levels: Levels = 4
@@ -51,7 +59,7 @@ class ImprovedUNetConfig(Section):
     """Spatial attention on each skip."""
 
 
-class EncoderConfig(Section):
+class EncoderConfig(ArchitectureConfig):
     """What architectures on an encoder of timm have in common."""
 
     encoder: Encoder
@@ -62,6 +70,7 @@ class EncoderConfig(Section):
 class ResNetUNetConfig(EncoderConfig):
     """U-Net decoder with batch norm on a ResNet, skips from the stem and each stage."""
 
+    title: ClassVar[str] = "ResNet U-Net"
     name: Literal["resnet_unet"] = "resnet_unet"
     encoder: Encoder = "resnet18"
 
@@ -69,6 +78,7 @@ class ResNetUNetConfig(EncoderConfig):
 class DeepLabV3PlusConfig(EncoderConfig):
     """DeepLabV3+ (Chen et al. 2018): atrous pyramid and low-level decoder."""
 
+    title: ClassVar[str] = "DeepLabV3+"
     name: Literal["deeplabv3plus"] = "deeplabv3plus"
     encoder: Encoder = "resnet50"
 
@@ -76,6 +86,7 @@ class DeepLabV3PlusConfig(EncoderConfig):
 class PSPNetConfig(EncoderConfig):
     """PSPNet (Zhao et al. 2017): pyramid pooling of 1, 2, 3 and 6 bins."""
 
+    title: ClassVar[str] = "PSPNet"
     name: Literal["pspnet"] = "pspnet"
     encoder: Encoder = "resnet50"
 
@@ -83,6 +94,7 @@ class PSPNetConfig(EncoderConfig):
 class LinkNetConfig(EncoderConfig):
     """LinkNet (Chaurasia and Culurciello 2017): skips are added."""
 
+    title: ClassVar[str] = "LinkNet"
     name: Literal["linknet"] = "linknet"
     encoder: Encoder = "resnet18"
 
@@ -90,27 +102,31 @@ class LinkNetConfig(EncoderConfig):
 class HRNetConfig(EncoderConfig):
     """HRNet (Wang et al. 2020): four resolutions side by side, all of them in the head."""
 
+    title: ClassVar[str] = "HRNet"
     name: Literal["hrnet"] = "hrnet"
     encoder: Encoder = "hrnet_w48"
 
 
-class DeepLabV3Config(Section):
+class DeepLabV3Config(ArchitectureConfig):
     """DeepLabV3 (Chen et al. 2017) of torchvision on ResNet-50."""
 
+    title: ClassVar[str] = "DeepLabV3"
     name: Literal["deeplabv3"] = "deeplabv3"
     weights: Weights = "none"
 
 
-class FCNConfig(Section):
+class FCNConfig(ArchitectureConfig):
     """FCN (Long et al. 2015) of torchvision on ResNet-50."""
 
+    title: ClassVar[str] = "FCN"
     name: Literal["fcn"] = "fcn"
     weights: Weights = "none"
 
 
-class SegNetConfig(Section):
+class SegNetConfig(ArchitectureConfig):
     """SegNet (Badrinarayanan et al. 2017): VGG16-BN, unpooling with the stored indices."""
 
+    title: ClassVar[str] = "SegNet"
     name: Literal["segnet"] = "segnet"
     weights: Weights = "none"
 
@@ -118,6 +134,7 @@ class SegNetConfig(Section):
 class HaliteConfig(EncoderConfig):
     """Halite, the flagship: a light encoder and a lean decoder."""
 
+    title: ClassVar[str] = "Halite"
     name: Literal["halite"] = "halite"
     encoder: Encoder = "tf_efficientnet_lite0"
     levels: Annotated[int, Field(ge=2, le=5)] = 5
@@ -165,7 +182,7 @@ ModelConfig = Annotated[
     Field(discriminator="name"),
 ]
 
-ARCHITECTURES: dict[str, type[Section]] = {
+ARCHITECTURES: dict[str, type[ArchitectureConfig]] = {
     section.model_fields["name"].default: section for section in get_args(get_args(ModelConfig)[0])
 }
 """The settings of each architecture by its name."""

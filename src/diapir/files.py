@@ -123,6 +123,7 @@ def claim(
     ours: Callable[[Path], bool] = lambda out: False,
     kind: type[DiapirError] = DataError,
     folder: bool = True,
+    fix: str = "choose another --out",
 ) -> None:
     """Refuse to overwrite anything but an earlier result of the same command.
 
@@ -133,6 +134,7 @@ def claim(
         ours: whether `out`, which exists, is such a result; errors of reading it mean no.
         kind: the error to raise.
         folder: whether the result is a folder, which may also exist and be empty.
+        fix: what to do instead, where the command has no `--out`.
 
     Raises:
         DiapirError: `out` holds something else.
@@ -162,7 +164,7 @@ def claim(
     raise kind(
         found,
         expected=f"a {empty} {what}" + (f", or {holds}, which is replaced" if holds else ""),
-        fix="choose another --out",
+        fix=fix,
     )
 
 

@@ -74,8 +74,11 @@ def duration(seconds: float) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """1, "tile" → 1 tile; 480, "tile" → 480 tiles."""
-    return f"{integer(count)} {noun}" + ("" if count == 1 else "s")
+    """1, "tile" → 1 tile; 480, "tile" → 480 tiles; 2, "body" → 2 bodies."""
+    if count == 1:
+        return f"{integer(count)} {noun}"
+    stem = f"{noun[:-1]}ie" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun
+    return f"{integer(count)} {stem}s"
 
 
 def listing(names: Sequence[object], shown: int = 3, *, separator: str = ", ") -> str:

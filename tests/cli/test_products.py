@@ -31,7 +31,7 @@ def test_products_lie_beside_the_prediction(run_cli: RunCli, tmp_path: Path) -> 
     out = tmp_path / "line.products"
     for name in ("horizons/top.dat", "horizons/base.dat", "bodies.csv", "report.html"):
         assert (out / name).is_file()
-    assert "1 body of salt" in done.stdout
+    assert "1 salt body" in done.stdout
     assert "top: 19 picks" in done.stdout
     assert "Sections show the probability" in done.stdout  # there is no line.sgy
     assert str(out / "report.html") in done.stdout
@@ -77,8 +77,8 @@ def test_a_report_that_cannot_be_drawn_does_not_cost_the_products(
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (["nowhere"], "nowhere holds no predictions"),
-        (["."], "holds no predictions"),
+        (["nowhere"], "nowhere contains no predictions"),
+        (["."], "contains no predictions"),
         (["line.prediction", "--threshold", "2"], "--threshold 2"),
         (["line.prediction", "--min-cells", "0"], "--min-cells 0"),
         (["line.prediction", "--formats", "gocad"], "gocad"),
@@ -116,7 +116,7 @@ def test_a_volume_needs_no_zarr_to_have_products(run_cli: RunCli, tmp_path: Path
     done = run_cli("products", path)
     assert done.code == 0
     assert (tmp_path / "block.products/meshes/body-001.ply").is_file()
-    assert "have no top" in done.stdout
+    assert "no top pick" in done.stdout
 
 
 def test_predict_makes_them_too_when_asked(run_cli: RunCli, tmp_path: Path, trained: Path) -> None:

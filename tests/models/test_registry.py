@@ -16,6 +16,12 @@ def test_every_architecture_with_settings_is_registered_in_the_same_order() -> N
     assert list(models.REGISTRY) == list(ARCHITECTURES)
 
 
+def test_every_architecture_has_a_title_of_its_own() -> None:
+    titles = [section.title for section in ARCHITECTURES.values()]
+    assert all(titles)
+    assert len(set(titles)) == len(ARCHITECTURES)
+
+
 @pytest.mark.parametrize("name", models.REGISTRY)
 def test_every_entry_names_its_class_and_paper(name: str) -> None:
     entry = models.REGISTRY[name]

@@ -1,4 +1,4 @@
-"""Made predictions: known bodies in known places."""
+"""Synthetic predictions: known bodies in known places."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.surveys.grid import Domain, Grid
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import blocks, find_runs
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import blocks, find_intervals
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,12 @@ def ball(
     return np.clip(0.5 + (radius - away) / 4, 0, 1).astype(np.float32)
 
 
-def run_file(path: object, made: Made, chunk: tuple[int, int] = (64, 64), **how: float) -> RunFile:
-    """The runs of made predictions."""
-    runs = RunFile(path)  # type: ignore[arg-type]
+def interval_file(
+    path: object, made: Made, chunk: tuple[int, int] = (64, 64), **how: float
+) -> IntervalFile:
+    """The intervals of made predictions."""
+    intervals = IntervalFile(path)  # type: ignore[arg-type]
     for block in blocks(made.grid, chunk=chunk, cells=1):
         probability = made.read("probability", *block.slices)
-        runs.append(block, find_runs(probability, block, how.get("threshold", 0.5)))
-    return runs
+        intervals.append(block, find_intervals(probability, block, how.get("threshold", 0.5)))
+    return intervals

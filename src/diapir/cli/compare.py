@@ -228,12 +228,12 @@ def _answer(results: Results, ledger: Ledger, output: Output) -> Answer:
 
 def _table(results: Results) -> Iterator[str]:
     """The leaderboard, as lines for people."""
+    from diapir.evaluation.metric_names import METRICS
     from diapir.reports.compare.leaderboard import interval, verdict_words
-    from diapir.reports.run.facts import DEFINITIONS
     from diapir.text import decimal, significant
 
     width = max(len(contender.name) for contender in results.ranked)
-    yield f"{'':{width + 4}}  {DEFINITIONS[results.by][0]}, 95 %, ms a tile, against the baseline"
+    yield f"{'':{width + 4}}  {METRICS[results.by].name}, 95 %, ms a tile, against the baseline"
     for rank, contender in enumerate(results.ranked, 1):
         score = results.comparison.score(contender.name, results.by)
         found = results.difference(contender.name, results.by)

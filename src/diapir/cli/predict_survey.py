@@ -172,13 +172,13 @@ def predict_surveys(
         summaries.append(summary)
     answer = {"out": str(out), "surveys": [summary.to_json() for summary in summaries]}
     if horizons:
-        from diapir.cli.products import products_of
+        from diapir.cli.products import extract_products
         from diapir.surveys.products.make import ProductOptions
 
         answer["products"] = [
             made
             for summary in summaries
-            for made in products_of(
+            for made in extract_products(
                 [summary.store], ProductOptions(threshold=summary.threshold), output
             )
         ]

@@ -1,4 +1,4 @@
-"""`diapir products`: horizons, bodies and meshes of what was predicted."""
+"""`diapir products`: horizons, salt bodies and meshes from predictions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from diapir.cli.options import Whole
 from diapir.cli.output import Answer, Injected, Output
+from diapir.text import plural
 
 if TYPE_CHECKING:
     from diapir.surveys.products.make import ProductOptions, Products
@@ -23,8 +24,8 @@ app = App(
   diapir products salt --fill body --velocity 4500
   diapir products salt --formats opendtect --formats charisma --formats vtk
 
-NAME.products then holds horizons/ (top.dat, base.dat, crossings.dat), bodies.csv,
-meshes/, sections/ and report.html.""",
+The folder NAME.products holds horizons/ (top.dat, base.dat, crossings.dat),
+bodies.csv, meshes/, sections/ and report.html.""",
 )
 
 _Quiet = Parameter(show_default=False)
@@ -47,21 +48,20 @@ def products(
     meshes: Whole = 20,
     output: Injected,
 ) -> Answer:
-    """Make horizons, salt bodies and meshes of predicted lines and volumes.
+    """Extract horizons (top salt, base salt), salt bodies and meshes from predictions.
 
-    Top is the first entry of a trace into salt, base the last exit; crossings
-    has all of them, for overhangs. Salt that is filled is what lies between
-    top and base: within one body, or of the whole trace.
+    Top salt is the first entry of each trace into salt, base salt the last
+    exit; crossings lists every entry and exit, for overhangs.
 
     Args:
-        folders: folders that `diapir predict` wrote, or single NAME.zarr or NAME.prediction.
-        threshold: probability from which a cell is salt, instead of the model's own.
-        fill: fill what lies between top and base of a body or of a trace.
-        min_cells: leave out bodies of fewer cells; else 1000 of a volume, 100 of a section.
-        velocity: of sound in salt in m/s, for volumes in m³ of surveys in time.
-        formats: of horizons opendtect, charisma, xyz, irap; of meshes ply, obj, vtk; segy for
-            body numbers. Else opendtect, and ply of a volume. May be given more than once.
-        meshes: of how many of the largest bodies.
+        folders: folders written by `diapir predict`, or single NAME.zarr or NAME.prediction.
+        threshold: probability at which a sample is salt; default: the threshold of the prediction.
+        fill: fill between top and base: of each body, or of the whole trace.
+        min_cells: minimum size of a body in samples; default: 1000 in a volume, 100 in a section.
+        velocity: P-wave velocity of salt in m/s, for volumes in m³ of surveys in time.
+        formats: horizons as opendtect, charisma, xyz or irap; meshes as ply, obj or vtk; body
+            numbers as segy. Default: opendtect, and ply for a volume. May be repeated.
+        meshes: number of bodies to mesh, the largest first.
         output: where lines and the answer go.
     """
     from diapir.surveys.products.make import ProductOptions
@@ -74,22 +74,21 @@ def products(
         formats=formats,
         meshes=meshes,
     )
-    made = products_of(folders, options, output)
-    return Answer({"products": made})
+    return Answer({"products": extract_products(folders, options, output)})
 
 
-def products_of(
+def extract_products(
     paths: Sequence[Path], options: ProductOptions, output: Output
 ) -> list[dict[str, Any]]:
-    """Make the products of predictions, and say what they are.
+    """Make the products of predictions and their pages, and print a summary of each.
 
     Args:
-        paths: stores, or folders that hold some.
-        options: how.
+        paths: stores, or folders with stores.
+        options: how to make them.
         output: where lines go.
 
     Returns:
-        of each store the JSON object of its products.
+        The JSON object of the products of each store.
     """
     from diapir.surveys.products.from_prediction import find_stores, store_products
 
@@ -98,13 +97,13 @@ def products_of(
         with output.progress(f"products of {store.stem}") as progress:
             made = store_products(store, options, progress=progress)
         report = _report(made)
-        output.say(*_lines(made, report))
+        output.say(*_summary(made, report))
         answers.append(made.to_json() | {"out": made.out, "report": report})
     return answers
 
 
 def _report(made: Products) -> Path | None:
-    """The page, where the packages that draw it are installed."""
+    """The page; None where the packages that draw it are not installed."""
     try:
         from diapir.reports import write_products_report
 
@@ -115,40 +114,42 @@ def _report(made: Products) -> Path | None:
         return None
 
 
-def _lines(made: Products, report: Path | None) -> list[str]:
-    from diapir.surveys.products.body_table import rows
-
-    grid, table = made.grid, made.bodies.table
-    lines = [f"{made.name}  → {made.out}"]
-    if len(table):
-        lines.append(
-            f"  {_count(len(table), 'body', 'bodies')} of salt, {int(table['cells'].sum()):,} "
-            f"cells from a probability of {made.threshold:g}"
-        )
-        largest = rows(made.bodies, grid, made.bins, made.cell)[0]
-        size = f", {made.cell[0] * largest['cells']:.3g} {made.cell[1]}" if made.cell else ""
-        top, base = (grid.start + float(table[0][end]) * grid.interval for end in ("top", "base"))
-        lines.append(f"  the largest from {top:,.0f} to {base:,.0f} {grid.unit}{size}")
-        lines += [
-            f"  {name}: {count:,} picks"
-            for name, count in made.picks.items()
-            if name != "crossings"
-        ]
-        overhangs = int((made.maps.runs > 1).sum())
-        if overhangs:
-            lines.append(f"  {overhangs:,} traces enter salt more than once: see crossings")
+def _summary(made: Products, report: Path | None) -> list[str]:
+    """The lines that are printed for one survey."""
+    lines = [f"{made.name}  → {made.out}", *_salt_lines(made)]
     if made.bodies.left_out:
         lines.append(
-            f"  left out {_count(made.bodies.left_out, 'body', 'bodies')} of fewer than "
-            f"{made.options.min_cells:,} cells (--min-cells)"
+            f"  {plural(made.bodies.left_out, 'body')} of fewer than "
+            f"{plural(made.options.min_cells, 'sample')} removed (--min-cells)"
         )
     lines += [f"  {note}" for note in made.notes]
-    if report:
-        lines.append(f"  report  {report}")
-    else:
-        lines.append('  no report: it needs pip install "diapir[report]"')
+    lines.append(
+        f"  report  {report}" if report else '  no report: it needs pip install "diapir[report]"'
+    )
     return lines
 
 
-def _count(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
+def _salt_lines(made: Products) -> list[str]:
+    """Bodies and horizons; nothing where there is no salt."""
+    grid, table = made.grid, made.bodies.table
+    if not len(table):
+        return []
+    samples = int(table["cells"].sum())
+    size = f", {made.size(int(table[0]['cells']))}" if made.cell else ""
+    top, base = (grid.start + float(table[0][end]) * grid.interval for end in ("top", "base"))
+    lines = [
+        f"  {plural(len(table), 'salt body')}, {plural(samples, 'sample')} "
+        f"(probability ≥ {made.threshold:g})",
+        f"  largest body: {top:,.0f}–{base:,.0f} {grid.unit}{size}",
+    ]
+    lines += [
+        f"  {name}: {plural(count, 'pick')}"
+        for name, count in made.picks.items()
+        if name != "crossings"
+    ]
+    if made.maps.overhangs:
+        verb = "enters" if made.maps.overhangs == 1 else "enter"
+        lines.append(
+            f"  {plural(made.maps.overhangs, 'trace')} {verb} salt more than once: see crossings"
+        )
+    return lines

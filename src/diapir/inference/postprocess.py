@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.connected import components
 from diapir.errors import ConfigError
 
 
@@ -72,7 +73,8 @@ def label_areas(masks: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np
     begins[1:] &= ~line[:-1]
     runs = np.cumsum(begins)
     runs *= line
-    joined = _join(*_touching(runs, width + 1), count=int(begins.sum()))
+    # node 0 is what lies outside every area: it has no edge, and stays component 0
+    joined = components(int(begins.sum()) + 1, *_touching(runs, width + 1))
     numbers = joined[runs].reshape(framed.shape)[:, :-1, :-1].reshape(masks.shape)
     areas = np.bincount(numbers.ravel(), minlength=joined.max() + 1)
     areas[0] = 0
@@ -87,19 +89,3 @@ def _touching(runs: NDArray[np.int64], below: int) -> tuple[NDArray[np.int64], N
     new = np.ones(len(both), np.bool_)
     new[1:] = (upper[1:] != upper[:-1]) | (lower[1:] != lower[:-1])
     return upper[new], lower[new]
-
-
-def _join(first: NDArray[np.int64], second: NDArray[np.int64], *, count: int) -> NDArray[np.int64]:
-    """The area of each run: `int64 (count + 1,)`, areas numbered from 1 without gaps."""
-    least = np.arange(count + 1)
-    while True:
-        one, other = least[first], least[second]
-        apart = one != other
-        if not apart.any():
-            break
-        first, second = first[apart], second[apart]
-        one, other = one[apart], other[apart]
-        np.minimum.at(least, np.maximum(one, other), np.minimum(one, other))
-        while (further := least[least]).tobytes() != least.tobytes():
-            least = further
-    return np.unique(least, return_inverse=True)[1].reshape(-1)

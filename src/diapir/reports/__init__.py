@@ -1,10 +1,9 @@
 """Figures and HTML pages.
 
-`report` puts the page of a run together from the words (`facts`, `findings`), the plots (`figures`,
-drawn in the look of `style`) and the tiles (`gallery`); `history` reads a run's curves. `compare`
-does the same for a comparison from `leaderboard`, `compare_words`, `compare_figures` and
-`compare_gallery`. `page` fills the templates. `survey_map` draws a survey's geometry and a section.
-`products` is the page of a survey's salt, with the pictures of `products_figures`.
+- `page` fills the templates, `style` holds the colours of both themes and draws plots.
+- `run` is the report of a run or an evaluation: tables, findings, plots and tiles.
+- `compare` is the page of a comparison and its leaderboard.
+- `survey` draws the map and a section of a survey, and the page of its salt products.
 """
 
 from diapir.reports.compare.comparison_gallery import sample_ids

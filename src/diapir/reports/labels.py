@@ -1,4 +1,8 @@
-"""Names beside points so that none covers another."""
+"""Placing labels beside points without overlap.
+
+The best models of a comparison lie close together: with fixed offsets (`annotate`) their names
+cover each other, and adjustText would be one more dependency of the base install for one figure.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 REACH = (7.0, 12.0, 20.0, 30.0, 42.0, 56.0, 72.0, 92.0, 120.0, 160.0)
-"""Distances between a point and its label that are tried, near first."""
+"""Distances between a point and its label, in the order they are tried."""
 DIRECTIONS = 16
 ROUNDS = 3
-"""Times every label is placed anew, knowing where the others are."""
+"""Number of times each label is placed again, given the positions of the others."""
 
 
 class Box(NamedTuple):
@@ -22,18 +26,18 @@ class Box(NamedTuple):
     top: float
 
     def overlap(self, other: Box) -> float:
-        """The area that both cover."""
+        """Area of the intersection."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.top, other.top) - max(self.bottom, other.bottom)
         return max(0.0, width) * max(0.0, height)
 
     def grown(self, margin: float) -> Box:
-        """With a margin on every side."""
+        """The box with a margin on every side."""
         return Box(self.left - margin, self.bottom - margin, self.right + margin, self.top + margin)
 
 
 class Label(NamedTuple):
-    """Where a label goes: its box, and whether it stands so far off that a line must lead to it."""
+    """The box of a label, and whether it is far enough from its point to need a leader line."""
 
     box: Box
     far: bool
@@ -46,16 +50,16 @@ def place(
     *,
     dot: float = 5.0,
 ) -> list[Label]:
-    """Find a place for every label: near its point, inside the frame, on no label and no point.
+    """Place each label near its point and inside the frame, off other labels and points.
 
-    Each label takes the place that costs least while the others stand still, a few rounds long.
-    Where there is room for all of them, none ends up on another.
+    In each round, every label moves to its position of lowest cost while the others stay. If there
+    is room for all labels, none overlap.
 
     Args:
         points: `(x, y)` of each point.
         sizes: `(width, height)` of each label, in the same unit.
-        frame: where labels may be.
-        dot: half the side of a point's mark.
+        frame: the area for labels.
+        dot: half the width of a point's marker.
     """
     dots = [Box(x, y, x, y).grown(dot) for x, y in points]
     labels: list[Label | None] = [None] * len(points)
@@ -77,7 +81,7 @@ def _best(
 ) -> Label:
     best, least = Label(_beside(point, size, REACH[0], 0), far=False), math.inf
     for step, reach in enumerate(REACH):
-        # of near places the one to the right of the point reads best, and far ones cost more
+        # the position to the right of the point reads best, and distance costs more than direction
         if least <= step:
             break
         for turn in range(DIRECTIONS):
@@ -97,7 +101,7 @@ def _best(
 def _beside(
     point: tuple[float, float], size: tuple[float, float], reach: float, angle: float
 ) -> Box:
-    """A box whose nearest edge is `reach` from the point, in a direction."""
+    """A box at distance `reach` from the point, in the direction `angle`."""
     (x, y), (width, height) = point, size
     across, up = math.cos(angle), math.sin(angle)
     middle_x = x + across * (reach + width / 2)
@@ -108,6 +112,6 @@ def _beside(
 
 
 def _crowding(points: Sequence[tuple[float, float]], one: int) -> float:
-    """Mean distance to the three nearest other points: small where it is crowded."""
+    """Mean distance to the three nearest other points; small in a crowd."""
     distances = sorted(math.dist(points[one], other) for other in points)[1:4]
     return sum(distances) / max(1, len(distances))

@@ -1,4 +1,4 @@
-"""A page: what all of them show, put into a template and written whole."""
+"""HTML pages: what they have in common, and filling and writing a template."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from diapir.errors import RunError
 from diapir.evaluation.breakdown import coverage_label
-from diapir.files import replace_file
+from diapir.files import disk_errors, replace_file
 from diapir.inference.overlay import FALSE, HIT, MISSED
 from diapir.reports.style import DARK, LIGHT
 from diapir.text import decimal, integer, percent
@@ -20,7 +20,7 @@ from diapir.version import __version__
 
 
 def common() -> dict[str, Any]:
-    """What the templates need for every page: the look, the colours of overlays, versions."""
+    """Template variables of every page: theme colours, overlay colours, versions."""
     return {
         "sheets": [],
         "light": LIGHT,
@@ -31,29 +31,29 @@ def common() -> dict[str, Any]:
 
 
 def css(colour: Sequence[int]) -> str:
-    """Red, green and blue of 0 … 255 as CSS writes them."""
+    """Red, green and blue, 0 … 255, as a CSS colour."""
     red, green, blue = (int(value) for value in colour)
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def breakable(name: str) -> Markup:
-    """A name that may go on in the next line after a slash, dot, hyphen or underscore."""
+    """A name that may break after a slash, dot, hyphen or underscore."""
     return Markup("<wbr>").join(re.findall(r"[^/._-]*[/._-]?", name))
 
 
 def write_page(path: Path, template: str, page: Mapping[str, Any]) -> Path:
-    """Fill a template and put it at `path`, whole or not at all.
+    """Fill a template and write the page, whole or not at all.
 
     Args:
         path: the HTML file; its folder must exist.
         template: name of a file in `templates/`.
-        page: what it shows; all of it is escaped but `Markup`.
+        page: template variables; everything except `Markup` is escaped.
 
     Returns:
         `path`.
 
     Raises:
-        RunError: the page cannot be written; one that was there is kept.
+        RunError: the page cannot be written; an earlier one is kept.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -77,17 +77,11 @@ def write_page(path: Path, template: str, page: Mapping[str, Any]) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put text at `path`, whole or not at all.
+    """Write text to `path`, whole or not at all.
 
     Raises:
-        RunError: it cannot be written; a file that was there is kept.
+        RunError: it cannot be written; an earlier file is kept.
     """
-    try:
-        # a file name need not be valid Unicode, and ids come from file names
+    with disk_errors(path, RunError):
+        # ids come from file names, which need not be valid Unicode
         replace_file(path, text.encode("utf-8", "replace"))
-    except OSError as error:
-        raise RunError(
-            f"{path} cannot be written: {error.strerror or error}",
-            expected="an existing, writable folder with a few MB free",
-            fix="free space, or choose another folder with --out",
-        ) from None

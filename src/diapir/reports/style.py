@@ -1,7 +1,7 @@
-"""The look of the report in one place: colours for light and dark, and how plots are drawn.
+"""The style of pages and plots: colours of the light and the dark theme, and drawing.
 
-Plots are SVG inside the page. They are drawn in the light colours, which are then replaced by CSS
-variables of the same roles, so that a plot follows the reader's theme like the text around it.
+Plots are inline SVG. They are drawn in the light colours, which are then replaced by CSS variables
+of the same roles, so that plots follow the reader's theme.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -23,7 +23,7 @@ LIGHT = {
     "muted": "#5b6675",
     "line": "#dbe0e7",
     "accent": "#0b5cad",
-    # series: blue, vermillion and green of Okabe and Ito (2008), darkened to be read on paper
+    # series: blue, vermilion and green of Okabe and Ito (2008), darkened for contrast on white
     "first": "#0072b2",
     "second": "#c8500a",
     "third": "#00795a",
@@ -43,7 +43,15 @@ DARK = {
 }
 
 WIDTH_IN, HEIGHT_IN = 4.0, 2.6
-"""Inches; at 72 units an inch a plot is read at about its own size on a phone."""
+"""Default size in inches; at 72 units per inch about the width of a phone."""
+
+
+class Plot(NamedTuple):
+    """A drawn plot, its title, and a sentence on how to read it."""
+
+    title: str
+    note: str
+    svg: Markup
 
 
 def draw(
@@ -55,21 +63,21 @@ def draw(
     width: float = WIDTH_IN,
     classes: str = "plot",
 ) -> Markup:
-    """Draw a plot as SVG to be put into the page.
+    """Draw a plot as inline SVG.
 
     Args:
-        plot: puts axes and marks into an empty figure.
-        name: unique in the page; the SVG's ids begin with it.
-        alt: what the plot shows, in words, for those who cannot see it.
-        height: inches.
-        width: inches.
+        plot: draws into an empty figure.
+        name: unique in the page; prefix of the ids in the SVG.
+        alt: alternative text.
+        height: in inches.
+        width: in inches.
         classes: CSS classes of the SVG.
 
     Returns:
-        One `<svg>` without a fixed size, the same bytes for the same figure.
+        An `<svg>` element without a fixed size; the same figure gives the same bytes.
     """
     stream = io.StringIO()
-    # no metadata: a date would make two reports of one run differ
+    # no metadata: with a date, two reports of one run would differ
     metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
     _save(plot, stream, width, height, format="svg", transparent=True, metadata=metadata)
     return _inline(stream.getvalue(), name, alt, classes)
@@ -78,13 +86,13 @@ def draw(
 def draw_png(
     plot: Callable[[Figure], None], *, height: float, width: float, dpi: int = 130
 ) -> bytes:
-    """Draw a plot as a PNG file of its own, on white.
+    """Draw a plot as a PNG file on a white background.
 
     Args:
-        plot: puts axes and marks into an empty figure.
-        height: inches.
-        width: inches.
-        dpi: pixels to an inch.
+        plot: draws into an empty figure.
+        height: in inches.
+        width: in inches.
+        dpi: pixels per inch.
     """
     stream = io.BytesIO()
     _save(plot, stream, width, height, format="png", dpi=dpi, metadata={"Software": None})
@@ -98,7 +106,7 @@ def _save(
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # not what the user's own matplotlibrc says
+        matplotlib.rcdefaults()  # ignore the user's matplotlibrc
         matplotlib.rcParams.update(_settings())
         figure = Figure(figsize=(width, height), layout="constrained")
         plot(figure)
@@ -109,7 +117,7 @@ def _settings() -> Any:
     ink, muted, line = LIGHT["ink"], LIGHT["muted"], LIGHT["line"]
     return {
         "svg.hashsalt": "diapir",
-        "svg.fonttype": "none",  # text stays text: found, copied, read aloud, in the page's font
+        "svg.fonttype": "none",  # text can be searched, copied and read aloud, in the page's font
         "path.simplify": True,
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],
@@ -146,10 +154,10 @@ def _settings() -> Any:
 
 
 def _inline(svg: str, name: str, alt: str, classes: str) -> Markup:
-    """An SVG file as an element of the page: named ids, theme colours, no fixed size."""
+    """Convert an SVG file to an element: prefixed ids, theme colours, no fixed size."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    # ids are unique within one SVG only, and a page holds many
+    # ids are unique within one SVG only, and a page has several
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(href="|url\()#', rf"\g<1>#{name}-", svg)
     for role, colour in LIGHT.items():
@@ -160,5 +168,5 @@ def _inline(svg: str, name: str, alt: str, classes: str) -> Markup:
     box = head.group(0) if head else ""
     opening = f'<svg class="{classes}" role="img" aria-label="{escape(alt)}" {box} '
     opening += 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
-    # names of users are in some plots, and matplotlib escapes what it writes
+    # some plots contain names given by users, which matplotlib escapes
     return Markup(opening + svg[svg.index(">") + 1 :])  # noqa: S704

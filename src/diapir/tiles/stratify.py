@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.connected import components
 from diapir.errors import SplitError
 
 if TYPE_CHECKING:
@@ -109,24 +110,21 @@ def _require_enough(
 
 
 def _clusters(tiles: TileSet) -> list[list[int]]:
-    """Indices of the tiles that must stay together, by section group or same image (union-find)."""
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        parent.setdefault(key, key)
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    groups = [f"group {group}" for group in tiles.groups]
-    images = [f"image {digest}" for digest in image_digests(tiles, range(len(tiles)))]
-    for group, image in zip(groups, images, strict=True):
-        parent[root(image)] = root(group)
-    members: dict[str, list[int]] = defaultdict(list)
-    for index, group in enumerate(groups):
-        members[root(group)].append(index)
+    """Indices of the tiles that must stay together: same section group, or same image."""
+    groups = _numbered(tiles.groups)
+    images = _numbered(image_digests(tiles, range(len(tiles))))
+    above = len(tiles)  # nodes below are groups, nodes from here on images
+    cluster = components(2 * above, groups, above + images)[groups]
+    members: dict[int, list[int]] = defaultdict(list)
+    for index, number in enumerate(cluster.tolist()):
+        members[number].append(index)
     return list(members.values())
+
+
+def _numbered(keys: Iterable[str]) -> NDArray[np.int64]:
+    """A number for each key, the same for equal keys, from 0 in the order of first appearance."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
 def _drawing_order(tiles: TileSet, clusters: Sequence[Sequence[int]], seed: int) -> list[int]:

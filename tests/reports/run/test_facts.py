@@ -4,9 +4,15 @@ import dataclasses
 import math
 from pathlib import Path
 
-from diapir.architectures import ImprovedUNetConfig, LinkNetConfig, UNetConfig
+from diapir.architectures import (
+    HaliteConfig,
+    ImprovedUNetConfig,
+    LinkNetConfig,
+    UNetConfig,
+)
 from diapir.bundle import WEIGHTS
 from diapir.config import PreprocessConfig
+from diapir.evaluation.metric_names import METRICS
 from diapir.reports.run import facts
 from tests.reports.made import Case
 
@@ -20,7 +26,7 @@ def test_parameters_are_counted_from_the_weights(finished: Path, tmp_path: Path)
 
 def test_every_metric_of_an_evaluation_has_a_definition(case: Case) -> None:
     scores = set(case.evaluation.metrics) - {"ci95", "n_images", "threshold"}
-    assert set(facts.DEFINITIONS) == scores
+    assert set(METRICS) == scores
 
 
 def test_a_metric_without_interval_or_value(case: Case) -> None:
@@ -45,6 +51,7 @@ def test_models_and_inputs_in_words() -> None:
         "Improved U-Net (base 64, levels 4, batch norm True, dropout 0.2, activation leaky_relu, "
         "attention True)"
     )
+    assert facts.model_words(HaliteConfig(), None).startswith("Halite (encoder tf_efficientnet")
     assert facts.input_words(PreprocessConfig(size=112, pad="reflect")) == (
         "112 × 112 px, tiles padded by reflection"
     )

@@ -9,25 +9,25 @@ import pytest
 
 from diapir.config import RunConfig
 from diapir.reports.run import figures
-from diapir.reports.style import DARK, LIGHT
+from diapir.reports.style import DARK, LIGHT, Plot
 from diapir.run.history import read_history
 from tests.reports.made import Case, metrics_csv
 
 
 @pytest.fixture(scope="module")
-def curves(tmp_path_factory: pytest.TempPathFactory, config: RunConfig) -> list[figures.Plot]:
+def curves(tmp_path_factory: pytest.TempPathFactory, config: RunConfig) -> list[Plot]:
     path = tmp_path_factory.mktemp("run") / "metrics.csv"
     path.write_text(metrics_csv(20, best=5))
     return figures.curves(read_history(path), config)
 
 
-def alt(plot: figures.Plot) -> str:
+def alt(plot: Plot) -> str:
     found = re.search(r'aria-label="([^"]*)"', plot.svg)
     assert found
     return found.group(1)
 
 
-def test_every_kind_of_curve_is_drawn(curves: list[figures.Plot]) -> None:
+def test_every_kind_of_curve_is_drawn(curves: list[Plot]) -> None:
     assert [plot.title for plot in curves] == [
         "Loss",
         "Cross entropy",
@@ -38,7 +38,7 @@ def test_every_kind_of_curve_is_drawn(curves: list[figures.Plot]) -> None:
     ]
 
 
-def test_alt_text_gives_the_course_of_a_curve(curves: list[figures.Plot]) -> None:
+def test_alt_text_gives_the_course_of_a_curve(curves: list[Plot]) -> None:
     assert alt(curves[0]) == (
         "Loss by epoch. "
         "training: 1.6 at epoch 1, 0.7155 at the best epoch 5, 0.3578 at epoch 20. "
@@ -60,7 +60,7 @@ def test_curves_without_values_are_left_out(tmp_path: Path, config: RunConfig) -
     assert epochs == ["1"]  # and no fractions of an epoch
 
 
-def test_colours_follow_the_theme(curves: list[figures.Plot], case: Case) -> None:
+def test_colours_follow_the_theme(curves: list[Plot], case: Case) -> None:
     plots = [*curves, figures.reliability(case.evaluation.calibration, 0.1)]
     for plot in plots:
         assert not re.search(r"#[0-9a-f]{6}\b", plot.svg)
@@ -93,8 +93,8 @@ def test_sweep_names_the_used_and_the_best_threshold(case: Case) -> None:
     plot = figures.sweep(case.evaluation.sweep, 0.37)
 
     best = max(case.evaluation.sweep, key=lambda row: row["dice"])
-    assert "0.37 is used" in alt(plot)
-    assert f"Dice is highest, {best['dice']:.3f}, at {best['threshold']:g}" in alt(plot)
+    assert "0.37 is in use" in alt(plot)
+    assert f"Best Dice: {best['dice']:.3f} at {best['threshold']:g}" in alt(plot)
 
 
 def test_reliability_takes_bins_without_pixels(case: Case) -> None:
@@ -104,7 +104,7 @@ def test_reliability_takes_bins_without_pixels(case: Case) -> None:
     ]
     rows[3] = {"low": 0.2, "high": 0.3, "pixels": 9, "probability": 0.25, "salt": 0.5}
 
-    assert "predicted probability: 0.25 said, 0.50 found" in alt(figures.reliability(rows, 0.25))
+    assert "predicted 0.25, observed 0.50" in alt(figures.reliability(rows, 0.25))
 
 
 def test_coverage_plots_name_the_classes(case: Case) -> None:
@@ -114,4 +114,4 @@ def test_coverage_plots_name_the_classes(case: Case) -> None:
 
     assert f"none: {rows[0]['kaggle_map']:.3f} (9 tiles)" in alt(score)
     assert f"above 80 %: {rows[-1]['kaggle_lost']:.3f}" in alt(lost)
-    assert f"together {1 - case.evaluation.metrics['kaggle_map']:.3f}" in lost.note
+    assert f"total {1 - case.evaluation.metrics['kaggle_map']:.3f}" in lost.note

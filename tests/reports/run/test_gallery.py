@@ -86,15 +86,15 @@ def test_the_worst_come_with_and_without_salt_the_worst_first(tmp_path: Path) ->
     assert [failure.id for failure in worst["Tiles with salt"]] == ["tile004", "tile003"]
     assert [failure.id for failure in worst["Tiles without salt"]] == ["tile002", "tile001"]
     elsewhere, missed = worst["Tiles with salt"]
-    assert elsewhere.verdict == "All of its salt is missed, and what is called salt is elsewhere"
-    assert missed.verdict == "All of its salt is missed"
-    assert dict(missed.numbers)["called salt"] == "0.0 %"
+    assert elsewhere.verdict == "All salt missed, all predicted salt false"
+    assert missed.verdict == "All salt missed"
+    assert dict(missed.numbers)["predicted salt"] == "0.0 %"
     assert worst["Tiles without salt"][1].verdict == (
-        "No salt in the labels, 15 % of the tile called salt"
+        "No labelled salt, 15 % of the tile predicted as salt"
     )
 
 
-def test_pictures_show_image_truth_probability_and_overlay(tmp_path: Path) -> None:
+def test_pictures_show_image_labels_probability_and_overlay(tmp_path: Path) -> None:
     tiles = write_tiles(tmp_path / "tiles", [0.5, 0.5])
     wrong = [(tiles.mask(place) != 1).astype(np.float32) for place in range(2)]
 
@@ -102,9 +102,9 @@ def test_pictures_show_image_truth_probability_and_overlay(tmp_path: Path) -> No
     pictures = failures[0].pictures
     image = tiles.image(tiles.ids.index(failures[0].id))
 
-    assert list(pictures) == ["Tile", "Truth", "Probability", "Overlay"]
+    assert list(pictures) == ["Tile", "Labels", "Probability", "Overlay"]
     assert (pixels(pictures["Tile"])[..., 0] == image).all()
-    truth = pixels(pictures["Truth"])[..., 0]
+    truth = pixels(pictures["Labels"])[..., 0]
     assert (truth[:10] == 0).all()
     assert (truth[10:] == 255).all()
     ramp = gallery.probability_colours()
@@ -131,5 +131,5 @@ def test_where_a_tile_lies_is_told_where_known(tmp_path: Path) -> None:
     }
 
 
-def test_ignored_pixels_are_grey_in_the_truth() -> None:
-    assert gallery.truth_grey(np.array([[0, 1, 255]], np.uint8)).tolist() == [[0, 255, 128]]
+def test_ignored_pixels_are_grey_in_the_labels() -> None:
+    assert gallery.labels_grey(np.array([[0, 1, 255]], np.uint8)).tolist() == [[0, 255, 128]]

@@ -1,4 +1,4 @@
-"""What a report says about a recipe: all that was done, and nothing else."""
+"""Recipes in words: everything that is on, and nothing that is off."""
 
 from pathlib import Path
 
@@ -24,45 +24,44 @@ from diapir.reports.run.recipe_words import (
 from diapir.run.history import read_history
 
 
-def test_a_loss_names_the_terms_it_has_and_how_they_change() -> None:
+def test_a_loss_names_its_terms_and_their_ramps() -> None:
     assert loss_words(LossConfig()) == "0.3 × cross entropy + 2 × (1 − soft Dice)"
     assert loss_words(LossConfig(ce=0, dice=0, lovasz=1)) == "1 × Lovász hinge"
     ramped = LossConfig(ce=(1, 0), dice=0, lovasz=(0, 1), ramp=(0.2, 0.5), empty=0.1)
     assert loss_words(ramped) == (
-        "(1 → 0) × cross entropy + (0 → 1) × Lovász hinge + 0.1 × cross entropy of there being "
-        "salt, changing from 20 % to 50 % of the steps"
+        "(1 → 0) × cross entropy + (0 → 1) × Lovász hinge + 0.1 × cross entropy of salt "
+        "presence, ramped from 20 % to 50 % of the steps"
     )
 
 
-def test_an_optimiser_is_named_with_its_rates_and_their_course() -> None:
+def test_an_optimiser_is_named_with_its_rates_and_schedule() -> None:
     assert optimizer_words(OptimizerConfig(), ScheduleConfig()) == (
         "AdamW, learning rate 0.0005, weight decay 0.0001, gradient clipped at 1"
     )
     strong = OptimizerConfig(name="muon", encoder_lr=1e-4, clip_norm=None)
     assert optimizer_words(strong, ScheduleConfig(name="cosine")) == (
-        "Muon and AdamW, learning rate 0.0005 (0.0001 in the encoder) falling along a half "
-        "cosine, weight decay 0.0001"
+        "Muon and AdamW, learning rate 0.0005 (0.0001 in the encoder) with cosine decay, "
+        "weight decay 0.0001"
     )
 
 
-def test_variations_are_listed_where_there_are_any() -> None:
+def test_augmentation_is_listed_where_there_is_any() -> None:
     assert augment_words(AugmentConfig()) == ""
     assert augment_words(AugmentConfig(flip="alternate", scale=0.2, rotate=8, cutout=0.3)) == (
-        "flipped every second epoch, zoomed by up to 20 %, turned by up to 8°, "
-        "30 % partly painted grey"
+        "horizontal flip every second epoch, scale ±20 %, rotation ±8°, cutout in 30 %"
     )
 
 
 def test_the_weights_kept_are_named_where_they_are_not_the_usual() -> None:
     assert keeping_words(TrainConfig()) == ""
     assert keeping_words(TrainConfig(select="last", ema=0.998)) == (
-        "last epoch, running average of decay 0.998"
+        "last epoch, EMA of the weights, decay 0.998"
     )
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_every_shipped_recipe_can_be_told(name: str, tmp_path: Path) -> None:
+def test_every_recipe_can_be_described(name: str, tmp_path: Path) -> None:
     config = load_recipe(name)
     facts = dict(training_facts(config, read_history(tmp_path / "none.csv"), None))
     assert facts["Loss"] == loss_words(config.loss)
-    assert ("Variation" in facts) == (config.augment != RunConfig().augment)
+    assert ("Augmentation" in facts) == (config.augment != RunConfig().augment)

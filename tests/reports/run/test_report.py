@@ -71,18 +71,19 @@ def test_run_report_tells_what_was_trained_on_what(
 ) -> None:
     assert report == finished / "report.html"
     text = read(report).text
-    learnt, kept = (len(part) for part in Split.load(finished / "split.json").parts.values())
-    assert learnt + kept == len(case.tiles)
+    parts = Split.load(finished / "split.json").parts
+    training, validation = (len(part) for part in parts.values())
+    assert training + validation == len(case.tiles)
     for words in (
         "first-run",
         "U-Net (base 4, levels 4), 100 parameters",
-        f"trained on {learnt} tiles of survey",
-        f"27: {learnt} to learn from, {kept} to validate",
-        "AdamW, learning rate 0.0005, weight decay 0.0001, gradient clipped at 1; 8 tiles a step",
+        f"trained on {training} tiles of survey",
+        f"27: {training} training, {validation} validation",
+        "AdamW, learning rate 0.0005, weight decay 0.0001, gradient clipped at 1; batch size 8",
         "0.3 × cross entropy + 2 × (1 − soft Dice)",
-        "20 of at most 50; the best was epoch 5",
+        "20 of max. 50; best: epoch 5",
         "stopped early: no better validation loss for 15 epochs",
-        "10 min, 64 tiles a second",
+        "10 min, 64 tiles/s",
         case.tiles.hash,
         "early_stopping: 15",  # the configuration is there as it is
     ):
@@ -95,16 +96,16 @@ def test_headline_and_table_show_the_scores_with_their_intervals(report: Path, c
     for key, name in (("dice", "Dice"), ("kaggle_map", "Kaggle mAP"), ("soft_dice", "Soft Dice")):
         low, high = case.evaluation.metrics["ci95"][key]
         value = case.evaluation.metrics[key]
-        assert f"{name} {value:.3f} 95 % interval {low:.3f} – {high:.3f}" in text
+        assert f"{name} {value:.3f} 95% CI {low:.3f} – {high:.3f}" in text
         assert f"{name} {value:.3f} {low:.3f} – {high:.3f}" in text
 
 
-def test_points_lost_by_coverage_add_up_in_the_table(report: Path, case: Case) -> None:
+def test_error_contributions_by_coverage_add_up(report: Path, case: Case) -> None:
     text = read(report).text
 
     lost = 1 - case.evaluation.metrics["kaggle_map"]
-    assert f"together {lost:.3f}" in text
-    assert f"Of the {lost:.3f} points missing" in text
+    assert f"total {lost:.3f}" in text
+    assert f"Kaggle mAP is {lost:.3f} below 1" in text
 
 
 def test_page_needs_nothing_but_itself(report: Path) -> None:
@@ -232,7 +233,7 @@ def test_one_epoch_with_unknown_values(run: Path, case: Case) -> None:
 
     page = read(write_run_report(run, *case.arguments))
 
-    assert "A single epoch was trained" not in page.text  # its validation loss is not known
+    assert "Trained for a single epoch" not in page.text  # its validation loss is not known
     assert any(element.get("id") == "curves" for element in page.all("section"))
 
 
@@ -242,7 +243,7 @@ def test_no_salt_in_the_tiles(tmp_path: Path, run: Path) -> None:
     text = read(write_run_report(run, *case.arguments)).text
 
     assert "None of these tiles has salt" in text
-    assert "The best of each class" not in text
+    assert "Best tile of each class" not in text
 
 
 def test_a_single_tile_has_no_interval(tmp_path: Path, run: Path) -> None:
@@ -250,7 +251,7 @@ def test_a_single_tile_has_no_interval(tmp_path: Path, run: Path) -> None:
 
     text = read(write_run_report(run, *case.arguments)).text
 
-    assert "no interval" in text
+    assert "no CI" in text
     assert "1 tile" in text
 
 
@@ -261,7 +262,7 @@ def test_perfect_tiles_leave_no_worst(tmp_path: Path, run: Path) -> None:
     page = read(write_run_report(run, *case_of(tiles, truth).arguments))
 
     assert "Worst tiles" not in page.text
-    assert "points missing" not in page.text
+    assert "of this error" not in page.text
 
 
 def test_tiles_of_different_sizes_and_ignored_pixels(tmp_path: Path, run: Path) -> None:
@@ -275,7 +276,7 @@ def test_tiles_of_different_sizes_and_ignored_pixels(tmp_path: Path, run: Path) 
     page = read(write_run_report(run, *case_of(tiles, threshold=0.37).arguments))
 
     assert "3 different sizes" in page.text
-    assert "1 tile without a valid pixel left out" in page.text
+    assert "1 tile without valid pixels excluded" in page.text
     sizes = [int(image["width"] or 0) for image in page.all("img")]
     assert 18 in sizes
     assert max(sizes) == 202  # a large tile is made smaller
@@ -292,7 +293,7 @@ def test_evaluation_report_tells_of_the_model(tmp_path: Path, run: Path, case: C
     assert bundle.info.weights_sha256 in page.text
     assert not any(element.get("id") == "curves" for element in page.all("section"))
     # these tiles are all that the model was trained with
-    assert "the scores flatter it" in page.text
+    assert "the scores are optimistic" in page.text
 
 
 def test_evaluation_of_other_tiles_does_not_warn(tmp_path: Path, run: Path) -> None:
@@ -300,7 +301,7 @@ def test_evaluation_of_other_tiles_does_not_warn(tmp_path: Path, run: Path) -> N
 
     path = write_evaluation_report(tmp_path / "report.html", *case.arguments, bundles.load(run))
 
-    assert "flatter it" not in read(path).text
+    assert "optimistic" not in read(path).text
 
 
 def test_evaluation_of_several_models_tells_of_each(tmp_path: Path, run: Path) -> None:
@@ -315,10 +316,10 @@ def test_evaluation_of_several_models_tells_of_each(tmp_path: Path, run: Path) -
     assert "mean of 2 models (baseline, second) on other" in page.text
     assert "Model 1" in page.text
     assert "Model 2" in page.text
-    assert "some of the models were trained on, so the scores flatter them" in page.text
+    assert "some of the models were trained on: the scores are optimistic" in page.text
     case = case_of(tiles, part=PART, model={"name": "2 models of 2 folds"})
     page = read(write_evaluation_report(tmp_path / "report.html", *case.arguments, *models))
-    assert "flatter" not in page.text
+    assert "optimistic" not in page.text
 
 
 def test_page_stays_small_with_many_large_tiles(tmp_path: Path, run: Path) -> None:

@@ -38,6 +38,25 @@ def test_gaps_have_a_colour_of_their_own(tmp_path: Path, moved: bool) -> None:
     assert share(picture, LIGHT["first"]) > share(picture, LIGHT["second"])
 
 
+def test_bins_are_drawn_without_gaps(tmp_path: Path) -> None:
+    full = open_survey(write_segy(tmp_path / "a.sgy", RNG.normal(size=(200, 40, 3))))
+    picture = pixels(draw_map(full)).astype(int)
+    wanted = [int(LIGHT["first"][place : place + 2], 16) for place in (1, 3, 5)]
+    blue = np.abs(picture - wanted).max(axis=-1) <= 2
+    rows = np.flatnonzero(blue.sum(axis=1) > 30)
+    inside = rows[rows < 0.85 * len(picture)]  # not the legend
+    others = np.setdiff1d(np.arange(inside[0], inside[-1] + 1), inside)
+    assert len(others) < 10  # the line of the section shown
+
+
+def test_a_large_grid_is_decimated_but_keeps_two_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diapir.reports.survey.map.MOST_BINS", 100)
+    survey = open_survey(write_segy(tmp_path / "a.sgy", RNG.normal(size=(2, 300, 3))))
+    assert share(pixels(draw_map(survey)), LIGHT["first"]) > 0.001
+
+
 def test_time_runs_down_and_crosslines_to_the_right(tmp_path: Path) -> None:
     amplitude = RNG.normal(0, 1, (4, 40, 60))
     amplitude[:, 30:, :10] = 50  # late crosslines, early samples: the upper right corner

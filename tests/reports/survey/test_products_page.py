@@ -37,10 +37,10 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     return page(tmp_path_factory.mktemp("volume"), Made(volume_grid(SHAPE), BALL))
 
 
-def test_a_volume_is_shown_in_space_from_above_and_in_sections(text: str) -> None:
-    for heading in ("In space", "From above", "Top of salt", "Thickness of salt", "Bodies"):
+def test_a_volume_has_3d_view_maps_and_sections(text: str) -> None:
+    for heading in ("3D view", "Map view", "Top salt", "Salt thickness", "Bodies"):
         assert heading in text
-    assert text.count("<svg") == 5  # in space, two maps, two sections
+    assert text.count("<svg") == 5  # 3D view, two maps, two sections
     assert "horizons/top.dat" in text
     assert "km³" in text
 
@@ -62,23 +62,24 @@ def test_the_page_needs_nothing_else_and_escapes_names(text: str) -> None:
     ],
     ids=["line", "one inline"],
 )
-def test_a_section_has_no_map_and_no_space(tmp_path: Path, made: Made) -> None:
+def test_a_section_has_neither_map_nor_3d_view(tmp_path: Path, made: Made) -> None:
     text = page(tmp_path, made)
     assert text.count("<svg") == 1
-    assert "From above" not in text
+    assert "Map view" not in text
+    assert 'class="swatch"' not in text  # all bodies have one colour in a section
 
 
 def test_no_salt_is_a_page_too(tmp_path: Path) -> None:
     text = page(tmp_path, Made(volume_grid(SHAPE), np.zeros(SHAPE, np.float32)))
     assert "no salt found" in text
-    assert "No salt of at least" in text
+    assert "No salt body of at least" in text
 
 
 def test_line_numbers_take_the_place_of_unknown_coordinates(tmp_path: Path) -> None:
     grid = without_coordinates(volume_grid(SHAPE))
     text = page(tmp_path, Made(grid, BALL))
     assert text.count("<svg") == 5
-    assert "east (km)" not in text
+    assert "easting (km)" not in text
 
 
 def test_a_simplified_surface_keeps_its_shape_with_fewer_triangles() -> None:

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from diapir.surveys.products.bodies import Bodies, label
-from diapir.surveys.products.components import components
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import Block, salt_mask
-from tests.surveys.made_salt import Made, ball, run_file, volume_grid
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import Block, draw_salt
+from tests.surveys.made_salt import Made, ball, interval_file, volume_grid
 
 
 def labelled(
@@ -22,17 +21,17 @@ def labelled(
     """Body of each cell, and the bodies."""
     made = Made(volume_grid(salt.shape), salt.astype(np.float32))
     with tempfile.TemporaryDirectory() as folder:
-        runs = run_file(Path(folder) / "runs", made, chunk)
-        bodies = label(runs, salt.shape, min_cells)
-        return painted(runs, salt.shape), bodies
+        intervals = interval_file(Path(folder) / "intervals", made, chunk)
+        bodies = label(intervals, salt.shape, min_cells)
+        return painted(intervals, salt.shape), bodies
 
 
-def painted(runs: RunFile, shape: tuple[int, ...]) -> np.ndarray:
+def painted(intervals: IntervalFile, shape: tuple[int, ...]) -> np.ndarray:
     whole = Block(0, shape[0], 0, shape[1])
-    found = np.concatenate(list(runs.rows()))
+    found = np.concatenate(list(intervals.rows()))
     cells = np.zeros(shape, int)
     for body in np.unique(found["body"]):
-        cells[salt_mask(found[found["body"] == body], whole, shape[2])] = body
+        cells[draw_salt(found[found["body"] == body], whole, shape[2])] = body
     return cells
 
 
@@ -118,32 +117,12 @@ def test_a_body_at_the_edge_of_the_data_says_so(
     tmp_path: Path, centre: tuple[float, float, float], cut: bool
 ) -> None:
     made = Made(volume_grid((30, 30, 30)), ball((30, 30, 30), centre, 6))
-    bodies = label(run_file(tmp_path / "runs", made), made.grid.shape, 1)
+    bodies = label(interval_file(tmp_path / "intervals", made), made.grid.shape, 1)
     assert bodies.table["cut"].tolist() == [cut]
 
 
 def test_the_top_and_base_of_a_body_lie_between_samples(tmp_path: Path) -> None:
     made = Made(volume_grid((30, 30, 30)), ball((30, 30, 30), (15, 15, 15), 6.3))
-    (body,) = label(run_file(tmp_path / "runs", made), made.grid.shape, 1).table
+    (body,) = label(interval_file(tmp_path / "intervals", made), made.grid.shape, 1).table
     assert body["top"] == pytest.approx(15 - 6.3, abs=1e-4)
     assert body["base"] == pytest.approx(15 + 6.3, abs=1e-4)
-
-
-@given(
-    st.integers(1, 60).flatmap(
-        lambda count: st.tuples(
-            st.just(count),
-            st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=90),
-        )
-    )
-)
-def test_components_are_those_of_a_walk(graph: tuple[int, list[tuple[int, int]]]) -> None:
-    count, edges = graph
-    expected = list(range(count))
-    for _ in range(count):
-        for a, b in edges:
-            expected[a] = expected[b] = min(expected[a], expected[b])
-    left, right = np.array(edges, np.int64).reshape(-1, 2).T
-    found = components(count, left, right)
-    _, expected_numbers = np.unique(expected, return_inverse=True)
-    assert np.array_equal(found, expected_numbers)

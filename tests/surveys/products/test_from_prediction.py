@@ -67,5 +67,5 @@ def test_finished_stores_are_found_once(tmp_path: Path) -> None:
     (tmp_path / "d.zarr").write_text("no folder")
     found = find_stores([tmp_path / "b.zarr", tmp_path])
     assert [path.name for path in found] == ["b.zarr", "a.prediction"]
-    with pytest.raises(SurveyError, match="holds no predictions"):
+    with pytest.raises(SurveyError, match="contains no predictions"):
         find_stores([tmp_path / "a.products"])

@@ -10,12 +10,12 @@ from diapir.surveys.products.bins import fit_bins
 from diapir.surveys.products.bodies import label
 from diapir.surveys.products.horizon_files import HorizonWriter, read_me
 from diapir.surveys.products.horizons import crossings, salt_maps
-from diapir.surveys.products.interval_file import RunFile
+from diapir.surveys.products.interval_file import IntervalFile
 from tests.surveys.made_salt import (
     Made,
     ball,
+    interval_file,
     line_grid,
-    run_file,
     volume_grid,
     without_coordinates,
 )
@@ -24,28 +24,28 @@ SHAPE = (20, 24, 40)
 
 
 @pytest.fixture
-def overhang(tmp_path: Path) -> RunFile:
+def overhang(tmp_path: Path) -> IntervalFile:
     """Two balls one above the other, joined by a wall beside them."""
     salt = np.maximum(ball(SHAPE, (9, 11, 10), 5.2), ball(SHAPE, (9, 11, 28), 5.2))
     salt[9, 15, 10:29] = 1
-    runs = run_file(tmp_path / "runs", Made(volume_grid(SHAPE), salt), (6, 7))
-    assert len(label(runs, SHAPE, 1)) == 1
-    return runs
+    intervals = interval_file(tmp_path / "intervals", Made(volume_grid(SHAPE), salt), (6, 7))
+    assert len(label(intervals, SHAPE, 1)) == 1
+    return intervals
 
 
-def test_top_is_the_first_entry_and_base_the_last_exit(overhang: RunFile) -> None:
+def test_top_is_the_first_entry_and_base_the_last_exit(overhang: IntervalFile) -> None:
     maps = salt_maps(overhang, SHAPE[:2])
     assert maps.top[9, 11] == pytest.approx(10 - 5.2, abs=1e-4)
     assert maps.base[9, 11] == pytest.approx(28 + 5.2, abs=1e-4)
-    assert maps.runs[9, 11] == 2
-    assert maps.runs[9, 15] == 1
+    assert maps.intervals[9, 11] == 2
+    assert maps.intervals[9, 15] == 1
     assert np.isnan(maps.top[0, 0])
-    assert maps.runs[0, 0] == maps.body[0, 0] == maps.thickness[0, 0] == 0
+    assert maps.intervals[0, 0] == maps.body[0, 0] == maps.thickness[0, 0] == 0
     assert maps.thickness[9, 11] == 22
     assert (maps.body[maps.salt] == 1).all()
 
 
-def test_crossings_hold_every_entry_and_exit_in_order(overhang: RunFile) -> None:
+def test_crossings_hold_every_entry_and_exit_in_order(overhang: IntervalFile) -> None:
     rows = np.concatenate(list(crossings(overhang)))
     here = rows[(rows["inline"] == 9) & (rows["crossline"] == 11)]
     assert here["number"].tolist() == [1, 2, 3, 4]
@@ -54,17 +54,17 @@ def test_crossings_hold_every_entry_and_exit_in_order(overhang: RunFile) -> None
     place = rows["inline"].astype(int) * 1000 + rows["crossline"]
     assert (np.diff(place) >= 0).all()
     maps = salt_maps(overhang, SHAPE[:2])
-    assert len(rows) == 2 * maps.runs.sum()
+    assert len(rows) == 2 * maps.intervals.sum()
 
 
 def test_an_end_of_the_record_is_no_crossing(tmp_path: Path) -> None:
     salt = np.zeros((1, 1, 6), np.float32)
     salt[0, 0, [0, 1, 4, 5]] = 1
-    runs = run_file(tmp_path / "runs", Made(volume_grid((1, 1, 6)), salt))
-    label(runs, (1, 1, 6), 1)
-    (rows,) = crossings(runs)
+    intervals = interval_file(tmp_path / "intervals", Made(volume_grid((1, 1, 6)), salt))
+    label(intervals, (1, 1, 6), 1)
+    (rows,) = crossings(intervals)
     assert rows[["number", "sample"]].tolist() == [(2, 1.5), (3, 3.5)]
-    maps = salt_maps(runs, (1, 1))
+    maps = salt_maps(intervals, (1, 1))
     assert np.isnan(maps.top[0, 0])
     assert np.isnan(maps.base[0, 0])
     assert maps.salt[0, 0]
@@ -73,11 +73,11 @@ def test_an_end_of_the_record_is_no_crossing(tmp_path: Path) -> None:
 def test_small_bodies_are_in_no_horizon(tmp_path: Path) -> None:
     salt = ball(SHAPE, (9, 11, 28), 5.2)
     salt[9, 11, 3] = 1
-    runs = run_file(tmp_path / "runs", Made(volume_grid(SHAPE), salt))
-    bodies = label(runs, SHAPE, 2)
+    intervals = interval_file(tmp_path / "intervals", Made(volume_grid(SHAPE), salt))
+    bodies = label(intervals, SHAPE, 2)
     assert (bodies.left_out, bodies.left_out_cells) == (1, 1)
-    assert salt_maps(runs, SHAPE[:2]).top[9, 11] == pytest.approx(28 - 5.2, abs=1e-4)
-    assert {int(row["number"]) for rows in crossings(runs) for row in rows} == {1, 2}
+    assert salt_maps(intervals, SHAPE[:2]).top[9, 11] == pytest.approx(28 - 5.2, abs=1e-4)
+    assert {int(row["number"]) for rows in crossings(intervals) for row in rows} == {1, 2}
 
 
 PICKS = np.array([[np.nan, 1.5, np.nan], [2.0, np.nan, 0.25]], np.float32)
@@ -141,7 +141,7 @@ def test_a_line_has_cdp_and_place(tmp_path: Path) -> None:
     assert "CDP X Y Z" in read_me(grid, ["opendtect"], coordinates=True)
 
 
-def test_crossings_carry_their_number_and_body(tmp_path: Path, overhang: RunFile) -> None:
+def test_crossings_carry_their_number_and_body(tmp_path: Path, overhang: IntervalFile) -> None:
     grid = volume_grid(SHAPE)
     writer = HorizonWriter(grid, fit_bins(grid))
     path, count = writer.write_crossings(tmp_path / "crossings", crossings(overhang))

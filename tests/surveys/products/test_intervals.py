@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from diapir.surveys.products.intervals import Block, blocks, find_runs, salt_mask
+from diapir.surveys.products.intervals import Block, blocks, draw_salt, find_intervals
 from tests.surveys.made_salt import volume_grid
 
 VOLUMES = hnp.arrays(
@@ -24,17 +24,17 @@ ONE = Block(0, 1, 0, 1)
 
 
 def test_top_and_base_lie_where_the_probability_crosses_the_threshold() -> None:
-    (run,) = find_runs(trace(0, 0.25, 0.75, 1, 0.9, 0.1, 0), ONE, 0.5)
-    assert (run["start"], run["stop"]) == (2, 5)
-    assert run["top"] == pytest.approx(1.5)
-    assert run["base"] == pytest.approx(4.5)
-    assert run["cells"] == 3
-    assert run["weight"] == pytest.approx(2.65)
+    (interval,) = find_intervals(trace(0, 0.25, 0.75, 1, 0.9, 0.1, 0), ONE, 0.5)
+    assert (interval["start"], interval["stop"]) == (2, 5)
+    assert interval["top"] == pytest.approx(1.5)
+    assert interval["base"] == pytest.approx(4.5)
+    assert interval["cells"] == 3
+    assert interval["weight"] == pytest.approx(2.65)
 
 
 def test_a_threshold_that_is_met_exactly_lies_on_the_sample() -> None:
-    (run,) = find_runs(trace(0, 0.5, 0), ONE, 0.5)
-    assert (run["top"], run["base"]) == (1, 1)
+    (interval,) = find_intervals(trace(0, 0.5, 0), ONE, 0.5)
+    assert (interval["top"], interval["base"]) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -49,31 +49,36 @@ def test_a_threshold_that_is_met_exactly_lies_on_the_sample() -> None:
 def test_what_the_data_cuts_off_has_no_top_or_base(
     values: tuple[float, ...], top: float, base: float
 ) -> None:
-    (run,) = find_runs(trace(*values), ONE, 0.5)
-    assert run["top"] == pytest.approx(top, nan_ok=True)
-    assert run["base"] == pytest.approx(base, nan_ok=True)
+    (interval,) = find_intervals(trace(*values), ONE, 0.5)
+    assert interval["top"] == pytest.approx(top, nan_ok=True)
+    assert interval["base"] == pytest.approx(base, nan_ok=True)
 
 
 def test_positions_are_those_of_the_grid() -> None:
     probability = np.zeros((2, 3, 4), np.float32)
     probability[1, 2, 3] = 1
-    (run,) = find_runs(probability, Block(10, 12, 20, 23), 0.5)
-    assert (run["inline"], run["crossline"], run["start"], run["stop"]) == (11, 22, 3, 4)
+    (interval,) = find_intervals(probability, Block(10, 12, 20, 23), 0.5)
+    assert (interval["inline"], interval["crossline"], interval["start"], interval["stop"]) == (
+        11,
+        22,
+        3,
+        4,
+    )
 
 
 @given(VOLUMES, st.sampled_from([0.3, 0.5, 1.0]))
-def test_runs_hold_exactly_the_salt(probability: np.ndarray, threshold: float) -> None:
+def test_intervals_hold_exactly_the_salt(probability: np.ndarray, threshold: float) -> None:
     inlines, crosslines, samples = probability.shape
     block = Block(3, 3 + inlines, 5, 5 + crosslines)
-    runs = find_runs(probability, block, threshold)
+    intervals = find_intervals(probability, block, threshold)
     salt = np.nan_to_num(probability) >= np.float32(threshold)
-    assert np.array_equal(salt_mask(runs, block, samples), salt)
-    assert runs["weight"].sum() == pytest.approx(probability[salt].sum(), rel=1e-5)
-    order = np.lexsort((runs["start"], runs["crossline"], runs["inline"]))
-    assert np.array_equal(order, np.arange(len(runs)))
-    known = np.isfinite(runs["top"])
-    assert (runs["top"][known] > runs["start"][known] - 1).all()
-    assert (runs["top"][known] <= runs["start"][known]).all()
+    assert np.array_equal(draw_salt(intervals, block, samples), salt)
+    assert intervals["weight"].sum() == pytest.approx(probability[salt].sum(), rel=1e-5)
+    order = np.lexsort((intervals["start"], intervals["crossline"], intervals["inline"]))
+    assert np.array_equal(order, np.arange(len(intervals)))
+    known = np.isfinite(intervals["top"])
+    assert (intervals["top"][known] > intervals["start"][known] - 1).all()
+    assert (intervals["top"][known] <= intervals["start"][known]).all()
 
 
 @given(

@@ -78,9 +78,9 @@ def test_an_axis_with_a_hole_keeps_its_steps(tmp_path: Path) -> None:
     assert np.isnan(surface.values).sum() == 3
 
 
-def test_what_is_no_regular_grid_says_why() -> None:
+def test_obstacles_to_an_irap_grid_are_named() -> None:
     slanted = volume_grid(SHAPE, crossline=(12.5, 6.0))
-    assert "right angles" in (irap_obstacle(slanted, fit_bins(slanted)) or "")
+    assert "perpendicular" in (irap_obstacle(slanted, fit_bins(slanted)) or "")
     bent = volume_grid(SHAPE)
     bent = replace(bent, easting=bent.easting + 30 * (np.arange(4) % 2))
     assert "regular grid" in (irap_obstacle(bent, fit_bins(bent)) or "")

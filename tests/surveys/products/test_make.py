@@ -16,12 +16,17 @@ from PIL import Image
 from diapir.errors import ConfigError, DataError, MissingDependencyError
 from diapir.inference.overlay import SALT
 from diapir.surveys import open_survey
-from diapir.surveys.products.make import FORMATS, Format, ProductOptions, make_products
+from diapir.surveys.products.make import make_products
+from diapir.surveys.products.product_options import (
+    PRODUCT_FORMATS,
+    ProductFormat,
+    ProductOptions,
+)
 from tests.helpers.segy import write_segy
 from tests.surveys.made_salt import Made, ball, line_grid, volume_grid, without_coordinates
 
 SHAPE = (30, 40, 50)
-DRAWN: tuple[Format, ...] = tuple(form for form in FORMATS if form != "segy")
+DRAWN: tuple[ProductFormat, ...] = tuple(form for form in PRODUCT_FORMATS if form != "segy")
 """Formats that need no SEG-Y file as their model."""
 
 
@@ -106,8 +111,8 @@ def test_a_hollow_body_is_filled_only_when_asked(tmp_path: Path, fill: Any) -> N
     assert filled.bodies.table["cells"].sum() == whole
     (row,) = table(tmp_path / "filled")
     assert int(row["cells_filled"]) == whole - hollow.bodies.table["cells"].sum()
-    assert (hollow.maps.runs > 1).any()
-    assert not (filled.maps.runs > 1).any()
+    assert (hollow.maps.intervals > 1).any()
+    assert not (filled.maps.intervals > 1).any()
     assert np.array_equal(hollow.maps.top, filled.maps.top, equal_nan=True)
     # one surface outside, where the hollow body has one inside as well
     sizes = [len(products.meshes[0].surface.triangles) for products in (hollow, filled)]
@@ -126,8 +131,8 @@ def test_gaps_hold_no_salt(tmp_path: Path, made: Made) -> None:
     live = made.grid.live.copy()
     live[14, 12] = False
     products = make_products(Made(replace(made.grid, live=live), made.probability), tmp_path)
-    assert products.maps.runs[14, 12] == 0
-    assert products.maps.runs[14, 11] == 1
+    assert products.maps.intervals[14, 12] == 0
+    assert products.maps.intervals[14, 11] == 1
 
 
 def test_a_line_has_its_own_columns(tmp_path: Path) -> None:
@@ -173,7 +178,7 @@ def test_salt_to_the_end_of_the_record_is_said(tmp_path: Path) -> None:
     made = Made(volume_grid(SHAPE), ball(SHAPE, (14, 18, 47), 9))
     products = make_products(made, tmp_path)
     (note,) = products.notes
-    assert "have no base" in note
+    assert "no base pick" in note
     assert products.picks["base"] < products.picks["top"]
     assert table(tmp_path)[0]["cut_by_edge"] == "yes"
 
@@ -207,13 +212,29 @@ def test_a_record_that_names_files_elsewhere_removes_none(tmp_path: Path, made: 
     out.mkdir()
     (out / "products.json").write_text(json.dumps({"files": ["../precious.txt"]}))
     make_products(made, out)
-    assert precious.exists()
+    assert precious.read_text() == "keep me"
 
 
 def test_a_foreign_record_is_refused(tmp_path: Path, made: Made) -> None:
     (tmp_path / "products.json").write_text("[]")
-    with pytest.raises(DataError, match="no record of products"):
+    with pytest.raises(DataError, match="not a folder of salt products"):
         make_products(made, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["products.json"]
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path, made: Made) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(DataError, match="not a folder of salt products") as caught:
+        make_products(made, tmp_path)
+    assert "--out" not in caught.value.fix  # `diapir products` has no such option
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_page_of_earlier_products_goes_with_them(tmp_path: Path, made: Made) -> None:
+    make_products(made, tmp_path)
+    (tmp_path / "report.html").write_text("of the earlier products")
+    make_products(made, tmp_path)
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_a_failure_leaves_no_scratch_and_the_old_products(tmp_path: Path, made: Made) -> None:
@@ -285,5 +306,5 @@ def test_body_numbers_load_with_the_geometry_of_the_input(tmp_path: Path, fill: 
 
 def test_body_numbers_need_a_segy_file(tmp_path: Path, made: Made) -> None:
     products = make_products(made, tmp_path, ProductOptions(formats=("segy",)))
-    assert "No SEG-Y of bodies" in products.notes[0]
+    assert "No SEG-Y of body numbers" in products.notes[0]
     assert not (tmp_path / "bodies.sgy").exists()

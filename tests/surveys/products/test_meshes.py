@@ -11,7 +11,7 @@ from diapir.surveys.products.bodies import label
 from diapir.surveys.products.mesh_files import write_mesh
 from diapir.surveys.products.meshes import Mesh, body_meshes
 from diapir.surveys.products.surface_nets import Surface, surface_nets, volume_of
-from tests.surveys.made_salt import Made, ball, run_file, volume_grid, without_coordinates
+from tests.surveys.made_salt import Made, ball, interval_file, volume_grid, without_coordinates
 
 SHAPE = (30, 40, 50)
 CENTRE, RADIUS = (14.0, 18.0, 25.0), 9.5
@@ -20,10 +20,10 @@ BALL = 4 / 3 * np.pi * RADIUS**3 * CELL
 
 
 def meshes(tmp_path: Path, made: Made, chunk: tuple[int, int] = (64, 64), **how: int) -> list[Mesh]:
-    runs = run_file(tmp_path / "runs", made, chunk)
-    bodies = label(runs, made.grid.shape, 1)
+    intervals = interval_file(tmp_path / "intervals", made, chunk)
+    bodies = label(intervals, made.grid.shape, 1)
     return body_meshes(
-        made, runs, bodies, fit_bins(made.grid), threshold=0.5, **({"count": 5} | how)
+        made, intervals, bodies, fit_bins(made.grid), threshold=0.5, **({"count": 5} | how)
     )
 
 

@@ -10,8 +10,7 @@ from markupsafe import Markup
 from diapir.evaluation import Difference, Score
 from diapir.reports.compare.leaderboard import verdict_kind, verdict_words
 from diapir.reports.labels import Box, place
-from diapir.reports.run.figures import Plot
-from diapir.reports.style import LIGHT, draw
+from diapir.reports.style import LIGHT, Plot, draw
 from diapir.text import decimal, signed, significant
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from diapir.evaluation import PAIRED
+from diapir.evaluation.metric_names import METRICS
 from diapir.inference.overlay import SALT
 from diapir.reports.compare import comparison_figures as compare_figures
 from diapir.reports.compare.comparison_figures import Point
@@ -24,8 +25,8 @@ from diapir.reports.compare.leaderboard import (
     verdict_words,
 )
 from diapir.reports.page import common, css, write_page, write_text
-from diapir.reports.run.facts import DEFINITIONS, input_words, model_words
-from diapir.reports.run.figures import Plot
+from diapir.reports.run.facts import input_words, model_words
+from diapir.reports.style import Plot
 from diapir.text import duration, integer, plural, short, signed, significant
 
 REPORT, CSV, MARKDOWN = "report.html", "leaderboard.csv", "leaderboard.md"
@@ -63,13 +64,13 @@ def write_comparison(folder: Path, results: Results) -> Path:
         "which none of them learnt.",
         "headline": _headline(results),
         "findings": findings(results),
-        "metrics": [DEFINITIONS[key] for key in _columns(results)],
-        "ranking": DEFINITIONS[results.by][0],
+        "metrics": [METRICS[key] for key in _columns(results)],
+        "ranking": METRICS[results.by].name,
         "board": _board(results),
         "costs": [_cost(contender) for contender in results.ranked],
         "batch": next((one.latency.batch for one in results.ranked if one.latency), None),
         "cost_plot": _cost_plot(results),
-        "paired": [DEFINITIONS[key][0] for key in PAIRED],
+        "paired": [METRICS[key].name for key in PAIRED],
         "difference_plots": _difference_plots(results),
         "differences": _differences(results),
         "baseline": results.baseline,
@@ -203,7 +204,7 @@ def _cost_plot(results: Results) -> Plot | None:
         if all(point.cost for point in points):
             return compare_figures.against_cost(
                 points,
-                metric=DEFINITIONS[results.by][0],
+                metric=METRICS[results.by].name,
                 cost=name,
                 unit=unit,
                 baseline=results.baseline,
@@ -220,7 +221,7 @@ def _difference_plots(results: Results) -> list[Plot]:
         compare_figures.differences(
             [(name, results.comparison.difference(name, results.baseline, key)) for name in others],
             key=key,
-            metric=DEFINITIONS[key][0],
+            metric=METRICS[key].name,
             baseline=results.baseline,
         )
         for key in keys

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from diapir.config import config_diff
+from diapir.evaluation.metric_names import METRICS
 from diapir.reports.compare.leaderboard import Contender, Results, interval, verdict_words
-from diapir.reports.run.facts import DEFINITIONS
 from diapir.reports.run.findings import FEW_GROUPS
 from diapir.text import decimal, integer, plural, significant
 
@@ -47,7 +47,7 @@ def _caution(results: Results) -> str:
 
 
 def _first(results: Results) -> str:
-    first, metric = results.ranked[0], DEFINITIONS[results.by][0]
+    first, metric = results.ranked[0], METRICS[results.by].name
     score = results.comparison.score(first.name, results.by)
     between = interval(score.low, score.high)
     return f"{first.name} scores highest: {metric} {decimal(score.value)}{between}."
@@ -82,7 +82,7 @@ def _against_baseline(results: Results) -> str:
         if found:
             verdicts.setdefault(verdict_words(found), []).append(contender.name)
     told = [f"{verdict}: {_some(names)}" for verdict, names in verdicts.items()]
-    metric = DEFINITIONS[results.by][0]
+    metric = METRICS[results.by].name
     return f"Against the baseline, {results.baseline}, by {metric}: {'; '.join(told)}."
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from diapir.config import RunConfig
 from diapir.evaluation import PAIRED, Comparison, Difference, Evaluation
-from diapir.reports.run.facts import DEFINITIONS, Facts
+from diapir.evaluation.metric_names import METRICS
+from diapir.reports.run.facts import Facts
 from diapir.run.history import History
 from diapir.text import decimal, integer, short, signed, significant
 
@@ -187,12 +188,12 @@ def as_csv(results: Results) -> str:
 
 def as_markdown(results: Results) -> str:
     """The leaderboard as Markdown, to be put into a document."""
-    scores = [DEFINITIONS[key][0] for key in SCORES]
+    scores = [METRICS[key].name for key in SCORES]
     batch = next((one.latency.batch for one in results.ranked if one.latency), 16)
     head = [
         "Model",
         *scores,
-        f"Δ {DEFINITIONS[results.by][0]}",
+        f"Δ {METRICS[results.by].name}",
         "Verdict",
         "Parameters",
         "Multiply-adds",

@@ -1,8 +1,9 @@
-"""The plots of the report. Each carries a title, a sentence on how to read it, and an alt text."""
+"""The plots of the report of a run, each with a title, a note and an alternative text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from diapir.config import RunConfig
 from diapir.evaluation.breakdown import coverage_label
 from diapir.reports.run.recipe_words import loss_words
-from diapir.reports.style import LIGHT, draw
+from diapir.reports.style import LIGHT, Plot, draw
 from diapir.run.history import History
 from diapir.text import decimal, percent
 
@@ -23,16 +24,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-class Plot(NamedTuple):
-    """A drawn plot and the words around it."""
-
-    title: str
-    note: str
-    svg: Markup
-
-
 class Line(NamedTuple):
-    """One curve over the epochs."""
+    """One line of a plot."""
 
     label: str
     values: Floats
@@ -40,132 +33,155 @@ class Line(NamedTuple):
     dashes: str = "-"
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A plot over the epochs.
+
+    Attributes:
+        name: unique in the page.
+        title: heading of the plot.
+        note: a sentence on how to read it.
+        lines: values at each epoch.
+        unit_range: limit the axis to [0, 1].
+        log: logarithmic axis, where all values are positive.
+        limit: a value to mark with a dotted line.
+    """
+
+    name: str
+    title: str
+    note: str
+    lines: tuple[Line, ...]
+    unit_range: bool = False
+    log: bool = False
+    limit: float | None = None
+
+
 def curves(history: History, config: RunConfig | None) -> list[Plot]:
-    """Everything metrics.csv tells over the epochs; columns without any value are left out."""
+    """Draw the columns of metrics.csv over the epochs; columns without values are left out."""
+    known = [
+        replace(curve, lines=lines)
+        for curve in _curves(history, config)
+        if (lines := tuple(line for line in curve.lines if np.isfinite(line.values).any()))
+    ]
+    return [_draw_curve(curve, history) for curve in known]
+
+
+def _curves(history: History, config: RunConfig | None) -> list[Curve]:
+    """The table of plots over the epochs."""
     clip = config.optimizer.clip_norm if config else None
-    total = "What training lowers" + (f": {loss_words(config.loss)}." if config else ".")
+    clipped = f" The dotted line is the clipping threshold ({clip:g})." if clip else ""
     plateau = config is None or config.schedule.name == "plateau"
-    moves = "Lowered when the validation loss stands still" if plateau else "Along a curve"
-    norm = "Length of the gradient before clipping, log scale."
-    if clip:
-        norm += f" The dotted line is where it is clipped ({clip:g})."
-    plots = [
-        _curve(history, "loss", "Loss", total, _pair(history, "loss")),
-        _curve(
-            history,
+    schedule = "Reduced when the validation loss stops improving" if plateau else "As scheduled"
+    column = history.column
+    return [
+        Curve(
+            "loss",
+            "Loss",
+            f"The training objective: {loss_words(config.loss)}."
+            if config
+            else "The training objective.",
+            _train_and_validation(history, "loss"),
+        ),
+        Curve(
             "ce",
             "Cross entropy",
-            "Of the valid pixels; 0.69 is what guessing even odds costs.",
-            _pair(history, "ce"),
+            "Mean over the valid pixels; 0.69 = ln 2 is chance level.",
+            _train_and_validation(history, "ce"),
         ),
-        _curve(
-            history,
+        Curve(
             "soft-dice",
             "Soft Dice",
-            "Overlap of the probabilities with the salt; higher is better.",
-            _pair(history, "soft_dice"),
+            "Dice of the probabilities, without a threshold; higher is better.",
+            _train_and_validation(history, "soft_dice"),
             unit_range=True,
         ),
-        _curve(
-            history,
+        Curve(
             "score",
             "Validation Dice and IoU",
-            "Overlap after the threshold, pooled over all validation pixels.",
-            [
-                Line("Dice", history.column("val_dice"), "second"),
-                Line("IoU", history.column("val_iou"), "third", "--"),
-            ],
+            "At the threshold, pooled over all validation pixels.",
+            (
+                Line("Dice", column("val_dice"), "second"),
+                Line("IoU", column("val_iou"), "third", "--"),
+            ),
             unit_range=True,
         ),
-        _curve(
-            history,
+        Curve(
             "kaggle-map",
             "Validation Kaggle mAP",
-            "Mean of the tiles' scores after the threshold; higher is better.",
-            [Line("Kaggle mAP", history.column("val_kaggle_map"), "second")],
+            "At the threshold, mean over tiles; higher is better.",
+            (Line("Kaggle mAP", column("val_kaggle_map"), "second"),),
             unit_range=True,
         ),
-        _curve(
-            history,
+        Curve(
             "lr",
             "Learning rate",
-            f"{moves}; log scale.",
-            [Line("learning rate", history.column("lr"), "first")],
+            f"{schedule}; log scale.",
+            (Line("learning rate", column("lr"), "first"),),
             log=True,
         ),
-        _curve(
-            history,
+        Curve(
             "gradient",
             "Gradient norm",
-            norm,
-            [
-                Line("mean of the epoch", history.column("grad_norm_mean"), "first"),
-                Line("largest", history.column("grad_norm_max"), "muted", "--"),
-            ],
+            f"L2 norm before clipping, log scale.{clipped}",
+            (
+                Line("mean of the epoch", column("grad_norm_mean"), "first"),
+                Line("maximum", column("grad_norm_max"), "muted", "--"),
+            ),
             log=True,
             limit=clip,
         ),
     ]
-    return [plot for plot in plots if plot]
 
 
-def _pair(history: History, name: str) -> list[Line]:
-    return [
+def _train_and_validation(history: History, name: str) -> tuple[Line, ...]:
+    return (
         Line("training", history.column(f"train_{name}"), "first", "--"),
         Line("validation", history.column(f"val_{name}"), "second"),
-    ]
+    )
 
 
-def _curve(
-    history: History,
-    name: str,
-    title: str,
-    note: str,
-    lines: Sequence[Line],
-    *,
-    unit_range: bool = False,
-    log: bool = False,
-    limit: float | None = None,
-) -> Plot | None:
-    lines = [line for line in lines if np.isfinite(line.values).any()]
-    if not lines:
-        return None
-    log = log and all((line.values[np.isfinite(line.values)] > 0).all() for line in lines)
-
+def _draw_curve(curve: Curve, history: History) -> Plot:
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
         if history.best_epoch is not None:
             axes.axvline(history.best_epoch, color=LIGHT["muted"], linewidth=0.9, zorder=1)
-        if limit is not None:
-            axes.axhline(limit, color=LIGHT["ink"], linewidth=0.9, linestyle=":")
-        for line in lines:
-            # a single epoch is a dot, as a line needs two
-            marker = "o" if np.isfinite(line.values).sum() < 3 else ""
-            axes.plot(
-                history.epochs,
-                line.values,
-                line.dashes,
-                color=LIGHT[line.colour],
-                label=line.label,
-                marker=marker,
-                markersize=4,
-            )
-            best = line.values[history.epochs == history.best_epoch]
-            if history.best_epoch is not None and len(best) and np.isfinite(best[-1]):
-                axes.plot(history.best_epoch, best[-1], "o", color=LIGHT[line.colour], ms=4.5)
-        if log:
+        if curve.limit is not None:
+            axes.axhline(curve.limit, color=LIGHT["ink"], linewidth=0.9, linestyle=":")
+        for line in curve.lines:
+            _draw_line(axes, line, history)
+        values = np.concatenate([line.values for line in curve.lines])
+        values = values[np.isfinite(values)]
+        if curve.log and (values > 0).all():
             axes.set_yscale("log")
             _plain_log_ticks(axes)
         _epoch_axis(axes, history)
-        if unit_range:
-            low = min(float(np.nanmin(line.values)) for line in lines)
-            high = max(float(np.nanmax(line.values)) for line in lines)
+        if curve.unit_range:
+            low, high = float(values.min()), float(values.max())
             margin = max(0.02, 0.08 * (high - low))
             axes.set_ylim(max(0.0, low - margin), min(1.0, high + margin))
-        _legend_above(axes, len(lines))
+        _legend_above(axes, len(curve.lines))
 
-    alt = f"{title} by epoch. " + " ".join(_describe(line, history) for line in lines)
-    return Plot(title, note, draw(plot, name=f"curve-{name}", alt=alt))
+    alt = f"{curve.title} by epoch. " + " ".join(_describe(line, history) for line in curve.lines)
+    return Plot(curve.title, curve.note, draw(plot, name=f"curve-{curve.name}", alt=alt))
+
+
+def _draw_line(axes: Axes, line: Line, history: History) -> None:
+    """A line over the epochs, with a dot at the best epoch."""
+    colour = LIGHT[line.colour]
+    # a line needs two points: a single epoch is drawn as a dot
+    marker = "o" if np.isfinite(line.values).sum() < 3 else ""
+    axes.plot(
+        history.epochs,
+        line.values,
+        line.dashes,
+        color=colour,
+        label=line.label,
+        marker=marker,
+        markersize=4,
+    )
+    best = line.values[history.epochs == history.best_epoch]
+    if history.best_epoch is not None and len(best) and np.isfinite(best[-1]):
+        axes.plot(history.best_epoch, best[-1], "o", color=colour, ms=4.5)
 
 
 def _describe(line: Line, history: History) -> str:
@@ -192,11 +208,11 @@ def _epoch_axis(axes: Axes, history: History) -> None:
 
 
 def _plain_log_ticks(axes: Axes) -> None:
-    """Few labelled ticks, also where the values span less than a decade."""
+    """Few labelled ticks, even if the values span less than a decade."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     low, high = axes.get_ylim()
-    if high / low < 10:  # a shorter axis would have no round tick, or one
+    if high / low < 10:  # a shorter axis would have at most one round tick
         middle = (low * high) ** 0.5
         low, high = middle / 10**0.5, middle * 10**0.5
         axes.set_ylim(low, high)
@@ -210,67 +226,74 @@ def _legend_above(axes: Axes, entries: int) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=entries)
 
 
+@dataclass(frozen=True)
+class Bar:
+    """One class of salt coverage in a bar chart."""
+
+    name: str
+    value: float
+    label: str
+
+
 def coverage_scores(rows: Sequence[dict[str, Any]]) -> Plot:
-    """Mean Kaggle score of the tiles of each class of salt coverage."""
-    names = [coverage_label(row["coverage"]) for row in rows]
-    scores = [float(row["kaggle_map"]) for row in rows]
-    alt = "Kaggle score by salt coverage. " + "; ".join(
-        f"{name}: {decimal(score)} ({row['n_images']} tiles)"
-        for name, score, row in zip(names, scores, rows, strict=True)
+    """Mean Kaggle mAP of the tiles of each class of salt coverage."""
+    bars = [
+        Bar(coverage_label(row["coverage"]), score, decimal(score, 2))
+        for row in rows
+        for score in [float(row["kaggle_map"])]
+    ]
+    alt = "Kaggle mAP by salt coverage. " + "; ".join(
+        f"{bar.name}: {decimal(bar.value)} ({row['n_images']} tiles)"
+        for bar, row in zip(bars, rows, strict=True)
     )
-    labels = [f"{decimal(score, 2)}" for score in scores]
     return Plot(
-        "How good is it where?",
-        "Mean Kaggle score of the tiles of a class; 1 is perfect.",
-        _bars("coverage-score", names, scores, labels, alt, colour="first", highest=1.0),
+        "Score by coverage",
+        "Mean Kaggle mAP of the tiles of each class; 1 is perfect.",
+        _draw_bars("coverage-score", bars, alt, colour="first", highest=1.0),
     )
 
 
 def coverage_losses(rows: Sequence[dict[str, Any]]) -> Plot:
-    """What each class of salt coverage takes from the Kaggle score of the whole."""
-    names = [coverage_label(row["coverage"]) for row in rows]
-    lost = [float(row["kaggle_lost"]) for row in rows]
-    alt = "Points lost from the Kaggle score by salt coverage. " + "; ".join(
-        f"{name}: {decimal(points)}" for name, points in zip(names, lost, strict=True)
+    """Contribution of each class of salt coverage to the gap between the Kaggle mAP and 1."""
+    bars = [
+        Bar(coverage_label(row["coverage"]), lost, decimal(lost))
+        for row in rows
+        for lost in [float(row["kaggle_lost"])]
+    ]
+    alt = "Contribution to the Kaggle mAP error by salt coverage. " + "; ".join(
+        f"{bar.name}: {decimal(bar.value)}" for bar in bars
     )
-    labels = [decimal(points) for points in lost]
+    total = decimal(sum(bar.value for bar in bars))
     return Plot(
-        "Where are points lost?",
-        f"What each class takes from a perfect Kaggle mAP of 1; together {decimal(sum(lost))}.",
-        _bars("coverage-lost", names, lost, labels, alt, colour="second"),
+        "Error by coverage",
+        f"Contribution of each class to the gap between the Kaggle mAP and 1; total {total}.",
+        _draw_bars("coverage-lost", bars, alt, colour="second"),
     )
 
 
-def _bars(
-    name: str,
-    names: Sequence[str],
-    values: Sequence[float],
-    labels: Sequence[str],
-    alt: str,
-    *,
-    colour: str,
-    highest: float | None = None,
+def _draw_bars(
+    name: str, bars: Sequence[Bar], alt: str, *, colour: str, highest: float | None = None
 ) -> Markup:
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
-        places = range(len(names))
-        axes.barh(places, values, height=0.62, color=LIGHT[colour])
-        reach = highest or max([*values, 1e-9])
-        for place, value, label in zip(places, values, labels, strict=True):
-            axes.text(value + 0.02 * reach, place, label, va="center", color=LIGHT["ink"])
-        axes.set_yticks(places, names)
-        axes.set_ylim(len(names) - 0.4, -0.6)
+        places = range(len(bars))
+        axes.barh(places, [bar.value for bar in bars], height=0.62, color=LIGHT[colour])
+        reach = highest or max([*(bar.value for bar in bars), 1e-9])
+        for place, bar in zip(places, bars, strict=True):
+            axes.text(bar.value + 0.02 * reach, place, bar.label, va="center", color=LIGHT["ink"])
+        axes.set_yticks(places, [bar.name for bar in bars])
+        axes.set_ylim(len(bars) - 0.4, -0.6)
         axes.set_xlim(0, 1.16 * reach)
         axes.set_xticks([])
         axes.grid(visible=False)
         axes.spines["bottom"].set_visible(False)
         axes.set_ylabel("salt in the tile")
 
-    return draw(plot, name=name, alt=alt, height=max(1.1, 0.55 + 0.31 * len(names)))
+    return draw(plot, name=name, alt=alt, height=max(1.1, 0.55 + 0.31 * len(bars)))
 
 
 def sweep(rows: Sequence[dict[str, Any]], threshold: float) -> Plot:
-    """Scores over the threshold, with the one that was used."""
+    """Scores over the threshold, with the threshold that was used."""
     thresholds = np.array([row["threshold"] for row in rows], np.float64)
     lines = [
         Line("Dice", np.array([row["dice"] for row in rows], np.float64), "second"),
@@ -293,30 +316,30 @@ def sweep(rows: Sequence[dict[str, Any]], threshold: float) -> Plot:
                     thresholds[best], line.values[best], "o", color=LIGHT[line.colour], ms=4.5
                 )
         axes.set_xlim(0, 1)
-        axes.set_xlabel("threshold on the probability of salt")
+        axes.set_xlabel("threshold on the salt probability")
         low, high = axes.get_ylim()
         axes.set_ylim(max(0.0, low), min(1.0, high))
         _legend_above(axes, len(lines))
 
     bests = "; ".join(
-        f"{line.label} is highest, {decimal(line.values[best])}, at {thresholds[best]:g}"
+        f"Best {line.label}: {decimal(line.values[best])} at {thresholds[best]:g}"
         for line in lines
         if np.isfinite(line.values).any()
         for best in [int(np.nanargmax(line.values))]
     )
     return Plot(
-        "Which threshold?",
-        f"From which probability a pixel counts as salt. The line marks the one used, "
-        f"{threshold:g}; dots mark where each score is highest.",
-        draw(plot, name="sweep", alt=f"Scores over the threshold; {threshold:g} is used. {bests}."),
+        "Score by threshold",
+        f"The vertical line is the threshold in use, {threshold:g}; dots mark the best of each "
+        "score.",
+        draw(plot, name="sweep", alt=f"Scores by threshold; {threshold:g} is in use. {bests}."),
     )
 
 
 def reliability(rows: Sequence[dict[str, Any]], ece: float) -> Plot:
-    """Share of salt over the predicted probability, with the number of pixels of each bin."""
+    """Observed share of salt over the predicted probability, and a histogram of the pixels."""
     filled = [row for row in rows if row["pixels"]]
-    said = np.array([row["probability"] for row in filled], np.float64)
-    found = np.array([row["salt"] for row in filled], np.float64)
+    predicted = np.array([row["probability"] for row in filled], np.float64)
+    observed = np.array([row["salt"] for row in filled], np.float64)
     pixels = np.array([row["pixels"] for row in rows], np.float64)
     middles = np.array([(row["low"] + row["high"]) / 2 for row in rows], np.float64)
     widths = np.array([row["high"] - row["low"] for row in rows], np.float64)
@@ -325,22 +348,23 @@ def reliability(rows: Sequence[dict[str, Any]], ece: float) -> Plot:
     def plot(figure: Figure) -> None:
         top, bottom = figure.subplots(2, sharex=True, height_ratios=(3, 1))
         top.plot([0, 1], [0, 1], ":", color=LIGHT["muted"], linewidth=1)
-        top.plot(said, found, "-", color=LIGHT["first"], marker="o", markersize=4)
+        top.plot(predicted, observed, "-", color=LIGHT["first"], marker="o", markersize=4)
         top.set_ylim(-0.03, 1.03)
-        top.set_ylabel("share of salt")
+        top.set_ylabel("observed salt")
         bottom.bar(middles, shares, 0.86 * widths, color=LIGHT["bar"])
         bottom.set_xlim(0, 1)
         bottom.set_ylabel("pixels")
         highest = max(float(shares.max(initial=0.0)), 1e-9)
         bottom.set_yticks([0, highest], ["0", percent(highest)])
-        bottom.set_xlabel("probability of salt, as predicted")
+        bottom.set_xlabel("predicted salt probability")
 
-    alt = "Share of salt by predicted probability: " + "; ".join(
-        f"{decimal(row['probability'], 2)} said, {decimal(row['salt'], 2)} found" for row in filled
+    alt = "Observed share of salt by predicted probability: " + "; ".join(
+        f"predicted {decimal(row['probability'], 2)}, observed {decimal(row['salt'], 2)}"
+        for row in filled
     )
     return Plot(
-        "Do the probabilities mean what they say?",
-        "On the dotted diagonal they do. Below it the model says salt too readily, above it too "
-        f"rarely; the mean distance over all pixels (ECE) is {decimal(ece)}.",
+        "Calibration",
+        "On the dotted diagonal, probabilities match the observed share of salt; below it they are "
+        f"too high, above it too low. Expected calibration error (ECE): {decimal(ece)}.",
         draw(plot, name="reliability", alt=alt, height=3.3),
     )

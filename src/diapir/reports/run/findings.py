@@ -1,4 +1,4 @@
-"""What the figures say, in sentences. Each is drawn from the evaluation, or not said."""
+"""Findings in sentences, each derived from the evaluation or the training history."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from diapir.evaluation import Evaluation
 
 SPENT = 0.05
-"""Below this share of its peak a learning rate has come to the end of its curve."""
+"""Below this share of its maximum, the learning rate has completed its schedule."""
 FEW_GROUPS = 20
-"""Below this many section groups a bootstrap interval is itself uncertain."""
+"""With fewer section groups, a bootstrap interval is itself unreliable."""
 
 
 def findings(evaluation: Evaluation, history: History | None) -> list[str]:
-    """The sentences under the headline, the most important first."""
+    """The sentences of the summary, the most important first."""
     sentences = [
         _cautions(evaluation),
-        _lost_points(evaluation),
-        _missed_and_invented(evaluation),
+        _error_share(evaluation),
+        _missed_and_false(evaluation),
         _tendency(evaluation),
         _threshold(evaluation),
         _overfitting(history) if history else "",
@@ -36,19 +36,16 @@ def _cautions(evaluation: Evaluation) -> str:
     groups, images = evaluation.data["n_groups"], evaluation.data["n_images"]
     if not any(tile.coverage > 0 for tile in evaluation.tiles):
         return (
-            "None of these tiles has salt in its labels, so the scores only say how much salt was "
-            "invented, and nothing about finding any."
+            "None of these tiles has salt in its labels: the scores reflect false positives only, "
+            "not how much salt is found."
         )
     if groups < FEW_GROUPS:
         of = "" if groups == images else f" of {plural(groups, 'section group')}"
-        return (
-            f"{'This is' if images == 1 else 'These are'} only {plural(images, 'tile')}{of}: take "
-            "the figures as a first impression."
-        )
+        return f"Evaluated on only {plural(images, 'tile')}{of}: the scores are preliminary."
     return ""
 
 
-def _lost_points(evaluation: Evaluation) -> str:
+def _error_share(evaluation: Evaluation) -> str:
     rows = evaluation.by_coverage
     lost = sum(row["kaggle_lost"] for row in rows)
     if lost < 5e-4 or len(rows) < 2:
@@ -57,9 +54,9 @@ def _lost_points(evaluation: Evaluation) -> str:
     share = worst["kaggle_lost"] / lost
     images = sum(row["n_images"] for row in rows)
     return (
-        f"Of the {decimal(lost)} points missing from a perfect Kaggle mAP, "
-        f"{decimal(worst['kaggle_lost'])} ({percent(share)}) are lost on "
-        f"{_class_words(worst)}, which are {percent(worst['n_images'] / images)} of all."
+        f"The Kaggle mAP is {decimal(lost)} below 1; {percent(share)} of this error "
+        f"({decimal(worst['kaggle_lost'])}) comes from {_class_words(worst)}, which are "
+        f"{percent(worst['n_images'] / images)} of all tiles."
     )
 
 
@@ -72,18 +69,16 @@ def _class_words(row: dict[str, Any]) -> str:
     )
 
 
-def _missed_and_invented(evaluation: Evaluation) -> str:
+def _missed_and_false(evaluation: Evaluation) -> str:
     salty = [row for row in evaluation.by_coverage if row["coverage"] != COVERAGE_NAMES[0]]
     empty = [row for row in evaluation.by_coverage if row["coverage"] == COVERAGE_NAMES[0]]
     parts = []
     if salty:
         missed, of = (sum(row[key] for row in salty) for key in ("n_zero", "n_images"))
-        parts.append(f"{integer(missed)} of {plural(of, 'tile')} with salt are missed wholly")
+        parts.append(f"{integer(missed)} of {plural(of, 'tile')} with salt are missed completely")
     if empty:
-        invented, of = empty[0]["n_zero"], empty[0]["n_images"]
-        parts.append(
-            f"on {integer(invented)} of {plural(of, 'tile')} without salt some is called salt"
-        )
+        false, of = empty[0]["n_zero"], empty[0]["n_images"]
+        parts.append(f"{integer(false)} of {plural(of, 'tile')} without salt have false positives")
     text = "; ".join(parts)
     return text[:1].upper() + text[1:] + "." if text else ""
 
@@ -93,25 +88,26 @@ def _tendency(evaluation: Evaluation) -> str:
     if not any(tile.coverage > 0 for tile in evaluation.tiles):
         return ""
     text = (
-        f"{percent(recall)} of the salt is found (recall), and {percent(precision)} of what is "
-        "called salt is salt (precision)"
+        f"{percent(recall)} of the salt is found (recall), and {percent(precision)} of the "
+        "predicted salt is correct (precision)"
     )
     if abs(precision - recall) < 0.03:
-        return text + ": misses and false salt are in balance."
-    return text + (": it calls too little salt." if precision > recall else ": it calls too much.")
+        return text + ": missed salt and false positives are balanced."
+    tendency = "too little" if precision > recall else "too much"
+    return f"{text}: {tendency} salt is predicted."
 
 
 def _threshold(evaluation: Evaluation) -> str:
     used, score = evaluation.metrics["threshold"], evaluation.metrics["kaggle_map"]
     best = max(evaluation.sweep, key=lambda row: row["kaggle_map"], default=None)
     if best is None or best["kaggle_map"] == min(row["kaggle_map"] for row in evaluation.sweep):
-        return ""  # no threshold changes anything
+        return ""  # the threshold makes no difference
     gain = best["kaggle_map"] - score
     if gain < 0.002:
-        return f"The threshold {used:g} is as good as any for the Kaggle mAP."
+        return f"The threshold {used:g} is close to optimal for the Kaggle mAP."
     return (
-        f"A threshold of {best['threshold']:g} would score {decimal(gain)} more Kaggle mAP than "
-        f"the {used:g} used, but one chosen on these tiles flatters them: choose it on others."
+        f"A threshold of {best['threshold']:g} instead of {used:g} would raise the Kaggle mAP by "
+        f"{decimal(gain)} on these tiles; tune it on others."
     )
 
 
@@ -125,15 +121,15 @@ def _overfitting(history: History) -> str:
     if last == best:
         rates = history.column("lr")
         if rates[-1] < SPENT * rates.max():
-            return ""  # it was to end here, and longer would be another training
+            return ""  # the schedule is complete: a longer training would need another one
         return (
-            "The last epoch was the best: a longer training would probably do better."
+            "The last epoch was the best: longer training would probably help."
             if last > 1
-            else "A single epoch was trained: a longer training would probably do better."
+            else "Trained for a single epoch: longer training would probably help."
         )
     if last - best >= 3 and training[-1] < 0.97 * history.at_best("train_loss"):
         return (
-            f"After epoch {best} the training loss fell on while the validation loss did not: more "
-            "or more varied tiles would help more than longer training."
+            f"Overfitting after epoch {best}: the training loss kept falling, the validation loss "
+            "did not. More tiles or stronger augmentation would help more than longer training."
         )
     return ""

@@ -1,4 +1,4 @@
-"""Which tiles are shown, and their pictures as data inside the page."""
+"""The tiles shown in a report, with their pictures embedded in the page."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 Bytes = NDArray[np.uint8]
 
 PER_CLASS, WORST = 6, 6
-"""Tiles shown of each class of salt coverage, and of the worst with and without salt."""
+"""Number of tiles shown per class of salt coverage, and of worst tiles with and without salt."""
 SMALL_SIDE, LARGE_SIDE = 160, 202
-"""Longest side in pixels of a picture in the gallery, and among the worst tiles."""
+"""Longest side in pixels of a picture in the gallery, and of the worst tiles."""
 
 _IGNORED_GREY = 128
 
 
 class Picture(NamedTuple):
-    """An image of the page."""
+    """An image of the page, as a data URI."""
 
     src: str
     alt: str
@@ -42,8 +42,8 @@ class Picture(NamedTuple):
     height: int
 
 
-class Card(NamedTuple):
-    """A tile of the gallery; `bare` is the same without the colours."""
+class TileCard(NamedTuple):
+    """A tile of the gallery; `bare` is the tile without the overlay."""
 
     id: str
     numbers: list[str]
@@ -51,16 +51,16 @@ class Card(NamedTuple):
     bare: Picture
 
 
-class Row(NamedTuple):
-    """The tiles shown of a class of salt coverage."""
+class CoverageRow(NamedTuple):
+    """The tiles shown of one class of salt coverage."""
 
     title: str
     share: str
-    cards: list[Card]
+    cards: list[TileCard]
 
 
-class Failure(NamedTuple):
-    """One of the worst tiles: what went wrong, and its four pictures by name."""
+class WorstTile(NamedTuple):
+    """One of the worst tiles: its errors in words, its scores, and four pictures by name."""
 
     id: str
     where: str
@@ -70,12 +70,12 @@ class Failure(NamedTuple):
 
 
 class Gallery:
-    """Draws scored tiles.
+    """Draws evaluated tiles.
 
     Args:
         evaluation: the scores.
-        tiles: the scored tiles.
-        probabilities: float32 (H, W) of salt of each, in the tiles' order.
+        tiles: the evaluated tiles.
+        probabilities: salt probability of each tile, float32 (H, W), in the order of the tiles.
     """
 
     def __init__(
@@ -92,21 +92,22 @@ class Gallery:
         self._places = {name: place for place, name in enumerate(tiles.ids)}
         self._scores = {score.id: score for score in evaluation.tiles}
 
-    def sample(self) -> list[Row]:
-        """Tiles of every class of coverage, drawn by a fixed shuffle that no score can influence.
+    def sample(self) -> list[CoverageRow]:
+        """Tiles of each class of coverage, sampled independently of the scores.
 
-        The shuffle sorts by a hash of the id, so all reports on the same tiles show the same ones.
+        They are sorted by a hash of the id, so all reports on the same tiles show the same ones.
         """
         rows = []
         for name, members in classes(self._evaluation):
             share = percent(len(members) / len(self._evaluation.tiles))
             share = f"{plural(len(members), 'tile')}, {share} of all"
             chosen = fixed_sample(members, PER_CLASS)
-            rows.append(Row(class_title(name), share, [self._card(score) for score in chosen]))
+            cards = [self._card(score) for score in chosen]
+            rows.append(CoverageRow(class_title(name), share, cards))
         return rows
 
-    def best(self) -> list[Card]:
-        """The best tile of each class of coverage with salt, if any of it was found."""
+    def best(self) -> list[TileCard]:
+        """The best tile of each class with salt, if any of its salt was found."""
         ranks = {name: rank for rank, name in enumerate(self._evaluation.best(len(self._scores)))}
         best = [
             min(members, key=lambda score: ranks[score.id])
@@ -115,10 +116,10 @@ class Gallery:
         ]
         return [self._card(score) for score in best if score.dice > 0]
 
-    def worst(self) -> list[tuple[str, list[Failure]]]:
-        """The worst tiles with and without salt, as far as they are not perfect, worst first.
+    def worst(self) -> list[tuple[str, list[WorstTile]]]:
+        """The worst tiles with salt and without, worst first; perfect tiles are excluded.
 
-        Apart, because each kind alone may fill the list: both have tiles of Dice 0.
+        Two lists, because tiles of Dice 0 of either kind could fill a single one.
         """
         ranked = [self._scores[name] for name in self._evaluation.worst(len(self._scores))]
         wrong = [score for score in ranked if score.dice < 1]
@@ -127,23 +128,23 @@ class Gallery:
             ("Tiles without salt", [score for score in wrong if score.coverage == 0]),
         ]
         return [
-            (title, [self._failure(score) for score in scores[:WORST]])
+            (title, [self._worst_tile(score) for score in scores[:WORST]])
             for title, scores in kinds
             if scores
         ]
 
-    def _card(self, score: TileScore) -> Card:
+    def _card(self, score: TileScore) -> TileCard:
         image, mask, found = self._arrays(score.id)
         numbers = [f"Dice {decimal(score.dice, 2)}", f"salt {percent(score.coverage)}"]
         alt = f"Tile {score.id}, {self._verdict(mask, found)}"
-        return Card(
+        return TileCard(
             score.id,
             numbers,
             picture(overlay(image, found, mask), alt, SMALL_SIDE),
             picture(image, f"Tile {score.id} without the prediction", SMALL_SIDE),
         )
 
-    def _failure(self, score: TileScore) -> Failure:
+    def _worst_tile(self, score: TileScore) -> WorstTile:
         image, mask, found = self._arrays(score.id)
         place = self._places[score.id]
         height, width = image.shape
@@ -158,8 +159,8 @@ class Gallery:
         verdict = self._verdict(mask, found)
         pictures = {
             "Tile": picture(image, f"Tile {score.id}", LARGE_SIDE),
-            "Truth": picture(
-                truth_grey(mask), f"Labels: {percent(score.coverage)} salt", LARGE_SIDE
+            "Labels": picture(
+                labels_grey(mask), f"Labels: {percent(score.coverage)} salt", LARGE_SIDE
             ),
             "Probability": picture(probability_colours()[levels], "Predicted", LARGE_SIDE),
             "Overlay": picture(overlay(image, found, mask), verdict, LARGE_SIDE),
@@ -169,9 +170,9 @@ class Gallery:
             ("IoU", decimal(score.iou, 2)),
             ("Kaggle", decimal(score.kaggle_ap, 2)),
             ("salt", percent(score.coverage, 1)),
-            ("called salt", percent(score.predicted, 1)),
+            ("predicted salt", percent(score.predicted, 1)),
         ]
-        return Failure(
+        return WorstTile(
             score.id, " · ".join(where), verdict[0].upper() + verdict[1:], numbers, pictures
         )
 
@@ -183,45 +184,45 @@ class Gallery:
 
     @staticmethod
     def _verdict(mask: Bytes, found: Bytes) -> str:
-        """What went right and wrong, in words."""
-        salt, called = mask == 1, (found == 1) & (mask != IGNORE)
+        """The errors of a tile, in words."""
+        salt, predicted = mask == 1, (found == 1) & (mask != IGNORE)
         if not salt.any():
-            share = called.sum() / max((mask != IGNORE).sum(), 1)
-            return f"no salt in the labels, {percent(share)} of the tile called salt"
-        if not called.any():
-            return "all of its salt is missed"
-        if not (salt & called).any():
-            return "all of its salt is missed, and what is called salt is elsewhere"
-        missed = (salt & ~called).sum() / salt.sum()
-        false = (called & ~salt).sum() / called.sum()
-        return f"{percent(missed)} of the salt missed, {percent(false)} of the called salt false"
+            share = predicted.sum() / max((mask != IGNORE).sum(), 1)
+            return f"no labelled salt, {percent(share)} of the tile predicted as salt"
+        if not predicted.any():
+            return "all salt missed"
+        if not (salt & predicted).any():
+            return "all salt missed, all predicted salt false"
+        missed = (salt & ~predicted).sum() / salt.sum()
+        false = (predicted & ~salt).sum() / predicted.sum()
+        return f"{percent(missed)} of the salt missed, {percent(false)} of the predicted salt false"
 
 
 def classes(evaluation: Evaluation) -> list[tuple[str, list[TileScore]]]:
-    """The classes of salt coverage that have tiles, with their tiles."""
+    """The non-empty classes of salt coverage, with their tiles."""
     scores = sorted(evaluation.tiles, key=lambda score: score.coverage)
     found = []
     for row in evaluation.by_coverage:
-        # classes ascend, so that their sizes cut the sorted tiles as the evaluation did
+        # classes ascend, so their sizes divide the sorted tiles as the evaluation did
         members, scores = scores[: row["n_images"]], scores[row["n_images"] :]
         found.append((str(row["coverage"]), members))
     return found
 
 
 def fixed_sample(members: Sequence[TileScore], number: int) -> list[TileScore]:
-    """Some tiles of a class, drawn by a fixed shuffle that no score can influence, by coverage."""
+    """Tiles of a class, sampled independently of the scores and sorted by coverage."""
     chosen = sorted(members, key=lambda score: _shuffled(score.id))[:number]
     return sorted(chosen, key=lambda score: (score.coverage, score.id))
 
 
-def truth_grey(mask: Bytes) -> Bytes:
-    """Labels to look at: salt white, background black, ignored pixels grey."""
+def labels_grey(mask: Bytes) -> Bytes:
+    """Labels as an image: salt white, background black, ignored pixels grey."""
     return np.where(mask == IGNORE, _IGNORED_GREY, np.where(mask == 1, 255, 0)).astype(np.uint8)
 
 
 @cache
 def probability_colours() -> Bytes:
-    """Colours of probability 0 … 1 in 256 steps, uint8 (256, 3); cividis, safe for colour-blind."""
+    """Colours of probability 0 … 1 in 256 steps, uint8 (256, 3): cividis, colour-blind safe."""
     from matplotlib import colormaps
 
     colours: Bytes = colormaps["cividis"](np.arange(256), bytes=True)[:, :3]
@@ -247,7 +248,7 @@ def picture(pixels: Bytes, alt: str, side: int) -> Picture:
         size = [max(1, round(scale * length)) for length in image.size]
         image = image.resize((size[0], size[1]), Image.Resampling.BOX)
     if image.mode == "RGB":
-        # 256 colours are a third of the size and look the same
+        # 256 colours look the same at a third of the size
         image = image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     stream = io.BytesIO()
     image.save(stream, "PNG", optimize=True)

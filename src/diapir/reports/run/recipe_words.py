@@ -1,4 +1,4 @@
-"""A recipe's sections as a reader wants them: what was done, and nothing of what was not."""
+"""Sections of a recipe in words; settings that are off are left out."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _TERMS = {
     "ce": "cross entropy",
     "dice": "(1 − soft Dice)",
     "lovasz": "Lovász hinge",
-    "empty": "cross entropy of there being salt",
+    "empty": "cross entropy of salt presence",
     "deep": "cross entropy of coarser outputs",
 }
 _OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon and AdamW"}
-_FLIPS = {"random": "flipped by chance", "alternate": "flipped every second epoch"}
+_FLIPS = {"random": "random horizontal flip", "alternate": "horizontal flip every second epoch"}
 
 
 def loss_words(loss: LossConfig) -> str:
-    """0.3 × cross entropy + 2 × (1 − soft Dice); weights that change are given as 1 → 0."""
+    """Such as 0.3 × cross entropy + 2 × (1 − soft Dice); ramped weights are given as 1 → 0."""
     terms = []
     for key, name in _TERMS.items():
         first, last = (weight_at(getattr(loss, key), share) for share in (0, 1))
@@ -35,16 +35,16 @@ def loss_words(loss: LossConfig) -> str:
     if "→" not in words:
         return words
     begin, end = (percent(share) for share in loss.ramp)
-    return f"{words}, changing from {begin} to {end} of the steps"
+    return f"{words}, ramped from {begin} to {end} of the steps"
 
 
 def optimizer_words(optimizer: OptimizerConfig, schedule: ScheduleConfig) -> str:
-    """The optimiser, its learning rates and how they move."""
+    """The optimiser, its learning rates and their schedule."""
     encoder = f" ({optimizer.encoder_lr:g} in the encoder)" if optimizer.encoder_lr else ""
     moving = {
         "plateau": "",
-        "one_cycle": " rising and falling along a line",
-        "cosine": " falling along a half cosine",
+        "one_cycle": " with a linear one-cycle schedule",
+        "cosine": " with cosine decay",
     }[schedule.name]
     clip = f", gradient clipped at {optimizer.clip_norm:g}" if optimizer.clip_norm else ""
     return (
@@ -54,24 +54,24 @@ def optimizer_words(optimizer: OptimizerConfig, schedule: ScheduleConfig) -> str
 
 
 def augment_words(augment: AugmentConfig) -> str:
-    """How tiles were varied; "" where they were not."""
+    """The augmentation of tiles; "" where there is none."""
     shares = {
-        "shifted by up to": augment.shift,
-        "zoomed by up to": augment.scale,
-        "stretched by up to": augment.stretch,
-        "brightness by up to": augment.brightness,
-        "contrast by up to": augment.contrast,
+        "shift": augment.shift,
+        "scale": augment.scale,
+        "stretch": augment.stretch,
+        "brightness": augment.brightness,
+        "contrast": augment.contrast,
     }
     words = [_FLIPS[augment.flip]] if augment.flip in _FLIPS else []
-    words += [f"{name} {percent(share)}" for name, share in shares.items() if share]
-    words += [f"turned by up to {augment.rotate:g}°"] if augment.rotate else []
-    parts = {"polarity of {} turned": augment.polarity, "{} partly painted grey": augment.cutout}
+    words += [f"{name} ±{percent(share)}" for name, share in shares.items() if share]
+    words += [f"rotation ±{augment.rotate:g}°"] if augment.rotate else []
+    parts = {"polarity reversed in {}": augment.polarity, "cutout in {}": augment.cutout}
     words += [text.format(percent(share)) for text, share in parts.items() if share]
     return ", ".join(words)
 
 
 def keeping_words(train: TrainConfig) -> str:
-    """Which weights were kept, where it is not simply those of the least validation loss."""
+    """How the checkpoint was chosen; "" for the default, the lowest validation loss."""
     chosen = {"kaggle_map": "best Kaggle mAP", "last": "last epoch"}.get(train.select, "")
-    average = f"running average of decay {train.ema:g}" if train.ema is not None else ""
+    average = f"EMA of the weights, decay {train.ema:g}" if train.ema is not None else ""
     return ", ".join(filter(None, (chosen, average)))

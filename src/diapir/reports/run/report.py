@@ -1,4 +1,4 @@
-"""The report of a run or of an evaluation: one HTML file that needs nothing else."""
+"""The report of a run or of an evaluation, as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ TEMPLATE = "report.html.j2"
 def write_run_report(
     run: Path, evaluation: Evaluation, tiles: TileSet, probabilities: Probabilities
 ) -> Path:
-    """Write `report.html` into a run folder: what was trained, how it went, how good it is.
+    """Write `report.html` into a run folder: training, curves and evaluation.
 
-    What the folder lacks (config.yaml, split.json, metrics.csv, best/) is left out.
+    Files that the folder lacks (config.yaml, split.json, metrics.csv, best/) are left out.
 
     Args:
         run: the run folder.
-        evaluation: of the best model on the validation part.
+        evaluation: the best model on the validation part.
         tiles: the validation part, labelled.
-        probabilities: float32 (H, W) of salt of each tile, in the tiles' order.
+        probabilities: salt probability of each tile, float32 (H, W), in the order of the tiles.
 
     Returns:
-        the path of the report.
+        The path of the report.
 
     Raises:
-        RunError: the report cannot be written; one that was there is kept.
+        RunError: the report cannot be written; an earlier one is kept.
     """
     config = _config(run / "config.yaml")
     history = read_history(run / "metrics.csv")
@@ -57,12 +57,12 @@ def write_run_report(
     count = facts.parameter_count(bundle.path / bundles.WEIGHTS) if bundle else None
     title = run.resolve().name
     trained = facts.training_facts(config, history, count) if config else []
-    learnt = facts.data_facts(evaluation, tiles, split)
+    data = facts.data_facts(evaluation, tiles, split)
     page = _page(evaluation, tiles, probabilities, split=split, bundle=bundle) | {
         "kind": "Training report",
         "title": title,
         "lead": _run_lead(evaluation, config, split, count),
-        "facts": [("How it was trained", trained), ("On what", learnt)],
+        "facts": [("Training", trained), ("Data", data)],
         "findings": findings(evaluation, history),
         "history": history,
         "curves": figures.curves(history, config) if len(history) else [],
@@ -79,20 +79,20 @@ def write_evaluation_report(
     probabilities: Probabilities,
     *models: Bundle,
 ) -> Path:
-    """Write the report of a model, or of several, evaluated on any labelled tiles.
+    """Write the report of one or more models evaluated on labelled tiles.
 
     Args:
         path: the HTML file; its folder must exist.
-        evaluation: of the models on `tiles`.
+        evaluation: the models on `tiles`.
         tiles: labelled tiles.
-        probabilities: float32 (H, W) of salt of each tile, in the tiles' order.
-        models: the model; or those whose probabilities were averaged, or that judged each a share.
+        probabilities: salt probability of each tile, float32 (H, W), in the order of the tiles.
+        models: one model; or several that were averaged, or evaluated out of fold.
 
     Returns:
         `path`.
 
     Raises:
-        RunError: the report cannot be written; one that was there is kept.
+        RunError: the report cannot be written; an earlier one is kept.
     """
     counts = [facts.parameter_count(bundle.path / bundles.WEIGHTS) for bundle in models]
     data, info = evaluation.data, models[0].info
@@ -106,21 +106,20 @@ def write_evaluation_report(
     ) | {
         "kind": "Evaluation report",
         "title": f"{name} on {data['name']}",
-        "lead": f"{what}, judged on {plural(data['n_images'], 'labelled tile')}.",
+        "lead": f"{what}, evaluated on {plural(data['n_images'], 'labelled tile')}.",
         "facts": [
             *(
-                ("The model" if alone else f"Model {place}", facts.bundle_facts(bundle, count))
+                ("Model" if alone else f"Model {place}", facts.bundle_facts(bundle, count))
                 for place, (bundle, count) in enumerate(pairs, start=1)
             ),
-            ("Judged on", facts.data_facts(evaluation, tiles, None)),
-            ("How it was trained", facts.origin_facts(models[0]) if alone else []),
+            ("Evaluated on", facts.data_facts(evaluation, tiles, None)),
+            ("Training", facts.origin_facts(models[0]) if alone else []),
         ],
-        "findings": [*_flattery(evaluation, models), *findings(evaluation, None)],
+        "findings": [*_leakage(evaluation, models), *findings(evaluation, None)],
         "history": None,
         "curves": [],
         "settings": "\n".join(settings),
-        "settings_title": "What the "
-        + ("model says about itself (bundle.json)" if alone else "models say about themselves"),
+        "settings_title": "Model metadata (bundle.json)",
     }
     return write_page(path, TEMPLATE, page)
 
@@ -130,31 +129,28 @@ def _run_lead(
 ) -> str:
     """The sentence under the title."""
     model = facts.model_words(config.model, count) if config else "A network"
-    learnt = split.parts.get("train") if split else None
+    training = split.parts.get("train") if split else None
     trained = (
-        f" trained on {plural(len(learnt), 'tile')} of {evaluation.data['name']}," if learnt else ""
+        f" trained on {plural(len(training), 'tile')} of {evaluation.data['name']},"
+        if training
+        else ""
     )
-    judged = plural(evaluation.data["n_images"], "tile")
-    unseen = " it did not learn from" if evaluation.data["part"] in {"val", "validation"} else ""
-    return f"{model},{trained} judged on {judged}{unseen}."
+    held_out = "held-out " if evaluation.data["part"] in {"val", "validation"} else ""
+    evaluated = plural(evaluation.data["n_images"], f"{held_out}tile")
+    return f"{model},{trained} evaluated on {evaluated}."
 
 
-def _flattery(evaluation: Evaluation, models: Sequence[Bundle]) -> list[str]:
-    """A warning where a model was trained on tiles that it is judged on."""
+def _leakage(evaluation: Evaluation, models: Sequence[Bundle]) -> list[str]:
+    """A warning where a model was trained on tiles of this evaluation."""
     data = evaluation.data
-    if data["part"] == PART:  # of all the tiles, each model judged those it did not learn from
+    if data["part"] == PART:  # each tile was predicted by models that were not trained on it
         return []
     origins = [training for bundle in models for training in bundle.info.trainings]
-    which, were, them = "the model", "was", "it"
-    if len(models) > 1:
-        which, were, them = "some of the models", "were", "them"
+    which = "the model was" if len(models) == 1 else "some of the models were"
     if any(data["hash"] == training.get("data hash") for training in origins):
-        return [
-            f"These tiles include those {which} {were} trained on, so the scores flatter {them}."
-        ]
+        return [f"These tiles include those that {which} trained on: the scores are optimistic."]
     if data["part"] == "train" and any(data["name"] == one.get("data") for one in origins):
-        which = which.capitalize()
-        return [f"{which} {were} trained on these very tiles, so the scores flatter {them}."]
+        return [f"{which.capitalize()} trained on these tiles: the scores are optimistic."]
     return []
 
 
@@ -166,7 +162,7 @@ def _page(
     split: Split | None,
     bundle: Bundle | None,
 ) -> dict[str, Any]:
-    """What both reports show."""
+    """The content that both reports have."""
     gallery = Gallery(evaluation, tiles, probabilities)
     metrics = facts.metrics(evaluation)
     return {

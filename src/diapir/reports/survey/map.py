@@ -1,4 +1,4 @@
-"""The geometry of a survey seen from above, and one of its sections, as pictures."""
+"""Pictures of a survey: a map of its traces and one of its sections."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.errors import DataError
-from diapir.files import replace_file
+from diapir.files import claim, replace_file
 from diapir.reports.style import LIGHT, draw_png
+from diapir.reports.survey.axes import corners, label_traces, vertical_extent, vertical_name
 from diapir.surveys import Grid, Survey, percentile
+from diapir.text import integer, plural
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_MARKS = 40_000
-"""Positions that a map shows; larger grids are thinned out evenly."""
+Floats = NDArray[np.float64]
+
+MOST_BINS = 160_000
+"""Maximum number of bins on a map; larger grids are decimated."""
 MOST_TRACES = 2000
-"""Traces that a picture of a section shows at most."""
+"""Maximum number of traces in the picture of a section."""
 _CLIP = 98.0
-"""Percentile of amplitudes that is drawn black or white."""
+"""Percentile of the absolute amplitudes that is drawn black or white."""
 
 
 def write_survey_pictures(survey: Survey, facts: Mapping[str, Any], out: Path) -> list[Path]:
@@ -32,21 +36,16 @@ def write_survey_pictures(survey: Survey, facts: Mapping[str, Any], out: Path) -
 
     Args:
         survey: any survey.
-        facts: what is known of it, JSON-able.
-        out: folder, made where there is none; files of these names are replaced.
+        facts: content of `survey.json`.
+        out: folder, created if missing; files of these names are replaced.
 
     Returns:
         The files.
 
     Raises:
-        DataError: `out` is a file.
+        DataError: `out` is a file or a link.
     """
-    if out.exists() and not out.is_dir():
-        raise DataError(
-            f"--out {out} is a file",
-            expected="a folder for the pictures",
-            fix="choose another --out",
-        )
+    claim(out, holds="a folder of pictures", ours=Path.is_dir)
     out.mkdir(parents=True, exist_ok=True)
     contents: dict[str, bytes | str] = {
         "map.png": draw_map(survey),
@@ -59,40 +58,18 @@ def write_survey_pictures(survey: Survey, facts: Mapping[str, Any], out: Path) -
 
 
 def draw_map(survey: Survey) -> bytes:
-    """Positions of the traces as a PNG: by coordinates where they are known, else by number."""
+    """Map of the traces as a PNG: by coordinates where known, otherwise by line number."""
     grid = survey.grid
-    step = max(1, int(np.ceil(np.sqrt(grid.live.size / MOST_MARKS))))
-    if 1 in grid.live.shape:  # a line is thinned along its one axis
-        step = max(1, grid.live.size // MOST_TRACES)
-    thin = slice(None, None, step), slice(None, None, step)
-    live = grid.live[thin]
-    east, north, known = _places(grid)
-    east, north = east[thin], north[thin]
+    volume = min(grid.live.shape) > 1
+    east, north, known = _trace_positions(grid)
     inline = _shown_section(grid)[0]
 
     def plot(figure: Figure) -> None:
         axes = figure.add_subplot()
-        size = float(np.clip(60_000 / live.size, 1.5, 60)) if min(live.shape) > 1 else 8.0
-        absent = ~live & np.isfinite(east)
-        marks = [
-            (live, LIGHT["first"], "traces"),
-            (absent, LIGHT["second"], "gaps and dead traces"),
-        ]
-        for where, colour, label in marks:
-            if where.any():
-                count = int((grid.live if where is live else ~grid.live).sum())
-                axes.scatter(
-                    east[where],
-                    north[where],
-                    s=size,
-                    marker="s",
-                    color=colour,
-                    linewidths=0,
-                    label=f"{label} ({count:,})",
-                )
-        if min(grid.live.shape) > 1:
-            line = _places(grid)[:2]
-            axes.plot(*(part[inline] for part in line), color=LIGHT["ink"], label="section shown")
+        handles = (_draw_area if volume else _draw_line)(axes, grid, east, north)
+        if volume:
+            colour = LIGHT["ink"]
+            handles += axes.plot(east[inline], north[inline], color=colour, label="section shown")
         axes.set_title(_title(survey), loc="left")
         if known:
             axes.set_xlabel("easting")
@@ -105,16 +82,62 @@ def draw_map(survey: Survey) -> bytes:
             axes.set_ylabel("no coordinates")
         else:
             axes.set_xlabel("crossline (no coordinates)")
-            axes.set_ylabel("inline")
+            axes.set_ylabel("inline (no coordinates)")
         axes.locator_params(nbins=6)
         axes.margins(0.06)
-        figure.legend(loc="outside lower center", ncols=3, markerscale=1)
+        figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
-    return draw_png(plot, width=6.4, height=6.0 if min(grid.live.shape) > 1 else 4.2)
+    return draw_png(plot, width=6.4, height=6.0 if volume else 4.2)
+
+
+def _draw_area(axes: Axes, grid: Grid, east: Floats, north: Floats) -> list[Artist]:
+    """Draw the bins of a volume in the colours of live and missing traces, for the legend too."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    step = max(1, int(np.ceil(np.sqrt(grid.live.size / MOST_BINS))))
+    thin = tuple(slice(None, None, min(step, count - 1)) for count in grid.live.shape)
+    axes.pcolormesh(
+        corners(east[thin]),
+        corners(north[thin]),
+        grid.live[thin],
+        cmap=ListedColormap([LIGHT["second"], LIGHT["first"]]),
+        vmin=0,
+        vmax=1,
+    )
+    return [Patch(color=colour, label=label) for _, colour, label in _kinds(grid)]
+
+
+def _draw_line(axes: Axes, grid: Grid, east: Floats, north: Floats) -> list[Artist]:
+    """Draw the traces of a line as dots in the colours of live and missing traces."""
+    thin = slice(None, None, max(1, grid.live.size // MOST_TRACES))
+    east, north = east.reshape(-1)[thin], north.reshape(-1)[thin]
+    handles: list[Artist] = []
+    for where, colour, label in _kinds(grid):
+        shown = where.reshape(-1)[thin] & np.isfinite(east)
+        handles.append(
+            axes.scatter(
+                east[shown], north[shown], s=8, marker="s", color=colour, linewidths=0, label=label
+            )
+        )
+    return handles
+
+
+def _kinds(grid: Grid) -> list[tuple[NDArray[np.bool_], str, str]]:
+    """Live and missing traces with their colour and label; a kind without traces is left out."""
+    kinds = [
+        (grid.live, LIGHT["first"], "traces"),
+        (~grid.live, LIGHT["second"], "missing or dead traces"),
+    ]
+    return [
+        (where, colour, f"{label} ({integer(int(where.sum()))})")
+        for where, colour, label in kinds
+        if where.any()
+    ]
 
 
 def draw_section(survey: Survey) -> bytes:
-    """One section of the survey as a PNG, the one with most traces: an inline where it can be."""
+    """The section with most live traces as a PNG, preferably an inline."""
     grid = survey.grid
     inlines, crosslines, along, numbers, name = _section_parts(grid)
     amplitude = np.moveaxis(survey.read(inlines, crosslines), -1, 0).reshape(grid.samples, -1)
@@ -125,20 +148,18 @@ def draw_section(survey: Survey) -> bytes:
     def plot(figure: Figure) -> None:
         axes = figure.add_subplot()
         _show(axes, amplitude, grid, clip)
-        axes.set_title(f"{survey.name}: {name}", loc="left")
+        axes.set_title(f"{survey.name}: {name}" if name else survey.name, loc="left")
         axes.set_xlabel(along)
-        places = np.unique(np.linspace(0, len(shown) - 1, min(7, len(shown))).round().astype(int))
-        axes.set_xticks(places, [str(shown[place]) for place in places])
+        label_traces(axes, shown)
 
     return draw_png(plot, width=7.2, height=4.6)
 
 
 def _show(axes: Axes, amplitude: NDArray[np.float32], grid: Grid, clip: float) -> None:
-    """Amplitudes in grey, black and white at `clip`; what has no value in the colour of gaps."""
+    """Show amplitudes in grey, black and white at ±`clip`, gaps in a colour."""
     from matplotlib import colormaps
 
     colours = colormaps["gray"].with_extremes(bad=LIGHT["bar"])
-    half = grid.interval / 2
     axes.imshow(
         np.ma.masked_invalid(amplitude),
         cmap=colours,
@@ -147,15 +168,14 @@ def _show(axes: Axes, amplitude: NDArray[np.float32], grid: Grid, clip: float) -
         aspect="auto",
         interpolation="antialiased",
         interpolation_stage="rgba",
-        extent=(-0.5, amplitude.shape[1] - 0.5, grid.vertical[-1] + half, grid.vertical[0] - half),
+        extent=vertical_extent(grid, amplitude.shape[1]),
     )
-    names = {"time": "two-way time (ms)", "depth": "depth (m)"}
-    axes.set_ylabel(names.get(grid.domain, "time (ms) or depth (m)"))
+    axes.set_ylabel(vertical_name(grid))
     axes.grid(visible=False)
 
 
 def _shown_section(grid: Grid) -> tuple[int, bool]:
-    """The line with most live traces, of equals the middle one; whether it is an inline."""
+    """Index of the line with most live traces (the middle one of ties); whether it is an inline."""
     along = len(grid.crosslines) > 1 or len(grid.inlines) == 1
     counts = grid.live.sum(axis=1 if along else 0)
     best = np.flatnonzero(counts == counts.max())
@@ -163,18 +183,21 @@ def _shown_section(grid: Grid) -> tuple[int, bool]:
 
 
 def _section_parts(grid: Grid) -> tuple[slice, slice, str, NDArray[np.int64], str]:
-    """Which part of the grid to draw, what runs across and its numbers, and what it is called."""
+    """The part of the grid to draw, the label and numbers of its traces, and its name."""
     place, is_inline = _shown_section(grid)
     one, whole = slice(place, place + 1), slice(None)
     if grid.kind == "2d":
-        return whole, whole, "CDP or trace", grid.crosslines, "line"
+        return whole, whole, "CDP or trace", grid.crosslines, ""
     if is_inline:
         return one, whole, "crossline", grid.crosslines, f"inline {grid.inlines[place]}"
     return whole, one, "inline", grid.inlines, f"crossline {grid.crosslines[place]}"
 
 
-def _places(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
-    """Where each position is drawn, absent ones by what their neighbours say; False by number."""
+def _trace_positions(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+    """Map position of each trace, and whether these are coordinates or line numbers.
+
+    Coordinates of missing traces are extrapolated from a plane through the known ones.
+    """
     inline, crossline = (
         part.astype(np.float64)
         for part in np.meshgrid(grid.inlines, grid.crosslines, indexing="ij")
@@ -183,7 +206,7 @@ def _places(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]
     if known.sum() < 2:
         return crossline, inline, False
     terms = np.stack([np.ones_like(inline), inline, crossline], axis=-1)
-    if min(grid.live.shape) == 1:  # a line bends; what is absent is left out
+    if min(grid.live.shape) == 1:  # a line may bend: missing traces are left out
         return grid.easting, grid.northing, True
     drawn = []
     for values in (grid.easting, grid.northing):
@@ -196,7 +219,6 @@ def _places(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]
 def _title(survey: Survey) -> str:
     grid = survey.grid
     if grid.kind == "2d":
-        return f"{survey.name}: a line of {grid.live.size:,} traces"
-    counts = (("inline", len(grid.inlines)), ("crossline", len(grid.crosslines)))
-    words = (f"{count:,} {name}{'s' if count > 1 else ''}" for name, count in counts)
-    return f"{survey.name}: {' × '.join(words)}"
+        return f"{survey.name}: 2D line, {plural(grid.live.size, 'trace')}"
+    inlines, crosslines, _ = grid.shape
+    return f"{survey.name}: {plural(inlines, 'inline')} × {plural(crosslines, 'crossline')}"

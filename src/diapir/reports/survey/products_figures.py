@@ -1,17 +1,18 @@
-"""The pictures of a survey's salt: from above, in space, and in sections."""
+"""The pictures of a survey's salt: map view, 3D view and sections."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.reports.run.figures import Plot
-from diapir.reports.style import LIGHT, draw
+from diapir.reports.style import LIGHT, Plot, draw
+from diapir.reports.survey.axes import corners, label_traces, vertical_extent, vertical_name
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import node_coordinates
-from diapir.surveys.products.examples import Section
+from diapir.surveys.products.examples import ExampleSection
 from diapir.surveys.products.horizons import vertical
 from diapir.surveys.products.make import Products
 from diapir.surveys.products.surface_nets import Surface
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BODY_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Of Okabe and Ito; further bodies are grey."""
+"""Okabe and Ito (2008); further bodies are grey."""
 OTHER_BODIES = "#8a94a3"
 
 MOST_TRIANGLES = 40_000
-"""Triangles drawn in space; finer meshes are simplified for the picture."""
+"""Maximum number of triangles in the 3D view; finer meshes are simplified."""
 MOST_NODES = 400
-"""Positions along an axis of a map; finer maps are thinned out."""
+"""Maximum number of positions along an axis of a map; larger maps are decimated."""
 MOST_PIXELS = 1400
-"""Pixels along an axis of a section."""
+"""Maximum number of pixels along an axis of a section."""
 
 Floats = NDArray[np.float64]
 
@@ -40,84 +41,98 @@ def body_colour(number: int) -> str:
     return BODY_COLOURS[number - 1] if number <= len(BODY_COLOURS) else OTHER_BODIES
 
 
-def vertical_name(grid: Grid) -> str:
-    """What runs down."""
-    names = {"time": "two-way time (ms)", "depth": "depth (m)"}
-    return names.get(grid.domain, "time (ms) or depth (m)")
+@dataclass(frozen=True)
+class SaltMap:
+    """A map of one value per trace.
+
+    Attributes:
+        name: unique in the page.
+        title: heading of the plot.
+        note: a sentence on how to read it.
+        values: `float64 (I, X)`, NaN where there is no salt.
+        label: label of the colour bar.
+        colours: name of a matplotlib colour map.
+        downwards: whether the colour bar increases downwards, as time and depth do.
+        numbered: whether to draw the numbers of the bodies.
+    """
+
+    name: str
+    title: str
+    note: str
+    values: Floats
+    label: str
+    colours: str
+    downwards: bool = False
+    numbered: bool = False
 
 
 def map_of_top(products: Products) -> Plot:
-    """Top of salt from above."""
-    grid = products.grid
-    return _map(
+    """Map of top salt."""
+    axis = vertical_name(products.grid)
+    return _draw_map(
         products,
-        "top-map",
-        "Top of salt",
-        f"First entry into salt, {vertical_name(grid)}. Grey: traces without salt.",
-        vertical(grid, products.maps.top),
-        vertical_name(grid),
-        "viridis_r",
+        SaltMap(
+            name="top-map",
+            title="Top salt",
+            note=f"First entry into salt, {axis}. Grey: no salt.",
+            values=vertical(products.grid, products.maps.top),
+            label=axis,
+            colours="viridis_r",
+            downwards=True,
+        ),
     )
 
 
 def map_of_thickness(products: Products) -> Plot:
-    """Thickness of salt from above."""
+    """Map of salt thickness."""
     grid = products.grid
     thickness = products.maps.thickness.astype(np.float64) * grid.interval
     thickness[~products.maps.salt] = np.nan
-    unit = {"time": "two-way time in ms", "depth": "m"}.get(grid.domain, grid.unit)
-    return _map(
+    unit = {"time": "ms two-way time", "depth": "m"}.get(grid.domain, grid.unit)
+    return _draw_map(
         products,
-        "thickness-map",
-        "Thickness of salt",
-        f"All salt of a trace together, {unit}. Numbers are those of the bodies.",
-        thickness,
-        f"thickness ({grid.unit})",
-        "cividis",
-        numbers=True,
+        SaltMap(
+            name="thickness-map",
+            title="Salt thickness",
+            note=f"Total thickness of salt per trace, {unit}. Numbers are those of the bodies.",
+            values=thickness,
+            label=f"thickness ({grid.unit})",
+            colours="cividis",
+            numbered=True,
+        ),
     )
 
 
-def _map(
-    products: Products,
-    name: str,
-    title: str,
-    note: str,
-    values: Floats,
-    label: str,
-    colours: str,
-    *,
-    numbers: bool = False,
-) -> Plot:
+def _draw_map(products: Products, salt: SaltMap) -> Plot:
     grid = products.grid
     thin = tuple(slice(None, None, -(-count // MOST_NODES)) for count in grid.shape[:2])
-    across, up, known = _places(products)
-    across, up = across[thin], up[thin]
-    shown, live = values[thin], grid.live[thin]
+    across, up, known = _map_coordinates(products)
+    across, up = corners(across[thin]), corners(up[thin])
+    shown, live = salt.values[thin], grid.live[thin]
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
         ground = np.where(live, 0.0, np.nan)
         axes.pcolormesh(across, up, ground, cmap="Greys", vmin=-1, vmax=9, rasterized=True)
-        drawn = axes.pcolormesh(across, up, shown, cmap=colours, shading="nearest", rasterized=True)
-        bar = figure.colorbar(drawn, ax=axes, shrink=0.8, aspect=24, label=label)
+        drawn = axes.pcolormesh(across, up, shown, cmap=salt.colours, rasterized=True)
+        bar = figure.colorbar(drawn, ax=axes, shrink=0.8, aspect=24, label=salt.label)
         bar.outline.set_visible(False)
-        if label == vertical_name(grid):
+        if salt.downwards:
             bar.ax.invert_yaxis()
-        if numbers:
+        if salt.numbered:
             _number_bodies(axes, products)
         _name_axes(axes, known)
 
-    alt = f"{title} seen from above: {note}"
-    return Plot(title, note, draw(plot, name=name, alt=alt, width=5.6, height=4.4))
+    alt = f"{salt.title} in map view: {salt.note}"
+    return Plot(salt.title, salt.note, draw(plot, name=salt.name, alt=alt, width=5.6, height=4.4))
 
 
 def _number_bodies(axes: Axes, products: Products) -> None:
-    """The number of each of the largest bodies, on one of its own traces."""
-    across, up, _ = _places(products)
+    """Draw the numbers of the largest bodies, each on a trace of its body."""
+    across, up, _ = _map_coordinates(products)
     for number in range(1, min(len(products.bodies), 12) + 1):
         own = np.argwhere(products.maps.body == number)
-        if not len(own):  # under a larger one everywhere
+        if not len(own):  # larger bodies lie above or below it everywhere
             continue
         middle = own[np.argmin(((own - own.mean(axis=0)) ** 2).sum(axis=1))]
         axes.annotate(
@@ -137,41 +152,36 @@ def _number_bodies(axes: Axes, products: Products) -> None:
         )
 
 
-def _places(products: Products) -> tuple[Floats, Floats, bool]:
-    """Where each position is drawn in a map, and whether these are coordinates in km."""
+def _map_coordinates(products: Products) -> tuple[Floats, Floats, bool]:
+    """Map position of each trace, and whether these are coordinates in km or line numbers."""
     grid = products.grid
     if products.bins is not None and products.bins.area:
         easting, northing = node_coordinates(grid, products.bins)
-        return (easting - easting.min()) / 1000, (northing - northing.min()) / 1000, True
+        return easting / 1000, northing / 1000, True
     crosslines, inlines = np.meshgrid(grid.crosslines, grid.inlines)
     return crosslines.astype(np.float64), inlines.astype(np.float64), False
 
 
 def _name_axes(axes: Any, known: bool) -> None:
-    axes.set_xlabel("east (km)" if known else "crossline")
-    axes.set_ylabel("north (km)" if known else "inline")
+    _name_horizontal_axes(axes, known)
     if known:
         axes.set_aspect("equal")
+        axes.ticklabel_format(style="plain", useOffset=False)
     axes.grid(visible=False)
     axes.locator_params(nbins=6)
 
 
-def bodies_in_space(products: Products) -> Plot | None:
-    """The meshes in perspective over their shadow; None where there are none."""
+def bodies_in_3d(products: Products) -> Plot | None:
+    """The meshes in perspective above their outline in map view; None where there are none."""
     if not products.meshes:
         return None
     grid = products.grid
     known = products.bins is not None
-    corner = np.zeros(3)
-    scale = np.array([1.0, 1.0, 1.0])
-    if known:
-        easting, northing = node_coordinates(grid, products.bins)
-        corner[:2] = easting.min(), northing.min()
-        scale[:2] = 1e-3
-    across, up, _ = _places(products)
+    scale = np.array([1e-3, 1e-3, -1.0]) if known else np.array([1.0, 1.0, -1.0])
+    across, up, _ = _map_coordinates(products)
     each = max(500, MOST_TRIANGLES // len(products.meshes))
     pieces = [
-        (mesh.body, (small.vertices - corner) * scale * (1, 1, -1), small.triangles)
+        (mesh.body, small.vertices * scale, small.triangles)
         for mesh in products.meshes
         for small in [simplified(mesh.surface, each)]
     ]
@@ -194,7 +204,7 @@ def bodies_in_space(products: Products) -> Plot | None:
         colours = np.concatenate(
             [_shaded(vertices[corners], body_colour(body)) for body, vertices, corners in pieces]
         )
-        # one collection, so that near triangles cover far ones whatever their body
+        # one collection, so that near triangles hide far ones of any body
         axes.add_collection3d(
             Poly3DCollection(triangles, facecolors=colours, edgecolors="none", zorder=1,
                              antialiased=False, rasterized=True)
@@ -206,36 +216,39 @@ def bodies_in_space(products: Products) -> Plot | None:
         wide = np.maximum(wide / wide.max(), 0.25) if known else np.ones(2)
         axes.set_box_aspect((*wide, 0.6), zoom=1.15)
         axes.view_init(elev=24, azim=-58)
-        _name_axes_in_space(axes, grid, known)
+        _name_3d_axes(axes, grid, known)
 
     bodies, their = ("body", "its") if len(products.meshes) == 1 else ("bodies", "their")
     stretch = " The vertical axis is not to scale." if known else ""
     note = (
-        f"{len(products.meshes)} salt {bodies} seen from the south-west, with {their} outline from "
-        f"above on the floor.{stretch}"
+        f"{len(products.meshes)} salt {bodies} seen from the south-west, with {their} outline in "
+        f"map view on the floor.{stretch}"
     )
-    alt = f"Salt bodies in space. {note}"
-    svg = draw(plot, name="space", alt=alt, width=7.6, height=5.4, classes="plot wide3d")
-    return Plot("In space", note, svg)
+    alt = f"Salt bodies in 3D. {note}"
+    svg = draw(plot, name="view", alt=alt, width=7.6, height=5.4, classes="plot wide3d")
+    return Plot("3D view", note, svg)
 
 
-def _name_axes_in_space(axes: Any, grid: Grid, known: bool) -> None:
-    axes.set_xlabel("east (km)" if known else "crossline")
-    axes.set_ylabel("north (km)" if known else "inline")
+def _name_horizontal_axes(axes: Any, known: bool) -> None:
+    axes.set_xlabel("easting (km)" if known else "crossline")
+    axes.set_ylabel("northing (km)" if known else "inline")
+
+
+def _name_3d_axes(axes: Any, grid: Grid, known: bool) -> None:
+    _name_horizontal_axes(axes, known)
     axes.set_zlabel(vertical_name(grid))
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.set_pane_color((0, 0, 0, 0))
-        axis._axinfo["grid"].update(color=LIGHT["line"], linewidth=0.6)
         axis.line.set_color(LIGHT["line"])
     axes.locator_params(nbins=5)
     axes.tick_params(labelsize=8)
 
 
 def _shaded(triangles: Floats, colour: str) -> Floats:
-    """Colours of triangles under a light from the south-west and above."""
+    """Shade triangles, lit from above the south-west."""
     from matplotlib.colors import to_rgb
 
-    # axes differ in unit: shade what the eye sees, a box of equal sides
+    # the axes have different units: shade the triangles as displayed, in a box of equal sides
     corners = triangles.reshape(-1, 3)
     size = np.maximum(np.ptp(corners, axis=0), 1e-9)
     seen = triangles / size * (1, 1, -1)
@@ -250,7 +263,7 @@ def _shaded(triangles: Floats, colour: str) -> Floats:
 
 
 def simplified(surface: Surface, most: int) -> Surface:
-    """A surface of about as many triangles at most, its vertices moved onto a coarser grid."""
+    """Simplify a surface to at most `most` triangles by merging vertices on a coarser grid."""
     cells = 256
     while len(surface.triangles) > most and cells > 4:
         low = surface.vertices.min(axis=0)
@@ -269,13 +282,12 @@ def simplified(surface: Surface, most: int) -> Surface:
     return surface
 
 
-def section_plot(products: Products, section: Section) -> Plot:
-    """A section with its salt."""
+def section_plot(products: Products, section: ExampleSection) -> Plot:
+    """A section with its salt overlay."""
     grid = products.grid
     rows, columns = section.salt.shape
     down, along = -(-rows // MOST_PIXELS), -(-columns // MOST_PIXELS)
     pixels = section.picture()[::down, ::along]
-    half = grid.interval / 2
     across = {"inline": "crossline", "crossline": "inline", "line": "CDP"}[section.axis]
 
     def plot(figure: Figure) -> None:
@@ -283,22 +295,19 @@ def section_plot(products: Products, section: Section) -> Plot:
         axes.imshow(
             pixels,
             aspect="auto",
-            extent=(-0.5, columns - 0.5, grid.vertical[-1] + half, grid.vertical[0] - half),
+            extent=vertical_extent(grid, columns),
             interpolation="antialiased",
             interpolation_stage="rgba",
         )
-        places = np.unique(np.linspace(0, columns - 1, min(6, columns)).round().astype(int))
-        axes.set_xticks(places, [str(section.traces[place]) for place in places])
+        label_traces(axes, section.traces)
         axes.set_xlabel(across)
         axes.set_ylabel(vertical_name(grid))
         axes.grid(visible=False)
 
-    ground = "amplitudes" if section.grey is not None else "probability, black is certain"
+    ground = "the amplitudes" if section.grey is not None else "the probability (black is 1)"
     share = percent(float(section.salt.mean()), 1)
-    title = (
-        "The line" if section.axis == "line" else f"{section.axis.capitalize()} {section.number}"
-    )
-    note = f"Salt in orange over the {ground}; {share} of the section."
+    title = "2D line" if section.axis == "line" else f"{section.axis.capitalize()} {section.number}"
+    note = f"Salt in orange over {ground}; {share} of the section is salt."
     alt = f"{title}: {note}"
     width, height = (9.6, 4.6) if len(products.sections) == 1 else (6.2, 4.0)
     svg = draw(plot, name=f"section-{section.name}", alt=alt, width=width, height=height)

@@ -1,4 +1,4 @@
-"""The page of a survey's products: its salt from above, in space, in sections and in figures."""
+"""The page of a survey's products: 3D view, map view, sections and the table of bodies."""
 
 from __future__ import annotations
 
@@ -7,43 +7,50 @@ from typing import Any
 
 from diapir.reports.page import common, write_page
 from diapir.reports.survey import products_figures as figures
+from diapir.reports.survey.axes import vertical_name
 from diapir.surveys.products.body_table import rows
 from diapir.surveys.products.make import Products
 from diapir.text import decimal, integer, percent, plural
 
 TEMPLATE = "products.html.j2"
 MOST_BODIES = 20
-"""Bodies in the page's table; `bodies.csv` has all."""
+"""Number of bodies in the table of the page; `bodies.csv` has all."""
+
+
+_HORIZONS = {"top": "Top salt", "base": "Base salt", "crossings": "Crossings"}
 
 
 def write_products_report(products: Products) -> Path:
     """Write `report.html` into the folder of the products.
 
     Args:
-        products: as `make_products` gives them.
+        products: from `make_products`.
 
     Returns:
-        the page.
+        The page.
 
     Raises:
-        RunError: it cannot be written; one that was there is kept.
+        RunError: it cannot be written; an earlier one is kept.
     """
     volume = min(products.grid.live.shape) > 1
     found = len(products.bodies) > 0
     page: dict[str, Any] = common() | {
         "sheets": ["products.css.j2"],
-        "kind": "Salt in a survey",
+        "kind": "Salt horizons and bodies",
         "title": products.name,
         "lead": _lead(products),
         "headline": _headline(products),
-        "space": figures.bodies_in_space(products),
+        "view": figures.bodies_in_3d(products),
         "maps": [figures.map_of_top(products), figures.map_of_thickness(products)]
         if volume and found
         else [],
         "sections": [figures.section_plot(products, shown) for shown in products.sections],
         "columns": _columns(products),
         "bodies": _table(products),
-        "swatches": [figures.body_colour(number + 1) for number in range(MOST_BODIES)],
+        # the colours mean nothing in a section, where all salt is drawn alike
+        "swatches": [figures.body_colour(number + 1) for number in range(MOST_BODIES)]
+        if volume
+        else [],
         "more_bodies": max(0, len(products.bodies) - MOST_BODIES),
         "notes": products.notes,
         "facts": _facts(products),
@@ -55,53 +62,57 @@ def write_products_report(products: Products) -> Path:
 def _lead(products: Products) -> str:
     grid = products.grid
     if grid.kind == "2d":
-        shape = f"A line of {plural(len(grid.crosslines), 'trace')}"
+        shape = f"2D line of {plural(len(grid.crosslines), 'trace')}"
     else:
         shape = (
-            f"{plural(len(grid.inlines), 'inline')} by {plural(len(grid.crosslines), 'crossline')}"
+            f"{plural(len(grid.inlines), 'inline')} × {plural(len(grid.crosslines), 'crossline')}"
         )
     found = (
-        f"salt from a probability of {products.threshold:g}"
+        f"salt where the probability is at least {products.threshold:g}"
         if len(products.bodies)
         else "no salt found"
     )
-    return f"{shape}, {plural(grid.samples, 'sample')} down: {found}."
+    return f"{shape}, {plural(grid.samples, 'sample')} per trace: {found}."
 
 
 def _headline(products: Products) -> list[tuple[str, str, str]]:
-    """Name, value and remark of the figures at the head."""
+    """Name, value and remark of the headline figures."""
     grid, table, maps = products.grid, products.bodies.table, products.maps
     cells = int(table["cells"].sum())
     live = int(grid.live.sum())
     cards = [
-        ("Salt bodies", integer(len(table)), f"of at least {products.options.min_cells:,} cells"),
         (
-            "Salt",
+            "Salt bodies",
+            integer(len(table)),
+            f"of at least {plural(products.options.min_cells, 'sample')}",
+        ),
+        (
+            "Salt fraction",
             percent(cells / max(1, live * grid.samples), 1),
-            f"of the cells of live traces; {integer(cells)} cells",
+            f"{integer(cells)} of the live samples",
         ),
         (
             "Traces with salt",
             percent(int(maps.salt.sum()) / max(1, live)),
-            f"{integer(int((maps.runs > 1).sum()))} enter it more than once",
+            f"{integer(maps.overhangs)} with more than one salt interval",
         ),
     ]
     if products.cell:
         size, unit = products.cell[0] * cells, products.cell[1]
         if unit == "m³":
-            cards.append(("Volume", f"{size / 1e9:.3g} km³", "of all bodies"))
+            cards.append(("Volume", f"{size / 1e9:.3g} km³", "all bodies"))
         else:
-            cards.append(("Area", f"{size / 1e6:.3g} km²", "in the section"))
+            cards.append(("Area", f"{size / 1e6:.3g} km²", "all bodies, in the section"))
     return cards
 
 
 def _columns(products: Products) -> list[str]:
-    """Heads of the page's table; `bodies.csv` says more."""
+    """Headings of the table; `bodies.csv` has more columns."""
     grid = products.grid
     lines = ["CDPs"] if grid.kind == "2d" else ["Inlines", "Crosslines"]
-    size = [f"Size, {products.cell[1]}"] if products.cell else []
-    vertical = {"time": "Time, ms", "depth": "Depth, m"}.get(grid.domain, "Top to base")
-    return ["Body", "Cells", "Mean probability", *lines, vertical, *size, "Cut by an edge"]
+    size = ["Size"] if products.cell else []
+    vertical = {"time": "TWT, ms", "depth": "Depth, m"}.get(grid.domain, "Top to base")
+    return ["Body", "Samples", "Mean probability", *lines, vertical, *size, "Touches survey edge"]
 
 
 def _table(products: Products) -> list[list[str]]:
@@ -114,7 +125,7 @@ def _table(products: Products) -> list[list[str]]:
         strict=False,
     ):
         top, base = (grid.start + float(body[end]) * grid.interval for end in ("top", "base"))
-        size = [f"{row['cells'] * products.cell[0]:.3g}"] if products.cell else []
+        size = [products.size(row["cells"])] if products.cell else []
         table.append(
             [
                 str(row["body"]),
@@ -132,7 +143,7 @@ def _table(products: Products) -> list[list[str]]:
 def _facts(products: Products) -> list[tuple[str, str]]:
     options, grid = products.options, products.grid
     filled = {
-        "none": "no",
+        "none": "none",
         "body": "between top and base of each body",
         "trace": "between first top and last base of each trace",
     }
@@ -140,21 +151,20 @@ def _facts(products: Products) -> list[tuple[str, str]]:
         ("Survey", products.origin.get("survey") or products.name),
         ("Model", products.origin.get("model") or "not recorded"),
         ("Threshold", f"{products.threshold:g}"),
-        ("Filled", filled[options.fill]),
+        ("Filling", filled[options.fill]),
         (
-            "Left out",
-            f"bodies of fewer than {options.min_cells:,} cells: "
-            f"{integer(products.bodies.left_out)}, with "
-            f"{integer(products.bodies.left_out_cells)} cells in all",
+            "Minimum size",
+            f"{plural(options.min_cells, 'sample')}; removed: "
+            f"{plural(products.bodies.left_out, 'body')}, "
+            f"{plural(products.bodies.left_out_cells, 'sample')}",
         ),
-        ("Connected", "cells that share a face"),
-        ("Vertical", f"{figures.vertical_name(grid)}, {grid.interval:g} {grid.unit} a sample"),
+        ("Connectivity", f"{4 if 1 in grid.shape[:2] else 6}-neighbour"),
+        ("Vertical axis", f"{vertical_name(grid)}, interval {grid.interval:g} {grid.unit}"),
     ]
     if options.velocity and grid.domain == "time":
-        facts.append(("Velocity in salt", f"{options.velocity:g} m/s, given by the user"))
+        facts.append(("P-wave velocity of salt", f"{options.velocity:g} m/s (--velocity)"))
     if products.bins and products.bins.area:
-        facts.append(("Bin", f"{products.bins.area:,.0f} m², coordinates taken as metres"))
-    facts += [
-        (name.capitalize(), f"{integer(count)} picks") for name, count in products.picks.items()
-    ]
+        area = f"{integer(products.bins.area)} m², assuming coordinates in metres"
+        facts.append(("Bin area", area))
+    facts += [(_HORIZONS[name], plural(count, "pick")) for name, count in products.picks.items()]
     return facts

@@ -1,4 +1,4 @@
-"""Where the bins of a survey lie and how large they are: one plane through all coordinates."""
+"""Position and size of a survey's bins, from a plane fitted to its coordinates."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Bins:
     """Coordinates as a linear function of inline and crossline number.
 
     Attributes:
-        origin: easting and northing of inline 0, crossline 0 by their numbers.
-        inline: how they change from one inline number to the next; 0 where there is one inline.
-        crossline: likewise.
-        misfit: root mean square distance of the coordinates from this, in their unit.
-        inline_step: usual difference between neighbouring inline numbers; 0 where there is one.
-        crossline_step: likewise.
+        origin: easting and northing of inline number 0, crossline number 0.
+        inline: change of both per inline number; 0 for a single inline.
+        crossline: change of both per crossline number; 0 for a single crossline.
+        misfit: RMS distance of the coordinates from this plane, in their unit.
+        inline_step: median difference of adjacent inline numbers; 0 for a single inline.
+        crossline_step: median difference of adjacent crossline numbers, likewise.
     """
 
     origin: tuple[float, float]
@@ -33,7 +33,7 @@ class Bins:
     crossline_step: int
 
     def place(self, inlines: Floats, crosslines: Floats) -> tuple[Floats, Floats]:
-        """Easting and northing of inline and crossline numbers, which need not be whole."""
+        """Easting and northing of inline and crossline numbers, which may be fractional."""
         easting, northing = (
             self.origin[axis] + inlines * self.inline[axis] + crosslines * self.crossline[axis]
             for axis in (0, 1)
@@ -42,14 +42,14 @@ class Bins:
 
     @property
     def area(self) -> float:
-        """Of a bin of a volume, in squares of the coordinates' unit; 0 of a line."""
+        """Area of one bin, in squared coordinate units; 0 for a 2D line."""
         (e_inline, n_inline), (e_crossline, n_crossline) = self.inline, self.crossline
         unit = abs(e_inline * n_crossline - e_crossline * n_inline)
         return unit * self.inline_step * self.crossline_step
 
     @property
     def bin_size(self) -> float:
-        """Shorter side of a bin, in the coordinates' unit."""
+        """Shorter side of a bin, in coordinate units."""
         sides = [
             float(np.hypot(*step)) * count
             for step, count in (
@@ -62,10 +62,10 @@ class Bins:
 
 
 def fit_bins(grid: Grid) -> Bins | None:
-    """Fit the plane by least squares.
+    """Fit a plane to the coordinates by least squares.
 
     Returns:
-        None where coordinates are unknown, all alike, or do not span the survey's axes.
+        None where coordinates are unknown, identical, or do not span the survey's axes.
     """
     known = np.isfinite(grid.easting) & np.isfinite(grid.northing)
     inline, crossline = np.nonzero(known)
@@ -81,7 +81,7 @@ def fit_bins(grid: Grid) -> Bins | None:
     ):
         return None
     coordinates = np.stack([grid.easting[known], grid.northing[known]], axis=1)
-    # centred, as squares of coordinates of millions of metres leave no digits for bins
+    # centred: squares of coordinates of millions of metres leave no digits for bins
     middle = coordinates.mean(axis=0)
     columns = np.flatnonzero(spread)
     slopes = np.zeros((2, 2))
@@ -108,16 +108,16 @@ def _step(numbers: NDArray[np.int64]) -> int:
 
 
 def cell_size(grid: Grid, bins: Bins | None, velocity: float | None) -> tuple[float, str] | None:
-    """What one cell of the prediction measures.
+    """Volume of one sample of a volume, or area of one sample of a section.
 
     Args:
-        grid: of the prediction.
+        grid: geometry of the survey.
         bins: its bins, with coordinates in metres.
-        velocity: of sound in salt in m/s, for surveys in time.
+        velocity: P-wave velocity of salt in m/s; needed for surveys in time.
 
     Returns:
-        the size and its unit: m³ of a volume, m² of a line; None where the spacing or, in time,
-        the velocity is unknown.
+        The size and its unit, m³ or m²; None where the trace spacing or, in time, the velocity is
+        unknown.
     """
     if bins is None:
         return None
@@ -134,9 +134,9 @@ def cell_size(grid: Grid, bins: Bins | None, velocity: float | None) -> tuple[fl
 
 
 def node_coordinates(grid: Grid, bins: Bins | None) -> tuple[Floats, Floats]:
-    """Easting and northing of every position, `float64 (I, X)`: those of the file, else of `bins`.
+    """Easting and northing of each trace, `float64 (I, X)`: from the file, otherwise from `bins`.
 
-    NaN where neither knows them.
+    NaN where both are unknown.
     """
     if bins is None:
         return grid.easting, grid.northing

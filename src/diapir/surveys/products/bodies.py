@@ -1,4 +1,4 @@
-"""Salt bodies: runs that touch, found block by block and joined across the blocks' borders."""
+"""Salt bodies: connected components of intervals, labelled block by block and then merged."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.surveys.products.components import Integers, components, overlaps
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import RUN, Block, Runs
+from diapir.connected import Integers, components
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import INTERVAL, Block, Intervals, overlaps
 
 PART = np.dtype(
     [
@@ -29,9 +29,10 @@ PART = np.dtype(
         ("cut", np.bool_),
     ]
 )
-"""What is known of a body: its cells, how many of them the network called salt and the sum of their
-probabilities, its traces, its box in positions of the grid (ends not included), its highest and
-lowest point in samples, and whether the edge of the data or a gap cuts it."""
+"""A body, or the part of one in a block: number of samples (`cells`), number of these that were
+predicted as salt (`found`, without filled ones) and the sum of their probabilities (`weight`),
+number of traces, bounding box in grid indices (ends excluded), highest and lowest point in samples,
+and whether it touches the survey edge or a gap (`cut`)."""
 
 Parts = NDArray[Any]
 """`PART (n,)`."""
@@ -46,9 +47,9 @@ class Bodies:
     """The bodies of a survey, the largest first: body 1 is entry 0.
 
     Attributes:
-        table: of each body what is known of it.
-        left_out: how many bodies were too small.
-        left_out_cells: cells of these.
+        table: the bodies, `PART (n,)`.
+        left_out: number of bodies that were removed as too small.
+        left_out_cells: number of samples in these.
     """
 
     table: Parts
@@ -56,44 +57,45 @@ class Bodies:
     left_out_cells: int
 
     def __len__(self) -> int:
-        """How many bodies there are."""
+        """Number of bodies."""
         return len(self.table)
 
 
-def label(runs: RunFile, shape: tuple[int, int, int], min_cells: int) -> Bodies:
-    """Give each run its body, numbered from 1 by size, or 0 where the body is too small.
+def label(intervals: IntervalFile, shape: tuple[int, int, int], min_cells: int) -> Bodies:
+    """Label bodies: set `body` of each interval to its number, the largest 1, removed ones 0.
 
-    Cells belong together where they share a face. Memory is that of one block, of the runs along
-    the borders of those before it, and of a table of the parts of bodies that touch a border.
+    Samples are connected where they share a face (6-neighbour connectivity). Memory holds one
+    block, the intervals along the borders of earlier blocks, and a table of the parts that touch a
+    border.
 
     Args:
-        runs: of the survey, in rows of blocks; their `body` is overwritten.
+        intervals: intervals of the survey, in rows of blocks; `body` is overwritten.
         shape: inlines, crosslines and samples of the grid.
-        min_cells: a body of fewer cells is left out.
+        min_cells: bodies of fewer samples are removed.
     """
     labeller = _Labeller(shape, min_cells)
-    for place, (block, found) in enumerate(runs):
-        runs.replace(place, labeller.add(block, found))
+    for place, (block, found) in enumerate(intervals):
+        intervals.replace(place, labeller.add(block, found))
     bodies, numbers = labeller.finish()
-    for place, (_, found) in enumerate(runs):
+    for place, (_, found) in enumerate(intervals):
         found["body"] = numbers[found["body"]]
-        runs.replace(place, found)
+        intervals.replace(place, found)
         _count_traces(bodies.table, found, shape[1])
     return bodies
 
 
-def _count_traces(table: Parts, runs: Runs, crosslines: int) -> None:
-    """Add the traces of a block, each once a body however often it enters that body."""
-    body = runs["body"].astype(np.int64)
-    trace = runs["inline"].astype(np.int64) * crosslines + runs["crossline"]
+def _count_traces(table: Parts, intervals: Intervals, crosslines: int) -> None:
+    """Add the traces of a block to each body, counting a trace once per body."""
+    body = intervals["body"].astype(np.int64)
+    trace = intervals["inline"].astype(np.int64) * crosslines + intervals["crossline"]
     pairs = np.unique(np.stack([body, trace])[:, body > 0], axis=1)
     table["traces"] += np.bincount(pairs[0] - 1, minlength=len(table))
 
 
 class _Labeller:
-    """Parts of bodies, each with a number of its own until all blocks are seen.
+    """Labels parts of bodies with provisional numbers, and merges them after the last block.
 
-    Numbers begin with 1; what is known to be left out has 0.
+    Numbers start at 1; removed parts have 0.
     """
 
     def __init__(self, shape: tuple[int, int, int], min_cells: int) -> None:
@@ -104,47 +106,49 @@ class _Labeller:
         self._count = 0
         self._left_out = 0
         self._left_out_cells = 0
-        # borders that later blocks touch: the last inline of this row of blocks and of the one
-        # before, and the last crossline of the block before
-        self._row: list[Runs] = []
-        self._above = np.zeros(0, RUN)
-        self._beside = np.zeros(0, RUN)
+        # borders that later blocks touch: the last inline of this row of blocks and of the
+        # previous row, and the last crossline of the previous block
+        self._row: list[Intervals] = []
+        self._above = np.zeros(0, INTERVAL)
+        self._beside = np.zeros(0, INTERVAL)
         self._last: Block | None = None
 
-    def add(self, block: Block, runs: Runs) -> Runs:
-        """The runs of the next block with the numbers of their parts."""
+    def add(self, block: Block, intervals: Intervals) -> Intervals:
+        """Label the intervals of the next block with the numbers of their parts."""
         samples = self._shape[2]
         if self._last is not None and block.inline0 != self._last.inline0:
             self._above = np.concatenate(self._row)
             self._row = []
-            self._beside = np.zeros(0, RUN)
+            self._beside = np.zeros(0, INTERVAL)
         self._last = block
 
-        along = overlaps(runs, runs, samples, crossline=1)
-        across = overlaps(runs, runs, samples, inline=1)
+        along = overlaps(intervals, intervals, samples, crossline=1)
+        across = overlaps(intervals, intervals, samples, inline=1)
         left, right = (np.concatenate(ends) for ends in zip(along, across, strict=True))
-        part = components(len(runs), left, right)
-        parts = _merged(_as_parts(runs, self._shape), part)
-        runs = runs.copy()
-        runs["body"] = self._number(parts, self._open(parts, block))[part] if len(runs) else 0
+        part = components(len(intervals), left, right)
+        parts = _merged(_as_parts(intervals, self._shape), part)
+        intervals = intervals.copy()
+        intervals["body"] = (
+            self._number(parts, self._open(parts, block))[part] if len(intervals) else 0
+        )
 
         for border, step in ((self._beside, (0, 1)), (self._above, (1, 0))):
-            theirs, ours = overlaps(border, runs, samples, inline=step[0], crossline=step[1])
+            theirs, ours = overlaps(border, intervals, samples, inline=step[0], crossline=step[1])
             self._pairs.append(
-                (border["body"][theirs].astype(np.int64), runs["body"][ours].astype(np.int64))
+                (border["body"][theirs].astype(np.int64), intervals["body"][ours].astype(np.int64))
             )
-        self._row.append(runs[runs["inline"] == block.inline1 - 1])
-        self._beside = runs[runs["crossline"] == block.crossline1 - 1]
-        return runs
+        self._row.append(intervals[intervals["inline"] == block.inline1 - 1])
+        self._beside = intervals[intervals["crossline"] == block.crossline1 - 1]
+        return intervals
 
     def finish(self) -> tuple[Bodies, NDArray[np.int32]]:
-        """The bodies, and of each number the body that it belongs to."""
+        """The bodies, and the body of each provisional number, `int32`."""
         parts = np.concatenate(self._parts)
         left, right = (np.concatenate(ends) for ends in zip(*self._pairs, strict=True))
         body = components(self._count, left - 1, right - 1)
         table = _merged(parts, body)
         kept = table["cells"] >= self._min_cells
-        # the largest first; of equals the one whose box begins first, whatever the blocks were
+        # the largest first; ties by the corner of the box, which does not depend on the blocks
         corner = table["start"], table["crossline0"], table["inline0"]
         order = np.lexsort((*corner, -table["cells"], ~kept))[: kept.sum()]
         names = np.zeros(len(table), np.int32)
@@ -156,7 +160,7 @@ class _Labeller:
         return Bodies(table[order], left_out, left_out_cells), numbers
 
     def _open(self, parts: Parts, block: Block) -> NDArray[np.bool_]:
-        """Which parts touch a border behind which the survey goes on."""
+        """Which parts touch a border beyond which the survey continues."""
         inlines, crosslines, _ = self._shape
         touches = np.zeros(len(parts), np.bool_)
         if block.inline0 > 0:
@@ -170,7 +174,7 @@ class _Labeller:
         return touches
 
     def _number(self, parts: Parts, can_grow: NDArray[np.bool_]) -> NDArray[np.int32]:
-        """Numbers of new parts; noise that cannot grow any more is forgotten at once."""
+        """Numbers of new parts; small ones that cannot grow any more are removed at once."""
         kept = can_grow | (parts["cells"] >= self._min_cells)
         self._left_out += int((~kept).sum())
         self._left_out_cells += int(parts["cells"][~kept].sum())
@@ -181,27 +185,27 @@ class _Labeller:
         return numbers
 
 
-def _as_parts(runs: Runs, shape: tuple[int, int, int]) -> Parts:
-    """Each run as a part of its own, its trace not counted yet."""
+def _as_parts(intervals: Intervals, shape: tuple[int, int, int]) -> Parts:
+    """Each interval as a part by itself; traces are counted later."""
     inlines, crosslines, _ = shape
-    parts = np.zeros(len(runs), PART)
-    parts["cells"] = runs["stop"] - runs["start"]
-    parts["found"], parts["weight"] = runs["cells"], runs["weight"]
-    parts["inline0"], parts["inline1"] = runs["inline"], runs["inline"] + 1
-    parts["crossline0"], parts["crossline1"] = runs["crossline"], runs["crossline"] + 1
-    parts["start"], parts["stop"] = runs["start"], runs["stop"]
-    cut_above, cut_below = np.isnan(runs["top"]), np.isnan(runs["base"])
-    parts["top"] = np.where(cut_above, runs["start"], runs["top"])
-    parts["base"] = np.where(cut_below, runs["stop"] - 1, runs["base"])
+    parts = np.zeros(len(intervals), PART)
+    parts["cells"] = intervals["stop"] - intervals["start"]
+    parts["found"], parts["weight"] = intervals["cells"], intervals["weight"]
+    parts["inline0"], parts["inline1"] = intervals["inline"], intervals["inline"] + 1
+    parts["crossline0"], parts["crossline1"] = intervals["crossline"], intervals["crossline"] + 1
+    parts["start"], parts["stop"] = intervals["start"], intervals["stop"]
+    cut_above, cut_below = np.isnan(intervals["top"]), np.isnan(intervals["base"])
+    parts["top"] = np.where(cut_above, intervals["start"], intervals["top"])
+    parts["base"] = np.where(cut_below, intervals["stop"] - 1, intervals["base"])
     parts["cut"] = cut_above | cut_below
     for name, last in (("inline", inlines - 1), ("crossline", crosslines - 1)):
-        if last > 0:  # a line has no neighbours that could cut it
-            parts["cut"] |= (runs[name] == 0) | (runs[name] == last)
+        if last > 0:  # an axis of one line has no survey edge
+            parts["cut"] |= (intervals[name] == 0) | (intervals[name] == last)
     return parts
 
 
 def _merged(parts: Parts, group: Integers) -> Parts:
-    """Parts of the same group as one; groups are numbered from 0 without a hole."""
+    """Merge the parts of each group; groups are numbered from 0 without gaps."""
     if not len(parts):
         return parts
     order = np.argsort(group, kind="stable")

@@ -18,13 +18,13 @@ _DIGITS = 3
 def rows(
     bodies: Bodies, grid: Grid, bins: Bins | None, cell: tuple[float, str] | None
 ) -> list[dict[str, Any]]:
-    """What is known of each body, as the columns of the table.
+    """The rows of the table, one per body.
 
     Args:
         bodies: the largest first.
-        grid: of the survey.
-        bins: its bins; without them areas are not known.
-        cell: size of a cell and its unit; without it volumes are not known.
+        grid: geometry of the survey.
+        bins: its bins; None leaves areas empty.
+        cell: volume (or area) of a sample and its unit; None leaves volumes empty.
     """
     unit = "" if grid.domain == "unknown" else f"_{grid.unit}"
     across = "cdp" if grid.kind == "2d" else "crossline"
@@ -61,7 +61,7 @@ def _between(name: str, ends: Any) -> dict[str, int]:
 def write_table(
     path: Path, bodies: Bodies, grid: Grid, bins: Bins | None, cell: tuple[float, str] | None
 ) -> Path:
-    """Write the table as CSV; what is not known is empty. A survey without salt has no rows."""
+    """Write the table as CSV; unknown values are empty. Without salt the file is empty."""
     table = rows(bodies, grid, bins, cell)
     stream = io.StringIO()
     if table:

@@ -1,4 +1,4 @@
-"""Example sections of a predicted survey: which are worth a look, and their pictures."""
+"""Example sections of a predicted survey: choosing them, cutting them out and drawing them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from diapir.surveys.grid import Grid
 from diapir.surveys.prediction.amplitude import to_grey
 from diapir.surveys.products.bodies import Bodies
 from diapir.surveys.products.horizons import SaltMaps
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import Block, Predictions, salt_mask
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import Block, Predictions, draw_salt
 from diapir.surveys.survey import Survey
 
 Axis = Literal["inline", "crossline", "line"]
 
 SECTIONS = 4
-"""Sections shown of a volume."""
+"""Number of sections chosen from a volume."""
 
 
 @dataclass(frozen=True)
-class Section:
-    """A vertical section; rows go down in time or depth, columns are traces.
+class ExampleSection:
+    """A vertical section; rows are samples, columns are traces.
 
     Attributes:
-        axis: what it follows; "line" of a 2D survey.
-        number: of its inline or crossline; 0 of a line.
+        axis: along an inline, a crossline, or a 2D line.
+        number: its inline or crossline number; 0 for a line.
         traces: crossline or inline numbers, or CDPs, `int64 (traces,)`.
-        grey: amplitudes `uint8 (samples, traces)`; None where the survey was not given.
-        probability: `float32 (samples, traces)`, NaN where there is none.
-        salt: `bool (samples, traces)`, of kept bodies, filled where that was asked for.
+        grey: amplitudes, `uint8 (samples, traces)`; None where the survey was not given.
+        probability: `float32 (samples, traces)`, NaN where there is no prediction.
+        salt: `bool (samples, traces)`, kept bodies only, after filling.
     """
 
     axis: Axis
@@ -49,11 +49,11 @@ class Section:
 
     @property
     def name(self) -> str:
-        """Such as `inline-1201`."""
+        """File name without its ending, such as `inline-1201`."""
         return self.axis if self.axis == "line" else f"{self.axis}-{self.number}"
 
     def picture(self) -> NDArray[np.uint8]:
-        """Salt over the amplitudes, or over the probability, `uint8 (samples, traces, 3)`."""
+        """Salt drawn over the amplitudes or the probability, `uint8 (samples, traces, 3)`."""
         grey = self.grey
         if grey is None:
             share = np.nan_to_num(self.probability, nan=0.0)
@@ -62,10 +62,10 @@ class Section:
 
 
 def choose(grid: Grid, maps: SaltMaps, bodies: Bodies) -> list[tuple[Axis, int]]:
-    """The sections to look at first, as axis and position.
+    """Choose the sections to look at first, as axis and grid index.
 
-    Of a volume those with most salt along each axis, and those through the middle of the largest
-    bodies; of a line itself; of a volume of one inline or crossline that one.
+    In a volume: the inline and the crossline with most salt, and those through the centres of the
+    largest bodies. Otherwise the only section there is.
     """
     if grid.kind == "2d":
         return [("line", 0)]
@@ -93,45 +93,45 @@ def choose(grid: Grid, maps: SaltMaps, bodies: Bodies) -> list[tuple[Axis, int]]
 def cut(
     wanted: Sequence[tuple[Axis, int]],
     predictions: Predictions,
-    runs: RunFile,
+    intervals: IntervalFile,
     survey: Survey | None,
     scale: float | None,
-) -> list[Section]:
+) -> list[ExampleSection]:
     """Cut sections out of a survey.
 
     Args:
-        wanted: as `choose` gives them.
-        predictions: their array `probability`.
-        runs: with their bodies.
-        survey: the amplitudes; None where they are not at hand.
-        scale: amplitude of full white; None takes the 98th percentile of each section.
+        wanted: axis and grid index of each, from `choose`.
+        predictions: array `probability` of the survey.
+        intervals: labelled intervals.
+        survey: the amplitudes; None if not available.
+        scale: amplitude drawn white; None means the 98th percentile of each section.
     """
-    return [_cut(axis, place, predictions, runs, survey, scale) for axis, place in wanted]
+    return [_cut(axis, place, predictions, intervals, survey, scale) for axis, place in wanted]
 
 
 def _cut(
     axis: Axis,
     place: int,
     predictions: Predictions,
-    runs: RunFile,
+    intervals: IntervalFile,
     survey: Survey | None,
     scale: float | None,
-) -> Section:
+) -> ExampleSection:
     grid = predictions.grid
     inlines, crosslines, samples = grid.shape
     across = axis == "crossline"
     whole = (
         Block(0, inlines, place, place + 1) if across else Block(place, place + 1, 0, crosslines)
     )
-    found = runs.within(whole)
-    salt = salt_mask(found[found["body"] > 0], whole, samples)
+    found = intervals.within(whole)
+    salt = draw_salt(found[found["body"] > 0], whole, samples)
     grey = None
     if survey is not None:
         amplitude = survey.read(*whole.slices).reshape(-1, samples)
         known = np.abs(amplitude[np.isfinite(amplitude)])
         largest = scale or (float(np.percentile(known, 98)) if known.size else 0.0) or 1.0
         grey = to_grey(amplitude, largest).T
-    return Section(
+    return ExampleSection(
         axis=axis,
         number=0 if axis == "line" else int((grid.crosslines if across else grid.inlines)[place]),
         traces=grid.inlines if across else grid.crosslines,
@@ -141,8 +141,8 @@ def _cut(
     )
 
 
-def write_picture(folder: Path, section: Section) -> Path:
-    """Write a section as PNG, a pixel for each sample of each trace."""
+def write_picture(folder: Path, section: ExampleSection) -> Path:
+    """Write a section as PNG, one pixel per sample."""
     path = folder / f"{section.name}.png"
     with writing(path) as stream:
         Image.fromarray(np.ascontiguousarray(section.picture())).save(stream, format="PNG")

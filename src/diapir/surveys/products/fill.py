@@ -1,7 +1,7 @@
-"""Filling salt whose interior the network left empty.
+"""Filling the interior of salt.
 
-Many labels mark the edge of salt and leave out what lies within, and a network learns that. Filling
-joins the runs of a trace; it is a choice of the interpreter, never made unasked.
+Labels often outline the edge of salt and leave its interior empty, and so do networks trained on
+them. Filling joins the intervals of a trace. The interpreter decides; by default nothing is filled.
 """
 
 from __future__ import annotations
@@ -10,64 +10,72 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from diapir.surveys.products.components import Integers
-from diapir.surveys.products.intervals import RUN, Runs
+from diapir.connected import Integers
+from diapir.surveys.products.intervals import INTERVAL, Intervals
 
 Fill = Literal["none", "body", "trace"]
-"""How salt is filled: not at all; in each trace between the top and base of one body; or in each
-trace between its first top and its last base, whatever body they belong to."""
+"""How salt is filled: not at all; between top and base of each body in a trace; or between the
+first top and the last base of a trace, across bodies."""
 
 FILLS: tuple[Fill, ...] = get_args(Fill)
 
 
-def fill_runs(runs: Runs, how: Fill) -> Runs:
-    """Join runs of each trace.
+def fill_intervals(intervals: Intervals, how: Fill) -> Intervals:
+    """Join intervals of each trace.
 
-    What lies between two runs that are joined counts as salt, but not among the `cells` that the
-    network called salt.
+    Samples between joined intervals become salt, but `cells` still counts those that were predicted
+    as salt.
 
     Args:
-        runs: of some traces, with their bodies, in the order of inline, crossline and start.
-        how: `body` joins the runs of the same body, and takes in what lies between them; `trace`
-            joins all runs of a trace.
+        intervals: labelled intervals of some traces, ordered by inline, crossline and start.
+        how: `body` joins intervals of the same body and any others between them; `trace` joins all
+            intervals of a trace.
 
     Returns:
-        the runs after filling, without bodies, in the same order.
+        The intervals after filling, in the same order, with `body` 0.
     """
-    if how == "none" or not len(runs):
-        return runs
-    trace = runs["inline"].astype(np.int64) * (int(runs["crossline"].max()) + 1) + runs["crossline"]
+    if how == "none" or not len(intervals):
+        return intervals
+    trace = (
+        intervals["inline"].astype(np.int64) * (int(intervals["crossline"].max()) + 1)
+        + intervals["crossline"]
+    )
     if how == "trace":
-        filled = _joined(runs, trace)
+        filled = _joined(intervals, trace)
     else:
-        order = np.lexsort((runs["start"], runs["body"], trace))
-        body = trace[order] * (int(runs["body"].max()) + 1) + runs["body"][order]
-        filled = _join_overlapping(_joined(runs[order], body))
+        order = np.lexsort((intervals["start"], intervals["body"], trace))
+        body = trace[order] * (int(intervals["body"].max()) + 1) + intervals["body"][order]
+        filled = _join_overlapping(_joined(intervals[order], body))
     filled["body"] = 0
     return filled
 
 
-def _join_overlapping(runs: Runs) -> Runs:
-    """Join what overlaps or touches once bodies are filled: one body may lie within another."""
-    runs = runs[np.lexsort((runs["start"], runs["crossline"], runs["inline"]))]
-    trace = runs["inline"].astype(np.int64) * (int(runs["crossline"].max()) + 1) + runs["crossline"]
-    deep = int(runs["stop"].max()) + 2
-    reach = np.maximum.accumulate(trace * deep + runs["stop"])
-    apart = np.ones(len(runs), np.bool_)
-    apart[1:] = (trace * deep + runs["start"])[1:] > reach[:-1]
-    return _joined(runs, np.cumsum(apart))
+def _join_overlapping(intervals: Intervals) -> Intervals:
+    """Join intervals that overlap or touch after filling: one body may lie inside another."""
+    intervals = intervals[
+        np.lexsort((intervals["start"], intervals["crossline"], intervals["inline"]))
+    ]
+    trace = (
+        intervals["inline"].astype(np.int64) * (int(intervals["crossline"].max()) + 1)
+        + intervals["crossline"]
+    )
+    deep = int(intervals["stop"].max()) + 2
+    reach = np.maximum.accumulate(trace * deep + intervals["stop"])
+    apart = np.ones(len(intervals), np.bool_)
+    apart[1:] = (trace * deep + intervals["start"])[1:] > reach[:-1]
+    return _joined(intervals, np.cumsum(apart))
 
 
-def _joined(runs: Runs, group: Integers) -> Runs:
-    """One run of each group; groups stand together, their runs in the order of `start`."""
+def _joined(intervals: Intervals, group: Integers) -> Intervals:
+    """Join each group to one interval; groups are contiguous and ordered by `start`."""
     first = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
-    whole = np.zeros(len(first), RUN)
+    whole = np.zeros(len(first), INTERVAL)
     for name in ("inline", "crossline", "start", "top", "body"):
-        whole[name] = runs[name][first]
-    whole["stop"] = np.maximum.reduceat(runs["stop"], first)
+        whole[name] = intervals[name][first]
+    whole["stop"] = np.maximum.reduceat(intervals["stop"], first)
     for name in ("cells", "weight"):
-        whole[name] = np.add.reduceat(runs[name], first)
-    deepest = np.lexsort((runs["stop"], group))
-    last = np.append(first[1:], len(runs)) - 1
-    whole["base"] = runs["base"][deepest[last]]
+        whole[name] = np.add.reduceat(intervals[name], first)
+    deepest = np.lexsort((intervals["stop"], group))
+    last = np.append(first[1:], len(intervals)) - 1
+    whole["base"] = intervals["base"][deepest[last]]
     return whole

@@ -1,4 +1,4 @@
-"""Products of what `diapir predict` left in a folder."""
+"""Products of the predictions that `diapir predict` wrote into a folder."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from diapir.surveys.products.make import ProductOptions, Products, Progress, mak
 from diapir.surveys.survey import Survey, open_survey
 
 PRODUCTS = ".products"
-"""Suffix of the folder of products, beside the store."""
+"""Suffix of the products folder, which is written beside the store."""
 
 
 def find_stores(paths: Sequence[Path]) -> list[Path]:
-    """Stores of finished predictions.
+    """Find the stores of finished predictions.
 
     Args:
-        paths: stores, or folders that hold some.
+        paths: stores, or folders with stores.
 
     Returns:
-        the stores, each once, those of a folder in the order of their names.
+        The stores without repeats, those of a folder sorted by name.
 
     Raises:
-        SurveyError: a path is neither.
+        SurveyError: a path is neither a store nor a folder with stores.
     """
     found: dict[Path, None] = {}
     for path in paths:
@@ -36,8 +36,8 @@ def find_stores(paths: Sequence[Path]) -> list[Path]:
             stores = sorted(inner for inner in path.iterdir() if _is_store(inner))
         if not stores:
             raise SurveyError(
-                f"{path} holds no predictions",
-                expected=f"a folder that `diapir predict` wrote, with NAME{ZARR} or NAME{NUMPY}",
+                f"{path} contains no predictions",
+                expected=f"a folder written by diapir predict, with NAME{ZARR} or NAME{NUMPY}",
                 fix="diapir predict MODEL SURVEY --out DIR, then diapir products DIR",
             )
         found |= dict.fromkeys(stores)
@@ -56,16 +56,16 @@ def store_products(
 ) -> Products:
     """Make the products of a store, in `NAME.products` beside it.
 
-    Sections are drawn over the survey's amplitudes where its file is still there.
+    Sections show the survey's amplitudes if its file can still be opened.
 
     Args:
         path: a store.
-        options: how; without a threshold, the one the prediction was made with.
-        progress: called with blocks done and blocks there are.
+        options: how to make them; the default threshold is that of the prediction.
+        progress: called with the blocks done and their total number.
 
     Raises:
         SurveyError: the store cannot be read.
-        DataError: the products of an earlier call cannot be replaced.
+        DataError: the folder exists and holds something else.
         MissingDependencyError: a format needs a package that is not installed.
         OSError: the disk is full or not writable.
     """
@@ -96,15 +96,15 @@ def store_products(
 
 
 def _survey(store: PredictionStore) -> tuple[Survey | None, str]:
-    """The survey that was predicted, or why its amplitudes are not shown."""
+    """The survey of the prediction, or a note on why its amplitudes are not shown."""
     try:
         survey = open_survey(**store.record["survey"])
     except (DiapirError, OSError, KeyError, TypeError):
         return (
             None,
-            "Sections show the probability: the survey that was predicted could not be opened.",
+            "Sections show the probability: the input survey could not be opened.",
         )
     if survey.grid.shape != store.grid.shape:
         survey.close()
-        return None, "Sections show the probability: the survey has changed since."
+        return None, "Sections show the probability: the input survey has changed since prediction."
     return survey, ""

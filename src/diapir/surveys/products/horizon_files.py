@@ -1,7 +1,7 @@
-"""Horizons as files that interpretation programs load.
+"""Horizons as text files for interpretation software.
 
-No file has a header line: programs ask which column holds what, and take comments for picks. A
-README beside them says what the columns are.
+The files have no header line: programs ask for the meaning of each column, and would read a comment
+as a pick. A README beside the files lists the columns.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ HorizonFormat = Literal["opendtect", "charisma", "xyz"]
 HORIZON_FORMATS: tuple[HorizonFormat, ...] = get_args(HorizonFormat)
 
 UNDEFINED = "1e30"
-"""What OpendTect takes as undefined: X and Y of a survey without coordinates."""
+"""OpendTect's undefined value: X and Y of a survey without coordinates."""
 
 _SUFFIXES: dict[HorizonFormat, str] = {"opendtect": ".dat", "charisma": ".charisma", "xyz": ".xyz"}
 _DIGITS = 3
-"""After the point of a time in ms or a depth in m: microseconds and millimetres."""
+"""Decimal places of a time in ms or a depth in m: microseconds and millimetres."""
 _DEGREES = 400
-"""Coordinates up to this are no metres of a survey, but degrees, and need more digits."""
+"""Coordinates up to this are degrees, not metres, and need more digits."""
 
 
 class HorizonWriter:
-    """Writes picks of one survey.
+    """Writes the picks of one survey.
 
     Args:
-        grid: where its traces lie.
-        bins: its bins, for positions without coordinates.
+        grid: geometry of the survey.
+        bins: its bins, for traces without coordinates.
     """
 
     def __init__(self, grid: Grid, bins: Bins | None) -> None:
@@ -53,15 +53,15 @@ class HorizonWriter:
         return float(max(np.nanmax(np.abs(self._easting)), np.nanmax(np.abs(self._northing))))
 
     def write_map(self, path: Path, picks: Map, form: HorizonFormat) -> tuple[Path, int]:
-        """Write one pick a trace, inline by inline.
+        """Write one pick per trace, inline by inline.
 
         Args:
-            path: without its ending.
-            picks: samples, NaN where there is none.
-            form: format of the file.
+            path: file name without its ending.
+            picks: in samples, NaN where there is no pick.
+            form: file format.
 
         Returns:
-            the file, and how many picks it has.
+            The file and its number of picks.
         """
         count = 0
         path = path.with_name(path.name + _SUFFIXES[form])
@@ -74,14 +74,14 @@ class HorizonWriter:
         return path, count
 
     def write_crossings(self, path: Path, crossings: Iterable[NDArray[Any]]) -> tuple[Path, int]:
-        """Write every crossing with its number and body, as OpendTect reads it.
+        """Write every crossing with its number and body, in OpendTect's format.
 
         Args:
-            path: without its ending.
-            crossings: as `horizons.crossings` gives them.
+            path: file name without its ending.
+            crossings: from `horizons.crossings`.
 
         Returns:
-            the file, and how many crossings it has.
+            The file and its number of crossings.
         """
         count = 0
         path = path.with_name(path.name + _SUFFIXES["opendtect"])
@@ -129,7 +129,7 @@ class HorizonWriter:
 
 
 def read_me(grid: Grid, forms: Sequence[HorizonFormat], coordinates: bool) -> str:
-    """What the columns of the files are, for the one who loads them."""
+    """The README beside the files: what each column is."""
     line = grid.kind == "2d"
     number = "CDP" if line else "inline crossline"
     z = {"time": "two-way time in ms", "depth": "depth in m"}.get(grid.domain, "time or depth")
@@ -138,17 +138,17 @@ def read_me(grid: Grid, forms: Sequence[HorizonFormat], coordinates: bool) -> st
         "charisma": "INLINE : inline XLINE : crossline X Y Z",
         "xyz": "X Y Z",
     }
-    words = ["Salt horizons. No file has a header line; columns are parted by spaces.", ""]
+    words = ["Salt horizons. Columns are separated by spaces; there is no header line.", ""]
     words += [f"*{_SUFFIXES[form]:10} {columns[form]}" for form in forms]
     words += [
         "",
         f"Z            {z}, positive down",
-        "top, base    first entry into salt and last exit from it, of each trace",
+        "top, base    top salt and base salt: first entry into salt and last exit, per trace",
     ]
     if "opendtect" in forms:
         words += [
-            "crossings    every entry and exit, with two more columns: its number down the trace",
-            "             (odd: into salt, even: out of it), and the salt body of bodies.csv",
+            "crossings    every entry and exit, with two more columns: number down the trace",
+            "             (odd: entry, even: exit) and number of the body in bodies.csv",
         ]
     if not coordinates:
         words.append(f"X, Y         {UNDEFINED}: the survey has no coordinates")

@@ -1,4 +1,4 @@
-"""Top and base of salt from its runs: maps of the first top and last base, and every crossing."""
+"""Horizons from salt intervals: maps of top salt and base salt, and every crossing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.surveys.grid import Grid
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import Runs
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import Intervals
 
 Map = NDArray[np.float32]
-"""`float32 (I, X)`, in samples from the start of the record; NaN where there is none."""
+"""`float32 (I, X)`, in samples from the start of the record; NaN where there is no pick."""
 
 CROSSING = np.dtype(
     [
@@ -25,46 +25,51 @@ CROSSING = np.dtype(
         ("body", np.int32),
     ]
 )
-"""A place where a trace enters or leaves salt: positions in the grid, the sample (between two), its
-number down the trace (odd: into salt, even: out of it), and the body."""
+"""A place where a trace enters or leaves salt: grid indices, fractional sample, number down the
+trace (odd: entry, even: exit), and body."""
 
 
 @dataclass(frozen=True)
 class SaltMaps:
-    """Salt as seen from above, of kept bodies only.
+    """Map view of salt, kept bodies only.
 
     Attributes:
-        top: first sample of salt in each trace, between samples; NaN too where salt reaches the
-            first sample or a gap, so that its top is not seen.
-        base: last one, likewise.
-        thickness: samples of salt in each trace, 0 where there is none.
-        runs: how often each trace enters salt; more than 1 under an overhang.
-        body: the largest body in each trace, 0 where there is none.
+        top: first entry into salt of each trace, in fractional samples; NaN where there is no salt,
+            or where it continues to the first sample or a gap, so that the top is not visible.
+        base: last exit from salt, likewise.
+        thickness: number of salt samples in each trace.
+        intervals: number of salt intervals in each trace; more than 1 at an overhang.
+        body: number of the largest body in each trace, 0 where there is no salt.
     """
 
     top: Map
     base: Map
     thickness: Map
-    runs: NDArray[np.int32]
+    intervals: NDArray[np.int32]
     body: NDArray[np.int32]
 
     @property
     def salt(self) -> NDArray[np.bool_]:
         """Traces with salt, `bool (I, X)`."""
-        return self.runs > 0
+        return self.intervals > 0
+
+    @property
+    def overhangs(self) -> int:
+        """Number of traces that enter salt more than once."""
+        return int((self.intervals > 1).sum())
 
 
-def salt_maps(runs: RunFile, shape: tuple[int, int]) -> SaltMaps:
-    """Maps of top and base.
+def salt_maps(intervals: IntervalFile, shape: tuple[int, int]) -> SaltMaps:
+    """Map view of salt.
 
     Args:
-        runs: with their bodies.
+        intervals: labelled intervals.
         shape: inlines and crosslines of the grid.
     """
     top, base = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     thickness = np.zeros(shape, np.float32)
     count, body = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-    for _, found in runs:
+    for _, found in intervals:
         kept = found[found["body"] > 0]
         if not len(kept):
             continue
@@ -73,16 +78,16 @@ def salt_maps(runs: RunFile, shape: tuple[int, int]) -> SaltMaps:
         base[where] = kept["base"][last]
         count[where] = last - first + 1
         thickness[where] = np.add.reduceat(kept["stop"] - kept["start"], first)
-        body[where] = np.minimum.reduceat(kept["body"], first)  # the largest is number 1
+        body[where] = np.minimum.reduceat(kept["body"], first)  # 1 is the largest
     return SaltMaps(top, base, thickness, count, body)
 
 
-def crossings(runs: RunFile) -> Iterator[NDArray[Any]]:
-    """Every place where a trace enters or leaves salt, `CROSSING (n,)`, some inlines at a time.
+def crossings(intervals: IntervalFile) -> Iterator[NDArray[Any]]:
+    """Every entry into and exit from salt, `CROSSING (n,)`, a row of blocks at a time.
 
-    Ends at the edge of the data are no crossings: they keep their number, but are left out.
+    An interval that ends at the edge of the data has no crossing there; its number is skipped.
     """
-    for found in runs.rows():
+    for found in intervals.rows():
         kept = found[found["body"] > 0]
         if not len(kept):
             continue
@@ -98,15 +103,15 @@ def crossings(runs: RunFile) -> Iterator[NDArray[Any]]:
 
 
 def _traces(
-    runs: Runs,
+    intervals: Intervals,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """First and last run of each trace, and the trace's position."""
-    changed = (np.diff(runs["inline"]) != 0) | (np.diff(runs["crossline"]) != 0)
+    """Index of the first and last interval of each trace, and the grid indices of the trace."""
+    changed = (np.diff(intervals["inline"]) != 0) | (np.diff(intervals["crossline"]) != 0)
     first = np.append(0, np.flatnonzero(changed) + 1)
-    last = np.append(first[1:], len(runs)) - 1
-    return first, last, (runs["inline"][first], runs["crossline"][first])
+    last = np.append(first[1:], len(intervals)) - 1
+    return first, last, (intervals["inline"][first], intervals["crossline"][first])
 
 
 def vertical(grid: Grid, sample: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Time in ms or depth in m of samples that need not be whole, positive down."""
+    """Time in ms or depth in m of fractional samples, positive down."""
     return grid.start + sample.astype(np.float64) * grid.interval

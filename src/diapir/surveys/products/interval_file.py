@@ -1,4 +1,4 @@
-"""Runs of a whole survey on the disk, block by block, so that memory stays that of one block."""
+"""Intervals of a whole survey on disk, so that memory holds one block at a time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from diapir.surveys.products.intervals import RUN, Block, Runs
+from diapir.surveys.products.intervals import INTERVAL, Block, Intervals
 
 
-class RunFile:
-    """A scratch file of runs.
+class IntervalFile:
+    """A scratch file of intervals.
 
     Args:
         path: a new file.
@@ -23,38 +23,38 @@ class RunFile:
         self._offsets = [0]
         path.touch(exist_ok=False)
 
-    def append(self, block: Block, runs: Runs) -> None:
-        """Add the runs of the next block."""
+    def append(self, block: Block, intervals: Intervals) -> None:
+        """Add the intervals of the next block."""
         with self.path.open("ab") as stream:
-            runs.tofile(stream)
+            intervals.tofile(stream)
         self.blocks.append(block)
-        self._offsets.append(self._offsets[-1] + len(runs))
+        self._offsets.append(self._offsets[-1] + len(intervals))
 
     def __len__(self) -> int:
-        """How many runs there are."""
+        """Number of intervals."""
         return self._offsets[-1]
 
-    def __iter__(self) -> Iterator[tuple[Block, Runs]]:
-        """Each block with its runs, in the order they were added."""
+    def __iter__(self) -> Iterator[tuple[Block, Intervals]]:
+        """Each block with its intervals, in the order they were added."""
         for place, block in enumerate(self.blocks):
             yield block, self._read(place)
 
-    def rows(self) -> Iterator[Runs]:
-        """The runs of each row of blocks, that is of whole inlines, in order."""
-        row: list[Runs] = []
+    def rows(self) -> Iterator[Intervals]:
+        """The intervals of each row of blocks (whole inlines), in order."""
+        row: list[Intervals] = []
         inline = -1
-        for block, runs in self:
+        for block, intervals in self:
             if row and block.inline0 != inline:
                 yield _sorted(np.concatenate(row))
                 row = []
             inline = block.inline0
-            row.append(runs)
+            row.append(intervals)
         if row:
             yield _sorted(np.concatenate(row))
 
-    def within(self, part: Block) -> Runs:
-        """The runs in some traces, in order."""
-        inside = [np.zeros(0, RUN)]
+    def within(self, part: Block) -> Intervals:
+        """The intervals in a part of the grid, in order."""
+        inside = [np.zeros(0, INTERVAL)]
         for place, block in enumerate(self.blocks):
             if (
                 block.inline0 < part.inline1
@@ -62,10 +62,10 @@ class RunFile:
                 and block.crossline0 < part.crossline1
                 and part.crossline0 < block.crossline1
             ):
-                runs = self._read(place)
-                i, x = runs["inline"], runs["crossline"]
+                intervals = self._read(place)
+                i, x = intervals["inline"], intervals["crossline"]
                 inside.append(
-                    runs[
+                    intervals[
                         (i >= part.inline0)
                         & (i < part.inline1)
                         & (x >= part.crossline0)
@@ -74,16 +74,16 @@ class RunFile:
                 )
         return _sorted(np.concatenate(inside))
 
-    def replace(self, place: int, runs: Runs) -> None:
-        """Overwrite the runs of the block that was added as number `place`, as many as before."""
+    def replace(self, place: int, intervals: Intervals) -> None:
+        """Overwrite the intervals of block number `place` with the same number of intervals."""
         with self.path.open("r+b") as stream:
-            stream.seek(self._offsets[place] * RUN.itemsize)
-            runs.tofile(stream)
+            stream.seek(self._offsets[place] * INTERVAL.itemsize)
+            intervals.tofile(stream)
 
-    def _read(self, place: int) -> Runs:
+    def _read(self, place: int) -> Intervals:
         start, stop = self._offsets[place], self._offsets[place + 1]
-        return np.fromfile(self.path, RUN, stop - start, offset=start * RUN.itemsize)
+        return np.fromfile(self.path, INTERVAL, stop - start, offset=start * INTERVAL.itemsize)
 
 
-def _sorted(runs: Runs) -> Runs:
-    return runs[np.lexsort((runs["start"], runs["crossline"], runs["inline"]))]
+def _sorted(intervals: Intervals) -> Intervals:
+    return intervals[np.lexsort((intervals["start"], intervals["crossline"], intervals["inline"]))]

@@ -1,7 +1,8 @@
-"""Salt as runs: the stretches of each trace that lie in salt, with where they begin and end.
+"""Salt as intervals: the stretches of salt along each trace.
 
-A volume of probabilities becomes a table of runs, block by block. The table is small beside the
-volume, and all products come from it: horizons are the ends of runs, bodies are runs that touch.
+A volume of probabilities is reduced to a table of intervals, block by block. The table is far
+smaller than the volume, and all products derive from it: horizons are the ends of intervals, bodies
+are their connected components.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.connected import Integers
 from diapir.surveys.grid import Grid
 
-RUN = np.dtype(
+INTERVAL = np.dtype(
     [
         ("inline", np.int32),
         ("crossline", np.int32),
@@ -28,36 +30,36 @@ RUN = np.dtype(
         ("body", np.int32),
     ]
 )
-"""A run: positions of its trace in the grid, its samples `start … stop - 1`, its top and base in
-samples (NaN where the record or a gap cuts it off), how many of its samples the network called
-salt, the sum of their probabilities, and its body (0: not known, or left out)."""
+"""An interval: grid indices of its trace, samples `start … stop - 1`, top and base in fractional
+samples (NaN at the end of the record or a gap), number of samples predicted as salt (`cells`), sum
+of their probabilities (`weight`), and body (0: not labelled yet, or removed)."""
 
-Runs = NDArray[Any]
-"""`RUN (n,)`, in the order of inline, crossline and start."""
+Intervals = NDArray[Any]
+"""`INTERVAL (n,)`, ordered by inline, crossline and start."""
 
 BLOCK_CELLS = 2**24
-"""Samples of a block, unless one chunk of the store is larger: 64 MB as float32."""
+"""Maximum samples of a block, unless a chunk of the store is larger: 64 MB as float32."""
 CHUNK = 64
-"""Traces along each side of a block, where the store does not say how it is cut."""
+"""Traces along each side of a block, where the chunks of the store are unknown."""
 
 
 class Predictions(Protocol):
-    """Predicted arrays on a grid, such as a prediction store."""
+    """Predicted arrays of a survey, such as a prediction store."""
 
     @property
     def grid(self) -> Grid:
-        """Where the traces lie."""
+        """Geometry of the survey."""
 
     def read(self, name: str, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         """Part of an array, `float32 (i, x, samples)`; NaN where there is no prediction.
 
-        It is the caller's own to change.
+        The caller may modify it.
         """
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some neighbouring traces of a grid, by position: `inline0 … inline1 - 1`, and so on."""
+    """A rectangle of traces, by grid index; the ends `inline1` and `crossline1` are excluded."""
 
     inline0: int
     inline1: int
@@ -66,19 +68,19 @@ class Block:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """As `Predictions.read` takes them."""
+        """Arguments of `Predictions.read`."""
         return slice(self.inline0, self.inline1), slice(self.crossline0, self.crossline1)
 
 
 def blocks(
     grid: Grid, *, chunk: tuple[int, int] | None = None, cells: int = BLOCK_CELLS
 ) -> Iterator[Block]:
-    """Cut a grid into blocks, row by row of inlines.
+    """Divide a grid into blocks, row by row.
 
     Args:
-        grid: what is cut.
-        chunk: traces (inlines, crosslines) that the store keeps together; a block holds whole ones.
-        cells: samples that a block should not exceed, where one chunk is not larger.
+        grid: the grid.
+        chunk: inlines and crosslines of a chunk of the store; a block holds whole chunks.
+        cells: maximum samples of a block, unless one chunk is larger.
     """
     inlines, crosslines, samples = grid.shape
     deep, wide = chunk or (CHUNK, CHUNK)
@@ -95,19 +97,19 @@ def blocks(
             )
 
 
-def find_runs(probability: NDArray[np.float32], block: Block, threshold: float) -> Runs:
-    """The salt of a block.
+def find_intervals(probability: NDArray[np.float32], block: Block, threshold: float) -> Intervals:
+    """Find the salt intervals of a block.
 
-    Top and base are where the probability, taken as straight between two samples, crosses the
+    Top and base lie where the probability, interpolated linearly between samples, crosses the
     threshold.
 
     Args:
-        probability: `float32 (i, x, samples)`; NaN is no salt.
-        block: which traces of the grid these are.
-        threshold: from which probability a sample is salt, in ]0, 1].
+        probability: `float32 (i, x, samples)`; NaN is not salt.
+        block: the traces of the grid.
+        threshold: samples of at least this probability are salt, in (0, 1].
 
     Returns:
-        its runs, each without a body.
+        The intervals, not labelled yet.
     """
     _, crosslines, samples = probability.shape
     traces = np.ascontiguousarray(probability).reshape(-1, samples)
@@ -117,19 +119,19 @@ def find_runs(probability: NDArray[np.float32], block: Block, threshold: float) 
     change[:, 0] = salt[:, 0]
     change[:, -1] = salt[:, -1]
     np.not_equal(salt[:, 1:], salt[:, :-1], out=change[:, 1:-1])
-    # every trace enters salt as often as it leaves it, so ends come in pairs
+    # every trace leaves salt as often as it enters it, so ends come in pairs
     trace, sample = np.divmod(np.flatnonzero(change), samples + 1)
     trace, start, stop = trace[::2], sample[::2], sample[1::2]
 
-    runs = np.zeros(len(trace), RUN)
-    runs["inline"] = block.inline0 + trace // crosslines
-    runs["crossline"] = block.crossline0 + trace % crosslines
-    runs["start"], runs["stop"] = start, stop
-    runs["top"] = _crossing(traces, trace, start, start - 1, threshold)
-    runs["base"] = _crossing(traces, trace, stop - 1, stop, threshold)
-    runs["cells"] = stop - start
-    runs["weight"] = _sums(traces, trace * samples + start, trace * samples + stop)
-    return runs
+    intervals = np.zeros(len(trace), INTERVAL)
+    intervals["inline"] = block.inline0 + trace // crosslines
+    intervals["crossline"] = block.crossline0 + trace % crosslines
+    intervals["start"], intervals["stop"] = start, stop
+    intervals["top"] = _crossing(traces, trace, start, start - 1, threshold)
+    intervals["base"] = _crossing(traces, trace, stop - 1, stop, threshold)
+    intervals["cells"] = stop - start
+    intervals["weight"] = _sums(traces, trace * samples + start, trace * samples + stop)
+    return intervals
 
 
 def _crossing(
@@ -139,7 +141,7 @@ def _crossing(
     outside: NDArray[np.int64],
     threshold: float,
 ) -> NDArray[np.float64]:
-    """Where the probability crosses the threshold between a sample in salt and one beside it."""
+    """Where the probability crosses the threshold, between a salt sample and its neighbour."""
     within = (outside >= 0) & (outside < traces.shape[1])
     high = traces[trace, inside].astype(np.float64)
     low = traces[trace, np.where(within, outside, inside)].astype(np.float64)
@@ -152,32 +154,67 @@ def _crossing(
 def _sums(
     traces: NDArray[np.float32], starts: NDArray[np.int64], stops: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Sum of the values from each start to before its stop, both counted through all traces."""
+    """Sums of values `starts … stops - 1`, both indices into the flattened traces."""
     if not len(starts):
         return np.zeros(0)
     flat = traces.reshape(-1)
     ends = np.stack([starts, stops], axis=1).reshape(-1)
     if ends[-1] == flat.size:
-        ends = ends[:-1]  # to the very end is what the last sum does anyway
+        ends = ends[:-1]  # the last sum runs to the end anyway
     sums: NDArray[np.float64] = np.add.reduceat(flat, ends, dtype=np.float64)[::2]
     return sums
 
 
-def salt_mask(runs: Runs, block: Block, samples: int) -> NDArray[np.bool_]:
-    """Draw runs of a block: `bool (i, x, samples)`."""
-    return _drawn(runs, block, samples, np.ones(len(runs), np.int8)).astype(np.bool_)
+def overlaps(
+    intervals: Intervals, others: Intervals, samples: int, *, inline: int = 0, crossline: int = 0
+) -> tuple[Integers, Integers]:
+    """Pairs of intervals of adjacent traces that share a face.
+
+    Args:
+        intervals: any intervals.
+        others: intervals ordered by inline, crossline and start; may be the same.
+        samples: samples per trace.
+        inline: offset from a trace of `intervals` to its neighbour among `others`, in inlines.
+        crossline: likewise, in crosslines.
+
+    Returns:
+        Indices into `intervals` and into `others` of each pair with a sample in common.
+    """
+    if not len(intervals) or not len(others):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    wide = int(max(intervals["crossline"].max(), others["crossline"].max())) + abs(crossline) + 2
+    depth = samples + 1
+
+    def place(which: Intervals, i: int, x: int) -> Integers:
+        trace: Integers = (which["inline"].astype(np.int64) + i) * wide + which["crossline"] + x
+        return trace * depth
+
+    here, there = place(intervals, inline, crossline), place(others, 0, 0)
+    # intervals of a trace do not overlap, so starts and stops both increase through `others`
+    first = np.searchsorted(there + others["stop"], here + intervals["start"], side="right")
+    last = np.searchsorted(there + others["start"], here + intervals["stop"], side="left")
+    found = np.maximum(last - first, 0)
+    source = np.repeat(np.arange(len(intervals)), found)
+    before = np.repeat(np.cumsum(found) - found, found)
+    return source, np.repeat(first, found) + np.arange(len(source)) - before
 
 
-def body_numbers(runs: Runs, block: Block, samples: int) -> NDArray[np.int32]:
-    """Draw the bodies of runs of a block: `int32 (i, x, samples)`, 0 outside."""
-    return _drawn(runs, block, samples, runs["body"])
+def draw_salt(intervals: Intervals, block: Block, samples: int) -> NDArray[np.bool_]:
+    """Salt mask of a block, `bool (i, x, samples)`."""
+    return _drawn(intervals, block, samples, np.ones(len(intervals), np.int8)).astype(np.bool_)
 
 
-def _drawn(runs: Runs, block: Block, samples: int, values: NDArray[Any]) -> NDArray[Any]:
+def draw_bodies(intervals: Intervals, block: Block, samples: int) -> NDArray[np.int32]:
+    """Body number of each sample of a block, `int32 (i, x, samples)`, 0 outside bodies."""
+    return _drawn(intervals, block, samples, intervals["body"])
+
+
+def _drawn(intervals: Intervals, block: Block, samples: int, values: NDArray[Any]) -> NDArray[Any]:
     inlines, crosslines = block.inline1 - block.inline0, block.crossline1 - block.crossline0
     steps = np.zeros((inlines, crosslines, samples + 1), dtype=values.dtype)
-    where = (runs["inline"] - block.inline0, runs["crossline"] - block.crossline0)
-    steps[(*where, runs["start"])] += values
-    steps[(*where, runs["stop"])] -= values  # runs end before others begin: no index is doubled
+    where = (intervals["inline"] - block.inline0, intervals["crossline"] - block.crossline0)
+    # intervals of a trace neither overlap nor touch: no index occurs twice
+    steps[(*where, intervals["start"])] += values
+    steps[(*where, intervals["stop"])] -= values
     np.cumsum(steps, axis=2, out=steps)
     return steps[:, :, :-1]

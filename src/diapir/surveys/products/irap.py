@@ -1,7 +1,7 @@
-"""Horizon maps as IRAP classic grids, which hold one value a bin on a regular, rotated grid.
+"""Horizon maps as IRAP classic grids: one value per bin on a regular, rotated grid.
 
-Equinor's surfio writes them: small, maintained, NumPy alone. ZMAP+ is not written: `zmapio` has had
-no release since 2022, knows no rotated grids, and `xtgeo` would bring half a gigabyte.
+Equinor's surfio writes them; it is small, maintained and needs only NumPy. ZMAP+ is not supported:
+`zmapio` has had no release since 2022 and no rotated grids, and `xtgeo` would add half a gigabyte.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from diapir.surveys.products.bins import Bins
 from diapir.surveys.products.horizons import Map, vertical
 
 SQUARE = 1e-3
-"""Largest cosine between axes that count as at right angles."""
+"""Largest cosine between axes that count as perpendicular."""
 MISFIT = 0.25
-"""Largest misfit of the coordinates, in bins."""
+"""Largest RMS misfit of the coordinates, in bins."""
 
 
 class _Axis(NamedTuple):
@@ -33,7 +33,7 @@ class _Axis(NamedTuple):
 
 
 def irap_obstacle(grid: Grid, bins: Bins | None) -> str | None:
-    """Why a survey's horizons cannot be an IRAP grid; None where they can."""
+    """Why horizons of a survey cannot be written as IRAP grids; None where they can."""
     if bins is None:
         return "the survey has no coordinates"
     if not bins.area:
@@ -41,20 +41,20 @@ def irap_obstacle(grid: Grid, bins: Bins | None) -> str | None:
     inline, crossline = np.array(bins.inline), np.array(bins.crossline)
     cosine = float(inline @ crossline / np.linalg.norm(inline) / np.linalg.norm(crossline))
     if abs(cosine) > SQUARE:
-        return "inlines and crosslines are not at right angles"
+        return "inlines and crosslines are not perpendicular"
     if bins.misfit > MISFIT * bins.bin_size:
-        return f"coordinates lie {bins.misfit:.3g} from a regular grid"
+        return f"the coordinates deviate from a regular grid by {bins.misfit:.3g} (RMS)"
     return None
 
 
 def write_irap(path: Path, picks: Map, grid: Grid, bins: Bins) -> None:
-    """Write a map as IRAP classic ASCII; a bin without a pick has the format's 9999900.
+    """Write a map as IRAP classic ASCII; bins without a pick are 9999900, the undefined value.
 
     Args:
         path: the file.
-        picks: in samples, NaN where there is none.
-        grid: where they lie.
-        bins: for which `irap_obstacle` found nothing.
+        picks: in samples, NaN where there is no pick.
+        grid: geometry of the survey.
+        bins: its bins; `irap_obstacle` must be None.
 
     Raises:
         ModuleNotFoundError: surfio is not installed.
@@ -68,7 +68,7 @@ def write_irap(path: Path, picks: Map, grid: Grid, bins: Bins) -> None:
     corner = np.array(bins.place(np.array(float(rows.lowest)), np.array(float(columns.lowest))))
     if along[0] < 0:
         corner, along, values = corner + along * (columns.length - 1), -along, values[::-1]
-    if along[0] * up[1] < along[1] * up[0]:  # IRAP turns from columns to rows against the clock
+    if along[0] * up[1] < along[1] * up[0]:  # IRAP turns anticlockwise from columns to rows
         corner, up, values = corner + up * (rows.length - 1), -up, values[:, ::-1]
     width, height = float(np.hypot(*along)), float(np.hypot(*up))
     header = IrapHeader(
@@ -89,7 +89,7 @@ def write_irap(path: Path, picks: Map, grid: Grid, bins: Bins) -> None:
 
 
 def _axis(numbers: NDArray[np.int64]) -> _Axis:
-    """Places of line numbers on an axis that rises without holes."""
+    """Indices of line numbers on an axis that increases without gaps."""
     step = int(np.gcd.reduce(np.diff(np.sort(numbers)))) or 1
     lowest = int(numbers.min())
     places = (numbers - lowest) // step

@@ -1,141 +1,75 @@
-"""What an interpreter loads: horizons, bodies and pictures, from the predictions of a survey."""
+"""Horizons, bodies, meshes and pictures from the predictions of a survey."""
 
 from __future__ import annotations
 
 import json
-import math
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from diapir.errors import ConfigError, DataError, MissingDependencyError
-from diapir.files import replace_file
+from diapir.errors import MissingDependencyError
+from diapir.files import claim, replace_file, writing_folder
 from diapir.surveys.grid import Grid
-from diapir.surveys.prediction.exports import is_segy, segy_input
 from diapir.surveys.products.bins import Bins, cell_size, fit_bins
 from diapir.surveys.products.bodies import Bodies, label
-from diapir.surveys.products.body_table import write_table
-from diapir.surveys.products.examples import Section, choose, cut, write_picture
-from diapir.surveys.products.fill import FILLS, Fill, fill_runs
-from diapir.surveys.products.horizon_files import (
-    HORIZON_FORMATS,
-    HorizonFormat,
-    HorizonWriter,
-    read_me,
-)
-from diapir.surveys.products.horizons import SaltMaps, crossings, salt_maps
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import Block, Predictions, blocks, body_numbers, find_runs
-from diapir.surveys.products.irap import MISFIT, irap_obstacle, write_irap
-from diapir.surveys.products.mesh_files import MESH_FORMATS, write_mesh
+from diapir.surveys.products.examples import ExampleSection, choose, cut
+from diapir.surveys.products.fill import fill_intervals
+from diapir.surveys.products.horizons import SaltMaps, salt_maps
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import Block, Predictions, blocks, find_intervals
+from diapir.surveys.products.irap import MISFIT
+from diapir.surveys.products.mesh_files import MESH_FORMATS
 from diapir.surveys.products.meshes import Mesh, body_meshes
-from diapir.surveys.segy.segy_writer import write_segy
+from diapir.surveys.products.product_options import ProductOptions, ResolvedOptions
+from diapir.surveys.products.product_writer import ProductWriter
 from diapir.surveys.survey import Survey
+from diapir.text import plural, significant
 from diapir.version import __version__
 
-Format = Literal["opendtect", "charisma", "xyz", "irap", "ply", "obj", "vtk", "segy"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-VOLUME_FORMATS: tuple[Format, ...] = ("opendtect", "ply")
-SECTION_FORMATS: tuple[Format, ...] = ("opendtect",)
+__all__ = ["ProductOptions", "Products", "Progress", "make_products"]
 
-MIN_CELLS_VOLUME, MIN_CELLS_SECTION = 1000, 100
-"""Smallest body that is kept: about ten cells along each axis."""
-THRESHOLD = 0.5
-SEGY_SLAB = 8
-"""Lines that are drawn at once for SEG-Y: 8 bytes a cell."""
-MESHES = 20
-"""Bodies that get a mesh, the largest first."""
+RECORD = "products.json"
+"""The record of what was made, which marks a folder as one that a later call may replace."""
+REPORT = "report.html"
+"""The page, which `diapir.reports` draws into the folder afterwards."""
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class ProductOptions:
-    """How products are made.
-
-    Attributes:
-        threshold: probability from which a cell is salt; None takes 0.5.
-        fill: how salt is filled; see `diapir.surveys.products.fill`.
-        min_cells: bodies of fewer cells are left out of all products; None takes 1000 in a volume
-            and 100 in a section.
-        velocity: of sound in salt in m/s, for volumes in m³ of surveys in time.
-        formats: of horizons and meshes, and `segy` for body numbers; None takes OpendTect's, and
-            PLY of a volume.
-        meshes: of how many of the largest bodies.
-
-    Raises:
-        ConfigError: an option is out of its range.
-    """
-
-    threshold: float | None = None
-    fill: Fill = "none"
-    min_cells: int | None = None
-    velocity: float | None = None
-    formats: tuple[Format, ...] | None = None
-    meshes: int = MESHES
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range."""
-        threshold = 0.5 if self.threshold is None else self.threshold
-        least = 1 if self.min_cells is None else self.min_cells
-        velocity = 1.0 if self.velocity is None else self.velocity
-        for option, value, allowed, expected in (
-            ("--threshold", threshold, 0 < threshold < 1, "between 0 and 1"),
-            ("--fill", self.fill, self.fill in FILLS, ", ".join(FILLS)),
-            ("--min-cells", least, least >= 1, "at least 1"),
-            ("--velocity", velocity, 0 < velocity < math.inf, "metres a second, such as 4500"),
-            (
-                "--formats",
-                " ".join(self.formats or ()),
-                set(self.formats or ()) <= set(FORMATS),
-                f"some of {', '.join(FORMATS)}",
-            ),
-            ("--meshes", self.meshes, self.meshes >= 0, "at least 0"),
-        ):
-            if not allowed:
-                raise ConfigError(
-                    f"{option} {value}",
-                    expected=expected,
-                    fix=f"correct {option}, or leave it out",
-                )
-
-
-@dataclass(frozen=True)
 class Products:
-    """What was made.
+    """The products of a survey.
 
     Attributes:
-        name: of the survey.
-        out: the folder.
-        options: how it was made, all that was left open settled.
-        grid: of the survey.
+        name: name of the survey.
+        out: folder of the files.
+        options: how they were made, with the defaults filled in.
+        grid: geometry of the survey.
         bins: its bins, None where it has no coordinates.
-        cell: size of a cell and its unit, None where unknown.
+        cell: volume (or area, in a section) of a sample and its unit, None where unknown.
         bodies: the salt bodies.
-        maps: salt as seen from above.
+        maps: map view of salt.
         meshes: surfaces of the largest bodies, in survey coordinates.
         sections: example sections.
-        picks: picks of each horizon: `top`, `base`, `crossings`.
+        picks: number of picks of each horizon: `top`, `base`, `crossings`.
         files: all files, in the order they were written.
-        notes: what the reader should know: what was left out, and why.
-        origin: what the predictions came from, by name, such as the model.
+        notes: caveats: what was left out, and why.
+        origin: the model and the survey of the predictions, by name.
     """
 
     name: str
     out: Path
-    options: ProductOptions
+    options: ResolvedOptions
     grid: Grid
     bins: Bins | None
     cell: tuple[float, str] | None
     bodies: Bodies
     maps: SaltMaps
     meshes: list[Mesh]
-    sections: list[Section]
+    sections: list[ExampleSection]
     picks: dict[str, int]
     files: list[Path]
     notes: list[str]
@@ -143,11 +77,18 @@ class Products:
 
     @property
     def threshold(self) -> float:
-        """Probability from which a cell is salt."""
-        return self.options.threshold or THRESHOLD
+        """Samples of at least this probability are salt."""
+        return self.options.threshold
+
+    def size(self, samples: int) -> str:
+        """Volume (or area) of some samples, such as 25 300 000 m³; empty where unknown."""
+        if self.cell is None:
+            return ""
+        size, unit = self.cell
+        return f"{significant(float(f'{size * samples:.3g}'))} {unit}"
 
     def to_json(self) -> dict[str, Any]:
-        """The facts, as `products.json` keeps them."""
+        """The content of `products.json`."""
         return {
             "diapir": __version__,
             "name": self.name,
@@ -160,7 +101,7 @@ class Products:
             "cell_size": self.cell[0] if self.cell else None,
             "cell_unit": self.cell[1] if self.cell else None,
             "traces_with_salt": int(self.maps.salt.sum()),
-            "traces_with_overhang": int((self.maps.runs > 1).sum()),
+            "traces_with_overhang": self.maps.overhangs,
             "picks": self.picks,
             "meshes": [
                 {
@@ -190,274 +131,188 @@ def make_products(
 ) -> Products:
     """Make horizons, bodies, meshes and example sections.
 
-    The predictions are read once, and once more for meshes, a block at a time. Files that an
-    earlier call has written into `out` are replaced, and those that are made no more removed.
+    The predictions are read block by block, once, and a second time for meshes. The folder is
+    written whole: earlier products in `out` are replaced, or kept if this call fails. Files of
+    others in `out` stay.
 
     Args:
-        predictions: their array `probability`.
-        out: folder to write to; made where it is not there.
-        options: how.
-        name: of the survey.
-        survey: its amplitudes, for pictures of sections; None draws the probability.
-        scale: amplitude of full white in pictures.
-        origin: what the predictions came from, by name.
-        chunk: traces (inlines, crosslines) that the store keeps together.
-        notes: what the reader should know besides.
-        progress: called with blocks done and blocks there are.
+        predictions: array `probability` of a survey.
+        out: folder to write to; created if missing.
+        options: how to make them; None means the defaults.
+        name: name of the survey.
+        survey: amplitudes shown in the sections; None shows the probability.
+        scale: amplitude drawn white in sections; None means the 98th percentile of each section.
+        origin: the model and the survey of the predictions, by name.
+        chunk: inlines and crosslines of a chunk of the store.
+        notes: caveats to list before those found here.
+        progress: called with the blocks done and their total number.
 
     Raises:
-        DataError: an earlier `products.json` cannot be read.
+        DataError: `out` is not empty and holds no earlier products.
         MissingDependencyError: a format needs a package that is not installed.
         OSError: the disk is full or not writable.
     """
     grid = predictions.grid
-    section = 1 in (len(grid.inlines), len(grid.crosslines))
-    options = _settled(options or ProductOptions(), section)
-    if "irap" in (options.formats or ()):
-        _need_surfio()
-    out.mkdir(parents=True, exist_ok=True)
-    earlier = _earlier_files(out)
-    bins = fit_bins(grid)
-    maker = _Maker(predictions, out, options, bins, chunk, section, progress)
-    with tempfile.TemporaryDirectory(prefix=".runs-", dir=out) as scratch:
-        runs, bodies = maker.label(Path(scratch))
-        maps = salt_maps(runs, grid.shape[:2])
-        maker.warn_of_coordinates()
-        meshes = maker.meshes(runs, bodies)
-        maker.horizons(runs, maps, bodies)
-        maker.segy(runs, survey, name)
-        wanted = choose(grid, maps, bodies)
-        sections = cut(wanted, predictions, runs, survey, scale)
-    cell = cell_size(grid, bins, options.velocity)
-    maker.files.append(write_table(out / "bodies.csv", bodies, grid, bins, cell))
-    (out / "sections").mkdir(exist_ok=True)
-    maker.files += [write_picture(out / "sections", shown) for shown in sections]
-    products = Products(
-        name=name,
-        out=out,
-        options=options,
-        grid=grid,
-        bins=bins,
-        cell=cell,
-        bodies=bodies,
-        maps=maps,
-        meshes=meshes,
-        sections=sections,
-        picks=maker.picks,
-        files=maker.files,
-        notes=[*notes, *maker.notes],
-        origin=dict(origin or {}),
+    settings = (options or ProductOptions()).resolved(_is_section(grid))
+    if "irap" in settings.formats:
+        _require_surfio()
+    claim(
+        out,
+        holds="a folder of salt products",
+        ours=lambda folder: _recorded_files(folder) is not None,
+        fix="move the folder away, or remove it",
     )
-    for path in earlier - set(maker.files):
-        path.unlink(missing_ok=True)
-    replace_file(out / "products.json", json.dumps(products.to_json(), indent=2) + "\n")
+    steps = _Steps(predictions, chunk, settings, progress)
+    bins = fit_bins(grid)
+    cell = cell_size(grid, bins, settings.velocity)
+    with writing_folder(out) as folder:
+        writer = ProductWriter(folder, grid, bins, settings)
+        with tempfile.TemporaryDirectory(prefix=".intervals-", dir=folder) as scratch:
+            intervals, bodies = steps.find_salt(Path(scratch))
+            maps = salt_maps(intervals, grid.shape[:2])
+            meshes = steps.mesh(intervals, bodies, bins)
+            writer.meshes(meshes)
+            if len(bodies):
+                writer.horizons(intervals, maps)
+            if "segy" in settings.formats:
+                writer.body_numbers(intervals, survey, name)
+            sections = cut(choose(grid, maps, bodies), predictions, intervals, survey, scale)
+        writer.table(bodies, cell)
+        writer.sections(sections)
+        products = Products(
+            name=name,
+            out=out,
+            options=settings,
+            grid=grid,
+            bins=bins,
+            cell=cell,
+            bodies=bodies,
+            maps=maps,
+            meshes=meshes,
+            sections=sections,
+            picks=writer.picks,
+            files=[out / file for file in writer.files],
+            notes=[*notes, *_caveats(bodies, meshes, bins, settings, grid), *writer.notes],
+            origin=dict(origin or {}),
+        )
+        _carry_over(out, folder)
+        replace_file(folder / RECORD, json.dumps(products.to_json(), indent=2) + "\n")
     return products
 
 
-def _settled(options: ProductOptions, section: bool) -> ProductOptions:
-    """The options with what was left open decided."""
-    least = MIN_CELLS_SECTION if section else MIN_CELLS_VOLUME
-    formats = SECTION_FORMATS if section else VOLUME_FORMATS
-    return replace(
-        options,
-        threshold=THRESHOLD if options.threshold is None else options.threshold,
-        min_cells=least if options.min_cells is None else options.min_cells,
-        formats=formats if options.formats is None else options.formats,
-    )
-
-
-class _Maker:
-    """The steps, with what they leave: files, picks and notes."""
+class _Steps:
+    """The two passes over the predictions, and the progress through both."""
 
     def __init__(
         self,
         predictions: Predictions,
-        out: Path,
-        options: ProductOptions,
-        bins: Bins | None,
         chunk: tuple[int, int] | None,
-        section: bool,
+        options: ResolvedOptions,
         progress: Progress,
     ) -> None:
         self._predictions = predictions
-        self._grid = predictions.grid
-        self._out = out
         self._options = options
-        self._formats = options.formats or ()
-        self._bins = bins
-        self._section = section
-        self._blocks = list(blocks(self._grid, chunk=chunk))
-        self._wants_meshes = bool(
-            set(self._formats) & set(MESH_FORMATS) and options.meshes and not section
-        )
+        self._blocks: list[Block] = list(blocks(predictions.grid, chunk=chunk))
+        self._meshed = _meshed(options, predictions.grid)
         self._progress = progress
         self._done = 0
-        self.files: list[Path] = []
-        self.picks: dict[str, int] = {}
-        self.notes: list[str] = []
 
-    def label(self, scratch: Path) -> tuple[RunFile, Bodies]:
-        """Find salt, leave out what is small, fill the rest."""
-        least = self._options.min_cells or 1
-        threshold = self._options.threshold or THRESHOLD
-        runs = RunFile(scratch / "runs")
+    def find_salt(self, scratch: Path) -> tuple[IntervalFile, Bodies]:
+        """Find salt, remove small bodies, and fill the others where that was asked for."""
+        grid, options = self._predictions.grid, self._options
+        intervals = IntervalFile(scratch / "intervals")
         for block in self._blocks:
             probability = self._predictions.read("probability", *block.slices)
-            probability[~self._grid.live[block.slices]] = float("nan")
-            runs.append(block, find_runs(probability, block, threshold))
+            probability[~grid.live[block.slices]] = float("nan")
+            intervals.append(block, find_intervals(probability, block, options.threshold))
             self._step()
-        bodies = label(runs, self._grid.shape, least)
-        if self._options.fill != "none":
-            filled = RunFile(scratch / "filled")
-            for block, found in runs:
-                kept = found[found["body"] > 0]
-                filled.append(block, fill_runs(kept, self._options.fill))
-            before = bodies
-            again = label(filled, self._grid.shape, least)
-            runs = filled
-            bodies = Bodies(again.table, before.left_out, before.left_out_cells)
-        if not len(bodies):
-            self.notes.append(
-                f"No salt of at least {least:,} cells from a probability of {threshold:g}."
-            )
-        return runs, bodies
+        bodies = label(intervals, grid.shape, options.min_cells)
+        if options.fill == "none":
+            return intervals, bodies
+        filled = IntervalFile(scratch / "filled")
+        for block, found in intervals:
+            filled.append(block, fill_intervals(found[found["body"] > 0], options.fill))
+        table = label(filled, grid.shape, options.min_cells).table
+        return filled, Bodies(table, bodies.left_out, bodies.left_out_cells)
 
-    def warn_of_coordinates(self) -> None:
-        """Say where coordinates are no regular grid, which areas, volumes and meshes assume."""
-        bins = self._bins
-        if bins and bins.area and bins.misfit > MISFIT * bins.bin_size:
-            self.notes.append(
-                f"Coordinates lie {bins.misfit:.3g} m (root mean square) from a regular grid: "
-                "horizons have those of the file; areas, volumes and meshes take the regular grid."
-            )
-
-    def meshes(self, runs: RunFile, bodies: Bodies) -> list[Mesh]:
-        """Surfaces, and their files."""
-        if not self._wants_meshes:
-            if self._section and set(self._formats) & set(MESH_FORMATS):
-                self.notes.append("No meshes: a section encloses no volume.")
+    def mesh(self, intervals: IntervalFile, bodies: Bodies, bins: Bins | None) -> list[Mesh]:
+        """The surfaces of the largest bodies; none where no mesh is to be written."""
+        if not self._meshed:
             return []
-        made = body_meshes(
+        return body_meshes(
             self._predictions,
-            runs,
+            intervals,
             bodies,
-            self._bins,
-            threshold=self._options.threshold or THRESHOLD,
+            bins,
+            threshold=self._options.threshold,
             count=self._options.meshes,
             progress=self._step,
         )
-        if len(bodies) > len(made):
-            self.notes.append(f"Meshes of the {len(made)} largest of {len(bodies)} bodies.")
-        folder = self._out / "meshes"
-        folder.mkdir(exist_ok=True)
-        across = "easting, northing" if self._bins else "crossline number, inline number"
-        for mesh in made:
-            comment = f"Salt body {mesh.body}, diapir {__version__}. {across}, elevation in "
-            comment += f"{self._grid.unit}, negative down"
-            for form in MESH_FORMATS:
-                if form in self._formats:
-                    path = folder / f"body-{mesh.body:03d}"
-                    self.files.append(write_mesh(path, mesh.surface, comment, form))
-        return made
-
-    def horizons(self, runs: RunFile, maps: SaltMaps, bodies: Bodies) -> None:
-        """Files of top, base and all crossings."""
-        if not len(bodies):
-            return
-        writer = HorizonWriter(self._grid, self._bins)
-        folder = self._out / "horizons"
-        folder.mkdir(exist_ok=True)
-        forms = self._horizon_formats(writer)
-        for name, picks in (("top", maps.top), ("base", maps.base)):
-            for form in forms:
-                path, self.picks[name] = writer.write_map(folder / name, picks, form)
-                self.files.append(path)
-            if "irap" in self._formats and self._bins and not self._irap_obstacle():
-                path = folder / f"{name}.irap"
-                write_irap(path, picks, self._grid, self._bins)
-                self.files.append(path)
-        if "opendtect" in forms:
-            path, self.picks["crossings"] = writer.write_crossings(
-                folder / "crossings", crossings(runs)
-            )
-            self.files.append(path)
-        obstacle = self._irap_obstacle() if "irap" in self._formats else None
-        if obstacle:
-            self.notes.append(f"No IRAP grids: {obstacle}.")
-        if self.files and forms:
-            path = folder / "README.txt"
-            replace_file(path, read_me(self._grid, forms, writer.has_coordinates))
-            self.files.append(path)
-        for name, picks in (("top", maps.top), ("base", maps.base)):
-            unseen = int((maps.salt & (picks != picks)).sum())
-            if unseen:
-                self.notes.append(
-                    f"{unseen:,} traces have no {name}: salt reaches the end of the record or a "
-                    "gap there."
-                )
-
-    def segy(self, runs: RunFile, survey: Survey | None, name: str) -> None:
-        """The number of the body in each cell, with the headers of the survey's own file."""
-        if "segy" not in self._formats:
-            return
-        if survey is None or not is_segy(survey):
-            self.notes.append("No SEG-Y of bodies: it takes its headers from a SEG-Y survey.")
-            return
-
-        def numbers(inlines: slice, crosslines: slice) -> NDArray[np.float32]:
-            first, last, _ = inlines.indices(self._grid.shape[0])
-            left, right, _ = crosslines.indices(self._grid.shape[1])
-            part = Block(first, last, left, right)
-            drawn = body_numbers(runs.within(part), part, self._grid.samples)
-            return drawn.astype(np.float32)
-
-        path = self._out / "bodies.sgy"
-        remarks = [
-            "NUMBER OF THE SALT BODY, 1 IS THE LARGEST, ELSE 0",
-            f"MADE BY DIAPIR {__version__} FROM {name}",
-            f"SALT FROM A PROBABILITY OF {self._options.threshold:g}, FILLED: {self._options.fill}",
-            f"BODIES OF FEWER THAN {self._options.min_cells} CELLS ARE LEFT OUT",
-        ]
-        write_segy(path, segy_input(survey), self._grid.shape, numbers, remarks, slab=SEGY_SLAB)
-        self.files.append(path)
-
-    def _horizon_formats(self, writer: HorizonWriter) -> list[HorizonFormat]:
-        forms: list[HorizonFormat] = [form for form in HORIZON_FORMATS if form in self._formats]
-        if self._grid.kind == "2d" and "charisma" in forms:
-            forms.remove("charisma")
-            self.notes.append("No CHARISMA files: a line has no inline and crossline numbers.")
-        if not writer.has_coordinates and "xyz" in forms:
-            forms.remove("xyz")
-            self.notes.append("No XYZ files: the survey has no coordinates.")
-        return forms
-
-    def _irap_obstacle(self) -> str | None:
-        return irap_obstacle(self._grid, self._bins)
 
     def _step(self) -> None:
         self._done += 1
-        self._progress(self._done, len(self._blocks) * (1 + self._wants_meshes))
+        self._progress(self._done, len(self._blocks) * (1 + self._meshed))
 
 
-def _earlier_files(out: Path) -> set[Path]:
-    """Files that an earlier call has written."""
-    record = out / "products.json"
-    if not record.exists():
-        return set()
+def _is_section(grid: Grid) -> bool:
+    """Whether a survey is a line, or a volume of one inline or crossline."""
+    return 1 in grid.shape[:2]
+
+
+def _meshed(options: ResolvedOptions, grid: Grid) -> bool:
+    """Whether bodies get meshes, which only a volume can have."""
+    wanted = set(options.formats) & set(MESH_FORMATS)
+    return bool(wanted) and options.meshes > 0 and not _is_section(grid)
+
+
+def _caveats(
+    bodies: Bodies,
+    meshes: Sequence[Mesh],
+    bins: Bins | None,
+    options: ResolvedOptions,
+    grid: Grid,
+) -> list[str]:
+    """What limits the bodies and meshes."""
+    notes = []
+    if not len(bodies):
+        notes.append(
+            f"No salt body of at least {plural(options.min_cells, 'sample')} at threshold "
+            f"{options.threshold:g}."
+        )
+    if bins and bins.area and bins.misfit > MISFIT * bins.bin_size:
+        notes.append(
+            f"The coordinates deviate from a regular grid by {bins.misfit:.3g} m (RMS): horizons "
+            "have the coordinates of the file; areas, volumes and meshes use the regular grid."
+        )
+    if _is_section(grid) and set(options.formats) & set(MESH_FORMATS):
+        notes.append("No meshes: a section encloses no volume.")
+    elif _meshed(options, grid) and len(bodies) > len(meshes):
+        notes.append(f"Only the {len(meshes)} largest of {plural(len(bodies), 'body')} are meshed.")
+    return notes
+
+
+def _recorded_files(folder: Path) -> set[str] | None:
+    """The files that an earlier call wrote into a folder; None where it has no such record."""
     try:
-        names = json.loads(record.read_bytes())["files"]
-        paths = {(out / name).resolve() for name in names}
-    except (ValueError, KeyError, TypeError):
-        raise DataError(
-            f"{record} is no record of products",
-            expected="a new folder, or one that `diapir products` has written",
-            fix="remove the file, or give another folder",
-        ) from None
-    inside = out.resolve()
-    return {out / path.relative_to(inside) for path in paths if path.is_relative_to(inside)}
+        names = json.loads((folder / RECORD).read_bytes())["files"]
+        return {str(name) for name in names}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
-def _need_surfio() -> None:
+def _carry_over(out: Path, folder: Path) -> None:
+    """Copy files of others from the folder that is about to be replaced into the new one."""
+    replaced = (_recorded_files(out) or set()) | {RECORD, REPORT}
+    for path in sorted(out.rglob("*")):
+        name = path.relative_to(out)
+        if path.is_dir() and not path.is_symlink():
+            continue
+        if name.as_posix() not in replaced and not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, folder / name, follow_symlinks=False)
+
+
+def _require_surfio() -> None:
     from importlib.util import find_spec
 
     if find_spec("surfio") is None:

@@ -1,7 +1,8 @@
-"""Triangles as PLY, OBJ and VTK files.
+"""Triangle meshes as PLY, OBJ and VTK files.
 
-Coordinates are doubles: eastings and northings of millions of metres would step by half a metre in
-single precision.
+Coordinates are doubles: in single precision, northings of millions of metres have steps of half a
+metre. Own code: meshio writes all three formats, but is not a dependency of the base install, and
+the writers are three short functions.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ MeshFormat = Literal["ply", "obj", "vtk"]
 MESH_FORMATS: tuple[MeshFormat, ...] = get_args(MeshFormat)
 
 _COMMENT_LENGTH = 255
-"""Longest title of a legacy VTK file, with its line end."""
+"""Maximum title length of a legacy VTK file, with its line end."""
 
 
 def write_mesh(path: Path, surface: Surface, comment: str, form: MeshFormat) -> Path:
-    """Write triangles.
+    """Write a mesh.
 
     Args:
-        path: without its ending.
+        path: file name without its ending.
         surface: in survey coordinates.
-        comment: one line on what they are.
-        form: format, and ending, of the file.
+        comment: one-line description.
+        form: file format, which is also the ending.
 
     Returns:
-        the file.
+        The file.
     """
     comment = " ".join(comment.encode("ascii", "replace").decode().split())
     contents = {"ply": _ply, "obj": _obj, "vtk": _vtk}[form](surface, comment)
@@ -56,7 +57,7 @@ def _ply(surface: Surface, comment: str) -> bytes:
 
 
 def _obj(surface: Surface, comment: str) -> bytes:
-    """Wavefront OBJ: text, corners counted from 1."""
+    """Wavefront OBJ: text, vertices numbered from 1."""
     lines = [f"# {comment}\n"]
     lines += ["v %.3f %.3f %.3f\n" % tuple(row) for row in surface.vertices.tolist()]  # noqa: UP031 - fastest
     lines += ["f %d %d %d\n" % tuple(row) for row in (surface.triangles + 1).tolist()]  # noqa: UP031

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import Bins
 from diapir.surveys.products.bodies import Bodies, Parts
-from diapir.surveys.products.interval_file import RunFile
-from diapir.surveys.products.intervals import Block, Predictions, Runs, salt_mask
+from diapir.surveys.products.interval_file import IntervalFile
+from diapir.surveys.products.intervals import Block, Intervals, Predictions, draw_salt
 from diapir.surveys.products.surface_nets import Surface, surface_nets, volume_of
 
 MESH_CELLS = 2_000_000
-"""Cells of the box of one body in the mesh; larger bodies are averaged over cubes of cells."""
+"""Maximum samples in the bounding box of a meshed body; larger bodies are averaged over cubes."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,11 @@ class Mesh:
     """The surface of a body.
 
     Attributes:
-        body: its number, from 1.
-        surface: easting, northing and elevation: time in ms or depth in m, negative, as Z points
-            up in a mesh. Crossline and inline numbers where the survey has no coordinates.
-        step: side of the cubes of cells that were averaged; 1 is full detail.
+        body: number of the body, from 1.
+        surface: vertices as easting, northing and elevation. Z points up in a mesh, so elevation is
+            the time in ms or the depth in m, negated. Without coordinates, crossline and inline
+            numbers take the place of easting and northing.
+        step: side of the averaged cubes in samples; 1 is full resolution.
     """
 
     body: int
@@ -38,7 +39,7 @@ class Mesh:
 
 def body_meshes(
     predictions: Predictions,
-    runs: RunFile,
+    intervals: IntervalFile,
     bodies: Bodies,
     bins: Bins | None,
     *,
@@ -47,30 +48,30 @@ def body_meshes(
     cells: int = MESH_CELLS,
     progress: Callable[[], None] = lambda: None,
 ) -> list[Mesh]:
-    """The surfaces of the largest bodies, in one pass over the predictions.
+    """Mesh the largest bodies, in one pass over the predictions.
 
-    Memory is that of one block and, for each body, of at most `cells` values and its triangles.
+    Memory holds one block and, per body, at most `cells` values and its triangles.
 
     Args:
-        predictions: their array `probability`.
-        runs: with their bodies.
-        bodies: of the survey.
-        bins: of its coordinates; None where it has none.
-        threshold: the probability on the surface.
-        count: of how many bodies.
-        cells: see above.
+        predictions: array `probability` of the survey.
+        intervals: labelled intervals.
+        bodies: bodies of the survey.
+        bins: its bins; None where it has no coordinates.
+        threshold: probability on the surface.
+        count: number of bodies to mesh.
+        cells: maximum samples in the bounding box of a body at full resolution.
         progress: called after each block.
     """
     fields = [
         _Field(number, part, cells) for number, part in enumerate(bodies.table[:count], start=1)
     ]
-    for block, found in runs:
+    for block, found in intervals:
         _add_block(fields, predictions, block, found, threshold)
         progress()
     meshes = []
     for body in fields:
         surface = surface_nets(body.mean(), threshold)
-        if not len(surface.triangles):  # a sheet thinner than half a cube
+        if not len(surface.triangles):  # thinner than half a cube
             surface = surface_nets(body.peak, threshold)
         meshes.append(Mesh(body.number, _placed(surface, body, predictions.grid, bins), body.step))
     return meshes
@@ -78,7 +79,7 @@ def body_meshes(
 
 @dataclass
 class _Field:
-    """Mean and largest probability of one body over cubes of cells of its box."""
+    """Mean and maximum probability of one body over cubes of its bounding box."""
 
     number: int
     part: Parts
@@ -88,7 +89,7 @@ class _Field:
     peak: NDArray[np.float32] = field(init=False)
 
     def __post_init__(self) -> None:
-        # one cell more on each side, for the probability falls to the threshold outside the body
+        # one sample more on each side: the probability falls to the threshold outside the body
         self.low = [int(self.part[name]) - 1 for name in ("inline0", "crossline0", "start")]
         self.high = [int(self.part[name]) + 1 for name in ("inline1", "crossline1", "stop")]
         sides = [high - low for low, high in zip(self.low, self.high, strict=True)]
@@ -99,7 +100,7 @@ class _Field:
         self.sums, self.peak = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
     def overlap(self, block: Block) -> tuple[slice, slice] | None:
-        """Traces of the block that lie in the body's box, by position in the grid."""
+        """Traces of the block inside the bounding box, by grid index."""
         inlines = slice(max(self.low[0], block.inline0), min(self.high[0], block.inline1))
         crosslines = slice(max(self.low[1], block.crossline0), min(self.high[1], block.crossline1))
         if inlines.start >= inlines.stop or crosslines.start >= crosslines.stop:
@@ -107,7 +108,7 @@ class _Field:
         return inlines, crosslines
 
     def add(self, values: NDArray[np.float32], inlines: slice, crosslines: slice) -> None:
-        """Add values of some traces, `float32 (i, x, samples)`."""
+        """Accumulate the values of some traces, `float32 (i, x, samples)`."""
         first = max(self.low[2], 0)
         values = values[:, :, first : self.high[2]]
         starts = (inlines.start, crosslines.start, first)
@@ -123,7 +124,7 @@ class _Field:
         self.peak[tuple(place)] = np.maximum(self.peak[tuple(place)], peak)
 
     def mean(self) -> NDArray[np.float32]:
-        """Mean over each cube; what lies outside the data counts as 0."""
+        """Mean over each cube; samples outside the data count as 0."""
         return self.sums / np.float32(self.step**3)
 
 
@@ -131,7 +132,7 @@ def _add_block(
     fields: Iterable[_Field],
     predictions: Predictions,
     block: Block,
-    runs: Runs,
+    intervals: Intervals,
     threshold: float,
 ) -> None:
     wanted = [(body, overlap) for body in fields if (overlap := body.overlap(block))]
@@ -146,7 +147,7 @@ def _add_block(
             slice(inlines.start - block.inline0, inlines.stop - block.inline0),
             slice(crosslines.start - block.crossline0, crosslines.stop - block.crossline0),
         )
-        own = salt_mask(runs[runs["body"] == body.number], block, samples)[local]
+        own = draw_salt(intervals[intervals["body"] == body.number], block, samples)[local]
         values = probability[local].copy()
         values[salt[local] & ~own] = 0  # another body
         filled = own & ~salt[local]
@@ -155,7 +156,7 @@ def _add_block(
 
 
 def _placed(surface: Surface, body: _Field, grid: Grid, bins: Bins | None) -> Surface:
-    """Positions in a body's field as survey coordinates, with the outside outside."""
+    """Convert vertices from field indices to survey coordinates, keeping normals outward."""
     half = (body.step - 1) / 2
     inline, crossline, sample = (
         surface.vertices[:, axis] * body.step + half + body.low[axis] for axis in range(3)
@@ -165,13 +166,13 @@ def _placed(surface: Surface, body: _Field, grid: Grid, bins: Bins | None) -> Su
     easting, northing = bins.place(inlines, crosslines) if bins else (crosslines, inlines)
     elevation = -(grid.start + sample * grid.interval)
     placed = Surface(np.stack([easting, northing, elevation], axis=1), surface.triangles)
-    if volume_of(placed) < 0:  # the axes of the survey need not be right-handed
+    if volume_of(placed) < 0:  # the survey axes may be left-handed
         placed = Surface(placed.vertices, placed.triangles[:, ::-1])
     return placed
 
 
 def _line_numbers(position: NDArray[np.float64], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Line numbers at positions that need not be whole, and may lie just outside."""
+    """Line numbers at fractional grid indices, which may lie just outside the grid."""
     place = np.clip(np.floor(position).astype(int), 0, len(numbers) - 2)
     step = numbers[place + 1] - numbers[place]
     between: NDArray[np.float64] = numbers[place] + (position - place) * step

@@ -1,10 +1,10 @@
-"""Surfaces of constant probability as triangles, by surface nets.
+"""Isosurfaces as triangles, by surface nets.
 
-Surface nets (Gibson 1998, https://doi.org/10.1007/BFb0056277) put one vertex into each cell that
-the surface passes, at the mean of where it crosses the cell's edges, and one quad across each of
-these edges. Beside marching cubes they need no table, give half as many and better shaped
-triangles, and close every surface. In NumPy they are short enough to own; scikit-image, the usual
-door to marching cubes, would bring SciPy and three readers of images for this one function.
+Surface nets (Gibson 1998, https://doi.org/10.1007/BFb0056277) place one vertex in each cell that
+the surface passes, at the mean of its crossings with the cell's edges, and one quad across each of
+these edges. Compared with marching cubes they need no table, give half as many and better shaped
+triangles, and always close the surface. Own code, because it is short in NumPy and scikit-image,
+which has marching cubes, would add SciPy and several image readers for one function.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 
 class Surface(NamedTuple):
-    """Triangles.
+    """A triangle mesh.
 
     Attributes:
         vertices: `float64 (V, 3)`.
-        triangles: `int32 (T, 3)`, places in `vertices`, against the clock seen from outside.
+        triangles: `int32 (T, 3)`, indices into `vertices`, anticlockwise seen from outside.
     """
 
     vertices: NDArray[np.float64]
@@ -28,19 +28,19 @@ class Surface(NamedTuple):
 
 
 def surface_nets(field: NDArray[np.float32], level: float) -> Surface:
-    """The surface where a field has a value.
+    """The isosurface of a field.
 
     Args:
-        field: `float32 (n0, n1, n2)`, finite. What lies outside it counts as far below `level`, so
-            that the surface is closed.
-        level: on the surface; inside, the field is not below it.
+        field: `float32 (n0, n1, n2)`, finite. Outside, it counts as below `level`, which closes the
+            surface.
+        level: value on the surface; inside, the field is at least this.
 
     Returns:
-        vertices as positions in the field, 0 at the first value of each axis.
+        The surface; vertices are fractional indices into the field.
     """
-    level = float(np.float32(level))  # as the field says it
-    # the ring is as far below the level as the field's largest value is above it, so that the
-    # surface ends about half a cell outside values that lie at the field's edge
+    level = float(np.float32(level))  # rounded as the field is
+    # the padding is as far below the level as the field's maximum is above it, so that the surface
+    # ends about half a cell outside values at the field's edge
     outside = min(2 * level - float(field.max(initial=level)), level - 1e-3 * abs(level))
     padded = np.pad(field, 1, constant_values=np.float32(outside))
     inside = padded >= level
@@ -54,7 +54,7 @@ def surface_nets(field: NDArray[np.float32], level: float) -> Surface:
         values, beyond = padded.reshape(-1)[first], padded.reshape(-1)[first + strides[axis]]
         point = nodes.astype(np.float64)
         point[:, axis] += (level - values.astype(np.float64)) / (beyond.astype(np.float64) - values)
-        # the four cells around the edge, in the direction that a right-handed screw turns
+        # the four cells around the edge, in right-handed order
         second, third = strides[(axis + 1) % 3], strides[(axis + 2) % 3]
         around = first[:, None] - np.array([0, second, second + third, third])
         cells.append(around)
@@ -74,12 +74,12 @@ def surface_nets(field: NDArray[np.float32], level: float) -> Surface:
         ],
         axis=1,
     )
-    quads[rising] = quads[rising, ::-1]  # the surface looks down where the field rises
+    quads[rising] = quads[rising, ::-1]  # the normal points down where the field rises
     return Surface(vertices - 1, _halved(quads, vertices))
 
 
 def _halved(quads: NDArray[np.int64], vertices: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Each quad as two triangles along its shorter diagonal."""
+    """Split each quad into two triangles along its shorter diagonal."""
     a, b, c, d = (vertices[quads[:, corner]] for corner in range(4))
     turned = ((a - c) ** 2).sum(axis=1) > ((b - d) ** 2).sum(axis=1)
     quads = np.where(turned[:, None], np.roll(quads, -1, axis=1), quads)
@@ -88,9 +88,9 @@ def _halved(quads: NDArray[np.int64], vertices: NDArray[np.float64]) -> NDArray[
 
 
 def volume_of(surface: Surface) -> float:
-    """Volume inside a closed surface; negative where its triangles look inwards."""
+    """Volume inside a closed surface; negative where its normals point inwards."""
     if not len(surface.triangles):
         return 0.0
-    # about a point nearby: coordinates of millions of metres would leave no digits
+    # relative to the centre: coordinates of millions of metres would leave no digits
     corners = (surface.vertices - surface.vertices.mean(axis=0))[surface.triangles]
     return float(np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.connected import components
 from diapir.tiles.mosaic.edges import (
     DECOYS,
     Edges,
@@ -91,24 +92,16 @@ class Mosaic:
         A section is in one group; sections share theirs where their tiles overlap, are twins, or
         adjoin by a doubtful pair.
         """
-        parent = list(range(len(names)))
-
-        def root(tile: int) -> int:
-            while parent[tile] != tile:
-                parent[tile] = parent[parent[tile]]
-                tile = parent[tile]
-            return tile
-
         placed = [list(section.values()) for section in self.sections]
-        doubtful = [(link.first, link.second) for link in self.doubtful]
-        for first, *others in [*placed, *doubtful, *self.overlaps, *self.twins]:
-            for other in others:
-                parent[root(other)] = root(first)
+        edges = [(first, other) for first, *others in placed for other in others]
+        edges += [(link.first, link.second) for link in self.doubtful]
+        edges += [*self.overlaps, *self.twins]
+        left, right = np.array(edges, dtype=np.int64).reshape(-1, 2).T
+        homes = components(len(names), left, right).tolist()
         called: dict[int, str] = {}
-        for tile, name in enumerate(names):
-            home = root(tile)
+        for home, name in zip(homes, names, strict=True):
             called[home] = min(called.get(home, name), name)
-        return [called[root(tile)] for tile in range(len(names))]
+        return [called[home] for home in homes]
 
 
 def find_mosaic(images: NDArray[np.uint8]) -> Mosaic:
