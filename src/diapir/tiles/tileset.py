@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from diapir.config import IGNORE, MaskEncoding
 from diapir.errors import DataError
 from diapir.text import listing
-from diapir.tiles.files.layouts import Layout
+from diapir.tiles.files.layouts import Layout, TileFiles
 from diapir.tiles.pixels import Pixels
 
 
@@ -51,6 +52,40 @@ class TileSet:
     """Tiles that were left out because they cannot be read: id and reason."""
     pixels: Pixels
     """Images and masks as flat bytes."""
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        files: TileFiles,
+        ids: Sequence[str],
+        pixels: Pixels,
+        *,
+        encoding: MaskEncoding | None,
+        skipped: Iterable[tuple[str, str]],
+    ) -> TileSet:
+        """The set of these tiles of a folder or zip.
+
+        Args:
+            path: the folder or zip.
+            files: its layout and tables.
+            ids: the tiles that were read.
+            pixels: their images and masks, in the same order.
+            encoding: how the masks were stored; None if there are none.
+            skipped: id and reason of each tile that was left out.
+        """
+        return cls(
+            name=path.resolve().name,
+            path=path,
+            layout=files.layout,
+            encoding=encoding,
+            ids=tuple(ids),
+            groups=tuple(files.groups.get(tile) or tile for tile in ids),
+            depths=np.array([files.depths.get(tile, math.nan) for tile in ids], np.float32),
+            content=pixels.content_hashes(),
+            skipped=tuple(sorted(skipped)),
+            pixels=pixels,
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -147,6 +182,18 @@ class TileSet:
             depths=self.depths[rows],
             content=tuple(self.content[row] for row in rows),
             pixels=self.pixels.select(rows),
+        )
+
+    def join(self, other: TileSet) -> TileSet:
+        """The tiles of two labelled sets, those of `other` last; everything else is this set's."""
+        return replace(
+            self,
+            ids=self.ids + other.ids,
+            groups=self.groups + other.groups,
+            depths=np.concatenate([self.depths, other.depths]),
+            content=self.content + other.content,
+            skipped=self.skipped + other.skipped,
+            pixels=self.pixels.join(other.pixels),
         )
 
     def stack(

@@ -137,7 +137,7 @@ BAD = {
     "a mask in colour": Bad(put(MASK, png(COLOURED)), [MASK, "colour"], predicted=True),
     "masks as JPEG": Bad(every_mask(as_jpeg), ["tile001.jpg", "PNG"], predicted=True),
     "0/255 under seed": Bad(
-        lambda tiles: None, ["seed", "nothing would be salt", "grey8"], predicted=True,
+        lambda tiles: None, ["seed", "no pixel is salt", "grey8"], predicted=True,
         encoding="seed",
     ),
     "all masks empty": Bad(
@@ -200,7 +200,7 @@ def test_check_lists_bad_tiles(refuse: Refuse, run_cli: RunCli, here: Path, name
     before = listing(here)
     plain = run_cli(*words)
     assert (plain.code, plain.stderr) == (2, "")
-    assert plain.stdout.splitlines()[-1].startswith("not fit for training: ")
+    assert plain.stdout.splitlines()[-1].startswith("not OK to train: ")
     told = run_cli(*words, "--json")
     assert told.code == 2
     assert told.answer["ok"] is False

@@ -209,7 +209,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "found"),
     [
-        ({"readme.txt": b"hello"}, "no layout of tiles is recognised"),
+        ({"readme.txt": b"hello"}, "has no known layout of tiles"),
         ({"images/readme.txt": b"hello"}, "there are no images in"),
         ({"images/a.png": png(IMAGES["t000"])}, "there are no masks in"),
     ],
