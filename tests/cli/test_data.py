@@ -130,7 +130,7 @@ def test_mosaic_and_groups_refuse_what_they_cannot_use(
 ) -> None:
     refused = run_cli("data", "mosaic", survey, "--out", survey)
     assert refused.code == 2
-    assert "holds no mosaic" in refused.stderr
+    assert "is not a mosaic" in refused.stderr
     refused = run_cli(
         "data", "split", survey, "--out", tmp_path / "s.json", "--groups", tmp_path / "none.csv"
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from diapir.errors import DataError
 from diapir.tiles.files.loading import load_tiles
 from diapir.tiles.groups import groups_text, read_groups
-from diapir.tiles.split import make_split
+from diapir.tiles.splitting import make_split
 from tests.helpers.tile_sets import Layout
 
 names = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)

@@ -64,7 +64,7 @@ def occupy(here: Path) -> None:
         (("data", "split", "tiles", "--out", "tiles/images/tile001.png"), ["tile001.png"]),
         (("data", "split", "tiles", "--out", "split.json"), ["split.json", "exists"]),
         (("data", "split", "tiles", "--out", "gone/split.json"), ["gone/split.json"]),
-        (("data", "synth", "--out", "tiles"), ["tiles", "not an empty folder"]),
+        (("data", "synth", "--out", "tiles"), ["tiles", "not empty"]),
         (("data", "synth", "--out", "tiny.yaml"), ["tiny.yaml"]),
         (("data", "import", "tiles.zip", "--out", "tiles"), ["tiles", "not empty"]),
         (("data", "import", "tiles.zip", "--out", "tiles.zip"), ["tiles.zip", "a file"]),

@@ -50,8 +50,8 @@ def test_dangerous_names_are_refused(tmp_path: Path, name: str, reason: str) -> 
     ("changes", "reason"),
     [
         ({"kind": stat.S_IFLNK | 0o777}, "is a link"),
-        ({"kind": stat.S_IFIFO | 0o666}, "no plain file"),
-        ({"kind": stat.S_IFCHR | 0o666}, "no plain file"),
+        ({"kind": stat.S_IFIFO | 0o666}, "not a regular file"),
+        ({"kind": stat.S_IFCHR | 0o666}, "not a regular file"),
         ({"flags": 0x1}, "encrypted"),
         ({"flags": 0x41}, "encrypted"),
         ({"method": zipfile.ZIP_LZMA}, "method 14"),
@@ -125,8 +125,8 @@ def test_a_folder_named_like_the_zip_is_left_out(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "it is no zip"),
-        (b"id,z\n1,2\n", "it is no zip"),
+        (b"", "it is not a zip"),
+        (b"id,z\n1,2\n", "it is not a zip"),
         (b"PK\x03\x04 the rest was never downloaded", "it is truncated or damaged"),
         (b"PK\x05\x06" + bytes(18), "holds no files"),
     ],
@@ -142,7 +142,7 @@ def test_what_is_no_zip_is_told_apart(tmp_path: Path, content: bytes, reason: st
 )
 def test_two_files_in_one_place_are_refused(tmp_path: Path, names: list[str]) -> None:
     archive = make_zip(tmp_path / "a.zip", dict.fromkeys(names, CONTENT))
-    with opened(archive) as guarded, pytest.raises(DataError, match="two of its files belong at"):
+    with opened(archive) as guarded, pytest.raises(DataError, match="it holds two files for"):
         check_plan(guarded, guarded.members, guarded.members)
 
 

@@ -12,7 +12,7 @@ from diapir.config import IGNORE, MaskEncoding
 from diapir.errors import DataError
 from diapir.tiles.files.loading import load_tiles
 from diapir.tiles.mosaic.assemble import find_mosaic
-from diapir.tiles.mosaic.mosaic_files import refuse_used, save_mosaic
+from diapir.tiles.mosaic.mosaic_files import claim_folder, save_mosaic
 from diapir.tiles.mosaic.reliability import figure_lines, mosaic_figures
 from diapir.tiles.tileset import TileSet
 
@@ -62,7 +62,7 @@ def make_mosaic(
             holds something else or cannot be written.
     """
     out = Path(out)
-    refuse_used(out)
+    claim_folder(out)
     tiles = load_tiles(path, encoding=encoding, skip_bad=skip_bad)
     _require_one_size(tiles)
     images, masks = tiles.stack(range(len(tiles)))

@@ -10,8 +10,6 @@ DIR/mosaic.json         all placements and figures; it makes the folder known as
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diapir.config import IGNORE
-from diapir.errors import DataError
+from diapir.files import claim, disk_errors, writing_folder
 from diapir.tiles.groups import groups_text
 from diapir.tiles.mosaic.assemble import Mosaic
 from diapir.tiles.mosaic.placement import Cell, Link
@@ -55,44 +53,21 @@ def save_mosaic(
         DataError: `out` holds something else, or cannot be written.
     """
     out = Path(out)
-    try:
-        refuse_used(out)
-        writing = out.parent / f".{out.name}.writing"
-        before = out.parent / f".{out.name}.before"
-        for left in (writing, before):  # by a run that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        try:
+    with disk_errors(out):
+        claim_folder(out)
+        with writing_folder(out) as scratch:
             for folder in ("sections/masks", "report"):
-                (writing / folder).mkdir(parents=True)
-            _write(writing, mosaic, ids, images, masks, figures)
-            if out.exists():
-                os.replace(out, before)
-            os.replace(writing, out)
-        except BaseException:
-            shutil.rmtree(writing, ignore_errors=True)
-            raise
-        shutil.rmtree(before, ignore_errors=True)
-    except OSError as error:
-        raise DataError(
-            f"{out} cannot be written: {error.strerror or error}",
-            expected="a new folder, or a mosaic's, in a place with room for it",
-            fix="give another --out",
-        ) from None
+                (scratch / folder).mkdir(parents=True)
+            _write(scratch, mosaic, ids, images, masks, figures)
 
 
-def refuse_used(out: Path) -> None:
+def claim_folder(out: Path) -> None:
     """Refuse a folder that holds anything but an earlier mosaic.
 
     Raises:
         DataError: it does.
     """
-    used = out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir())))
-    if used and not (out / MARKER).is_file():
-        raise DataError(
-            f"{out} exists and holds no mosaic",
-            expected="a new or an empty folder, or one that `diapir data mosaic` wrote",
-            fix="give another --out, or remove it first",
-        )
+    claim(out, holds="a mosaic", ours=lambda out: (out / MARKER).is_file())
 
 
 def _write(

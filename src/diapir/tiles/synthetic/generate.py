@@ -8,10 +8,7 @@ DIR/synthetic.json                   format, seed and number of tiles
 
 from __future__ import annotations
 
-import csv
 import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diapir.errors import DataError
+from diapir.files import claim, disk_errors, writing_folder
+from diapir.tiles.groups import groups_text
 from diapir.tiles.synthetic.fields import fast_size
 from diapir.tiles.synthetic.geology import make_geology
 from diapir.tiles.synthetic.imaging import MARGIN, image, to_grey
@@ -135,43 +134,19 @@ def synthesise(
                 expected=f"a whole number of at least {least}",
                 fix=f"give --{name} {least} or more",
             )
-    try:
-        _refuse_used(out)
-        writing = out.parent / f".{out.name}.writing"
-        shutil.rmtree(writing, ignore_errors=True)  # left by a run that was killed
-        try:
+    with disk_errors(out):
+        claim(out)
+        with writing_folder(out) as scratch:
             for folder in _FOLDERS:
-                (writing / folder).mkdir(parents=True)
-            summary = _write(writing, out, tiles, seed, progress)
-            if out.exists():
-                out.rmdir()
-            os.replace(writing, out)
-        except BaseException:
-            shutil.rmtree(writing, ignore_errors=True)
-            raise
-    except OSError as error:
-        raise DataError(
-            f"{out} cannot be written: {error.strerror or error}",
-            expected="a new or an empty folder in a place with room for it",
-            fix="give another --out",
-        ) from None
-    return summary
-
-
-def _refuse_used(out: Path) -> None:
-    if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
-        raise DataError(
-            f"{out} exists and is not an empty folder",
-            expected="a new or an empty folder, so that nothing is overwritten",
-            fix="give another --out, or remove it first",
-        )
+                (scratch / folder).mkdir(parents=True)
+            return _write(scratch, out, tiles, seed, progress)
 
 
 def _write(
     folder: Path, out: Path, tiles: int, seed: int, progress: Callable[[int, int], None] | None
 ) -> SyntheticSummary:
     sections = min(tiles, max(_FEWEST_SECTIONS, -(-tiles // _PER_SECTION)))
-    groups: list[tuple[str, str]] = []
+    groups: dict[str, str] = {}
     empty = salt = 0
     for number in range(sections):
         section = make_section(seed, number)
@@ -184,13 +159,12 @@ def _write(
             mask = section.salt[window]
             _save(section.grey[window], folder / "images" / f"{name}.png")
             _save(mask * np.uint8(255), folder / "masks" / f"{name}.png")
-            groups.append((name, section.name))
+            groups[name] = section.name
             empty += not mask.any()
             salt += int(mask.sum())
         if progress:
             progress(len(groups), tiles)
-    with (folder / "groups.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([("id", "group"), *groups])
+    (folder / "groups.csv").write_text(groups_text(groups), encoding="utf-8", newline="")
     marker = {"format": 1, "seed": seed, "tiles": tiles, "sections": sections}
     (folder / "synthetic.json").write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
     return SyntheticSummary(out, tiles, sections, seed, empty, salt / (tiles * TILE**2))
