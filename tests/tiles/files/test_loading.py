@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diapir.config import DataConfig
 from diapir.errors import DataError
 from diapir.tiles import load_tiles
 from diapir.tiles.files.decode import decode_values
@@ -132,6 +133,18 @@ def test_black_and_white_masks_under_seed_are_refused(folder: Path) -> None:
     with pytest.raises(DataError, match="no pixel is salt") as caught:
         load_tiles(folder, encoding="seed")
     assert "--set data.mask_encoding=grey8" in caught.value.fix
+
+
+def test_a_recipe_says_how_tiles_are_read(folder: Path, tmp_path: Path) -> None:
+    (folder / "images" / "t004.png").write_bytes(b"")
+    table = tmp_path / "groups.csv"
+    table.write_text("id,group\n" + "".join(f"{tile},west\n" for tile in IMAGES))
+    config = DataConfig(mask_encoding="grey8", skip_bad=True, groups=str(table))
+    tiles = load_tiles(folder, **config.reading())
+    assert [tile for tile, _ in tiles.skipped] == ["t004"]
+    assert set(tiles.groups) == {"west"}
+    with pytest.raises(DataError, match="no pixel is salt"):
+        load_tiles(folder, **config.model_copy(update={"mask_encoding": "seed"}).reading())
 
 
 def test_bit_depth_leaves_no_trace(tile_set: Callable[[Layout], Path]) -> None:

@@ -132,7 +132,7 @@ class GuardedZip:
                 raise EOFError(f"{written} of {member.info.file_size} bytes")
 
     def _copy(self, stream: IO[bytes], out: IO[bytes], info: zipfile.ZipInfo) -> int:
-        """Copy and count the bytes: only the sizes that the directory claims were checked so far."""
+        """Copy and count the bytes; until here, only the directory's claimed sizes were checked."""
         written = 0
         while chunk := stream.read(_CHUNK):
             written += len(chunk)
