@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import DataError
+from diapir.text import listing
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,11 +21,11 @@ class Pixels:
     images: NDArray[np.uint8]
     """`uint8 (P,)`: every tile's grey pixels, row by row, tile after tile; read-only."""
     masks: NDArray[np.uint8]
-    """`uint8 (P,)`: classes {0, 1, 255} in the same order; `(0,)` where unlabelled; read-only."""
+    """`uint8 (P,)`: classes {0, 1, 255} in the same order; `(0,)` if unlabelled; read-only."""
     shapes: NDArray[np.int32]
     """`int32 (N, 2)`: height and width of each tile."""
     starts: NDArray[np.int64]
-    """`int64 (N,)`: where each tile begins."""
+    """`int64 (N,)`: position of each tile's first pixel."""
 
     @classmethod
     def of(
@@ -83,12 +84,12 @@ class Pixels:
         if len(shapes) and (shapes != shapes[0]).any():
             sizes = sorted({f"{height} × {width}" for height, width in shapes.tolist()})
             raise DataError(
-                "tiles of different sizes cannot be stacked: " + ", ".join(sizes[:4]),
+                "tiles of different sizes cannot be stacked: " + listing(sizes, 4),
                 expected="tiles of one size",
                 fix="cut or resize the tiles to one size, or train with --set train.batch=1",
             )
         height, width = (int(side) for side in shapes[0]) if len(shapes) else (0, 0)
-        if len(indices) and self._uniform:  # one look-up over tiles instead of a copy for each
+        if len(indices) and self._uniform:  # one look-up over all tiles instead of a copy of each
             rows = self.starts[indices] // max(height * width, 1)
             block = (-1, height, width)
             return self.images.reshape(block)[rows], self.masks.reshape(block)[rows]
