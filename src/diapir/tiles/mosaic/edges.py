@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 REACH = 0.65
-"""How far an edge is extrapolated, in pixels. Between 0 and 1, this found most pairs of TGS tiles at
-the same rate of matched negative controls; 0 loses a third of the pairs across vertical seams."""
+"""How far an edge is extrapolated, in pixels. Of 0 … 1, this found most pairs of TGS tiles at the
+same rate of matched negative controls; 0 loses a third of the pairs across vertical seams."""
 
 FLAT = 4.0
 """Standard deviation in grey levels below which an edge is not used (padding, water, salt)."""

@@ -117,7 +117,7 @@ def figure_lines(figures: dict[str, Any]) -> list[str]:
             )
     if wrong["share"] > DOUBT:
         lines.append(
-            "          unreliable: the edges of these tiles are too alike; check the images in report/"
+            "          unreliable, as the edges of these tiles are too alike: check report/"
         )
     return [
         *lines,

@@ -62,7 +62,7 @@ def to_grey(section: Field, headroom: float, baseline: float) -> NDArray[np.uint
 
 
 def _fade(size: int) -> Field:
-    """1 inside, falling to 0 over the margin at both ends, to avoid a step where it wraps around."""
+    """1 inside, falling to 0 over the margin at both ends, to avoid a step where it wraps."""
     inward = np.minimum(np.arange(size), np.arange(size)[::-1])
     weight: Field = np.sin(np.clip(inward / MARGIN, 0, 1) * np.pi / 2).astype(np.float32) ** 2
     return weight
