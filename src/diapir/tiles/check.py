@@ -34,7 +34,7 @@ def check_tiles(
 
     Args:
         path: a folder or zip of any layout.
-        encoding: what the masks' values mean; `auto` decides over the whole set.
+        encoding: mask encoding; `auto` recognises it from the values of the whole set.
 
     Raises:
         DataError: the path does not exist or has no known layout, no images, no masks, or a broken

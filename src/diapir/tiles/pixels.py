@@ -114,7 +114,7 @@ class Pixels:
 
 
 class PixelsBuilder:
-    """Collects tiles one by one; masks are stored codes until `build` is told their meaning."""
+    """Collects tiles one by one; masks stay stored codes until `build` maps them to classes."""
 
     def __init__(self) -> None:
         self._images, self._codes = bytearray(), bytearray()
@@ -139,7 +139,7 @@ class PixelsBuilder:
         """The pixels of all tiles.
 
         Args:
-            classes: 256 bytes that map a mask code to its class {0, 1, 255}; None where there are
+            classes: 256 bytes that map a mask code to its class {0, 1, 255}; None if there are
                 no masks.
         """
         codes = self._codes if classes is None else self._codes.translate(classes)

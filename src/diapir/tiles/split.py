@@ -55,7 +55,7 @@ class Split:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of which tile, with which content, is in which part."""
+        """SHA-256 of the parts and the content of their tiles."""
         content = json.dumps([self.parts, self.tiles], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 

@@ -200,7 +200,7 @@ def test_an_import_killed_while_naming_folders_continues(
     assert content(out) == expected()
 
 
-def test_a_full_disk_is_told_and_the_import_continues(
+def test_a_full_disk_is_reported_and_the_import_continues(
     kaggle: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unpack = GuardedZip.unpack
@@ -219,7 +219,7 @@ def test_a_full_disk_is_told_and_the_import_continues(
     assert content(out) == expected()
 
 
-def test_too_small_a_disk_is_told_before_the_start(
+def test_too_small_a_disk_is_reported_before_the_start(
     kaggle: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096 * 6))
@@ -285,7 +285,7 @@ def test_a_damaged_inner_zip_is_named(tmp_path: Path, out: Path) -> None:
     assert not out.exists()
 
 
-def test_a_download_cut_off_anywhere_is_told(kaggle: Path, out: Path) -> None:
+def test_a_download_cut_off_anywhere_is_reported(kaggle: Path, out: Path) -> None:
     # near the end, zipfile would find the directory of a zip inside and take that for the whole
     raw = kaggle.read_bytes()
     for length in [5, *range(100, len(raw), 150), len(raw) - 1]:
@@ -298,7 +298,7 @@ def test_a_download_cut_off_anywhere_is_told(kaggle: Path, out: Path) -> None:
     assert not out.exists()
 
 
-def test_a_download_cut_off_after_a_zip_inside_is_told(kaggle: Path, out: Path) -> None:
+def test_a_download_cut_off_after_a_zip_inside_is_reported(kaggle: Path, out: Path) -> None:
     raw = kaggle.read_bytes()
     inner = packed(tile_files()["train"])
     assert raw.count(inner) == 1
@@ -385,7 +385,7 @@ def test_a_link_in_the_folder_is_not_followed(tmp_path: Path, kaggle: Path, out:
     assert not list(elsewhere.iterdir())
 
 
-def test_archives_and_folders_that_are_none_are_told(
+def test_paths_that_are_not_an_archive_or_a_folder_are_refused(
     tmp_path: Path, kaggle: Path, out: Path
 ) -> None:
     with pytest.raises(DataError, match="does not exist"):

@@ -131,7 +131,9 @@ def test_a_folder_named_like_the_zip_is_left_out(
         (b"PK\x05\x06" + bytes(18), "holds no files"),
     ],
 )
-def test_what_is_no_zip_is_told_apart(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_not_a_zip_and_a_truncated_one_are_distinguished(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(DataError, match=reason):
         opened(tmp_path / "a.zip")
@@ -173,7 +175,7 @@ def test_caps_count_all_that_is_unpacked(tmp_path: Path, monkeypatch: pytest.Mon
     damage=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=3),
     kept=st.floats(0.5, 1),
 )
-def test_damage_is_told_or_harmless(
+def test_damage_is_reported_or_harmless(
     tmp_path: Path, damage: list[tuple[float, int]], kept: float
 ) -> None:
     files = {"images/a.png": CONTENT, "masks/a.png": CONTENT[:100], "train.csv": b"id\n" * 40}

@@ -1,4 +1,4 @@
-"""What bad tiles get: one plain message, or, where asked for, a set without them."""
+"""Bad tiles are refused with one message, or left out if the user allows it."""
 
 import zipfile
 from collections.abc import Callable

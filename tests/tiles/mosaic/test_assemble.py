@@ -89,7 +89,7 @@ def test_flat_edges_say_nothing() -> None:
 
 
 def among_others(*tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """These tiles first, then those of another section: what fits is told from many seams."""
+    """These tiles first, then those of another section, as matching needs many seams."""
     return np.concatenate([np.stack(tiles), cut([make_section(20, 4, 4)])[0]])
 
 

@@ -217,7 +217,7 @@ def _require_space(source: GuardedZip, out: Path, files: Iterable[Member]) -> No
 
 
 def _publish(staged: Path, final: Path) -> None:
-    """Move staged files to their final names; a folder that is new, as a whole."""
+    """Move staged files to their final names; a new folder in one step."""
     if final.is_symlink():
         raise DataError(
             f"{final} is a link, which an import never makes",

@@ -53,7 +53,7 @@ _MAGIC = (
     (b"<", "HTML or XML"),
 )
 _END_MARKS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
-"""The last bytes of a whole file. Pillow decodes files without them, with pixels missing."""
+"""The last bytes of a complete file. Pillow may decode a file without them."""
 
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 

@@ -188,7 +188,7 @@ def refuse_unreadable_name(root: Path, name: str) -> None:
         name.encode()
     except UnicodeEncodeError:
         raise DataError(
-            f"{root} holds a file whose name is not in UTF-8: {name!a}",
+            f"{root} holds a file name that is not UTF-8: {name!a}",
             expected="file names in UTF-8",
             fix="rename it: convmv -f latin1 -t utf-8 renames whole folders",
         ) from None

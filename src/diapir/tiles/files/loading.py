@@ -35,7 +35,7 @@ def load_tiles(
 
     Args:
         path: a folder, a zip of one, or Kaggle's zip.
-        encoding: what the masks' values mean; `auto` decides over the whole set.
+        encoding: mask encoding; `auto` recognises it from the values of the whole set.
         skip_bad: leave out tiles that cannot be read, listed in `TileSet.skipped`.
         labelled: whether masks are needed; without them any folder of images will do.
         part: Kaggle's `train` or `test`.
@@ -48,11 +48,11 @@ def load_tiles(
     """
     path = Path(path)
     key = cache.key(path, encoding=encoding, labelled=labelled, part=part)
-    mark = fingerprint(path)
-    tiles = cache.load(key, mark, path)
+    state = fingerprint(path)
+    tiles = cache.load(key, state, path)
     if tiles is None or (tiles.skipped and not skip_bad):
         tiles = _decode(path, encoding=encoding, skip_bad=skip_bad, labelled=labelled, part=part)
-        cache.save(key, mark, tiles)
+        cache.save(key, state, tiles)
     return tiles if groups is None else with_groups(tiles, groups)
 
 

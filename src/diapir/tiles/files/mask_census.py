@@ -1,7 +1,7 @@
 """Deciding which encoding the masks of a set have, from the values of all of them.
 
-The bit depth of a file says nothing: TGS stores an empty mask in 8 bits and one with salt in 16, so
-using it would leak the label.
+The bit depth of a file is not used: TGS stores empty masks in 8 bits and those with salt in 16, so
+it would leak the label.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def class_table(encoding: MaskEncoding, *, deep: bool) -> NDArray[np.uint8]:
     """Code → class for one encoding: 0 background, 1 salt, 255 ignore, 2 unexpected.
 
     Args:
-        encoding: what the values mean.
+        encoding: mask encoding.
         deep: whether code 255 stands for 65535.
 
     Returns:
@@ -100,7 +100,7 @@ def unexpected_values(
 
     Args:
         histogram: `uint32 (256,)`: number of pixels of each code.
-        encoding: what the values mean.
+        encoding: mask encoding.
         deep: whether code 255 stands for 65535.
     """
     codes = np.flatnonzero((histogram > 0) & (class_table(encoding, deep=deep) == _UNEXPECTED))
@@ -114,7 +114,7 @@ def decode_mask(
 
     Args:
         values: `uint8` or `uint16 (H, W)` as stored.
-        encoding: what they mean.
+        encoding: mask encoding of the values.
 
     Returns:
         `uint8 (H, W)` of {0 background, 1 salt, 255 ignore}.

@@ -54,7 +54,7 @@ def make_mosaic(
     Args:
         path: labelled tiles of one size, in any layout.
         out: a new or empty folder, or an earlier mosaic.
-        encoding: what the masks' values mean; `auto` decides over the whole set.
+        encoding: mask encoding; `auto` recognises it from the values of the whole set.
         skip_bad: leave out tiles that cannot be read.
 
     Raises:

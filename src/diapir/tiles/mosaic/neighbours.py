@@ -19,7 +19,7 @@ SAME = 0.98
 reach at least 0.99, and hardly any others 0.97."""
 
 ALIKE = 0.6
-"""Correlation from which whole tiles may show the same place on two neighbouring lines."""
+"""Correlation from which two tiles may show the same place on neighbouring lines."""
 
 LEAST_PAIRS = 2
 """Minimum number of similar tiles at the same shift for two sections to be neighbouring lines."""
@@ -28,7 +28,7 @@ _SLACK = 1
 """Pixels by which an overlap may differ from half a tile."""
 
 _COARSE = 24
-"""Pixels each way of the reduced tiles that are compared whole."""
+"""Height and width in pixels to which tiles are reduced before they are compared."""
 
 _BLOCK = 1024
 

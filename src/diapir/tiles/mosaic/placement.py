@@ -25,7 +25,7 @@ class Link:
     Attributes:
         first: index of the left or upper tile.
         second: index of the right or lower tile.
-        side: where the second lies.
+        side: side of the first tile on which the second lies.
         score: correlation of their edges.
         ambiguity: see `edges.Matches`.
     """

@@ -2,7 +2,7 @@
 
 DIR/images/*.png   DIR/masks/*.png   grey 8-bit 101 × 101; masks 0 and 255
 DIR/groups.csv                       tile id and the section it was cut from
-DIR/sections/*.png                   the whole sections; their masks in sections/masks/
+DIR/sections/*.png                   the sections; their masks in sections/masks/
 DIR/synthetic.json                   format, seed and number of tiles
 """
 
