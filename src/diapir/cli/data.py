@@ -27,7 +27,8 @@ app = App(
   diapir data pseudo runs/a runs/b --data tgs.zip --out pseudo
 
 PATH is Kaggle's zip as downloaded, or a folder with images/ and masks/ of the
-same names, train/images and train/masks, or trainSuper/images and trainSuper/masks.""",
+same names, train/images and train/masks, or trainSuper/images and
+trainSuper/masks.""",
 )
 
 

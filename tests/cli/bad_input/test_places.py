@@ -70,7 +70,7 @@ def occupy(here: Path) -> None:
         (("data", "import", "tiles.zip", "--out", "tiles.zip"), ["tiles.zip", "a file"]),
         (("data", "import", "tiles", "--out", "new"), ["tiles", "--data"]),
         (("data", "import", "gone.zip", "--out", "new"), ["gone.zip"]),
-        (("demo", "--out", "tiles"), ["tiles", "not an empty folder"]),
+        (("demo", "--out", "tiles"), ["tiles", "exists"]),
     ],
     ids=lambda words: " ".join(map(str, words)) if isinstance(words, tuple) else "",
 )

@@ -3,14 +3,12 @@ import io
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from diapir.errors import DataError
 from diapir.tiles.files import guarded_zip
@@ -18,18 +16,13 @@ from diapir.tiles.files.archive import MARKER, STAGING, import_archive
 from diapir.tiles.files.guarded_zip import GuardedZip, Member
 from diapir.tiles.files.loading import load_tiles
 from tests.helpers.scratch import abandoned
+from tests.helpers.tile_sets import png, zip_files
 from tests.tiles.files.zips import make_zip
 
 TRAIN = ["t0", "t1", "t2", "t3"]
 TEST = ["u0", "u1"]
 FOLDERS = {".": 3, "test/images": 2, "train/images": 4, "train/masks": 4}
 COUNT = sum(FOLDERS.values())
-
-
-def png(pixels: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def tile_files() -> dict[str, dict[str, bytes]]:
@@ -50,9 +43,7 @@ def tile_files() -> dict[str, dict[str, bytes]]:
 
 def packed(files: dict[str, bytes]) -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+    zip_files(stream, files)
     return stream.getvalue()
 
 

@@ -101,7 +101,7 @@ def figure_lines(figures: dict[str, Any]) -> list[str]:
     lines += [
         f"sections  {sections['count']} of up to {sections['largest']} tiles; {tiles['placed']} "
         f"tiles placed, {tiles['labelled_placed']} of them labelled",
-        f"groups    {groups['of_labelled_tiles']} of labelled tiles, the largest of "
+        f"groups    {groups['of_labelled_tiles']} among labelled tiles, the largest of "
         f"{groups['largest']}; {groups['labelled_tiles_not_alone']} labelled tiles share a group. "
         f"Also grouped by {figures['doubtful']} doubtful pairs, {figures['overlaps']} overlaps and "
         f"{figures['twins']} pairs on neighbouring lines",
