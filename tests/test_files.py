@@ -138,6 +138,13 @@ def test_scratch_names_are_hidden_unique_and_beside_the_file(tmp_path: Path) -> 
         assert name.suffix == ".writing"
 
 
+@pytest.mark.parametrize("name", ["a" * 251 + ".txt", "岩" * 83 + ".txt"])
+def test_a_name_as_long_as_the_disk_allows_can_be_written(tmp_path: Path, name: str) -> None:
+    abandoned(tmp_path / name).write_text("half")
+    replace_file(tmp_path / name, "whole")
+    assert content(tmp_path) == {name: "whole"}
+
+
 # scratch of processes that were killed
 
 

@@ -26,7 +26,9 @@ _HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 _STALE_S = 86_400.0
 """Age in seconds from which scratch of another host counts as abandoned."""
 _MANY = 64
-"""Files from which one sync of all disks is faster than one of each file."""
+"""Number of files from which one sync of all disks is faster than one for each file."""
+_LONG = 200
+"""Bytes of a name from which its scratch names hold a checksum of it instead."""
 _FREE_SPACE = "free space, fix the permissions, or choose another --out"
 
 
@@ -202,12 +204,12 @@ def unwritable(
 def scratch_name(path: Path) -> Path:
     """A name beside `path` that no other process uses."""
     part = f"{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
-    return path.with_name(f".{path.name}.{part}{_SUFFIX}")
+    return path.with_name(f"{_start(path)}{part}{_SUFFIX}")
 
 
 def remove_stale(path: Path) -> None:
     """Remove scratch of `path` whose process has ended, as far as possible."""
-    start = f".{path.name}."
+    start = _start(path)
     with contextlib.suppress(OSError):
         for entry in os.scandir(path.parent):
             if entry.name.startswith(start) and entry.name.endswith(_SUFFIX):
@@ -238,6 +240,12 @@ def flush_folder(folder: Path) -> None:
             os.fsync(stream.fileno())
     for place, _, _ in os.walk(folder):
         sync_folder(Path(place))
+
+
+def _start(path: Path) -> str:
+    """The first part of all scratch names of `path`; names may have 255 bytes on most disks."""
+    name = os.fsencode(path.name)
+    return f".{zlib.crc32(name):08x}." if len(name) > _LONG else f".{path.name}."
 
 
 def _named(error: OSError) -> str | None:

@@ -72,8 +72,8 @@ def import_archive(
             that is full or read-only.
     """
     archive, out = Path(archive), Path(out)
-    if not archive.is_file():
-        found = "is not a file" if archive.exists() else "does not exist"
+    if not os.path.isfile(archive):  # noqa: PTH113 - False, not an error, without permission
+        found = "is not a file" if os.path.exists(archive) else "does not exist"  # noqa: PTH110
         raise DataError(
             f"{archive} {found}",
             expected="a zip of a tile set, such as Kaggle's download",

@@ -113,7 +113,8 @@ def decode_image(content: bytes, name: str, *, suffix: str | None = None) -> Dec
         DataError: too large, truncated, or not in the format of its suffix.
     """
     with _opened(content, name, suffix) as image:
-        return Decoded(_grey(image), image.mode)
+        mode = image.mode  # decoding may change it
+        return Decoded(_grey(image), mode)
 
 
 def decode_values(
@@ -131,7 +132,8 @@ def decode_values(
         DataError: unreadable, in colour, or with values outside 0 … 65535.
     """
     with _opened(content, name, suffix) as image:
-        return _values(image, name), image.mode
+        mode = image.mode  # decoding may change it
+        return _values(image, name), mode
 
 
 @contextlib.contextmanager

@@ -24,11 +24,11 @@ from diapir.tiles.mosaic.neighbours import find_line_neighbours, find_overlaps
 from diapir.tiles.mosaic.placement import Cell, Link, Placement, Side
 
 CLEAR = 0.4
-"""Ambiguity up to which a pair is joined on its own; on TGS, 1 % of these are negative controls."""
+"""Ambiguity up to which a pair is joined on its own; by negative controls, 1 % are wrong on TGS."""
 
 DOUBTFUL = 0.5
-"""Ambiguity up to which a pair that is not joined still shares a group; on TGS, 30 % of these are
-negative controls. An extra tile in a group does no harm, a missing one makes scores optimistic."""
+"""Ambiguity up to which a pair that is not joined still shares a group; by negative controls, 30 % are
+wrong on TGS. An extra tile in a group does no harm, a missing one makes scores optimistic."""
 
 LIKELY = 0.9
 """Ambiguity up to which a pair is joined if the other seams that it creates agree."""
