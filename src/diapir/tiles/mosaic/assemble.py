@@ -27,8 +27,8 @@ CLEAR = 0.4
 """Ambiguity up to which a pair is joined on its own; by negative controls, 1 % are wrong on TGS."""
 
 DOUBTFUL = 0.5
-"""Ambiguity up to which a pair that is not joined still shares a group; by negative controls, 30 % are
-wrong on TGS. An extra tile in a group does no harm, a missing one makes scores optimistic."""
+"""Ambiguity up to which a pair that is not joined still shares a group. By negative controls, 30 %
+are wrong on TGS: an extra tile in a group does no harm, a missing one makes scores optimistic."""
 
 LIKELY = 0.9
 """Ambiguity up to which a pair is joined if the other seams that it creates agree."""
