@@ -1,8 +1,8 @@
-"""Files and folders that are whole or absent: written under a scratch name, flushed, renamed.
+"""Writing files and folders so that they are complete or absent: scratch name, flush, rename.
 
-Also the one policy of what may be overwritten (`claim`) and the one translation of a disk's errors
-(`disk_errors`). Scratch names carry host, process and a random part, so that two processes never
-share one, and are opened exclusively without following links. What a killed process left behind is
+Also the one policy of what may be overwritten (`claim`), and the one conversion of an OSError
+(`disk_errors`). Scratch names hold host, process id and a random part, so that two processes never
+share one; they are opened exclusively and without following links. Scratch of a killed process is
 removed by the next write to the same name.
 """
 
@@ -24,18 +24,23 @@ from diapir.errors import DataError, DiapirError
 _SUFFIX = ".writing"
 _HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 _STALE_S = 86_400.0
-"""Age at which scratch of another host is taken for abandoned, in seconds."""
+"""Age in seconds from which scratch of another host counts as abandoned."""
+_MANY = 64
+"""Number of files from which one sync of all disks is faster than one for each file."""
+_LONG = 200
+"""Bytes of a name from which its scratch names hold a checksum of it instead."""
+_FREE_SPACE = "free space, fix the permissions, or choose another --out"
 
 
 def replace_file(path: Path, content: bytes | memoryview | str) -> None:
-    """Write a file whole or not at all, and have it on the disk when this returns.
+    """Write a file completely or not at all; it is on the disk when this returns.
 
     Args:
-        path: its final name; a file that was there is replaced in one step.
+        path: its final name; an existing file is replaced in one step.
         content: bytes, or text that is written as UTF-8.
 
     Raises:
-        OSError: as the system gives it; a file that was there before is untouched.
+        OSError: from the system; an existing file is unchanged.
     """
     with writing(path) as stream:
         stream.write(content.encode() if isinstance(content, str) else content)
@@ -43,16 +48,16 @@ def replace_file(path: Path, content: bytes | memoryview | str) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file piece by piece, and have it under its name only once it is whole.
+    """Write a file piece by piece; it gets its name once it is complete and on the disk.
 
     Args:
-        path: its final name; a file that was there is replaced in one step at the end.
+        path: its final name; an existing file is replaced in one step at the end.
 
     Yields:
-        the stream to write to; where the block raises, nothing is left of it.
+        The stream to write to; if the block raises, nothing of it is left.
 
     Raises:
-        OSError: as the system gives it; a file that was there before is untouched.
+        OSError: from the system; an existing file is unchanged.
     """
     remove_stale(path)
     scratch = scratch_name(path)
@@ -72,20 +77,20 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def writing_folder(out: Path) -> Iterator[Path]:
-    """Fill a folder, and have it under its name only once it is whole and on the disk.
+    """Fill a folder; it gets its name once it is complete and on the disk.
 
-    A folder that was there is moved aside (`previous`) and removed after the new one has taken its
-    name; a kill between the two renames leaves it under that name. Ask `claim` first whether it may
-    be replaced.
+    An existing folder is first moved to `previous(out)` and removed after the new one has taken its
+    name; a kill between the two renames leaves it there. Call `claim` first to make sure that it
+    may be replaced.
 
     Args:
         out: its final name.
 
     Yields:
-        an empty scratch folder beside it; where the block raises, nothing is left of it.
+        An empty scratch folder beside `out`; if the block raises, nothing of it is left.
 
     Raises:
-        OSError: as the system gives it; a folder that was there before is untouched.
+        OSError: from the system; an existing folder is unchanged.
     """
     remove_stale(out)
     scratch, before = scratch_name(out), previous(out)
@@ -93,10 +98,9 @@ def writing_folder(out: Path) -> Iterator[Path]:
         out.parent.mkdir(parents=True, exist_ok=True)
         scratch.mkdir()
         yield scratch
-        _flush(scratch)
+        flush_folder(scratch)
         if out.exists():
-            if before.exists():
-                shutil.rmtree(before)
+            _remove(before)
             os.rename(out, before)
         try:
             os.rename(scratch, out)
@@ -105,14 +109,14 @@ def writing_folder(out: Path) -> Iterator[Path]:
                 os.rename(before, out)
             raise
         sync_folder(out.parent)
-        shutil.rmtree(before, ignore_errors=True)
+        _remove(before)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
 
 
 def previous(out: Path) -> Path:
-    """Where the former content of a folder is while a new one takes its name."""
+    """The name of the old folder while a new one replaces it."""
     return out.with_name(f".{out.name}.previous")
 
 
@@ -129,9 +133,9 @@ def claim(
 
     Args:
         out: where a result is to be written.
-        holds: what an earlier result is called, such as "an exported model"; None where none may
-            be replaced.
-        ours: whether `out`, which exists, is such a result; errors of reading it mean no.
+        holds: name of an earlier result, such as "an exported model"; None if nothing may be
+            replaced.
+        ours: whether `out`, which exists, is such a result; an error while reading it means no.
         kind: the error to raise.
         folder: whether the result is a folder, which may also exist and be empty.
         fix: what to do instead, where the command has no `--out`.
@@ -169,38 +173,45 @@ def claim(
 
 
 @contextlib.contextmanager
-def disk_errors(path: Path, kind: type[DiapirError] = DataError) -> Iterator[None]:
-    """Turn the system's errors of writing to `path` into one that says what to do.
+def disk_errors(
+    path: Path, kind: type[DiapirError] = DataError, *, fix: str = _FREE_SPACE
+) -> Iterator[None]:
+    """Turn an OSError of writing to `path` into an error that says what to do.
 
     Raises:
-        DiapirError: of `kind`, naming the file the system named, else `path`.
+        DiapirError: of `kind`, naming the file that the OSError names, or `path` if it names none
+            or a scratch file.
     """
     try:
         yield
     except OSError as error:
-        raise unwritable(error.filename or path, error, kind) from None
+        raise unwritable(_named(error) or path, error, kind, fix=fix) from None
 
 
 def unwritable(
-    path: Path | str, error: OSError, kind: type[DiapirError] = DataError
+    path: Path | str,
+    error: OSError,
+    kind: type[DiapirError] = DataError,
+    *,
+    fix: str = _FREE_SPACE,
 ) -> DiapirError:
-    """The error of a file or folder that cannot be written."""
+    """The error for a file or folder that cannot be written."""
     return kind(
         f"{path} cannot be written: {error.strerror or error}",
-        expected="a place that can be written, on a disk with free space",
-        fix="free space, fix the permissions, or choose another --out",
+        expected="a writable folder on a disk with free space",
+        fix=fix,
     )
 
 
 def scratch_name(path: Path) -> Path:
     """A name beside `path` that no other process uses."""
     part = f"{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
-    return path.with_name(f".{path.name}.{part}{_SUFFIX}")
+    return path.with_name(f"{_start(path)}{part}{_SUFFIX}")
 
 
 def remove_stale(path: Path) -> None:
-    """Remove scratch of `path` whose process is gone; what cannot be removed stays."""
-    start = f".{path.name}."
+    """Remove scratch of `path` whose process has ended, as far as possible."""
+    start = _start(path)
     with contextlib.suppress(OSError):
         for entry in os.scandir(path.parent):
             if entry.name.startswith(start) and entry.name.endswith(_SUFFIX):
@@ -210,7 +221,7 @@ def remove_stale(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
+    """Flush the names in a folder to the disk."""
     if os.name == "nt":  # Windows cannot open a folder
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -220,12 +231,39 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def flush_folder(folder: Path) -> None:
+    """Flush every file below a folder, and every name, to the disk."""
+    files = [Path(place) / name for place, _, names in os.walk(folder) for name in names]
+    if len(files) >= _MANY and hasattr(os, "sync"):
+        os.sync()  # to sync each of thousands of files may take minutes
+        return
+    for file in files:
+        with file.open("rb+" if os.name == "nt" else "rb") as stream:
+            os.fsync(stream.fileno())
+    for place, _, _ in os.walk(folder):
+        sync_folder(Path(place))
+
+
+def _start(path: Path) -> str:
+    """The first part of all scratch names of `path`; names may have 255 bytes on most disks."""
+    name = os.fsencode(path.name)
+    return f".{zlib.crc32(name):08x}." if len(name) > _LONG else f".{path.name}."
+
+
+def _named(error: OSError) -> str | None:
+    """The file that an error names, unless it is scratch."""
+    name = error.filename
+    if not isinstance(name, str) or any(part.endswith(_SUFFIX) for part in Path(name).parts):
+        return None
+    return name
+
+
 def _abandoned(part: str, entry: os.DirEntry[str]) -> bool:
-    """Whether the process that a scratch name carries is gone."""
+    """Whether the process named in a scratch name has ended."""
     host, _, rest = part.partition("-")
     process = rest.partition("-")[0]
     if len(host) != len(_HOST) or not process.isdecimal():
-        return False  # a name of somebody else's
+        return False  # not a scratch name of this module
     if host != _HOST:
         return time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_S
     return not _alive(int(process))
@@ -249,12 +287,3 @@ def _remove(path: Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
-
-
-def _flush(folder: Path) -> None:
-    """Have every file below a folder, and every name, on the disk."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with (Path(place) / name).open("rb") as stream:
-                os.fsync(stream.fileno())
-        sync_folder(Path(place))

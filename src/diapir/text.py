@@ -1,4 +1,4 @@
-"""Numbers, durations and lists as people read them."""
+"""Formatting numbers, durations and lists for messages and pages."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Sequence
 
 
 def decimal(value: object, digits: int = 3) -> str:
-    """0.8531 → 0.853; what is no number → an en dash."""
+    """0.8531 → 0.853; anything but a finite number → an en dash."""
     if not isinstance(value, int | float) or not math.isfinite(value):
         return "–"
     return f"{value:.{digits}f}".replace("-", "−")
 
 
 def percent(value: object, digits: int = 0) -> str:
-    """0.248 → 25 %; what is no number → an en dash."""
+    """0.248 → 25 %; anything but a finite number → an en dash."""
     if not isinstance(value, int | float) or not math.isfinite(value):
         return "–"
     if 0 < 100 * value < 0.5 * 10**-digits:
-        return f"< {decimal(10**-digits, digits)} %"  # a little is not nothing
+        return f"< {decimal(10**-digits, digits)} %"  # not 0 %
     return f"{decimal(100 * value, digits)} %"
 
 
 def integer(value: object) -> str:
-    """31042434 → 31 042 434, with narrow spaces that do not break."""
+    """31042434 → 31 042 434, with narrow no-break spaces."""
     if not isinstance(value, int | float) or not math.isfinite(value):
         return "–"
     return f"{round(value):,}".replace(",", "\u202f")
@@ -37,7 +37,7 @@ def parameters(count: int) -> str:
 
 
 def short(count: object) -> str:
-    """31042434 → 31.0 M; 54230000000 → 54.2 G; what is no number → an en dash."""
+    """31042434 → 31.0 M; 54230000000 → 54.2 G; anything but a finite number → an en dash."""
     if not isinstance(count, int | float) or not math.isfinite(count):
         return "–"
     for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -47,7 +47,7 @@ def short(count: object) -> str:
 
 
 def significant(value: object) -> str:
-    """Three digits and no more: 1234.5 → 1 235; 62.04 → 62.0; 0.1234 → 0.123."""
+    """Three significant digits: 1234 → 1 234; 62.04 → 62.0; 0.1234 → 0.123."""
     if not isinstance(value, int | float) or not math.isfinite(value):
         return "–"
     if abs(value) >= 99.95:
@@ -56,7 +56,7 @@ def significant(value: object) -> str:
 
 
 def signed(value: object, digits: int = 3) -> str:
-    """0.0123 → +0.012; what rounds to nothing has no sign; what is no number → an en dash."""
+    """0.0123 → +0.012; 0.0001 → 0.000; anything but a finite number → an en dash."""
     text = decimal(value, digits)
     if text == "–" or not text.strip("−0."):
         return text.removeprefix("−")
@@ -64,7 +64,7 @@ def signed(value: object, digits: int = 3) -> str:
 
 
 def duration(seconds: float) -> str:
-    """5025 → 1 h 24 min; 12.3 → 12 s."""
+    """5025 → 84 min; 7260 → 2 h 1 min; 12.3 → 12 s; empty if not positive."""
     if not math.isfinite(seconds) or seconds <= 0:
         return ""
     if seconds < 90:
@@ -82,13 +82,13 @@ def plural(count: int, noun: str) -> str:
 
 
 def listing(names: Sequence[object], shown: int = 3, *, separator: str = ", ") -> str:
-    """The first few of many names: a, b, c and 7 more."""
+    """The first few names and the number of others: a, b, c and 7 more."""
     first = separator.join(map(str, names[:shown]))
     return first + (f" and {integer(len(names) - shown)} more" if len(names) > shown else "")
 
 
 def clock(seconds: float | None) -> str:
-    """Seconds as m:ss or h:mm:ss; -:-- where unknown."""
+    """Seconds as m:ss or h:mm:ss; -:-- if unknown."""
     if seconds is None:
         return "-:--"
     minutes, rest = divmod(round(seconds), 60)

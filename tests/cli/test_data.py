@@ -130,7 +130,7 @@ def test_mosaic_and_groups_refuse_what_they_cannot_use(
 ) -> None:
     refused = run_cli("data", "mosaic", survey, "--out", survey)
     assert refused.code == 2
-    assert "holds no mosaic" in refused.stderr
+    assert "is not a mosaic" in refused.stderr
     refused = run_cli(
         "data", "split", survey, "--out", tmp_path / "s.json", "--groups", tmp_path / "none.csv"
     )
@@ -143,7 +143,7 @@ def test_pseudo_labels_are_a_set_to_train_on(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "pseudo"
-    # a model that has learnt next to nothing: every probability lies near one half
+    # a model that is hardly trained: every probability is near one half
     probabilities = Predictor.load(trained, device="cpu").probabilities(
         [read_image(path) for path in sorted((survey / "images").glob("*.png"))]
     )
@@ -151,9 +151,9 @@ def test_pseudo_labels_are_a_set_to_train_on(
     limits = ("--low", middle - 1e-6, "--high", middle + 1e-6)
     words = ("data", "pseudo", trained, "--data", survey / "images", "--out", out)
     answer = run_cli(*words, *limits, "--confident", 0.5, "--json").answer
-    learnt = load_tiles(out)
-    assert len(learnt) == answer["tiles"] > 0
-    assert learnt.class_shares == pytest.approx(answer["shares"])
+    labelled = load_tiles(out)
+    assert len(labelled) == answer["tiles"] > 0
+    assert labelled.class_shares == pytest.approx(answer["shares"])
     again = run_cli(*words, *limits)
     assert again.code == 2
     assert "is not empty" in again.stderr

@@ -1,4 +1,4 @@
-"""Makers of tile sets in every layout, and of the `train_super` layout from any tile set.
+"""Makers of tile sets: in every layout, in memory, and as `train_super` from any tile set.
 
 By hand, on real tiles:
 
@@ -8,8 +8,10 @@ By hand, on real tiles:
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diapir.tiles import TileSet, encode_mask, load_tiles, rle_encode
+from diapir.tiles.pixels import Pixels
 
 Images = dict[str, NDArray[np.uint8]]
 Layout = Literal["kaggle", "kaggle_zip", "train_super", "pairs", "synthetic"]
@@ -138,6 +141,51 @@ def write_train_super(tiles: TileSet, folder: Path, limit: int | None = None) ->
         tile, image, mask = tiles.ids[number], tiles.image(number), tiles.mask(number)
         write_files(folder, tile_files({tile: image}, {tile: mask}, "train_super"))
     return folder
+
+
+def tiles_with_salt(
+    salt: Sequence[int],
+    *,
+    groups: Sequence[int] | None = None,
+    images: Sequence[int] | None = None,
+    order: Sequence[int] | None = None,
+    constant: Sequence[int] = (),
+) -> TileSet:
+    """A set of 10 × 10 tiles in memory.
+
+    Args:
+        salt: salt pixels of each tile.
+        groups: section number of each tile; None makes each its own group.
+        images: equal numbers are identical images; None makes them all different.
+        order: indices in another order.
+        constant: indices of tiles with a constant image.
+    """
+    count = len(salt)
+    ids = [f"tile{index:04d}" for index in range(count)]
+    names = [f"section {group}" for group in groups] if groups is not None else ids
+    pictures = np.zeros((count, 10, 10), np.uint8)
+    masks = np.zeros((count, 10, 10), np.uint8)
+    for index in range(count):
+        number = index if images is None else images[index]
+        pictures[index].flat[:3] = *divmod(number, 256), 255
+        masks[index].flat[: salt[index]] = 1
+    pictures[list(constant)] = 90
+    tiles = TileSet(
+        name="made",
+        path=Path("made"),
+        layout="pairs",
+        encoding="index",
+        ids=tuple(ids),
+        groups=tuple(names),
+        depths=np.full(count, np.nan, np.float32),
+        content=tuple(
+            hashlib.sha256(picture.tobytes() + mask.tobytes()).hexdigest()
+            for picture, mask in zip(pictures, masks, strict=True)
+        ),
+        skipped=(),
+        pixels=Pixels.of(pictures.ravel(), masks.ravel(), np.full((count, 2), 10, np.int32)),
+    )
+    return tiles if order is None else tiles.select([ids[index] for index in order])
 
 
 def _super_resolved(image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> tuple[bytes, bytes]:

@@ -72,7 +72,7 @@ def test_everything_that_is_wrong_is_found_in_one_pass(folder: Path) -> None:
     report = check_tiles(folder)
     assert not report.ok
     assert report.unreadable == {
-        "t000": "images/t000.png is truncated: it stops before its end mark",
+        "t000": "images/t000.png is truncated: its end mark is missing",
         "t005": "masks/t005.png is empty",
     }
     assert report.mismatched == {"t001": "t001: the image is 21 × 19 and the mask 5 × 6"}
@@ -85,7 +85,7 @@ def test_everything_that_is_wrong_is_found_in_one_pass(folder: Path) -> None:
     lines = "\n".join(report.lines())
     for tile in ("t000", "t001", "t002", "t003", "t004", "t005", "notes.txt"):
         assert tile in lines
-    assert lines.endswith("not fit for training: 5 errors")
+    assert lines.endswith("not OK to train: 5 errors")
 
 
 def test_constant_images_and_full_masks_are_named_without_being_errors(folder: Path) -> None:
@@ -147,7 +147,7 @@ def test_the_trap_makes_a_set_unfit(folder: Path) -> None:
     assert not report.ok
     assert report.encoding is None
     (error,) = report.errors
-    assert "nothing would be salt" in error
+    assert "no pixel is salt" in error
     assert "data.mask_encoding=grey8" in error
     assert report.empty == 3
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from diapir.errors import DataError
 from diapir.tiles.files.loading import load_tiles
 from diapir.tiles.groups import groups_text, read_groups
-from diapir.tiles.split import make_split
+from diapir.tiles.splitting import make_split
 from tests.helpers.tile_sets import Layout
 
 names = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
@@ -49,7 +49,7 @@ def test_groups_from_elsewhere_replace_those_of_the_set(
         (b"id,group\na,b\nc,\n", "line 3 lacks"),
         (b"id,group\na\n", "line 2 lacks"),
         (b'id,group\n"a,b\n', "unexpected end"),
-        (b"\xff\xfe\x00", "no text in UTF-8"),
+        (b"\xff\xfe\x00", "not UTF-8 text"),
     ],
 )
 def test_a_table_that_is_wrong_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:

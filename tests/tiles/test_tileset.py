@@ -128,3 +128,26 @@ def test_real_tiles_are_read_straight_from_the_zip(real_tgs_zip: Path) -> None:
     # two ways to the same pixels: mask files, and the runs of train.csv
     assert load_tiles(real_tgs_zip, encoding="rle").hash == tiles.hash
     assert len(load_tiles(real_tgs_zip, labelled=False, part="test")) == 3000
+
+
+@pytest.mark.parametrize("size", [(21, 19), (10, 30)])
+def test_joined_tiles_keep_their_pixels_and_order(tmp_path: Path, size: tuple[int, int]) -> None:
+    write_tiles(tmp_path / "first", count=5)
+    images, masks = make_tiles(4, size=size, seed=1)
+    write_tiles(tmp_path / "second", images=images, masks=masks)
+    first, second = load_tiles(tmp_path / "first"), load_tiles(tmp_path / "second")
+    chosen = first.select(["t003", "t001"])
+
+    joined = chosen.join(second)
+
+    assert joined.ids == ("t003", "t001", *second.ids)
+    assert joined.groups == chosen.groups + second.groups
+    for index in range(len(joined)):
+        source, row = (chosen, index) if index < 2 else (second, index - 2)
+        assert np.array_equal(joined.image(index), source.image(row))
+        assert np.array_equal(joined.mask(index), source.mask(row))
+        assert joined.coverage[index] == source.coverage[row]
+    stacked, _ = joined.stack([4, 2])
+    assert np.array_equal(stacked, [second.image(2), second.image(0)])
+    with pytest.raises(ValueError, match="read-only"):
+        joined.image(0)[0, 0] = 1

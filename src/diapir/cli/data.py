@@ -1,4 +1,4 @@
-"""`diapir data …`: tiles checked, unpacked, made, put together, split and labelled."""
+"""`diapir data …`: check, import, synth, mosaic, split and pseudo."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from cyclopts.validators import Number
 from diapir.cli.options import Encoding, SkipBad, Whole
 from diapir.cli.output import Answer, Injected
 from diapir.cli.pseudo import pseudo
+from diapir.text import plural, size
 
 app = App(
     name="data",
-    help="Tiles: check, unpack, make, put together, split or label them.",
+    help="Tiles: check, import, synthesise, reassemble, split or pseudo-label them.",
     help_epilogue="""Examples:
 
   diapir data check tgs.zip
@@ -25,22 +26,24 @@ app = App(
   diapir data split tgs --out folds.json --folds 5 --groups mosaic/groups.csv
   diapir data pseudo runs/a runs/b --data tgs.zip --out pseudo
 
-PATH is Kaggle's zip as it is, or a folder with images/ and masks/ of the same
-names, train/images and train/masks, or trainSuper/images and trainSuper/masks.""",
+PATH is Kaggle's zip as downloaded, or a folder with images/ and masks/ of the
+same names, train/images and train/masks, or trainSuper/images and
+trainSuper/masks.""",
 )
 
 
 @app.command
 def check(path: Path, /, *, encoding: Encoding = "auto", output: Injected) -> Answer:
-    """Say in one pass all that is wrong with labelled tiles.
+    """Check labelled tiles before training.
 
-    Pairs, sizes, modes, what the masks hold and the pixel share each class
-    gets, empty and full masks, constant images, duplicates, missing partners,
-    unreadable files. The exit code is 2 where one must not train on them.
+    Reports pairs, sizes, modes, mask values and the pixel share of each class,
+    empty and full masks, constant images, duplicates, images or masks without
+    a partner, and unreadable files. The exit code is 2 if the tiles are not OK
+    to train on.
 
     Args:
         path: labelled tiles.
-        encoding: how the masks say salt, where it cannot be found out.
+        encoding: mask encoding, if it cannot be recognised.
         output: where lines and the answer go.
     """
     from diapir.tiles import check_tiles
@@ -54,12 +57,13 @@ def check(path: Path, /, *, encoding: Encoding = "auto", output: Injected) -> An
 def import_(
     archive: Annotated[Path, Parameter(name="ZIP")], /, *, out: Path, output: Injected
 ) -> Answer:
-    """Unpack Kaggle's download, the zips inside it too.
+    """Unpack Kaggle's download and the zips inside it.
 
-    Nothing is written outside the folder. Run again, it goes on where it stopped.
+    Nothing is written outside the folder. An interrupted import resumes when
+    the command is run again.
 
     Args:
-        archive: the zip as it was downloaded.
+        archive: the zip as downloaded.
         out: folder to unpack to.
         output: where lines and the answer go.
     """
@@ -69,8 +73,8 @@ def import_(
         summary = import_archive(archive, out, progress=progress)
     for folder, files in summary.folders.items():
         output.say(f"{files:>7} files in {summary.out / folder}")
-    kept = f", {summary.kept} were there already" if summary.kept else ""
-    output.say(f"{summary.bytes / 1e6:.1f} MB in {summary.out}{kept}")
+    kept = f", {plural(summary.kept, 'file')} kept from an earlier import" if summary.kept else ""
+    output.say(f"{size(summary.bytes)} in {summary.out}{kept}")
     return Answer(asdict(summary))
 
 
@@ -84,12 +88,12 @@ def synth(
 ) -> Answer:
     """Make a synthetic survey: labelled sections with salt, cut into tiles.
 
-    Layered reflections, folds, faults and a salt body with a strong top and a
+    Layered reflections, folds, faults and salt bodies with a strong top and a
     weak, chaotic interior. The same seed makes the same survey.
 
     Args:
-        out: folder to make.
-        tiles: how many tiles of 101 × 101 pixels.
+        out: new folder.
+        tiles: number of tiles of 101 × 101 pixels.
         seed: any whole number from 0.
         output: where lines and the answer go.
     """
@@ -98,8 +102,8 @@ def synth(
     with output.progress("making tiles") as progress:
         summary = synthesise(out, tiles=tiles, seed=seed, progress=progress)
     output.say(
-        f"{summary.tiles} tiles of {summary.sections} sections in {summary.path}, "
-        f"{summary.salt:.1%} salt, {summary.empty} tiles without any"
+        f"{plural(summary.tiles, 'tile')} of {plural(summary.sections, 'section')} in "
+        f"{summary.path}: {summary.salt:.1%} salt, {plural(summary.empty, 'tile')} without salt"
     )
     return Answer(asdict(summary))
 
@@ -114,16 +118,17 @@ def mosaic(
     skip_bad: SkipBad = False,
     output: Injected,
 ) -> Answer:
-    """Put tiles back into the sections they were cut from, edge to edge.
+    """Reassemble the sections that tiles were cut from by matching their edges.
 
-    Writes the sections with their labels, pictures of them, and groups.csv, by
-    which a split keeps each section whole: a network judged beside what it has
-    learnt looks better than it is. Kaggle's test tiles take part.
+    Writes the sections with their labels, images of them, and groups.csv. With
+    this table a split keeps each section in one part; otherwise scores are
+    optimistic, as validation tiles adjoin training tiles. Kaggle's test tiles
+    are included.
 
     Args:
         path: labelled tiles of one size.
-        out: folder to make; a mosaic that is there is replaced.
-        encoding: how the masks say salt, where it cannot be found out.
+        out: new folder; an earlier mosaic is replaced.
+        encoding: mask encoding, if it cannot be recognised.
         skip_bad: leave out tiles that cannot be read, instead of stopping.
         output: where lines and the answer go.
     """
@@ -148,19 +153,19 @@ def split(
     skip_bad: SkipBad = False,
     output: Injected,
 ) -> Answer:
-    """Share tiles out to a training and a validation part, or to folds.
+    """Split tiles into training and validation, or into folds.
 
-    Each part gets its share of every class of salt coverage. Tiles of one
+    Parts have about the same distribution of salt coverage. Tiles of one
     section stay together, and so do tiles with the same image.
 
     Args:
         path: labelled tiles.
         out: file to write, such as split.json.
         val_fraction: share of tiles in the validation part.
-        folds: make this many folds instead.
-        seed: any whole number; the same makes the same split.
-        groups: groups.csv of `diapir data mosaic`, which says what adjoins.
-        encoding: how the masks say salt, where it cannot be found out.
+        folds: number of folds, instead of training and validation.
+        seed: any whole number; the same seed makes the same split.
+        groups: groups.csv of `diapir data mosaic`, with the section of each tile.
+        encoding: mask encoding, if it cannot be recognised.
         skip_bad: leave out tiles that cannot be read, instead of stopping.
         output: where lines and the answer go.
     """
@@ -175,11 +180,9 @@ def split(
     parts = {}
     for name, ids in chosen.parts.items():
         part = tiles.select(ids)
-        share = float(part.coverage.mean())
-        parts[name] = {"tiles": len(part), "groups": len(set(part.groups)), "coverage": share}
-        output.say(
-            f"{name:<6} {len(part):>6} tiles, {parts[name]['groups']} groups, {share:.1%} salt"
-        )
+        count, share = len(set(part.groups)), float(part.coverage.mean())
+        parts[name] = {"tiles": len(part), "groups": count, "coverage": share}
+        output.say(f"{name:<6} {len(part):>6} tiles, {plural(count, 'group')}, {share:.1%} salt")
     output.say(f"split  {out}")
     return Answer({"out": out, "kind": chosen.kind, "hash": chosen.hash, "parts": parts})
 

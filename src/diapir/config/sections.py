@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 import yaml
 from pydantic import Field, model_validator
@@ -14,6 +14,14 @@ IGNORE = 255
 """Mask value of pixels that count in no loss and no metric."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Reading(TypedDict):
+    """How labelled tiles are read: keywords of `diapir.load_tiles`."""
+
+    encoding: MaskEncoding | Literal["auto"]
+    skip_bad: bool
+    groups: str | None
 
 
 class DataConfig(Section):
@@ -37,6 +45,14 @@ class DataConfig(Section):
     """Further labelled tiles (any layout), such as pseudo-labels, for the training part only."""
     use_all: bool = False
     """Train on the validation part as well, for a model to ship; its score then says nothing."""
+
+    def reading(self) -> Reading:
+        """How the tiles are read: `load_tiles(path, **config.data.reading())`."""
+        return {
+            "encoding": self.mask_encoding,
+            "skip_bad": self.skip_bad,
+            "groups": self.groups,
+        }
 
     @model_validator(mode="after")
     def _fold_exists(self) -> DataConfig:

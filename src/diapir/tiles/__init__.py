@@ -1,6 +1,6 @@
-"""Labelled tiles in: layouts, mask encodings, checks, splits, mosaics, the synthetic survey.
+"""Labelled tiles: reading, checking, splitting, mosaics and the synthetic survey.
 
-Each name is loaded when it is first used.
+Each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -9,19 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diapir.tiles.check import CheckReport, check_tiles
+    from diapir.tiles.check import check_tiles
+    from diapir.tiles.check_report import CheckReport
     from diapir.tiles.files.archive import ImportSummary, import_archive
     from diapir.tiles.files.decode import read_image
     from diapir.tiles.files.loading import load_tiles
     from diapir.tiles.files.masks import decode_mask, encode_mask
     from diapir.tiles.files.rle import rle_decode, rle_encode
     from diapir.tiles.mosaic.from_tiles import MosaicSummary, make_mosaic
-    from diapir.tiles.split import Split, fold_split, make_folds, make_split
+    from diapir.tiles.split import Split
+    from diapir.tiles.splitting import fold_split, make_folds, make_split
     from diapir.tiles.synthetic import SyntheticSummary, synthesise
     from diapir.tiles.tileset import TileSet
 
 _HOMES = {
-    "CheckReport": "check",
+    "CheckReport": "check_report",
     "ImportSummary": "files.archive",
     "MosaicSummary": "mosaic.from_tiles",
     "Split": "split",
@@ -30,12 +32,12 @@ _HOMES = {
     "check_tiles": "check",
     "decode_mask": "files.masks",
     "encode_mask": "files.masks",
-    "fold_split": "split",
+    "fold_split": "splitting",
     "import_archive": "files.archive",
     "load_tiles": "files.loading",
-    "make_folds": "split",
+    "make_folds": "splitting",
     "make_mosaic": "mosaic.from_tiles",
-    "make_split": "split",
+    "make_split": "splitting",
     "read_image": "files.decode",
     "rle_decode": "files.rle",
     "rle_encode": "files.rle",

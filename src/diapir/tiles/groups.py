@@ -1,4 +1,4 @@
-"""groups.csv: which section each tile was cut from, as `diapir data mosaic` finds it."""
+"""groups.csv: the section that each tile was cut from, as `diapir data mosaic` finds it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ def read_groups(path: str | Path) -> dict[str, str]:
     """The group of each tile that a groups.csv names.
 
     Raises:
-        DataError: no such file, no table of the columns id and group, an id twice, or a row without
-            id or group.
+        DataError: a missing file, missing columns, an id twice, or a row without id or group.
     """
     path = Path(path)
     try:
@@ -41,7 +40,7 @@ def read_groups(path: str | Path) -> dict[str, str]:
     except OSError as error:
         raise _unusable(path, error.strerror or str(error)) from None
     except UnicodeDecodeError:
-        raise _unusable(path, "it is no text in UTF-8") from None
+        raise _unusable(path, "it is not UTF-8 text") from None
     groups: dict[str, str] = {}
     try:
         rows = csv.DictReader(io.StringIO(text), strict=True)
@@ -60,11 +59,11 @@ def read_groups(path: str | Path) -> dict[str, str]:
 
 
 def with_groups(tiles: TileSet, path: str | Path) -> TileSet:
-    """These tiles with the groups that a groups.csv gives them; it may name further tiles.
+    """The tiles with the groups of a groups.csv, which may name further tiles.
 
     Raises:
-        DataError: a table that cannot be read, or one that lacks tiles. Were these taken for
-            sections of their own, a split could tear their true section apart unnoticed.
+        DataError: the table cannot be read, or lacks tiles. If these became groups of their own, a
+            split could divide their true section unnoticed.
     """
     groups = read_groups(path)
     missing = [tile for tile in tiles.ids if tile not in groups]
@@ -72,7 +71,7 @@ def with_groups(tiles: TileSet, path: str | Path) -> TileSet:
         raise DataError(
             f"{path} lacks {len(missing)} of the {len(tiles)} tiles of {tiles.path}, such as "
             f"{missing[0]!r}",
-            expected="a group for every tile; one that stands alone has its own id as group",
+            expected="a group for every tile; a single tile has its own id as group",
             fix=_AGAIN,
         )
     return replace(tiles, groups=tuple(groups[tile] for tile in tiles.ids))

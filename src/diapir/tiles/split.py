@@ -1,10 +1,4 @@
-"""Which tiles a network learns from and which judge it: made once, saved, and checked at every use.
-
-A part gets its share of tiles and of each class of salt coverage. Tiles of one section group stay
-together, and so do tiles with the same image: both would let a network be judged on what it saw.
-Images of one grey level are in no part: they teach nothing, and whoever had them in the part that
-judges would score better for it.
-"""
+"""A split of tiles into training and validation, or folds: saved once and checked at every use."""
 
 from __future__ import annotations
 
@@ -16,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diapir.errors import SplitError
-from diapir.files import replace_file
+from diapir.files import claim, disk_errors, replace_file
 from diapir.text import listing
-from diapir.tiles.stratify import image_digests, share_out
+from diapir.tiles.stratify import image_digests
 from diapir.tiles.tileset import TileSet, set_hash
 
 _AGAIN = "make a new one: diapir data split PATH --out FILE"
@@ -46,7 +39,7 @@ class _SplitFile(BaseModel):
 
 @dataclass(frozen=True)
 class Split:
-    """Tiles shared out to parts.
+    """Tiles divided into parts.
 
     Attributes:
         parts: ids of each part, sorted: `train` and `val`, or `fold0`, `fold1`, …
@@ -62,7 +55,7 @@ class Split:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of which tile, with which content, is in which part."""
+        """SHA-256 of the parts and the content of their tiles."""
         content = json.dumps([self.parts, self.tiles], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -86,11 +79,11 @@ class Split:
         return self.parts[name]
 
     def save(self, path: str | Path) -> None:
-        """Write the split as JSON, whole or not at all.
+        """Write the split as JSON, completely or not at all.
 
         Raises:
-            SplitError: the folder is missing, full or not writable, or there is something else of
-                this name: a split is not to be lost, as models refer to it.
+            SplitError: the folder is missing, full or not writable, or there is another file of
+                this name: models refer to their split, so none is overwritten.
         """
         path = Path(path)
         content = _SplitFile(
@@ -101,27 +94,23 @@ class Split:
             tiles=self.tiles,
         )
         text = content.model_dump_json(indent=2) + "\n"
-        try:
-            if path.exists() and (path.is_dir() or path.read_bytes() != text.encode()):
-                raise SplitError(
-                    f"{path} exists and is {'a folder' if path.is_dir() else 'something else'}",
-                    expected="a new file, so that nothing is overwritten",
-                    fix="choose another --out, or remove it first",
-                )
+        fix = "create the folder, free space, or choose another --out"
+        with disk_errors(path, SplitError, fix=fix):
+            claim(
+                path,
+                holds="the same split",
+                ours=lambda path: path.read_bytes() == text.encode(),
+                kind=SplitError,
+                folder=False,
+            )
             replace_file(path, text)
-        except OSError as error:
-            raise SplitError(
-                f"{path} could not be saved: {error.strerror or error}",
-                expected="a file name in an existing, writable folder",
-                fix="create the folder, free space, or choose another --out",
-            ) from None
 
     @classmethod
     def load(cls, path: str | Path) -> Split:
         """Read a split that `save` wrote.
 
         Raises:
-            SplitError: no such file, no JSON, an unknown format, or a contradiction.
+            SplitError: a missing file, invalid JSON, an unknown format, or a contradiction.
         """
         path = Path(path)
         try:
@@ -135,15 +124,15 @@ class Split:
         split = cls(content.parts, content.tiles, content.seed, content.kind)
         fault = split._contradiction()
         if fault is None and split.data_hash != content.data_hash:
-            fault = "its data_hash does not fit its tiles"
+            fault = "its data_hash does not match its tiles"
         if fault is not None:
             raise _unreadable(path, fault)
         return split
 
     def verify(self, tiles: TileSet) -> None:
-        """Check that the split still fits its tiles and that its parts share nothing.
+        """Check that the split still matches its tiles and that its parts share nothing.
 
-        Tiles that the split does not name are no fault: they belong to no part.
+        The set may have further tiles, which belong to no part.
 
         Raises:
             SplitError: tiles are missing or have changed, or two parts share a tile, an image or a
@@ -163,7 +152,7 @@ class Split:
                 f"{tiles.path} lacks {len(missing)} of the split's {len(self.tiles)} tiles: "
                 + listing(missing, 5),
                 expected="every tile that the split names",
-                fix=f"put the tiles back, give the split's own tile set, or {_AGAIN}",
+                fix=f"restore the tiles, give the tile set of the split, or {_AGAIN}",
             )
         changed = [
             tile for tile, content in self.tiles.items() if tiles.content[position[tile]] != content
@@ -173,7 +162,7 @@ class Split:
                 f"{len(changed)} of the split's {len(self.tiles)} tiles in {tiles.path} have "
                 f"changed since the split was made: {listing(changed, 5)}",
                 expected="the same images and masks, read with the same mask encoding",
-                fix=f"put the tiles back, settle the mask encoding, or {_AGAIN}",
+                fix=f"restore the tiles, name the mask encoding, or {_AGAIN}",
             )
         ids = sorted(self.tiles)
         indices = [position[tile] for tile in ids]
@@ -181,7 +170,7 @@ class Split:
         self._verify_apart(ids, image_digests(tiles, indices), "image")
 
     def _verify_apart(self, ids: Sequence[str], keys: Sequence[str], what: str) -> None:
-        """Refuse a split where tiles of the same key are in different parts."""
+        """Refuse a split with tiles of the same key in different parts."""
         part_of = {tile: name for name, part in self.parts.items() for tile in part}
         homes: dict[str, list[str]] = defaultdict(list)
         for tile, key in zip(ids, keys, strict=True):
@@ -193,12 +182,12 @@ class Split:
                 places = ", ".join(f"{tile} in {part}" for part, tile in sorted(shared.items()))
                 raise SplitError(
                     f"parts of the split share {named}: {places}",
-                    expected=f"all tiles of one {what} in one part, or the score flatters",
+                    expected=f"each {what} in one part only; otherwise scores are optimistic",
                     fix=_AGAIN,
                 )
 
     def _contradiction(self) -> str | None:
-        """What is wrong with the split by itself, if anything is."""
+        """What is wrong with the split itself, if anything."""
         expected = (
             {"train", "val"}
             if self.kind == "holdout"
@@ -220,76 +209,9 @@ class Split:
         return None
 
 
-def make_split(tiles: TileSet, *, val_fraction: float = 0.15, seed: int = 42) -> Split:
-    """Share tiles out to `train` and `val`.
-
-    Args:
-        tiles: labelled tiles.
-        val_fraction: share of the tiles that `val` gets, as closely as the groups allow; in (0, 1).
-        seed: the same seed draws the same split, whatever the order of the tiles.
-
-    Raises:
-        SplitError: too few tiles, groups or tiles with salt, or `val_fraction` out of its range.
-    """
-    if not 0 < val_fraction < 1:
-        raise SplitError(
-            f"val_fraction = {val_fraction}",
-            expected="a share between 0 and 1, both excluded",
-            fix="--val-fraction 0.15",
-        )
-    shares = {"train": 1 - val_fraction, "val": val_fraction}
-    tiles = _seismic(tiles)
-    return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "holdout")
-
-
-def make_folds(tiles: TileSet, *, folds: int = 5, seed: int = 42) -> Split:
-    """Share tiles out to `folds` parts of about the same size, `fold0`, `fold1` and so on.
-
-    Args:
-        tiles: labelled tiles.
-        folds: number of parts, at least 2.
-        seed: the same seed draws the same split, whatever the order of the tiles.
-
-    Raises:
-        SplitError: too few tiles, groups or tiles with salt, or fewer than 2 folds.
-    """
-    if folds < 2:
-        raise SplitError(f"folds = {folds}", expected="at least 2 folds", fix="--folds 5")
-    shares = {f"fold{index}": 1 / folds for index in range(folds)}
-    tiles = _seismic(tiles)
-    return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "kfold")
-
-
-def fold_split(folds: Split, fold: int) -> Split:
-    """The split whose `val` is one fold and whose `train` is all others.
-
-    Raises:
-        SplitError: `folds` is not a k-fold split or has no such fold.
-    """
-    if folds.kind != "kfold":
-        raise SplitError(
-            "the split has the parts train and val, not folds",
-            expected="a split made with folds",
-            fix="leave data.folds away, or make one: diapir data split PATH --out FILE --folds 5",
-        )
-    validation = folds.part(f"fold{fold}")
-    train = sorted(folds.tiles.keys() - set(validation))
-    return Split({"train": tuple(train), "val": validation}, folds.tiles, folds.seed, "holdout")
-
-
-def _seismic(tiles: TileSet) -> TileSet:
-    """The tiles whose image has more than one grey level."""
-    varied = [tile for index, tile in enumerate(tiles.ids) if np.ptp(tiles.image(index))]
-    return tiles if len(varied) == len(tiles) else tiles.select(varied)
-
-
-def _contents(tiles: TileSet) -> dict[str, str]:
-    return dict(sorted(zip(tiles.ids, tiles.content, strict=True)))
-
-
 def _unreadable(path: Path, reason: str) -> SplitError:
     return SplitError(
         f"{path} cannot be used as a split: {reason}",
-        expected="a split.json as `diapir data split` or a training writes it, format 1",
+        expected="a split.json that `diapir data split` or `diapir train` wrote, format 1",
         fix=_AGAIN,
     )

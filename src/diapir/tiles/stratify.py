@@ -1,4 +1,4 @@
-"""Sharing tiles out to parts: the right number of each class of salt coverage, groups unbroken."""
+"""Stratified division of tiles into parts: equal salt coverage, groups kept together."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from numpy.typing import NDArray
 
 from diapir.connected import components
 from diapir.errors import SplitError
+from diapir.text import plural
 
 if TYPE_CHECKING:
     from diapir.tiles.tileset import TileSet
 
 _COVERAGE_EDGES = np.arange(10, dtype=np.float32) / 10
-"""Upper edges of the classes of salt coverage: none at all, up to 10 %, … up to 90 %, above."""
+"""Upper edges of the classes of salt coverage: none, up to 10 %, …, up to 90 %, above."""
 
 
 def share_out(tiles: TileSet, shares: Mapping[str, float], seed: int) -> dict[str, tuple[str, ...]]:
-    """Share labelled tiles out to parts.
+    """Divide labelled tiles into parts.
 
-    Every part starts empty, and each cluster of tiles in turn, large ones first, goes where it
-    lowers Σ (tiles − target)² / target most, summed over the classes of coverage and the whole.
+    Every part starts empty. Each cluster of tiles in turn, large ones first, goes to the part where
+    it lowers Σ (tiles − target)² / target most, summed over the classes of coverage and the total.
 
     Args:
         tiles: labelled tiles, in any order.
-        shares: of each part, its share of the tiles; they add up to 1.
-        seed: another seed draws another sharing.
+        shares: share of the tiles of each part; they add up to 1.
+        seed: different seeds give different divisions.
 
     Returns:
         Ids of each part, sorted. Every part holds salt, and no section group and no image is in
@@ -41,7 +42,7 @@ def share_out(tiles: TileSet, shares: Mapping[str, float], seed: int) -> dict[st
     if not tiles.labelled:
         raise SplitError(
             f"{tiles.path} has no masks",
-            expected="labelled tiles, which are shared out by their salt coverage",
+            expected="labelled tiles, which are divided by their salt coverage",
             fix="give a folder or zip with masks",
         )
     clusters = _clusters(tiles)
@@ -57,7 +58,7 @@ def share_out(tiles: TileSet, shares: Mapping[str, float], seed: int) -> dict[st
     totals = counts.sum(axis=0)
     counts, totals = counts[:, totals > 0], totals[totals > 0]
     target = np.array(list(shares.values()))[:, None] * totals
-    # the whole weighs as much as all classes together: sizes are promised, classes come close
+    # the total weighs as much as all classes together: sizes are exact, classes approximate
     weight = np.ones(len(totals))
     weight[-1] = len(totals)
 
@@ -69,10 +70,10 @@ def share_out(tiles: TileSet, shares: Mapping[str, float], seed: int) -> dict[st
         added = counts[index]
         cost = (weight * added * (2 * (held - target) + added) / target).sum(axis=1)
         if has_salt[index]:
-            if salt_left <= saltless.sum():  # the last ones go where there is no salt yet
+            if salt_left <= saltless.sum():  # the last ones go to parts without salt
                 cost[~saltless] = np.inf
             salt_left -= 1
-        home = int(np.argmin(cost.round(6)))  # ties must not hang on a processor's last bit
+        home = int(np.argmin(cost.round(6)))  # ties must not depend on a processor's last bit
         held[home] += added
         saltless[home] &= not has_salt[index]
         parts[home].extend(tiles.ids[member] for member in clusters[index])
@@ -85,13 +86,13 @@ def _require_enough(
     has_salt: NDArray[np.bool_],
     parts: Sequence[str],
 ) -> None:
-    """Refuse a set of which some part would get nothing, or no salt."""
+    """Refuse a set that leaves some part without tiles or without salt."""
     fewer = "" if "val" in parts else ", or make fewer folds"
     named = " and ".join(parts) if len(parts) < 4 else f"{len(parts)} parts"
     if len(clusters) < len(parts):
-        grouped = f" in {len(clusters)} group(s)" if len(clusters) < len(tiles) else ""
+        grouped = f" in {plural(len(clusters), 'group')}" if len(clusters) < len(tiles) else ""
         raise SplitError(
-            f"{tiles.path} has {len(tiles)} tile(s){grouped}: too few for {named}",
+            f"{tiles.path} has {plural(len(tiles), 'tile')}{grouped}: too few for {named}",
             expected=f"at least {len(parts)} section groups of different images, one for each part",
             fix=f"add tiles of other sections, correct groups.csv{fewer}",
         )
@@ -100,11 +101,11 @@ def _require_enough(
         found = (
             f"all masks of {tiles.path} are empty"
             if salty == 0
-            else f"only {salty} group(s) of {tiles.path} hold salt, for {named}"
+            else f"{tiles.path} has salt in only {plural(salty, 'group')}: too few for {named}"
         )
         raise SplitError(
             found,
-            expected="salt in every part: without it nothing is learnt and nothing is judged",
+            expected="salt in every part, for training and for evaluation",
             fix=f"add tiles with salt, or check the mask encoding with diapir data check{fewer}",
         )
 
@@ -128,10 +129,10 @@ def _numbered(keys: Iterable[str]) -> NDArray[np.int64]:
 
 
 def _drawing_order(tiles: TileSet, clusters: Sequence[Sequence[int]], seed: int) -> list[int]:
-    """Clusters in a random order, but large ones first: small ones can still even them out.
+    """Clusters in a random order, but large ones first, so that small ones can even them out.
 
-    Sizes count by powers of two, so that the seed also has a say among groups of unlike sizes. The
-    chance comes from a hash: NumPy's generators may change from one version to the next.
+    Sizes are compared by powers of two, so that the seed matters for groups of different sizes too.
+    The order comes from a hash, as NumPy's generators may change from one version to the next.
     """
 
     def key(index: int) -> tuple[int, str]:

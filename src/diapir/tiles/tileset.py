@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,13 +14,13 @@ from numpy.typing import NDArray
 
 from diapir.config import IGNORE, MaskEncoding
 from diapir.errors import DataError
-from diapir.text import listing
-from diapir.tiles.files.layouts import Layout
+from diapir.text import integer, listing, plural
+from diapir.tiles.files.layouts import Layout, TileFiles
 from diapir.tiles.pixels import Pixels
 
 
 def set_hash(tiles: Iterable[tuple[str, str]]) -> str:
-    """SHA-256 over ids and the hashes of their contents, whatever their order."""
+    """SHA-256 over ids and the hashes of their contents, independent of their order."""
     digest = hashlib.sha256()
     for tile, content in sorted(tiles):
         digest.update(f"{tile}\0{content}\n".encode())
@@ -34,23 +35,57 @@ class TileSet:
     """
 
     name: str
-    """The folder or zip, for people."""
+    """Name of the folder or zip."""
     path: Path
     layout: Layout
     encoding: MaskEncoding | None
-    """How the masks were stored; None where the set is unlabelled."""
+    """How the masks were stored; None if the set is unlabelled."""
     ids: tuple[str, ...]
-    """Sorted as loaded; in the order asked for after `select`."""
+    """Sorted after loading; in the given order after `select`."""
     groups: tuple[str, ...]
-    """Section that each tile was cut from; a tile's own id where that is unknown."""
+    """Section that each tile was cut from; the tile's own id if that is unknown."""
     depths: NDArray[np.float32]
-    """`float32 (N,)`: depth in the unit of the source, nan where unknown."""
+    """`float32 (N,)`: depth in the unit of the source, nan if unknown."""
     content: tuple[str, ...]
     """SHA-256 of each tile's decoded shape, image and mask."""
     skipped: tuple[tuple[str, str], ...]
-    """Tiles that were left out because they cannot be read: id and reason."""
+    """Tiles that were left out because they cannot be used: id and reason."""
     pixels: Pixels
     """Images and masks as flat bytes."""
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        files: TileFiles,
+        ids: Sequence[str],
+        pixels: Pixels,
+        *,
+        encoding: MaskEncoding | None,
+        skipped: Iterable[tuple[str, str]],
+    ) -> TileSet:
+        """The set of these tiles of a folder or zip.
+
+        Args:
+            path: the folder or zip.
+            files: its layout and tables.
+            ids: the tiles that were read.
+            pixels: their images and masks, in the same order.
+            encoding: how the masks were stored; None if there are none.
+            skipped: id and reason of each tile that was left out.
+        """
+        return cls(
+            name=path.resolve().name,
+            path=path,
+            layout=files.layout,
+            encoding=encoding,
+            ids=tuple(ids),
+            groups=tuple(files.groups.get(tile) or tile for tile in ids),
+            depths=np.array([files.depths.get(tile, math.nan) for tile in ids], np.float32),
+            content=pixels.content_hashes(),
+            skipped=tuple(sorted(skipped)),
+            pixels=pixels,
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -67,7 +102,7 @@ class TileSet:
 
     @cached_property
     def coverage(self) -> NDArray[np.float32]:
-        """`float32 (N,)` in [0, 1]: salt's share of each tile's valid pixels; 0 where none is."""
+        """`float32 (N,)` in [0, 1]: share of salt among each tile's valid pixels; 0 if none are."""
         coverage = np.zeros(len(self), np.float32)
         for i in range(len(self)):
             mask = self.mask(i)
@@ -77,7 +112,7 @@ class TileSet:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over ids and contents, whatever their order."""
+        """SHA-256 over ids and contents, independent of their order."""
         return set_hash(zip(self.ids, self.content, strict=True))
 
     @cached_property
@@ -97,9 +132,9 @@ class TileSet:
         }
 
     def describe(self) -> str:
-        """One line for people: how many tiles, how the masks were read, what each class gets."""
-        skipped = f", {len(self.skipped)} left out as unreadable" if self.skipped else ""
-        line = f"{self.name}: {len(self)} tiles ({self.layout}){skipped}"
+        """Number of tiles, mask encoding and share of each class, in one line."""
+        skipped = f", {integer(len(self.skipped))} left out as unreadable" if self.skipped else ""
+        line = f"{self.name}: {plural(len(self), 'tile')} ({self.layout}){skipped}"
         if self.encoding is None:
             return line
         shares = ", ".join(f"{name} {share:.1%}" for name, share in self.class_shares.items())
@@ -119,7 +154,7 @@ class TileSet:
             raise DataError(
                 f"{self.name} was read without masks",
                 expected="labelled tiles",
-                fix="name tiles with masks",
+                fix="give tiles with masks",
             )
         return self.pixels.mask(index)
 
@@ -136,8 +171,7 @@ class TileSet:
             raise DataError(
                 f"{self.name} has no tile {listing(unknown)}",
                 expected=f"ids among its {len(self)} tiles",
-                fix="use a split that was made of these tiles: "
-                f"diapir data split {self.path} --out FILE",
+                fix=f"use a split of these tiles: diapir data split {self.path} --out FILE",
             )
         rows = [index[tile] for tile in chosen]
         return replace(
@@ -147,6 +181,18 @@ class TileSet:
             depths=self.depths[rows],
             content=tuple(self.content[row] for row in rows),
             pixels=self.pixels.select(rows),
+        )
+
+    def join(self, other: TileSet) -> TileSet:
+        """The tiles of two labelled sets, those of `other` last; everything else is this set's."""
+        return replace(
+            self,
+            ids=self.ids + other.ids,
+            groups=self.groups + other.groups,
+            depths=np.concatenate([self.depths, other.depths]),
+            content=self.content + other.content,
+            skipped=self.skipped + other.skipped,
+            pixels=self.pixels.join(other.pixels),
         )
 
     def stack(

@@ -9,7 +9,6 @@ import numpy as np
 from diapir.config import DataConfig
 from diapir.errors import DataError
 from diapir.tiles import Split, TileSet, fold_split, load_tiles, make_folds, make_split
-from diapir.tiles.joining import join_tiles
 from diapir.tiles.stratify import image_digests
 
 
@@ -70,7 +69,7 @@ def training_tiles(config: DataConfig, tiles: TileSet, split: Split) -> tuple[Ti
             else ""
         )
     )
-    return join_tiles(learnt, further.select(kept)), notes
+    return learnt.join(further.select(kept)), notes
 
 
 def _further_tiles(path: str, *, skip_bad: bool) -> TileSet:

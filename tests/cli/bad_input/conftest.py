@@ -1,4 +1,4 @@
-"""A tiny tile set and a run on it, and the one way in which bad input is to be answered."""
+"""A tiny tile set and a run on it, and the one way in which bad input is to be as_json."""
 
 from __future__ import annotations
 
@@ -99,12 +99,12 @@ class Refuse:
             return {"found": message}
         assert plain.stdout == ""
         assert listing(self._here) == before
-        told = self._run_cli(*words, "--json")
-        assert told.code == 2
-        assert list(told.answer) == ["error"]
-        error: dict[str, Any] = told.answer["error"]
+        as_json = self._run_cli(*words, "--json")
+        assert as_json.code == 2
+        assert list(as_json.answer) == ["error"]
+        error: dict[str, Any] = as_json.answer["error"]
         assert error["exit_code"] == 2
-        assert told.stderr == plain.stderr
+        assert as_json.stderr == plain.stderr
         for part in ("found", "expected", "mend"):
             assert error[part], error
             assert error[part] in plain.stderr

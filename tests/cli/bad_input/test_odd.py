@@ -66,15 +66,15 @@ ODD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_odd_tiles_are_fit_for_training(run_cli: RunCli, here: Path, name: str) -> None:
+def test_odd_tiles_are_ok_to_train_on(run_cli: RunCli, here: Path, name: str) -> None:
     shares = run_cli("data", "check", "tiles", "--json").answer["shares"]
     spoil, encoding = ODD[name]
     spoil(here / "tiles")
-    told = run_cli("data", "check", "tiles", "--json")
-    assert told.code == 0
-    assert told.answer["encoding"] == encoding
-    assert told.answer["pairs"] == 12
-    assert told.answer["shares"] == shares
+    done = run_cli("data", "check", "tiles", "--json")
+    assert done.code == 0
+    assert done.answer["encoding"] == encoding
+    assert done.answer["pairs"] == 12
+    assert done.answer["shares"] == shares
     assert run_cli("data", "split", "tiles", "--out", "split.json").code == 0
     assert run_cli("evaluate", "run/best", "--data", "tiles").code == 0
     assert run_cli("predict", "run", "tiles", "--out", "salt", "--json").answer["images"] == 12
@@ -98,9 +98,9 @@ def test_tiles_that_cannot_be_split_are_refused(
         Image.fromarray(empty).save(here / "tiles" / "masks" / f"tile{number:03d}.png")
     rows = "".join(f"tile{number:03d},{group}\n" for number in range(12))
     (here / "tiles" / "groups.csv").write_text("id,group\n" + rows)
-    told = run_cli("data", "check", "tiles", "--json")
-    assert told.code == 2
-    assert all(name in told.answer["errors"][0] for name in names)
+    done = run_cli("data", "check", "tiles", "--json")
+    assert done.code == 2
+    assert all(name in done.answer["errors"][0] for name in names)
     refuse("data", "split", "tiles", "--out", "split.json", names=["tiles", "group"])
     refuse(*train(), names=["tiles", "group"])
 

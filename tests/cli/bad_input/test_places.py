@@ -64,13 +64,13 @@ def occupy(here: Path) -> None:
         (("data", "split", "tiles", "--out", "tiles/images/tile001.png"), ["tile001.png"]),
         (("data", "split", "tiles", "--out", "split.json"), ["split.json", "exists"]),
         (("data", "split", "tiles", "--out", "gone/split.json"), ["gone/split.json"]),
-        (("data", "synth", "--out", "tiles"), ["tiles", "not an empty folder"]),
+        (("data", "synth", "--out", "tiles"), ["tiles", "not empty"]),
         (("data", "synth", "--out", "tiny.yaml"), ["tiny.yaml"]),
         (("data", "import", "tiles.zip", "--out", "tiles"), ["tiles", "not empty"]),
         (("data", "import", "tiles.zip", "--out", "tiles.zip"), ["tiles.zip", "a file"]),
         (("data", "import", "tiles", "--out", "new"), ["tiles", "--data"]),
         (("data", "import", "gone.zip", "--out", "new"), ["gone.zip"]),
-        (("demo", "--out", "tiles"), ["tiles", "not an empty folder"]),
+        (("demo", "--out", "tiles"), ["tiles", "exists"]),
     ],
     ids=lambda words: " ".join(map(str, words)) if isinstance(words, tuple) else "",
 )
@@ -89,10 +89,10 @@ def test_another_archive_is_not_unpacked_over_the_first(
     refuse("data", "import", "tiles.zip", "--out", "imported", names=["imported", "other.zip"])
 
 
-def test_results_of_the_same_verb_may_be_made_again(run_cli: RunCli, here: Path) -> None:
+def test_results_of_the_same_command_may_be_made_again(run_cli: RunCli, here: Path) -> None:
     for words in (
         ("predict", "run", "tiles", "--out", "salt"),
-        ("evaluate", "run", "--data", "tiles", "--out", "judged"),
+        ("evaluate", "run", "--data", "tiles", "--out", "scores"),
         ("data", "split", "tiles", "--out", "split.json"),
     ):
         assert run_cli(*words).code == 0
@@ -108,14 +108,14 @@ WRITING = {
     "import": ("data", "import", "whole.zip", "--out", "place/imported"),
     "synth": ("data", "synth", "--out", "place/survey", "--tiles", "1"),
     "train": train(out="place/run"),
-    "evaluate": ("evaluate", "run", "--data", "tiles", "--out", "place/judged"),
+    "evaluate": ("evaluate", "run", "--data", "tiles", "--out", "place/scores"),
     "predict": ("predict", "run", "tiles", "--out", "place/salt"),
 }
 
 
 @pytest.fixture
 def place(here: Path) -> Path:
-    """A folder for what the verbs of `WRITING` write."""
+    """A folder for what the commands of `WRITING` write."""
     images = {
         path.relative_to(here / "tiles").as_posix(): path.read_bytes()
         for path in (here / "tiles").rglob("*.png")
@@ -125,12 +125,12 @@ def place(here: Path) -> Path:
     return here / "place"
 
 
-@pytest.mark.parametrize("verb", WRITING)
-def test_a_read_only_folder_is_told(refuse: Refuse, place: Path, verb: str) -> None:
+@pytest.mark.parametrize("command", WRITING)
+def test_a_read_only_folder_is_reported(refuse: Refuse, place: Path, command: str) -> None:
     before = listing(place)
     with permissions(place, 0o555):
-        # an evaluation is told first, so that it is not lost
-        refuse(*WRITING[verb], names=["place", "Permission denied"], late=verb == "evaluate")
+        # the scores are printed first, so that they are not lost
+        refuse(*WRITING[command], names=["place", "Permission denied"], late=command == "evaluate")
     assert listing(place) == before
 
 
@@ -167,21 +167,21 @@ def half_written(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("verb", "size"),
+    ("command", "size"),
     [
         ("synth", 0),
         *[("import", size) for size in (0, 300, 900)],
         *[("split", size) for size in (0, 600)],
-        *[(verb, size) for verb in ("evaluate", "predict") for size in (0, 80, 300, 1_500)],
+        *[(command, size) for command in ("evaluate", "predict") for size in (0, 80, 300, 1_500)],
         *[("train", size) for size in (0, 300, 900, 1_500, 9_000, 30_000, 60_000)],
     ],
 )
-def test_a_full_disk_loses_nothing_and_can_be_gone_on_from(
-    run_cli: RunCli, here: Path, place: Path, verb: str, size: int
+def test_a_full_disk_loses_nothing_and_can_be_resumed(
+    run_cli: RunCli, here: Path, place: Path, command: str, size: int
 ) -> None:
     before = listing(here)
     with full_after(size):
-        done = run_cli(*WRITING[verb])
+        done = run_cli(*WRITING[command])
     error = done.stderr[done.stderr.index("error: ") :]
     assert done.code == 2
     assert "place" in error
@@ -190,11 +190,11 @@ def test_a_full_disk_loses_nothing_and_can_be_gone_on_from(
     assert "Traceback" not in done.stderr
     assert half_written(place) == []
     assert listing(here).items() >= before.items()
-    again = [*WRITING[verb], *(["--resume"] if verb == "train" else [])]
+    again = [*WRITING[command], *(["--resume"] if command == "train" else [])]
     assert run_cli(*again).code == 0
     assert half_written(place) == []
     assert not [path for path in place.rglob("*") if path.name.endswith(".writing")]
-    if verb == "train":
+    if command == "train":
         assert (
             listing(place / "run")["best/model.safetensors"] == before["run/best/model.safetensors"]
         )
@@ -204,7 +204,7 @@ def test_a_full_disk_loses_nothing_and_can_be_gone_on_from(
 # runs
 
 
-def test_a_folder_in_use_is_told(refuse: Refuse, here: Path) -> None:
+def test_a_folder_in_use_is_reported(refuse: Refuse, here: Path) -> None:
     for given in ("run", "new"):
         with RunFolder(here / given, resume=True):
             for resume in ([], ["--resume"]):
@@ -258,8 +258,8 @@ def test_a_loss_that_is_not_finite_ends_with_the_last_good_state(
     refuse: Refuse, here: Path, key: str
 ) -> None:
     settings = ("--set", key, "--set", "optimizer.clip_norm=null")
-    told = refuse(*train(*settings), names=["non-finite", "optimizer.lr", "data check"], late=True)
-    assert "new/best" not in told["found"]  # there is none
+    done = refuse(*train(*settings), names=["non-finite", "optimizer.lr", "data check"], late=True)
+    assert "new/best" not in done["found"]  # there is none
     assert "the step is skipped" in (here / "new" / "log.txt").read_text(encoding="utf-8")
     state = Checkpoints(here / "new", lambda note: pytest.fail(note)).load()
     assert state
@@ -312,7 +312,7 @@ def test_a_split_that_does_not_fit_is_refused(
 ) -> None:
     assert run_cli("data", "split", "tiles", "--out", "split.json").code == 0
     spoil(here)
-    words = ("evaluate", "run", "--data", "tiles", "--split", "split.json:val", "--out", "judged")
+    words = ("evaluate", "run", "--data", "tiles", "--split", "split.json:val", "--out", "scores")
     refuse(*words, names=names)
     refuse(*train("--set", "data.split=split.json"), names=names)
 
@@ -342,6 +342,6 @@ def test_a_real_process_answers_alike(here: Path) -> None:
     plain = subprocess.run(words, capture_output=True, text=True)
     assert (plain.returncode, plain.stdout) == (2, "")
     assert plain.stderr.startswith("error: there is no folder or zip gone\n  expected: ")
-    told = subprocess.run([*words, "--json"], capture_output=True, text=True)
-    assert told.returncode == 2
-    assert json.loads(told.stdout)["error"]["found"] == "there is no folder or zip gone"
+    done = subprocess.run([*words, "--json"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["found"] == "there is no folder or zip gone"

@@ -1,8 +1,9 @@
-"""Tile sets that are wrong: every verb that reads them refuses them by name."""
+"""Tile sets that are wrong: every command that reads them refuses them by name."""
 
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zipfile
 import zlib
@@ -14,7 +15,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diapir.tiles.files import archive
 from tests.cli.bad_input.conftest import Refuse, flip, listing, permissions, train
 from tests.cli.conftest import RunCli
 from tests.helpers.tile_sets import png, zip_files
@@ -137,7 +137,7 @@ BAD = {
     "a mask in colour": Bad(put(MASK, png(COLOURED)), [MASK, "colour"], predicted=True),
     "masks as JPEG": Bad(every_mask(as_jpeg), ["tile001.jpg", "PNG"], predicted=True),
     "0/255 under seed": Bad(
-        lambda tiles: None, ["seed", "nothing would be salt", "grey8"], predicted=True,
+        lambda tiles: None, ["seed", "no pixel is salt", "grey8"], predicted=True,
         encoding="seed",
     ),
     "all masks empty": Bad(
@@ -169,23 +169,23 @@ USING = {
         *(["--set", f"data.mask_encoding={bad.encoding}"] if bad.encoding else [])
     ),
     "evaluate": lambda bad: (
-        "evaluate", "run", "--data", "tiles", "--out", "judged", *encoding(bad),
+        "evaluate", "run", "--data", "tiles", "--out", "scores", *encoding(bad),
     ),
 }  # fmt: skip
-"""Verbs that need a whole tile set."""
+"""Commands that need a whole tile set."""
 
 
 def encoding(bad: Bad) -> list[str]:
     return ["--encoding", bad.encoding] if bad.encoding else []
 
 
-@pytest.mark.parametrize("verb", USING)
+@pytest.mark.parametrize("command", USING)
 @pytest.mark.parametrize("name", BAD)
 def test_what_needs_tiles_refuses_bad_ones(
-    refuse: Refuse, here: Path, name: str, verb: str
+    refuse: Refuse, here: Path, name: str, command: str
 ) -> None:
     BAD[name].spoil(here / "tiles")
-    refuse(*USING[verb](BAD[name]), names=BAD[name].names)
+    refuse(*USING[command](BAD[name]), names=BAD[name].names)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -200,18 +200,18 @@ def test_check_lists_bad_tiles(refuse: Refuse, run_cli: RunCli, here: Path, name
     before = listing(here)
     plain = run_cli(*words)
     assert (plain.code, plain.stderr) == (2, "")
-    assert plain.stdout.splitlines()[-1].startswith("not fit for training: ")
-    told = run_cli(*words, "--json")
-    assert told.code == 2
-    assert told.answer["ok"] is False
+    assert plain.stdout.splitlines()[-1].startswith("not OK to train: ")
+    as_json = run_cli(*words, "--json")
+    assert as_json.code == 2
+    assert as_json.answer["ok"] is False
     for word in names:
         assert word in plain.stdout
-        assert word in " ".join(told.answer["errors"])
+        assert word in " ".join(as_json.answer["errors"])
     assert listing(here) == before
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_predict_goes_on_with_the_rest(
+def test_predict_continues_with_the_rest(
     refuse: Refuse, run_cli: RunCli, here: Path, name: str
 ) -> None:
     bad = BAD[name]
@@ -253,8 +253,8 @@ def test_bad_tiles_can_be_left_out(run_cli: RunCli, here: Path) -> None:
         "parts"
     ]
     assert sum(part["tiles"] for part in parts.values()) == 10
-    judged = run_cli("evaluate", "run/best", "--data", "tiles", "--skip-bad", "--json")
-    assert judged.answer["metrics"]["n_images"] == 10
+    evaluated = run_cli("evaluate", "run/best", "--data", "tiles", "--skip-bad", "--json")
+    assert evaluated.answer["metrics"]["n_images"] == 10
     trained = run_cli(*train("--set", "data.skip_bad=true"))
     assert trained.code == 0
     assert "Left out tile003: images/tile003.png is truncated" in trained.stdout
@@ -262,8 +262,8 @@ def test_bad_tiles_can_be_left_out(run_cli: RunCli, here: Path) -> None:
 
 def test_a_file_that_may_not_be_read_is_named(run_cli: RunCli, here: Path) -> None:
     with permissions(here / "tiles" / IMAGE, 0):
-        for verb in USING:
-            done = run_cli(*USING[verb](BAD["one tile only"]))
+        for command in USING:
+            done = run_cli(*USING[command](BAD["one tile only"]))
             assert done.code == 2
             assert f"{IMAGE} in tiles cannot be read: Permission denied" in done.stderr
 
@@ -297,12 +297,12 @@ def damaged(change: Callable[[Path], object]) -> Callable[[Path, Path], None]:
 
 
 def with_link(tiles: Path, zip_: Path) -> None:
-    with zipfile.ZipFile(zip_, "w") as archive_:
+    with zipfile.ZipFile(zip_, "w") as archive:
         for name, content in members(tiles).items():
-            archive_.writestr(name, content)
+            archive.writestr(name, content)
         link = zipfile.ZipInfo("images/link.png")
         link.external_attr = 0o120777 << 16
-        archive_.writestr(link, "/etc/passwd")
+        archive.writestr(link, "/etc/passwd")
 
 
 ZIPS: dict[str, tuple[Callable[[Path, Path], object], list[str]]] = {
@@ -343,7 +343,7 @@ ZIPS: dict[str, tuple[Callable[[Path, Path], object], list[str]]] = {
     ids=lambda words: " ".join(map(str, words[:2])),
 )
 @pytest.mark.parametrize("name", ZIPS)
-def test_a_bad_zip_is_refused_by_every_verb(
+def test_a_bad_zip_is_refused_by_every_command(
     refuse: Refuse, here: Path, name: str, words: tuple[str, ...]
 ) -> None:
     make, names = ZIPS[name]
@@ -358,37 +358,35 @@ def test_a_changed_byte_in_a_zip_is_named_with_its_tile(
     refuse: Refuse, run_cli: RunCli, here: Path
 ) -> None:
     zip_files(here / "tiles.zip", members(here / "tiles"))
-    with zipfile.ZipFile(here / "tiles.zip") as archive_:
-        first = archive_.infolist()[0]
+    with zipfile.ZipFile(here / "tiles.zip") as archive:
+        first = archive.infolist()[0]
     flip(here / "tiles.zip", first.header_offset + 80)
     refuse(*train(data="tiles.zip"), names=[first.filename, "tiles.zip"])
     refuse("data", "import", "tiles.zip", "--out", "new", names=[first.filename, "tiles.zip"])
     assert first.filename in run_cli("data", "check", "tiles.zip").stdout
-    told = run_cli("predict", "run", "tiles.zip", "--out", "salt", "--json").answer
-    assert list(told["failed"]) == [f"tiles.zip/{first.filename}"]
-    assert told["images"] == 11
+    as_json = run_cli("predict", "run", "tiles.zip", "--out", "salt", "--json").answer
+    assert list(as_json["failed"]) == [f"tiles.zip/{first.filename}"]
+    assert as_json["images"] == 11
 
 
-def test_an_interrupted_import_names_the_verb_that_finishes_it(
+def test_an_interrupted_import_names_the_command_that_finishes_it(
     refuse: Refuse, run_cli: RunCli, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zip_files(here / "tiles.zip", members(here / "tiles"))
     words = ("data", "import", "tiles.zip", "--out", "imported")
-    publish = archive._publish
-    published: list[Path] = []
+    rename = os.rename
+    named: list[Path] = []
 
-    def stop_after_one(staged: Path, final: Path) -> None:
-        if published:
+    def stop_after_one(source: Path, target: Path) -> None:
+        if named:
             raise KeyboardInterrupt
-        if staged.name in {"images", "masks"}:
-            published.append(final)
-        publish(staged, final)
+        named.append(target)
+        rename(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(archive, "_publish", stop_after_one)
-        (here / "imported").mkdir()
+        patch.setattr(os, "rename", stop_after_one)
         assert run_cli(*words).code == 130
-    assert published
+    assert named[0].name in {"images", "masks"}
     names = ["imported", "interrupted", "diapir data import"]
     refuse("data", "check", "imported", names=names)
     refuse(*train(data="imported"), names=names)

@@ -3,32 +3,26 @@ import io
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from diapir.errors import DataError
 from diapir.tiles.files import guarded_zip
 from diapir.tiles.files.archive import MARKER, STAGING, import_archive
 from diapir.tiles.files.guarded_zip import GuardedZip, Member
 from diapir.tiles.files.loading import load_tiles
+from tests.helpers.scratch import abandoned
+from tests.helpers.tile_sets import png, zip_files
 from tests.tiles.files.zips import make_zip
 
 TRAIN = ["t0", "t1", "t2", "t3"]
 TEST = ["u0", "u1"]
 FOLDERS = {".": 3, "test/images": 2, "train/images": 4, "train/masks": 4}
 COUNT = sum(FOLDERS.values())
-
-
-def png(pixels: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def tile_files() -> dict[str, dict[str, bytes]]:
@@ -49,9 +43,7 @@ def tile_files() -> dict[str, dict[str, bytes]]:
 
 def packed(files: dict[str, bytes]) -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+    zip_files(stream, files)
     return stream.getvalue()
 
 
@@ -199,7 +191,7 @@ def test_an_import_killed_while_naming_folders_continues(
     assert content(out) == expected()
 
 
-def test_a_full_disk_is_told_and_the_import_continues(
+def test_a_full_disk_is_reported_and_the_import_continues(
     kaggle: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unpack = GuardedZip.unpack
@@ -218,7 +210,7 @@ def test_a_full_disk_is_told_and_the_import_continues(
     assert content(out) == expected()
 
 
-def test_too_small_a_disk_is_told_before_the_start(
+def test_too_small_a_disk_is_reported_before_the_start(
     kaggle: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096 * 6))
@@ -279,12 +271,12 @@ def test_a_damaged_inner_zip_is_named(tmp_path: Path, out: Path) -> None:
     cut = packed(tile_files()["train"])[:-40]
     with pytest.raises(DataError, match=r"a.zip: train.zip: it is truncated"):
         import_archive(write(tmp_path / "a.zip", {"train.zip": cut}), out)
-    with pytest.raises(DataError, match=r"a.zip: train.zip: it is no zip"):
+    with pytest.raises(DataError, match=r"a.zip: train.zip: it is not a zip"):
         import_archive(write(tmp_path / "a.zip", {"train.zip": b"id,z\n"}), out)
     assert not out.exists()
 
 
-def test_a_download_cut_off_anywhere_is_told(kaggle: Path, out: Path) -> None:
+def test_a_download_cut_off_anywhere_is_reported(kaggle: Path, out: Path) -> None:
     # near the end, zipfile would find the directory of a zip inside and take that for the whole
     raw = kaggle.read_bytes()
     for length in [5, *range(100, len(raw), 150), len(raw) - 1]:
@@ -292,19 +284,19 @@ def test_a_download_cut_off_anywhere_is_told(kaggle: Path, out: Path) -> None:
         with pytest.raises(DataError, match="it is truncated") as error:
             import_archive(kaggle, out)
         assert "download" in error.value.fix
-        with pytest.raises(DataError, match="no whole zip"):
+        with pytest.raises(DataError, match="not a complete zip"):
             load_tiles(kaggle)
     assert not out.exists()
 
 
-def test_a_download_cut_off_after_a_zip_inside_is_told(kaggle: Path, out: Path) -> None:
+def test_a_download_cut_off_after_a_zip_inside_is_reported(kaggle: Path, out: Path) -> None:
     raw = kaggle.read_bytes()
     inner = packed(tile_files()["train"])
     assert raw.count(inner) == 1
     kaggle.write_bytes(raw[: raw.index(inner) + len(inner)])
     with pytest.raises(DataError, match=r"it is truncated .* precede its first member"):
         import_archive(kaggle, out)
-    with pytest.raises(DataError, match="no whole zip"):
+    with pytest.raises(DataError, match="not a complete zip"):
         load_tiles(kaggle)
 
 
@@ -330,7 +322,7 @@ def test_inner_zips_count_for_the_caps(
 
 def test_an_inner_zip_beside_its_own_folder_is_refused(tmp_path: Path, out: Path) -> None:
     files = {"train.zip": packed({"images/a.png": b"a"}), "train/images/a.png": b"a"}
-    with pytest.raises(DataError, match=r"two of its files belong at train/images/a\.png"):
+    with pytest.raises(DataError, match=r"it holds two files for train/images/a\.png"):
         import_archive(write(tmp_path / "a.zip", files), out)
 
 
@@ -355,16 +347,19 @@ def test_the_import_of_another_archive_is_left_alone(
 
 
 @pytest.mark.parametrize("mark", ["", "[]", "{}"])
-def test_an_unreadable_mark_is_told(kaggle: Path, out: Path, mark: str) -> None:
+def test_a_folder_with_an_unreadable_marker_is_left_alone(
+    kaggle: Path, out: Path, mark: str
+) -> None:
     out.mkdir()
     (out / MARKER).write_text(mark)
-    with pytest.raises(DataError, match="unreadable"):
+    with pytest.raises(DataError, match="is not empty"):
         import_archive(kaggle, out)
+    assert {path.name: path.read_text() for path in out.iterdir()} == {MARKER: mark}
 
 
-def test_a_mark_cut_off_in_writing_is_no_hindrance(kaggle: Path, out: Path) -> None:
+def test_an_import_killed_while_writing_its_marker_can_be_repeated(kaggle: Path, out: Path) -> None:
     out.mkdir()
-    (out / f"{MARKER}.writing").write_text('{"for')
+    abandoned(out / MARKER).write_text('{"for')
     import_archive(kaggle, out)
     assert content(out) == expected()
     assert json.loads((out / MARKER).read_text())["archive"] == "kaggle.zip"
@@ -381,12 +376,12 @@ def test_a_link_in_the_folder_is_not_followed(tmp_path: Path, kaggle: Path, out:
     assert not list(elsewhere.iterdir())
 
 
-def test_archives_and_folders_that_are_none_are_told(
+def test_paths_that_are_not_an_archive_or_a_folder_are_refused(
     tmp_path: Path, kaggle: Path, out: Path
 ) -> None:
     with pytest.raises(DataError, match="does not exist"):
         import_archive(tmp_path / "absent.zip", out)
-    with pytest.raises(DataError, match="is no file"):
+    with pytest.raises(DataError, match="is not a file"):
         import_archive(tmp_path, out)
     out.write_text("a file")
     with pytest.raises(DataError, match="is a file"):
@@ -394,6 +389,30 @@ def test_archives_and_folders_that_are_none_are_told(
     with pytest.raises(DataError, match="Not a directory"):
         import_archive(kaggle, out / "below")
     assert out.read_text() == "a file"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+def test_a_folder_that_is_a_link_is_refused_before_anything_is_unpacked(
+    tmp_path: Path, kaggle: Path, out: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    out.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="is a link"):
+        import_archive(kaggle, out)
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_an_archive_that_may_not_be_read_is_named(
+    kaggle: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(guarded_zip, "open_whole", denied)
+    with pytest.raises(DataError) as caught:
+        import_archive(kaggle, out)
+    assert caught.value.found == f"{kaggle} cannot be read: Permission denied"
+    assert not out.exists()
 
 
 @pytest.mark.real

@@ -10,6 +10,7 @@ import pytest
 from diapir.errors import DataError
 from diapir.tiles import load_tiles
 from diapir.tiles.files import loading
+from tests.helpers.scratch import abandoned
 from tests.helpers.tile_sets import Layout, make_tiles, png, write_tiles
 
 IMAGES, MASKS = make_tiles()
@@ -216,6 +217,18 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     (tmp_path / "file").write_text("a file where the cache folder should be")
     monkeypatch.setenv("DIAPIR_CACHE", str(tmp_path / "file"))
     assert len(load_tiles(tile_set("pairs"))) == 8
+
+
+def test_an_entry_of_a_killed_process_is_cleaned_up(
+    tile_set: Callable[[Layout], Path], cache: Path
+) -> None:
+    source = tile_set("pairs")
+    load_tiles(source)
+    (entry,) = entries(cache)
+    (entry / "tiles.json").unlink()  # a damaged entry, which is written again
+    abandoned(entry).mkdir()
+    load_tiles(source)
+    assert entries(cache) == [entry]
 
 
 def test_a_full_disk_leaves_nothing_half_written(

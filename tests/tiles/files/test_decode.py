@@ -135,13 +135,14 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "is PostScript, though"),
         (b"<!DOCTYPE html><html></html>", "is HTML or XML, though"),
         (b"PK\x03\x04rest", "is zip, though"),
-        (b"nothing that anybody knows", "is no PNG image"),
+        (b"nothing that anybody knows", "is not a PNG image"),
         (b"", "is empty"),
         (png(GREY)[:20], "cannot be decoded"),
         (png(GREY)[:40], "is a damaged or truncated PNG"),
         (png(GREY)[:-20], "is truncated"),
         (png(GREY)[:-1], "is truncated"),
-        (png(GREY).replace(b"IDAT", b"IDAT\0", 1)[:-1], "is damaged|cannot be decoded"),
+        (png(GREY).replace(b"IDAT", b"IDAT\0", 1)[:-1], "is truncated"),
+        (png(GREY).replace(b"IDAT", b"IDAT\0", 1), "is damaged|cannot be decoded"),
     ],
 )
 def test_a_png_that_is_none_is_refused(tmp_path: Path, content: bytes, found: str) -> None:
@@ -198,7 +199,7 @@ def test_a_file_that_is_too_large_is_refused_unread(
 def test_several_pictures_in_one_file_are_refused() -> None:
     pages = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
     content = saved(pages[0], "TIFF", save_all=True, append_images=pages[1:])
-    with pytest.raises(DataError, match="holds several pictures"):
+    with pytest.raises(DataError, match="holds several images"):
         read_image(content)
 
 

@@ -50,8 +50,8 @@ def test_dangerous_names_are_refused(tmp_path: Path, name: str, reason: str) -> 
     ("changes", "reason"),
     [
         ({"kind": stat.S_IFLNK | 0o777}, "is a link"),
-        ({"kind": stat.S_IFIFO | 0o666}, "no plain file"),
-        ({"kind": stat.S_IFCHR | 0o666}, "no plain file"),
+        ({"kind": stat.S_IFIFO | 0o666}, "not a regular file"),
+        ({"kind": stat.S_IFCHR | 0o666}, "not a regular file"),
         ({"flags": 0x1}, "encrypted"),
         ({"flags": 0x41}, "encrypted"),
         ({"method": zipfile.ZIP_LZMA}, "method 14"),
@@ -125,13 +125,15 @@ def test_a_folder_named_like_the_zip_is_left_out(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "it is no zip"),
-        (b"id,z\n1,2\n", "it is no zip"),
+        (b"", "it is not a zip"),
+        (b"id,z\n1,2\n", "it is not a zip"),
         (b"PK\x03\x04 the rest was never downloaded", "it is truncated or damaged"),
         (b"PK\x05\x06" + bytes(18), "holds no files"),
     ],
 )
-def test_what_is_no_zip_is_told_apart(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_not_a_zip_and_a_truncated_one_are_distinguished(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(DataError, match=reason):
         opened(tmp_path / "a.zip")
@@ -142,7 +144,7 @@ def test_what_is_no_zip_is_told_apart(tmp_path: Path, content: bytes, reason: st
 )
 def test_two_files_in_one_place_are_refused(tmp_path: Path, names: list[str]) -> None:
     archive = make_zip(tmp_path / "a.zip", dict.fromkeys(names, CONTENT))
-    with opened(archive) as guarded, pytest.raises(DataError, match="two of its files belong at"):
+    with opened(archive) as guarded, pytest.raises(DataError, match="it holds two files for"):
         check_plan(guarded, guarded.members, guarded.members)
 
 
@@ -173,7 +175,7 @@ def test_caps_count_all_that_is_unpacked(tmp_path: Path, monkeypatch: pytest.Mon
     damage=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=3),
     kept=st.floats(0.5, 1),
 )
-def test_damage_is_told_or_harmless(
+def test_damage_is_reported_or_harmless(
     tmp_path: Path, damage: list[tuple[float, int]], kept: float
 ) -> None:
     files = {"images/a.png": CONTENT, "masks/a.png": CONTENT[:100], "train.csv": b"id\n" * 40}

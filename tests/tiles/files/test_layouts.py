@@ -209,7 +209,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "found"),
     [
-        ({"readme.txt": b"hello"}, "no layout of tiles is recognised"),
+        ({"readme.txt": b"hello"}, "has no known layout of tiles"),
         ({"images/readme.txt": b"hello"}, "there are no images in"),
         ({"images/a.png": png(IMAGES["t000"])}, "there are no masks in"),
     ],
@@ -224,13 +224,13 @@ def test_a_folder_without_tiles_is_refused(
 def test_a_broken_zip_is_refused(tmp_path: Path, tile_set: Callable[[Layout], Path]) -> None:
     whole = tile_set("kaggle_zip").read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="is no whole zip"):
+    with pytest.raises(DataError, match="is not a complete zip"):
         load_tiles(tmp_path / "cut.zip")
     (tmp_path / "text.zip").write_bytes(b"not a zip")
-    with pytest.raises(DataError, match="is no whole zip"):
+    with pytest.raises(DataError, match="is not a complete zip"):
         load_tiles(tmp_path / "text.zip")
     zip_files(tmp_path / "inner.zip", {"train.zip": b"not a zip", "train.csv": b""})
-    with pytest.raises(DataError, match=r"train\.zip in .* is no whole zip"):
+    with pytest.raises(DataError, match=r"train\.zip in .* is not a complete zip"):
         load_tiles(tmp_path / "inner.zip")
 
 

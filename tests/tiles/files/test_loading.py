@@ -1,4 +1,4 @@
-"""What bad tiles get: one plain message, or, where asked for, a set without them."""
+"""Bad tiles are refused with one message, or left out if the user allows it."""
 
 import zipfile
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diapir.config import DataConfig
 from diapir.errors import DataError
 from diapir.tiles import load_tiles
 from diapir.tiles.files.decode import decode_values
@@ -38,9 +39,9 @@ def spoil(folder: Path, how: str) -> str:
         return "t004: the image is 21 × 19 and the mask 20 × 19"
     if how == "unmasked":
         mask.unlink()
-        return "image without mask: t004|image without mask"
+        return "images without a mask: t004|image without mask"
     image.unlink()
-    return "mask without image: t004|mask without image"
+    return "masks without an image: t004|mask without image"
 
 
 SPOILT = ["truncated", "disguised", "mask", "size", "unmasked", "unpictured"]
@@ -82,7 +83,7 @@ def test_many_bad_tiles_are_counted(folder: Path) -> None:
 def test_many_missing_partners_are_counted(folder: Path) -> None:
     for number in range(1, 6):
         (folder / "masks" / f"t00{number}.png").unlink()
-    with pytest.raises(DataError, match="without mask: t001, t002, t003 and 2 more"):
+    with pytest.raises(DataError, match="without a mask: t001, t002, t003 and 2 more"):
         load_tiles(folder)
 
 
@@ -103,7 +104,7 @@ def test_a_name_that_a_zip_holds_twice_is_refused(tmp_path: Path) -> None:
     zip_files(tmp_path / "a.zip", files)
     with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
         archive.writestr("images/t001.png", files["images/t002.png"])
-    with pytest.raises(DataError, match="met more than once: t001"):
+    with pytest.raises(DataError, match="several files for 1 tile: t001"):
         load_tiles(tmp_path / "a.zip")
 
 
@@ -129,9 +130,21 @@ def test_empty_masks_alone_are_refused(tmp_path: Path) -> None:
 
 
 def test_black_and_white_masks_under_seed_are_refused(folder: Path) -> None:
-    with pytest.raises(DataError, match="nothing would be salt") as caught:
+    with pytest.raises(DataError, match="no pixel is salt") as caught:
         load_tiles(folder, encoding="seed")
     assert "--set data.mask_encoding=grey8" in caught.value.fix
+
+
+def test_a_recipe_says_how_tiles_are_read(folder: Path, tmp_path: Path) -> None:
+    (folder / "images" / "t004.png").write_bytes(b"")
+    table = tmp_path / "groups.csv"
+    table.write_text("id,group\n" + "".join(f"{tile},west\n" for tile in IMAGES))
+    config = DataConfig(mask_encoding="grey8", skip_bad=True, groups=str(table))
+    tiles = load_tiles(folder, **config.reading())
+    assert [tile for tile, _ in tiles.skipped] == ["t004"]
+    assert set(tiles.groups) == {"west"}
+    with pytest.raises(DataError, match="no pixel is salt"):
+        load_tiles(folder, **config.model_copy(update={"mask_encoding": "seed"}).reading())
 
 
 def test_bit_depth_leaves_no_trace(tile_set: Callable[[Layout], Path]) -> None:

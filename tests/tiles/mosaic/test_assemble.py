@@ -11,7 +11,7 @@ from diapir.tiles.files.loading import load_tiles
 from diapir.tiles.mosaic import edges as mosaic_edges
 from diapir.tiles.mosaic.assemble import DOUBTFUL, Mosaic, find_mosaic
 from diapir.tiles.mosaic.edges import REACH, Edges, best_matches, inner_edges, outer_edges
-from diapir.tiles.mosaic.neighbours import find_overlaps, find_twins
+from diapir.tiles.mosaic.neighbours import find_line_neighbours, find_overlaps
 from diapir.tiles.mosaic.reliability import figure_lines, mosaic_figures
 from tests.tiles.mosaic.sections import SIDE, Place, cut, make_section
 
@@ -89,7 +89,7 @@ def test_flat_edges_say_nothing() -> None:
 
 
 def among_others(*tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """These tiles first, then those of another section: what fits is told from many seams."""
+    """These tiles first, then those of another section, as matching needs many seams."""
     return np.concatenate([np.stack(tiles), cut([make_section(20, 4, 4)])[0]])
 
 
@@ -189,11 +189,11 @@ def test_sections_of_neighbouring_lines_share_a_group() -> None:
     images = np.concatenate([tiles, noisy])
     one = {(0, 0): 0, (0, 1): 1, (1, 0): 2, (1, 1): 3}
     moved = {(2, 3): 4, (2, 4): 5}
-    assert find_twins(images, [one, moved]) == [(0, 4), (1, 5)]
+    assert find_line_neighbours(images, [one, moved]) == [(0, 4), (1, 5)]
     # a single like tile may be chance, and so may like tiles at different shifts
-    assert find_twins(images, [one, {(2, 3): 4}]) == []
-    assert find_twins(images, [one, {(2, 3): 4, (0, 0): 5}]) == []
-    assert find_twins(images, []) == []
+    assert find_line_neighbours(images, [one, {(2, 3): 4}]) == []
+    assert find_line_neighbours(images, [one, {(2, 3): 4, (0, 0): 5}]) == []
+    assert find_line_neighbours(images, []) == []
 
 
 def test_doubtful_pairs_share_a_group_without_a_place() -> None:
@@ -235,7 +235,7 @@ def test_figures_say_how_far_to_trust_a_mosaic() -> None:
     )
     assert 0.9 < beside < grouped == pytest.approx(1 - 0.15**17)
     text = "\n".join(figure_lines(figures))
-    assert "1 of up to 20 tiles: 20 tiles placed, 18 of them labelled" in text
+    assert "1 of up to 20 tiles; 20 tiles placed, 18 of them labelled" in text
     assert "85%/15%" in text
 
 

@@ -1,13 +1,14 @@
 """Decoded tile sets, kept between runs in the user's cache folder.
 
 An entry is a folder `tiles/<key>-<fingerprint>` of images.npy, masks.npy and tiles.json. The key
-stands for path and options, the fingerprint for the state of the source. An entry is written aside
-and renamed, so it is whole or not there; a checksum finds later damage. A cache that cannot be read
-or written is no error: the tiles are decoded again.
+stands for path and options, the fingerprint for the state of the source. An entry is complete or
+absent; a checksum detects later damage. If the cache cannot be read or written, the tiles are
+decoded again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,23 +20,24 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from diapir.files import writing_folder
 from diapir.tiles.pixels import Pixels
 from diapir.tiles.tileset import TileSet
 
 _FORMAT = 1
-"""Raised when what is stored, or how files are decoded, changes."""
+"""Increased when the content of an entry, or the decoding of files, changes."""
 
 
 def key(path: Path, **options: object) -> str:
-    """Name of a tile set's entries: its path and how it is read."""
+    """The key of a tile set: its path and how it is read."""
     text = json.dumps([_FORMAT, str(path.resolve()), options], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def load(key: str, fingerprint: str, path: Path) -> TileSet | None:
-    """The tile set kept under this key, or None where there is none, or it is outdated or damaged.
+    """The tile set of this key and fingerprint; None if it is missing or damaged.
 
-    Pixels are mapped from the files, so processes of one machine share them.
+    Pixels are memory-mapped, so the processes of one machine share them.
     """
     entry = _entry(key, fingerprint)
     try:
@@ -61,9 +63,8 @@ def load(key: str, fingerprint: str, path: Path) -> TileSet | None:
 
 
 def save(key: str, fingerprint: str, tiles: TileSet) -> None:
-    """Keep a tile set that `load_tiles` has just decoded; entries of older states are removed."""
+    """Save a tile set that `load_tiles` has just decoded, and remove entries of older states."""
     entry = _entry(key, fingerprint)
-    writing = entry.with_name(f".{entry.name}.{os.getpid()}.writing")
     kept = {
         "layout": tiles.layout,
         "encoding": tiles.encoding,
@@ -75,20 +76,19 @@ def save(key: str, fingerprint: str, tiles: TileSet) -> None:
         "shapes": tiles.shapes.tolist(),
     }
     kept["checksum"] = _checksum(kept, tiles.pixels.images, tiles.pixels.masks)
-    try:
-        writing.mkdir(parents=True)
-        np.save(writing / "images.npy", tiles.pixels.images)
-        np.save(writing / "masks.npy", tiles.pixels.masks)
-        (writing / "tiles.json").write_text(json.dumps(kept), encoding="utf-8")
+    # a full or read-only disk, or another process that was faster: the tiles are in memory anyway
+    with contextlib.suppress(OSError):
+        with writing_folder(entry) as scratch:
+            np.save(scratch / "images.npy", tiles.pixels.images)
+            np.save(scratch / "masks.npy", tiles.pixels.masks)
+            (scratch / "tiles.json").write_text(json.dumps(kept), encoding="utf-8")
         for old in entry.parent.glob(f"{key}-*"):
-            shutil.rmtree(old, ignore_errors=True)
-        writing.rename(entry)
-    except OSError:  # full, read-only, or another process was first: the tiles are in memory
-        shutil.rmtree(writing, ignore_errors=True)
+            if old != entry:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def _mapped(file: Path) -> NDArray[np.uint8]:
-    """The array of an entry, without the small cost that `np.memmap` adds to each view."""
+    """The array of an entry as a plain array: views of `np.memmap` are a little slower."""
     return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
 
 

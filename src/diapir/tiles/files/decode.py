@@ -1,14 +1,15 @@
-"""From the bytes of one picture to an array. The only place where Pillow opens a file.
+"""Decoding one image file to an array. Only this module opens files with Pillow.
 
-Files are hostile until decoded: only the decoder that a file's suffix names is run, sizes have
-limits, and whatever a decoder raises becomes one plain reason.
+Files are not trusted: only the decoder that a file's suffix names is run, sizes are limited, and
+every exception of a decoder becomes a `DataError` with a short reason.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,11 +28,11 @@ FORMATS = {
     ".tiff": "TIFF",
     ".bmp": "BMP",
 }
-"""Suffixes that are read, and the only format each may hold."""
+"""Suffixes that are read, and the only format that each may hold."""
 MAX_PIXELS = 64 * 1024**2
-"""Most pixels of one picture; below Pillow's own limit, so ours is the one that is met."""
+"""Maximum pixels of one image; below Pillow's own limit, so this one applies."""
 MAX_SIDE = 32_768
-"""Greatest height or width of one picture."""
+"""Maximum height or width of one image in pixels."""
 AMPLITUDE_PERCENTILE = 98.0
 """Amplitudes beyond this percentile of their absolute value are clipped."""
 
@@ -51,26 +52,29 @@ _MAGIC = (
     (b"\x93NUMPY", "NumPy"),
     (b"<", "HTML or XML"),
 )
+_END_MARKS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
+"""The last bytes of a complete file. Pillow may decode a file without them."""
 
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-class Picture(NamedTuple):
-    """One decoded picture: its grey values, and how they were stored."""
+class Decoded(NamedTuple):
+    """One decoded image."""
 
     grey: NDArray[np.uint8]
     """`uint8 (H, W)`."""
     mode: str
-    """Pillow's name of how it was stored: `L`, `RGB`, `RGBA`, `I;16`, …"""
+    """Pillow's name for how it was stored: `L`, `RGB`, `RGBA`, `I;16`, …"""
 
 
 def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
     """Decode one image of any size and mode to grey.
 
     Alpha is dropped. Colour becomes grey by ITU-R 601 luma, which leaves equal channels as they
-    are; palettes are resolved first. 16-bit grey is scaled by 1/257. Floats and 32-bit
-    integers are amplitudes on one symmetric scale: `clip(a / c, −1, 1) · 127.5 + 127.5` with c the
-    98th percentile of |a|. So zero is mid-grey and polarity is kept; what is not finite is zero.
+    are; palettes are resolved first. 16-bit grey is scaled by 1/257. Floats and 32-bit integers are
+    amplitudes on one symmetric scale, `clip(a / c, −1, 1) · 127.5 + 127.5` with c the 98th
+    percentile of |a|, so that zero is mid-grey and polarity is kept. Values that are not finite
+    count as zero.
 
     Args:
         source: a PNG, JPEG, TIFF or BMP file, or its bytes.
@@ -79,7 +83,7 @@ def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
         `uint8 (H, W)`.
 
     Raises:
-        DataError: absent, too large, truncated, or no image of the format its suffix says.
+        DataError: the file is missing, too large, truncated, or not in the format of its suffix.
     """
     if isinstance(source, bytes):
         return decode_image(source, "the image").grey
@@ -97,22 +101,20 @@ def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
     return decode_image(content, str(path), suffix=path.suffix).grey
 
 
-def decode_image(content: bytes, name: str, *, suffix: str | None = None) -> Picture:
+def decode_image(content: bytes, name: str, *, suffix: str | None = None) -> Decoded:
     """Decode the bytes of an image to grey; see `read_image` for the rules.
 
     Args:
         content: the file's bytes.
-        name: what errors call it.
-        suffix: `.png` and the like; None trusts the first bytes.
+        name: the image's name in errors.
+        suffix: `.png` and the like; None recognises the format by the first bytes.
+
+    Raises:
+        DataError: too large, truncated, or not in the format of its suffix.
     """
-    with _open(content, name, suffix) as picture:
-        mode = picture.mode
-        try:
-            return Picture(_grey(picture), mode)
-        except DataError:
-            raise
-        except Exception as error:  # decoders raise nearly anything on damaged bytes
-            raise _refusal(name, f"cannot be decoded: {error}") from None
+    with _opened(content, name, suffix) as image:
+        mode = image.mode  # decoding may change it
+        return Decoded(_grey(image), mode)
 
 
 def decode_values(
@@ -127,114 +129,124 @@ def decode_values(
         `uint8` or `uint16 (H, W)`, and Pillow's name of the mode.
 
     Raises:
-        DataError: unreadable, in colour, or holding numbers that no mask has.
+        DataError: unreadable, in colour, or with values outside 0 … 65535.
     """
-    with _open(content, name, suffix) as picture:
-        mode = picture.mode
-        try:
-            return _values(picture, name), mode
-        except DataError:
-            raise
-        except Exception as error:  # decoders raise nearly anything on damaged bytes
-            raise _refusal(name, f"cannot be decoded: {error}") from None
+    with _opened(content, name, suffix) as image:
+        mode = image.mode  # decoding may change it
+        return _values(image, name), mode
 
 
-def _open(content: bytes, name: str, suffix: str | None) -> Image.Image:
-    """The picture with its header read and its size within limits."""
+@contextlib.contextmanager
+def _opened(content: bytes, name: str, suffix: str | None) -> Iterator[Image.Image]:
+    """The image with its header read, its size within limits and no sign of damage.
+
+    Raises:
+        DataError: for every exception of Pillow, those of the block included.
+    """
     if len(content) > MAX_FILE_BYTES:
         raise _refusal(name, f"has {len(content) / 1024**2:.0f} MiB")
-    found = next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
-    if suffix is None:
-        wanted = found if found in FORMATS.values() else None
-    else:
-        wanted = FORMATS.get(suffix.lower())
-    if wanted is None or (found is not None and found != wanted):
-        named = f"though its name ends in {suffix}" if suffix else "which is not read"
-        raise _refusal(name, f"is {found or 'no image of a known format'}, {named}")
-    if not content:
-        raise _refusal(name, "is empty")
+    format_ = _expected_format(content, name, suffix)
     try:
-        picture = Image.open(io.BytesIO(content), formats=(wanted,))
-        width, height = picture.size
-        if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-            raise _refusal(name, f"has {height} × {width} pixels")
-        if wanted in {"PNG", "TIFF"} and getattr(picture, "n_frames", 1) > 1:
-            raise _refusal(name, "holds several pictures")
-        if wanted == "PNG":
-            _refuse_broken_png(content, name)
-        elif wanted == "JPEG" and b"\xff\xd9" not in content:
-            raise _refusal(name, "is truncated: it has no end mark")
+        with Image.open(io.BytesIO(content), formats=(format_,)) as image:
+            _refuse_size(image, name)
+            _refuse_damage(image, content, name)
+        with Image.open(io.BytesIO(content), formats=(format_,)) as image:
+            yield image
     except DataError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise _refusal(name, "has far more pixels than its size suggests") from None
     except UnidentifiedImageError:
-        reason = f"is a damaged or truncated {wanted}" if found else f"is no {wanted} image"
+        found = _format_of(content)
+        reason = f"is a damaged or truncated {format_}" if found else f"is not a {format_} image"
         raise _refusal(name, reason) from None
     except Exception as error:  # decoders raise nearly anything on damaged bytes
         raise _refusal(name, f"cannot be decoded: {error}") from None
-    return picture
 
 
-def _refuse_broken_png(content: bytes, name: str) -> None:
-    """Check what Pillow does not: that the file goes on to its end mark, and every checksum."""
-    start, kind = 8, b""
-    while kind != b"IEND":
-        end = start + 12 + int.from_bytes(content[start : start + 4])
-        if len(content) < max(end, start + 12):
-            raise _refusal(name, "is truncated: it stops before its end mark")
-        kind = content[start + 4 : start + 8]
-        checksum = zlib.crc32(memoryview(content)[start + 4 : end - 4])
-        if checksum != int.from_bytes(content[end - 4 : end]):
-            raise _refusal(name, "is damaged: a checksum in it does not fit")
-        start = end
+def _format_of(content: bytes) -> str | None:
+    return next((format_ for magic, format_ in _MAGIC if content.startswith(magic)), None)
 
 
-def _grey(picture: Image.Image) -> NDArray[np.uint8]:
-    mode = picture.mode
+def _expected_format(content: bytes, name: str, suffix: str | None) -> str:
+    """The format that the suffix names, or without a suffix the one that the bytes begin with."""
+    if not content:
+        raise _refusal(name, "is empty")
+    found = _format_of(content)
+    if suffix is None:
+        expected = found if found in FORMATS.values() else None
+    else:
+        expected = FORMATS.get(suffix.lower())
+    if expected is None or (found is not None and found != expected):
+        reason = f"though its name ends in {suffix}" if suffix else "which is not read"
+        raise _refusal(name, f"is {found or 'in an unknown format'}, {reason}")
+    return expected
+
+
+def _refuse_size(image: Image.Image, name: str) -> None:
+    width, height = image.size
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise _refusal(name, f"has {height} × {width} pixels")
+    if image.format in {"PNG", "TIFF"} and getattr(image, "n_frames", 1) > 1:
+        raise _refusal(name, "holds several images")
+
+
+def _refuse_damage(image: Image.Image, content: bytes, name: str) -> None:
+    """Refuse a file without its end mark, and a PNG with a wrong checksum."""
+    end = _END_MARKS.get(image.format or "")
+    if end is not None and end not in content:
+        raise _refusal(name, "is truncated: its end mark is missing")
+    try:
+        image.verify()  # the image cannot be used afterwards
+    except SyntaxError as error:
+        raise _refusal(name, f"is damaged: {error}") from None
+
+
+def _grey(image: Image.Image) -> NDArray[np.uint8]:
+    mode = image.mode
     if mode.startswith("I;16"):
-        deep = np.asarray(picture).astype(np.uint32)
+        deep = np.asarray(image).astype(np.uint32)
         return ((deep + 128) // 257).astype(np.uint8)
     if mode in {"I", "F"}:
-        return _amplitudes(np.asarray(picture, dtype=np.float64))
+        return _amplitudes(np.asarray(image, dtype=np.float64))
     if mode in {"P", "PA"}:
-        picture = picture.convert("RGBA")
+        image = image.convert("RGBA")
     elif mode not in {"1", "L", "LA", "La", "RGB", "RGBA", "RGBX", "RGBa"}:
-        picture = picture.convert("RGB")
-    if picture.mode in {"LA", "La"}:
-        picture = picture.getchannel(0)
+        image = image.convert("RGB")
+    if image.mode in {"LA", "La"}:
+        image = image.getchannel(0)
     # Pillow's luma weights sum to 65536, so three equal channels give exactly that channel
-    return np.asarray(picture.convert("L"))
+    return np.asarray(image.convert("L"))
 
 
 def _amplitudes(amplitudes: NDArray[np.float64]) -> NDArray[np.uint8]:
     amplitudes = np.where(np.isfinite(amplitudes), amplitudes, 0.0)
     scale = float(np.percentile(np.abs(amplitudes), AMPLITUDE_PERCENTILE))
-    if scale == 0:  # nearly all is zero: the few amplitudes that are there set the scale
+    if scale == 0:  # nearly all amplitudes are zero: the others set the scale
         scale = float(np.abs(amplitudes).max()) or 1.0
     return np.rint(np.clip(amplitudes / scale, -1, 1) * 127.5 + 127.5).astype(np.uint8)
 
 
-def _values(picture: Image.Image, name: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    mode = picture.mode
+def _values(image: Image.Image, name: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    mode = image.mode
     if mode.startswith("I;16"):
-        return np.asarray(picture).astype(np.uint16)
+        return np.asarray(image).astype(np.uint16)
     if mode == "I":
-        wide = np.asarray(picture)
+        wide = np.asarray(image)
         if wide.min() < 0 or wide.max() > 65535:
             raise _refusal(name, f"holds values from {wide.min()} to {wide.max()}")
         return wide.astype(np.uint16)
     if mode in {"1", "L"}:
-        return np.asarray(picture.convert("L"))
+        return np.asarray(image.convert("L"))
     if mode in {"LA", "La"}:
-        return np.asarray(picture.getchannel(0))
+        return np.asarray(image.getchannel(0))
     if mode == "P":
-        colours = np.asarray(picture.convert("RGBA"))[..., :3]
+        colours = np.asarray(image.convert("RGBA"))[..., :3]
         if _equal_channels(colours):
             return colours[..., 0]
-        return np.asarray(picture)
+        return np.asarray(image)
     if mode in {"RGB", "RGBA", "RGBX"}:
-        colours = np.asarray(picture)
+        colours = np.asarray(image)
         if _equal_channels(colours):
             return colours[..., 0]
         raise DataError(
@@ -242,7 +254,7 @@ def _values(picture: Image.Image, name: str) -> NDArray[np.uint8] | NDArray[np.u
             expected="a grey mask, or three equal channels",
             fix="save the mask as grey 0 and 255",
         )
-    raise _refusal(name, f"is stored as {mode}, which no mask is")
+    raise _refusal(name, f"is stored as {mode}, which is not a mask format")
 
 
 def _equal_channels(colours: NDArray[np.uint8]) -> bool:
@@ -253,7 +265,7 @@ def _equal_channels(colours: NDArray[np.uint8]) -> bool:
 def _refusal(name: str, reason: str) -> DataError:
     return DataError(
         f"{name} {reason}",
-        expected=f"a whole PNG, JPEG, TIFF or BMP picture of at most {MAX_SIDE} pixels a side, "
+        expected=f"a complete PNG, JPEG, TIFF or BMP image of at most {MAX_SIDE} pixels a side, "
         f"{MAX_PIXELS // 1024**2} Mi pixels and {MAX_FILE_BYTES // 1024**2} MiB",
-        fix="save or download it again, or take it out of the set",
+        fix="save or download it again, or take it out of the tile set",
     )

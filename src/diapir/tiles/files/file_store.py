@@ -1,6 +1,6 @@
-"""Where the files of a tile set lie: a folder, a zip, or Kaggle's zips inside a zip.
+"""The files of a tile set: in a folder, a zip, or Kaggle's zips inside a zip.
 
-A store lists names relative to its root with forward slashes and reads bytes. Kaggle's inner
+A store lists the names relative to its root, with forward slashes, and reads bytes. Kaggle's inner
 `train.zip` and `test.zip` appear as the folders `train/` and `test/`; nothing is unpacked.
 """
 
@@ -18,13 +18,13 @@ from diapir.errors import DataError
 from diapir.tiles.files.guarded_zip import danger, open_whole
 
 STAGING = ".importing"
-"""Folder in which `diapir data import` gathers files until all are there."""
+"""Folder in which `diapir data import` collects the files until it is complete."""
 MAX_FILE_BYTES = 256 * 1024**2
-"""Largest file that is read as one image, mask or table."""
+"""Maximum size of an image, mask or table in bytes."""
 MAX_INNER_ZIP_BYTES = 4 * 1024**3
-"""Largest zip inside a zip that is read into memory."""
+"""Maximum size of a zip inside a zip, which is read into memory, in bytes."""
 MAX_FILES = 2_000_000
-"""Most files that are listed before a folder is taken for a mistake."""
+"""Maximum number of files; a folder with more is taken for a mistake."""
 
 
 class Store:
@@ -35,8 +35,8 @@ class Store:
         inner: stem of the zip inside that is listed as a folder (`train` for `train.zip`).
 
     Raises:
-        DataError: nothing is there, it is neither a folder nor a whole zip, it holds no files, or
-            members that no honest zip has; an import into it was interrupted.
+        DataError: the path does not exist, is neither a folder nor a complete zip, or holds no
+            files; a zip has dangerous members; an import into the folder was interrupted.
     """
 
     def __init__(self, path: Path, *, inner: str) -> None:
@@ -46,11 +46,11 @@ class Store:
         names: list[str] = []
         if os.path.isdir(path / STAGING):  # noqa: PTH112
             raise DataError(
-                f"{path} holds an import that was interrupted",
+                f"{path} holds an interrupted import",
                 expected="all tiles of the archive",
                 fix=f"finish it: diapir data import ZIP --out {path}",
             )
-        if os.path.isdir(path):  # noqa: PTH112 - False, not an error, where nobody may look
+        if os.path.isdir(path):  # noqa: PTH112 - False, not an error, without permission
             names += (name for name, _ in _walk(path))
         elif os.path.isfile(path):  # noqa: PTH113
             names += self._add_zip(_open_zip(path, str(path)), str(path), prefix="")
@@ -72,7 +72,7 @@ class Store:
                 fix="correct the path; `diapir data synth --out DIR` makes tiles",
             )
         self.names = tuple(names)
-        """Every file, a name twice where a zip holds it twice."""
+        """Every file; a name appears twice if a zip holds it twice."""
 
     def __enter__(self) -> Store:
         return self
@@ -99,7 +99,7 @@ class Store:
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(
                 f"{name} in {self.path} cannot be read: {_reason(error)}",
-                expected="a whole, readable file",
+                expected="a complete, readable file",
                 fix="copy or download it again",
             ) from None
 
@@ -136,10 +136,10 @@ class Store:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 that changes when a file of a folder, or a zip, is added, removed or changed.
+    """SHA-256 that changes when a zip, or a file of a folder, is added, removed or changed.
 
-    Of a folder it covers names, sizes and times of change; of a zip its size and time. No file
-    is read; of nothing it is the hash of nothing.
+    It covers names, sizes and modification times of a folder's files, or size and modification time
+    of a zip. No file is read. A missing path gives the hash of nothing.
     """
     digest = hashlib.sha256()
     if os.path.isdir(path):  # noqa: PTH112 - as above
@@ -152,7 +152,7 @@ def fingerprint(path: Path) -> str:
 
 
 def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Names below `root` with their status. Links to folders are followed, each folder once."""
+    """Names below `root` with their status; links to folders are followed, each folder once."""
     seen: set[str] = set()
     found = 0
     for folder, folders, files in os.walk(root, followlinks=True):
@@ -177,38 +177,38 @@ def _walk(root: Path) -> Iterator[tuple[str, os.stat_result]]:
                 )
             try:
                 status = (Path(folder) / name).stat()
-            except OSError:  # a link to nowhere: reading it will say so
+            except OSError:  # a dangling link: reading it will raise an error
                 status = (Path(folder) / name).lstat()
             yield prefix + name, status
 
 
 def refuse_unreadable_name(root: Path, name: str) -> None:
-    """Refuse a file name in bytes of an old encoding: no table, split or report could hold it."""
+    """Refuse a file name that is not UTF-8: tables, splits and reports could not store it."""
     try:
         name.encode()
     except UnicodeEncodeError:
         raise DataError(
-            f"{root} holds a file whose name is not in UTF-8: {name!a}",
+            f"{root} holds a file name that is not UTF-8: {name!a}",
             expected="file names in UTF-8",
             fix="rename it: convmv -f latin1 -t utf-8 renames whole folders",
         ) from None
 
 
 def _hidden(name: str) -> bool:
-    """Half-written files, and what desktops leave behind."""
+    """Hidden files, such as incomplete ones, and clutter of macOS."""
     parts = name.split("/")
     return parts[0] == "__MACOSX" or any(part.startswith(".") for part in parts)
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without the path that the message names already."""
+    """The error's reason, without the path that the message names already."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def _open_zip(file: Path | io.BytesIO, where: str) -> zipfile.ZipFile:
     if isinstance(file, Path) and not _starts_as_zip(file):
         raise DataError(
-            f"{where} is no whole zip: it is a file of another kind",
+            f"{where} is not a complete zip: it is a file of another kind",
             expected="a folder of tiles, or a zip as Kaggle gives it",
             fix="name the folder that holds images/ and masks/, or the zip",
         )
@@ -220,7 +220,7 @@ def _open_zip(file: Path | io.BytesIO, where: str) -> zipfile.ZipFile:
 
 def _broken_zip(where: str, error: Exception) -> DataError:
     return DataError(
-        f"{where} is no whole zip: {_reason(error)}",
+        f"{where} is not a complete zip: {_reason(error)}",
         expected="a folder of tiles, or a zip as Kaggle gives it",
         fix="download it again: it may be truncated, or another format",
     )
@@ -231,7 +231,7 @@ def _starts_as_zip(file: Path) -> bool:
         with file.open("rb") as stream:
             return stream.read(2) == b"PK"
     except OSError:
-        return True  # opening it as a zip will say why
+        return True  # opening it as a zip will raise the error
 
 
 def _refuse_size(name: str, size: int, limit: int) -> None:
@@ -239,5 +239,5 @@ def _refuse_size(name: str, size: int, limit: int) -> None:
         raise DataError(
             f"{name} has {size / 1024**2:.0f} MiB",
             expected=f"at most {limit / 1024**2:.0f} MiB",
-            fix="cut it smaller, or take it out of the set",
+            fix="make it smaller, or take it out of the tile set",
         )

@@ -1,4 +1,4 @@
-"""A zip opened as if it came from an enemy: names, kinds and sizes are checked before any use."""
+"""Reading untrusted zips: names, kinds and sizes of all members are checked before any is used."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from typing import IO
 from diapir.errors import DataError
 
 MAX_FILES = 200_000
-"""Files in an archive and the archives inside it; TGS has 26,000."""
+"""Maximum number of files in an archive and the archives inside it; TGS has 26,000."""
 MAX_BYTES = 16 * 2**30
-"""Bytes that they may unpack to, archives inside included; TGS has 0.6 GB."""
+"""Maximum bytes that they may unpack to, archives inside included; TGS has 0.6 GB."""
 MAX_RATIO = 200
-"""Unpacked bytes for a packed byte, beyond a file's first MiB. Deflate can reach 1,032."""
+"""Maximum unpacked bytes per packed byte, beyond a file's first MiB. Deflate can reach 1,032."""
 
 _CHUNK = 2**20
 _END_MARK, _END_BYTES = b"PK\x05\x06", 22
-_SPANNED_MARK = b"PK00"  # some programs begin every zip with it
+_SPANNED_MARK = b"PK00"  # some programs write it at the start of every zip
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # the file, strongly, the directory (APPNOTE 4.4.4)
 _LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
-# all that zipfile is known to raise for bytes that are no zip, or no longer one
+# what zipfile is known to raise for bytes that are not a zip, or a damaged one
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -49,8 +49,8 @@ class Member:
     """A file in a zip.
 
     Attributes:
-        info: what the zip's directory says of it.
-        place: where it belongs below the folder that the zip is unpacked to.
+        info: its entry in the zip's directory.
+        place: its path below the folder that the zip is unpacked to.
     """
 
     info: zipfile.ZipInfo
@@ -58,7 +58,7 @@ class Member:
 
     @property
     def is_zip(self) -> bool:
-        """Whether its name says that it is itself a zip."""
+        """Whether it is itself a zip, by its name."""
         return self.place.suffix.lower() == ".zip"
 
     def is_at(self, path: Path) -> bool:
@@ -77,20 +77,27 @@ class GuardedZip:
 
     Args:
         path: the file.
-        name: what people call it; for a zip inside a zip, both names.
-        stem: a folder of this name that holds all members is left out of their places.
+        name: its name in messages; for a zip inside a zip, both names.
+        stem: if all members are in a folder of this name, their places leave it out.
 
     Attributes:
-        members: its files, without folders and what Macs and Windows strew about.
+        members: its files, without folders and the clutter of macOS and Windows.
 
     Raises:
-        DataError: no zip, a truncated one, or a member that is not to be unpacked.
+        DataError: not a zip, a truncated one, or a member that must not be unpacked.
     """
 
     def __init__(self, path: Path, name: str, stem: str) -> None:
         self.name = name
-        with self._blaming_damage(_start_of(path)):
-            self._zip = open_whole(path)
+        try:
+            with self._reporting_damage(_describe_start(path)):
+                self._zip = open_whole(path)
+        except OSError as error:
+            raise DataError(
+                f"{name} cannot be read: {error.strerror or error}",
+                expected="a readable zip",
+                fix="fix its permissions, or copy it again",
+            ) from None
         try:
             self.members = self._checked(stem, path.stat().st_size)
         except BaseException:
@@ -109,7 +116,7 @@ class GuardedZip:
         self._zip.close()
 
     def unpack(self, member: Member, target: Path) -> None:
-        """Write a member to `target`, whose folders are made; its size and CRC are checked.
+        """Write a member to `target` and make its folders; size and CRC are checked.
 
         Raises:
             DataError: the member is damaged, or larger than the zip's directory says.
@@ -117,7 +124,7 @@ class GuardedZip:
         target.parent.mkdir(parents=True, exist_ok=True)
         with (
             target.open("wb") as out,
-            self._blaming_damage(f"{member.info.filename} is damaged"),
+            self._reporting_damage(f"{member.info.filename} is damaged"),
             self._zip.open(member.info) as stream,
         ):
             written = self._copy(stream, out, member.info)
@@ -125,7 +132,7 @@ class GuardedZip:
                 raise EOFError(f"{written} of {member.info.file_size} bytes")
 
     def _copy(self, stream: IO[bytes], out: IO[bytes], info: zipfile.ZipInfo) -> int:
-        """Copy, counting the bytes that arrive: sizes were allowed by what the directory claims."""
+        """Copy and count the bytes; until here, only the directory's claimed sizes were checked."""
         written = 0
         while chunk := stream.read(_CHUNK):
             written += len(chunk)
@@ -157,25 +164,25 @@ class GuardedZip:
         return members
 
     def refusal(self, reason: str) -> DataError:
-        """The error for content that is not to be unpacked."""
+        """The error for content that must not be unpacked."""
         return DataError(
             f"{self.name} is refused: {reason}",
             expected="plain files with names inside the folder, stored or deflated, at most "
             f"{MAX_FILES:,} files and {MAX_BYTES / 2**30:.0f} GiB, archives inside included",
-            fix="download it again from its publisher; if you trust it, unpack it by hand and "
-            "give the folder as --data",
+            fix="download it again from its publisher; if you trust it, unpack it yourself "
+            "and give the folder as --data",
         )
 
     @contextmanager
-    def _blaming_damage(self, what: str) -> Iterator[None]:
+    def _reporting_damage(self, what: str) -> Iterator[None]:
         try:
             yield
         except _BROKEN as error:
             if isinstance(error, OSError) and error.errno != errno.EINVAL:
-                raise  # the disk is at fault; EINVAL is an offset before the file's start
+                raise  # a disk error; EINVAL is an offset before the file's start
             raise DataError(
                 f"{self.name}: {what} ({error})",
-                expected="a whole zip",
+                expected="a complete zip",
                 fix="download or copy it again; the transfer may have stopped early",
             ) from None
 
@@ -183,8 +190,8 @@ class GuardedZip:
 def open_whole(file: Path | IO[bytes]) -> zipfile.ZipFile:
     """Open a zip whose members and directory fill its file.
 
-    zipfile searches the directory in the last 64 KiB. In a download that was cut off there, it can
-    find that of a zip inside, and would take the zip inside for the whole.
+    zipfile looks for the directory in the last 64 KiB. In a truncated download it can find the
+    directory of a zip inside there, and would open that zip instead.
 
     Raises:
         zipfile.BadZipFile: something follows the directory, or precedes the first member.
@@ -207,15 +214,15 @@ def open_whole(file: Path | IO[bytes]) -> zipfile.ZipFile:
 
 
 def check_plan(archive: GuardedZip, members: Iterable[Member], places: Iterable[Member]) -> None:
-    """Refuse what is too much, or would write two files to one place.
+    """Refuse too many files or bytes, and two files of one name.
 
     Args:
-        archive: the outermost zip, which is blamed.
+        archive: the outermost zip, which errors name.
         members: everything that is unpacked, archives inside included.
         places: the files of the finished folder.
 
     Raises:
-        DataError: too many files or bytes, or places that collide where case does not count.
+        DataError: too many files or bytes, or names that are the same where case is ignored.
     """
     members = list(members)
     if len(members) > MAX_FILES:
@@ -228,7 +235,7 @@ def check_plan(archive: GuardedZip, members: Iterable[Member], places: Iterable[
     for member in places:
         key = _same_place(member.place)
         if key in files:
-            raise archive.refusal(f"two of its files belong at {member.place}")
+            raise archive.refusal(f"it holds two files for {member.place}")
         files.add(key)
         folders.update(_same_place(folder) for folder in member.place.parents)
     for both in sorted(files & folders):
@@ -236,8 +243,8 @@ def check_plan(archive: GuardedZip, members: Iterable[Member], places: Iterable[
 
 
 def danger(info: zipfile.ZipInfo) -> str | None:
-    """Why a member is not to be unpacked or read, if there is a reason."""
-    name = info.orig_filename  # filename ends at a NUL and has its backslashes turned on Windows
+    """Why a member must not be unpacked or read, if there is a reason."""
+    name = info.orig_filename  # filename ends at a NUL, and has its backslashes replaced on Windows
     kind = stat.S_IFMT(info.external_attr >> 16)
     if "\\" in name or ":" in name or name.startswith("/") or ".." in name.split("/"):
         return "leads out of the folder"
@@ -246,22 +253,22 @@ def danger(info: zipfile.ZipInfo) -> str | None:
     if not name.isprintable():
         return "has unprintable characters in its name"
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "is a link" if kind == stat.S_IFLNK else "is no plain file"
+        return "is a link" if kind == stat.S_IFLNK else "is not a regular file"
     if info.flag_bits & _ENCRYPTED:
         return "is encrypted"
     if info.compress_type not in _METHODS:
-        return f"is packed by method {info.compress_type}, not stored or deflated"
+        return f"is compressed by method {info.compress_type}, not stored or deflated"
     if info.file_size > _CHUNK and info.file_size > MAX_RATIO * info.compress_size:
         return f"unpacks to more than {MAX_RATIO} times its size"
     return None
 
 
 def _same_place(place: PurePosixPath) -> str:
-    """Equal for names that a Mac or Windows takes for the same file."""
+    """Equal for names that are the same file on macOS or Windows."""
     return unicodedata.normalize("NFC", str(place)).casefold()
 
 
-def _start_of(path: Path) -> str:
+def _describe_start(path: Path) -> str:
     with path.open("rb") as stream:
         start = stream.read(4)
-    return "it is truncated or damaged" if start == b"PK\x03\x04" else "it is no zip"
+    return "it is truncated or damaged" if start == b"PK\x03\x04" else "it is not a zip"

@@ -1,4 +1,4 @@
-"""Which files of a store are the tiles: the layouts a set may have, and its tables.
+"""Which files of a store are the tiles: the layouts of a tile set, and its tables.
 
 | layout        | files                                                                       |
 |---------------|-----------------------------------------------------------------------------|
@@ -6,7 +6,7 @@
 | `train_super` | trainSuper/images trainSuper/masks, named <id>_zssr_X2.00X2.00.png          |
 | `pairs`       | images/ masks/ with the same names                                          |
 | `synthetic`   | synthetic.json images/ masks/ groups.csv                                    |
-| `images`      | any folder of images; only where no masks are asked for                     |
+| `images`      | any folder of images, if no masks are needed                                |
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from diapir.errors import DataError
 from diapir.tiles.files.decode import FORMATS
@@ -30,100 +30,96 @@ SUPER_SUFFIX = "_zssr_X2.00X2.00"
 
 
 @dataclass(frozen=True)
-class Listing:
-    """The files of a tile set by tile id, and what its tables say. No picture has been opened."""
+class TileFiles:
+    """The files of a tile set by tile id, and its tables. No image has been opened yet."""
 
     layout: Layout
     images: dict[str, str]
     masks: dict[str, str]
-    """Mask files by tile id; empty where masks come from `runs`."""
+    """Mask files by tile id; empty if the masks come from `runs`."""
     runs: dict[str, str] | None
-    """Run-length encoded masks by tile id, where they are the source of the masks."""
+    """Run-length encoded masks by tile id, if they are the source of the masks."""
     groups: dict[str, str]
     depths: dict[str, float]
     repeated: dict[str, tuple[str, ...]]
-    """Ids that several files claim."""
+    """Files by the tile id that they share."""
     other: tuple[str, ...]
-    """Files among the images and masks that are of no format that is read."""
+    """Files among the images and masks in a format that is not read."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The mask file or run-length encoded mask of each tile."""
+        return self.masks if self.runs is None else self.runs
 
     @property
     def unmasked(self) -> list[str]:
         """Ids of images without a mask, sorted."""
-        return sorted(self.images.keys() - (self.masks if self.runs is None else self.runs).keys())
+        return sorted(self.images.keys() - self.labels.keys())
 
     @property
     def unpictured(self) -> list[str]:
         """Ids of masks without an image, sorted."""
-        return sorted((self.masks if self.runs is None else self.runs).keys() - self.images.keys())
+        return sorted(self.labels.keys() - self.images.keys())
 
 
-def find_tiles(store: Store, *, labelled: bool, part: Part, rle: bool) -> Listing:
+class _Place(NamedTuple):
+    """Where the tiles of a layout are; each folder is "" or like "a/b/"."""
+
+    layout: Layout
+    home: str
+    """The folder of the tables."""
+    root: str
+    """The folder that holds images/ and masks/."""
+
+
+class _Found(NamedTuple):
+    """The images or the masks of a set."""
+
+    files: dict[str, str]
+    """One file for each tile id, sorted by id."""
+    repeated: dict[str, tuple[str, ...]]
+    other: tuple[str, ...]
+
+
+def find_tiles(store: Store, *, labelled: bool, part: Part, rle: bool) -> TileFiles:
     """Recognise the layout of a store and list its tiles.
 
     Args:
         store: the files.
         labelled: whether masks are needed.
         part: Kaggle's `train` or `test`; other layouts have only `train`.
-        rle: take the masks from `train.csv` even where there are mask files.
+        rle: take the masks from `train.csv` even if there are mask files.
 
     Raises:
-        DataError: no layout that is known, no images, no masks where they are needed, or a table
-            that cannot be read.
+        DataError: an unknown layout, no images, no masks although they are needed, or a table that
+            cannot be read.
     """
-    layout, home, root = _recognise(store, labelled=labelled, part=part)
-    images_at = root if layout == "images" else f"{root}images/"
-    images, repeated, other = _by_id(store, images_at, layout)
-    if not images:
+    place = _recognise(store, labelled=labelled, part=part)
+    images_at = place.root if place.layout == "images" else f"{place.root}images/"
+    images = _by_id(store, images_at, place.layout)
+    if not images.files:
         raise DataError(
             f"there are no images in {_where(store, images_at)}",
             expected="files ending in " + ", ".join(FORMATS),
             fix="correct the path, or put the images there",
         )
-    masks: dict[str, str] = {}
-    runs = None
+    masks, runs = _Found({}, {}, ()), None
     if labelled:
-        masks, repeated_masks, other_masks = _by_id(store, f"{root}masks/", layout)
-        repeated |= repeated_masks
-        other += other_masks
-        table = _first(store, f"{home}train.csv", f"{root}train.csv")
-        if rle or (not masks and table):
-            if table is None:
-                raise DataError(
-                    f"there is no train.csv in {_where(store, home)}",
-                    expected="Kaggle's train.csv with id, rle_mask for the encoding rle",
-                    fix="--set data.mask_encoding=auto to read the mask files",
-                )
-            masks, runs = {}, dict(_table(store, table, "id", "rle_mask"))
-        elif not masks:
-            raise DataError(
-                f"there are no masks in {_where(store, f'{root}masks/')}",
-                expected="a mask in masks/ for each image in images/, or Kaggle's train.csv",
-                fix="put the masks there; `diapir predict` needs none",
-            )
-    groups_at = _first(store, f"{root}groups.csv", f"{home}groups.csv")
-    depths_at = _first(store, f"{root}depths.csv", f"{home}depths.csv")
-    groups = dict(_table(store, groups_at, "id", "group")) if groups_at else {}
-    if groups and groups.keys().isdisjoint(images):
-        raise DataError(
-            f"{_where(store, groups_at or '')} names {next(iter(groups))!r} and none of the "
-            f"{len(images)} tiles, such as {next(iter(images))!r}",
-            expected="the ids of tiles: their file names below images/, without the suffix",
-            fix="correct the column id, or remove the table: then every tile is its own group",
-        )
-    return Listing(
-        layout,
-        images,
-        masks,
-        runs,
-        groups,
-        _depths(store, depths_at) if depths_at else {},
-        repeated,
-        other,
+        masks, runs = _find_masks(store, place, rle=rle)
+    depths_at = _first(store, f"{place.root}depths.csv", f"{place.home}depths.csv")
+    return TileFiles(
+        layout=place.layout,
+        images=images.files,
+        masks=masks.files if runs is None else {},
+        runs=runs,
+        groups=_find_groups(store, place, images.files),
+        depths=_depths(store, depths_at) if depths_at else {},
+        repeated=images.repeated | masks.repeated,
+        other=images.other + masks.other,
     )
 
 
-def _recognise(store: Store, *, labelled: bool, part: Part) -> tuple[Layout, str, str]:
-    """Layout, the folder of its tables, and the folder that holds images/ (each "" or "a/b/")."""
+def _recognise(store: Store, *, labelled: bool, part: Part) -> _Place:
     names = set(store.names)
     folders = {f"{parent}/" for name in names for parent in PurePosixPath(name).parents}
     tops = {name.split("/", 1)[0] for name in names}
@@ -131,27 +127,38 @@ def _recognise(store: Store, *, labelled: bool, part: Part) -> tuple[Layout, str
     if len(tops) == 1 and (wrapper := f"{tops.pop()}/") in folders:
         homes.append(wrapper)  # a zip of a folder holds that folder
     for home in homes:
-        found: tuple[Layout, str, str] | None = None
-        if f"{home}trainSuper/images/" in folders:
-            found = "train_super", home, f"{home}trainSuper/"
-        elif f"{home}{part}/images/" in folders:
-            return "kaggle", home, f"{home}{part}/"
-        elif f"{home}train/images/" in folders or f"{home}test/images/" in folders:
-            raise _no_part(store, part)
-        elif f"{home}images/" in folders:
-            found = _recognise_pairs(names, home), home, home
-        if found and part == "test":
-            raise _no_part(store, part)
-        if found:
-            return found
+        parts = _parts_at(home, names, folders)
+        if part in parts:
+            return parts[part]
+        if parts:
+            raise DataError(
+                f"{store.path} has no {part} part",
+                expected=f"{part}/images, or {part}.zip",
+                fix="name a tile set that has it",
+            )
     if labelled:
         raise DataError(
-            f"no layout of tiles is recognised in {store.path}",
+            f"{store.path} has no known layout of tiles",
             expected="images/ and masks/ with the same names, train/images and train/masks, "
             "trainSuper/images and trainSuper/masks, or Kaggle's zip",
             fix="name the folder that holds images/ and masks/",
         )
-    return "images", "", ""
+    return _Place("images", "", "")
+
+
+def _parts_at(home: str, names: set[str], folders: set[str]) -> dict[Part, _Place]:
+    """The parts of the layout whose tables are in the folder `home`; none if there is no layout."""
+    if f"{home}trainSuper/images/" in folders:
+        return {"train": _Place("train_super", home, f"{home}trainSuper/")}
+    parts: tuple[Part, ...] = ("train", "test")
+    kaggle = {
+        part: _Place("kaggle", home, f"{home}{part}/")
+        for part in parts
+        if f"{home}{part}/images/" in folders
+    }
+    if not kaggle and f"{home}images/" in folders:
+        return {"train": _Place(_recognise_pairs(names, home), home, home)}
+    return kaggle
 
 
 def _recognise_pairs(names: set[str], home: str) -> Layout:
@@ -164,10 +171,42 @@ def _recognise_pairs(names: set[str], home: str) -> Layout:
     return "pairs"
 
 
-def _by_id(
-    store: Store, folder: str, layout: Layout
-) -> tuple[dict[str, str], dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """Files below a folder by tile id, the ids met more than once, and the files of no format."""
+def _find_masks(store: Store, place: _Place, *, rle: bool) -> tuple[_Found, dict[str, str] | None]:
+    """The mask files, and the run-length encoded masks if these are to be used."""
+    masks = _by_id(store, f"{place.root}masks/", place.layout)
+    table = _first(store, f"{place.home}train.csv", f"{place.root}train.csv")
+    if rle and table is None:
+        raise DataError(
+            f"there is no train.csv in {_where(store, place.home)}",
+            expected="Kaggle's train.csv with id, rle_mask for the encoding rle",
+            fix="--set data.mask_encoding=auto to read the mask files",
+        )
+    if table and (rle or not masks.files):
+        return masks, dict(_table(store, table, "id", "rle_mask"))
+    if not masks.files:
+        raise DataError(
+            f"there are no masks in {_where(store, f'{place.root}masks/')}",
+            expected="a mask in masks/ for each image in images/, or Kaggle's train.csv",
+            fix="put the masks there; `diapir predict` needs no masks",
+        )
+    return masks, None
+
+
+def _find_groups(store: Store, place: _Place, images: Mapping[str, str]) -> dict[str, str]:
+    at = _first(store, f"{place.root}groups.csv", f"{place.home}groups.csv")
+    groups = dict(_table(store, at, "id", "group")) if at else {}
+    if groups and groups.keys().isdisjoint(images):
+        raise DataError(
+            f"{_where(store, at or '')} names {next(iter(groups))!r} and none of the "
+            f"{len(images)} tiles, such as {next(iter(images))!r}",
+            expected="the ids of tiles: their file names below images/, without the suffix",
+            fix="correct the column id, or remove the table: then every tile is its own group",
+        )
+    return groups
+
+
+def _by_id(store: Store, folder: str, layout: Layout) -> _Found:
+    """The files below a folder by tile id."""
     files: dict[str, list[str]] = {}
     other = []
     for name in store.names:
@@ -181,7 +220,7 @@ def _by_id(
         if layout == "train_super":
             tile = tile.removesuffix(SUPER_SUFFIX)
         files.setdefault(tile, []).append(name)
-    return (
+    return _Found(
         {tile: found[0] for tile, found in sorted(files.items())},
         {tile: tuple(found) for tile, found in files.items() if len(found) > 1},
         () if layout == "images" else tuple(other),
@@ -226,7 +265,7 @@ def _depths(store: Store, name: str) -> dict[str, float]:
         except ValueError:
             raise DataError(
                 f"{_where(store, name)} gives {tile} the depth {text!r}",
-                expected="a number, or nothing where it is unknown",
+                expected="a number, or nothing if the depth is unknown",
                 fix="correct the row",
             ) from None
     return depths
@@ -234,14 +273,6 @@ def _depths(store: Store, name: str) -> dict[str, float]:
 
 def _first(store: Store, *names: str) -> str | None:
     return next((name for name in names if name in store.names), None)
-
-
-def _no_part(store: Store, part: Part) -> DataError:
-    return DataError(
-        f"{store.path} has no {part} part",
-        expected=f"{part}/images, or {part}.zip",
-        fix="name a set that has it",
-    )
 
 
 def _where(store: Store, name: str) -> str:

@@ -14,7 +14,7 @@ from diapir.errors import DataError
 
 
 def rle_encode(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> str:
-    """Runs of salt of a mask `(H, W)`: pixels that are 1 (or True); the longest runs possible."""
+    """Encode the pixels of a mask `(H, W)` that are 1 (or True), in runs as long as possible."""
     salt = np.zeros(mask.size + 2, np.int8)
     salt[1:-1] = mask.ravel(order="F") == 1
     edges = np.diff(salt)
@@ -27,13 +27,13 @@ def rle_decode(runs: str, height: int, width: int) -> NDArray[np.uint8]:
     """The mask `uint8 (height, width)` of {0, 1} that `runs` describe.
 
     Raises:
-        DataError: no numbers, an odd count of them, runs that are not positive, not sorted,
-            overlapping, or beyond the last pixel.
+        DataError: words that are not numbers, an odd number of them, or runs that are not
+            positive, not sorted, overlapping, or beyond the last pixel.
     """
     words = runs.split()
     for word in words:
         if not (word.isascii() and word.isdigit() and len(word) < 19):
-            raise _refusal(f"holds {word!r}, which is no pixel number")
+            raise _refusal(f"holds {word!r}, which is not a pixel number")
     if len(words) % 2:
         raise _refusal(f"holds {len(words)} numbers, so the last run has no length")
     numbers = np.array(words, dtype=np.int64).reshape(-1, 2)
@@ -53,6 +53,6 @@ def rle_decode(runs: str, height: int, width: int) -> NDArray[np.uint8]:
 def _refusal(reason: str) -> DataError:
     return DataError(
         f"the run-length encoding {reason}",
-        expected="sorted `start length` pairs, counted from 1 down the columns; blank where empty",
+        expected="sorted `start length` pairs, counted from 1 down the columns; blank without salt",
         fix="correct the row in train.csv",
     )

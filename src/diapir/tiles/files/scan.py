@@ -1,11 +1,11 @@
-"""One pass over every tile of a set: decoded in threads, handed over in the order of the ids."""
+"""One pass over all tiles of a set, decoded in threads and yielded in the order of their ids."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -14,21 +14,23 @@ from numpy.typing import NDArray
 from diapir.errors import DataError
 from diapir.tiles.files.decode import decode_image, decode_values
 from diapir.tiles.files.file_store import Store
-from diapir.tiles.files.layouts import Listing
+from diapir.tiles.files.layouts import TileFiles
+from diapir.tiles.files.mask_census import MaskCensus
 from diapir.tiles.files.masks import StoredMask, stored_mask
 from diapir.tiles.files.rle import rle_decode
+from diapir.tiles.pixels import PixelsBuilder
 
 _CHUNK = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ReadTile:
-    """What one tile's files hold."""
+    """One tile as its files hold it."""
 
     id: str
     image: NDArray[np.uint8]
     mask: StoredMask | None
-    """None where the set is read without masks."""
+    """None if the set is read without masks."""
     image_mode: str
     mask_mode: str
 
@@ -42,48 +44,70 @@ class BadTile:
     mismatch: bool
     """Whether the problem is that image and mask differ in size."""
     image_mode: str
-    """As far as it is known; empty where it is not."""
+    """Empty if it is unknown."""
     mask_mode: str
+    """Empty if it is unknown."""
 
 
-def read_tiles(store: Store, listing: Listing, *, labelled: bool) -> Iterator[ReadTile | BadTile]:
-    """Decode every tile that has all its files. A tile that cannot be read is handed over as such.
+@dataclass
+class Scan:
+    """The tiles of a set that can be read, and those that cannot."""
 
-    Pillow lets other threads run while it decodes, so this uses all processors.
+    ids: list[str] = field(default_factory=list)
+    pixels: PixelsBuilder = field(default_factory=PixelsBuilder)
+    """Images and mask codes in the order of `ids`."""
+    census: MaskCensus = field(default_factory=MaskCensus)
+    bad: list[BadTile] = field(default_factory=list)
+
+
+def read_all(store: Store, files: TileFiles, *, labelled: bool) -> Scan:
+    """Decode every tile that has all its files and keep the pixels."""
+    scan = Scan()
+    for tile in read_tiles(store, files, labelled=labelled):
+        if isinstance(tile, BadTile):
+            scan.bad.append(tile)
+            continue
+        scan.ids.append(tile.id)
+        scan.pixels.add(tile.image, tile.mask.codes if tile.mask else None)
+        if tile.mask:
+            scan.census.add(mask_name(files, tile.id), tile.mask)
+    return scan
+
+
+def read_tiles(store: Store, files: TileFiles, *, labelled: bool) -> Iterator[ReadTile | BadTile]:
+    """Decode every tile that has all its files; one that cannot be read is yielded as `BadTile`.
+
+    Pillow releases the interpreter lock while it decodes, so this uses all processors.
     """
-    ids = [
-        tile
-        for tile in listing.images
-        if not labelled or tile in (listing.masks if listing.runs is None else listing.runs)
-    ]
+    ids = [tile for tile in files.images if not labelled or tile in files.labels]
     chunks = [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]
 
     def read_chunk(chunk: Sequence[str]) -> list[ReadTile | BadTile]:
-        return [_read_tile(store, listing, tile, labelled=labelled) for tile in chunk]
+        return [_read_tile(store, files, tile, labelled=labelled) for tile in chunk]
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
         for tiles in threads.map(read_chunk, chunks):
             yield from tiles
 
 
-def mask_name(listing: Listing, tile: str) -> str:
-    """What messages call the mask of a tile."""
-    return listing.masks[tile] if listing.runs is None else f"train.csv, id {tile}"
+def mask_name(files: TileFiles, tile: str) -> str:
+    """Name of a tile's mask in messages."""
+    return files.masks[tile] if files.runs is None else f"train.csv, id {tile}"
 
 
-def _read_tile(store: Store, listing: Listing, tile: str, *, labelled: bool) -> ReadTile | BadTile:
+def _read_tile(store: Store, files: TileFiles, tile: str, *, labelled: bool) -> ReadTile | BadTile:
     image_mode = mask_mode = ""
     try:
-        name = listing.images[tile]
+        name = files.images[tile]
         image, image_mode = decode_image(store.read(name), name, suffix=PurePosixPath(name).suffix)
         if not labelled:
             return ReadTile(tile, image, None, image_mode, mask_mode)
         values: NDArray[np.uint8] | NDArray[np.uint16]
-        if listing.runs is not None:
+        if files.runs is not None:
             mask_mode = "RLE"
-            values = _decode_runs(listing.runs[tile], tile, *image.shape)
+            values = _decode_runs(files.runs[tile], tile, *image.shape)
         else:
-            name = listing.masks[tile]
+            name = files.masks[tile]
             values, mask_mode = decode_values(
                 store.read(name), name, suffix=PurePosixPath(name).suffix
             )

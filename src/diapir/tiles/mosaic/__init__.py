@@ -1,1 +1,1 @@
-"""Tiles put back into the sections they were cut from."""
+"""Reassembling the sections that tiles were cut from."""

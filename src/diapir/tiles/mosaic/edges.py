@@ -1,8 +1,8 @@
-"""Which tiles adjoin, told by their edges alone.
+"""Finding adjoining tiles from their edges.
 
 A tile of a challenge set is cut from a larger section and often scaled to its own contrast, so two
-edges are compared by their correlation, which no gain and no offset changes. Each edge is carried
-half way over the seam along its own slope first: two neighbours then describe the same line.
+edges are compared by their correlation, which does not depend on gain and offset. Each edge is
+first extrapolated half way across the seam, so that two neighbours describe the same line.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 REACH = 0.65
-"""How far an edge is carried over, in pixels. Of 0 … 1 this found most pairs of TGS tiles at the
-same rate of decoys; with 0 a third of the pairs across a vertical seam is lost."""
+"""How far an edge is extrapolated, in pixels. Of 0 … 1, this found most pairs of TGS tiles at the
+same rate of matched negative controls; 0 loses a third of the pairs across vertical seams."""
 
 FLAT = 4.0
-"""Grey levels of standard deviation below which an edge says nothing (padding, water, salt)."""
+"""Standard deviation in grey levels below which an edge is not used (padding, water, salt)."""
 
 RARE = 0.02
-"""Share of the seams inside the tiles that fit worse than any two edges which are matched. It
-matters where there are few tiles, and so few other pairs to compare with."""
+"""Quantile of the correlation across seams inside tiles that matched edges have to reach. This
+matters for small sets, which have few other pairs to compare with."""
 
-DECOYS = (0.25, 0.75)
-"""Where in a tile the seams lie that stand in for edges which adjoin nothing. Not half way: sets
-are met that were cut a second time at half a tile's offset, and there such a seam is an edge."""
+CONTROLS = (0.25, 0.75)
+"""Where tiles are cut to get negative controls: edges that adjoin no other tile, as shares of the
+width. Not at one half: some sets were cut again at half a tile's offset, where that is an edge."""
 
 _BLOCK = 512
-"""Edges compared with all others at a time: bounds the memory."""
+"""Number of edges that are compared with all others at a time; limits the memory."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Edges:
     """One side of many tiles, or seams inside them.
 
     Attributes:
-        profiles: `float32 (N, L)`: mean 0 and norm 1 each.
-        usable: `(N,)`: whether the edge has any contrast.
+        profiles: `float32 (N, L)`: each of mean 0 and norm 1.
+        usable: `(N,)`: whether the edge has contrast.
     """
 
     profiles: Floats
@@ -49,14 +49,14 @@ class Edges:
 
 @dataclass(frozen=True)
 class Matches:
-    """Pairs that are each other's best, in the order of the first tile.
+    """Pairs of edges that are each other's best match, in the order of the first tile.
 
     Attributes:
         first: `int64 (M,)`: the left or upper tile of each pair.
         second: `int64 (M,)`: the right or lower one.
         score: `float32 (M,)`: correlation of the two edges, up to 1.
-        ambiguity: `float32 (M,)`: what the pair lacks to a correlation of 1, as a share of what the
-            best other pair of either edge lacks. 0 is beyond doubt, 1 a draw.
+        ambiguity: `float32 (M,)`: (1 − score) / (1 − score of the second best match of either
+            edge), at most 1. 0 is certain, 1 a tie.
     """
 
     first: NDArray[np.int64]
@@ -66,9 +66,9 @@ class Matches:
 
 
 def outer_edges(images: NDArray[np.uint8]) -> tuple[Edges, Edges]:
-    """The right edges and the left edges of tiles `uint8 (N, H, W)`, ready to be compared.
+    """The right edges and the left edges of tiles `uint8 (N, H, W)`.
 
-    Upper and lower edges are those of the transposed tiles: the lower ones come first.
+    Of transposed tiles, these are the lower and the upper edges.
     """
     return (
         _edges(images[:, :, -1], images[:, :, -2]),
@@ -77,19 +77,18 @@ def outer_edges(images: NDArray[np.uint8]) -> tuple[Edges, Edges]:
 
 
 def inner_edges(images: NDArray[np.uint8], column: int) -> Edges:
-    """Left edges that tiles `uint8 (N, H, W)` would have, were they cut before a column.
+    """Left edges of tiles `uint8 (N, H, W)` that were cut before a column: negative controls.
 
-    What lies left of such an edge is in the tile itself, so no other tile adjoins it: all that
-    matches one does so by chance, or overlaps the tile. In every other respect it is an edge like
-    any other.
+    What lies left of such an edge is in the tile itself, so no other tile adjoins it: a match is
+    due to chance or to an overlap.
     """
     return _edges(images[:, :, column], images[:, :, column + 1])
 
 
 def least_score(images: NDArray[np.uint8]) -> float:
-    """Correlation that all but the `RARE` seams inside tiles reach: neighbours should as well."""
+    """Correlation that all seams inside tiles reach but a share of `RARE`."""
     scores = []
-    for where in DECOYS:
+    for where in CONTROLS:
         column = round(where * images.shape[2])
         near = _edges(images[:, :, column - 1], images[:, :, column - 2])
         far = inner_edges(images, column)
@@ -111,14 +110,14 @@ def _edges(outer: NDArray[np.uint8], inner: NDArray[np.uint8]) -> Edges:
 
 
 def best_matches(right: Edges, left: Edges, *, least: float) -> Matches:
-    """Pairs of a right and a left edge of which each is the other's best.
+    """Pairs of a right and a left edge that are each other's best match.
 
-    A tile is never paired with itself. Memory is bounded by a block of edges against all.
+    A tile is never paired with itself.
 
     Args:
-        right: the edges of which each may find a partner.
-        left: the partners.
-        least: correlation that a pair needs.
+        right: right edges of the tiles.
+        left: left edges of the tiles.
+        least: minimum correlation of a pair.
     """
     tiles = len(right.profiles)
     of_right, of_left = _Best(tiles), _Best(tiles)
@@ -145,7 +144,7 @@ def best_matches(right: Edges, left: Edges, *, least: float) -> Matches:
 def correlations(right: Edges, left: Edges, pairs: Sequence[tuple[int, int]]) -> Floats:
     """`float32 (len(pairs),)`: correlation of the right edge of one tile and the left of another.
 
-    nan where either edge says nothing.
+    nan if either edge has no contrast.
     """
     first, second = (np.array(side, np.int64) for side in zip(*pairs, strict=True))
     scores = (right.profiles[first] * left.profiles[second]).sum(axis=1)
@@ -154,7 +153,7 @@ def correlations(right: Edges, left: Edges, pairs: Sequence[tuple[int, int]]) ->
 
 
 class _Best:
-    """The best and second best partner of each edge, over blocks of partners."""
+    """The best and second best match of each edge, over blocks of candidates."""
 
     def __init__(self, edges: int) -> None:
         self.which = np.zeros(edges, np.int64)
@@ -162,12 +161,12 @@ class _Best:
         self.runner_up = np.full(edges, -1, np.float32)
 
     def take(self, edges: slice, partners: slice, scores: Floats, *, axis: int) -> None:
-        """Look at the scores of `edges` with `partners`, which lie along `axis`."""
+        """Take the scores of `edges` with `partners`, which lie along `axis`, into account."""
         place = scores.argmax(axis=axis)
         lines = np.arange(len(place))
         top = (lines, place) if axis == 1 else (place, lines)
         best = scores[top]
-        scores[top] = -1  # for a moment, to see what comes next
+        scores[top] = -1  # for a moment, to find the second best
         next_best = scores.max(axis=axis)
         scores[top] = best
         old = self.score[edges]

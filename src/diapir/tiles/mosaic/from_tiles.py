@@ -1,4 +1,4 @@
-"""`diapir data mosaic`: from a tile set to its sections, groups and figures."""
+"""`diapir data mosaic`: the sections of a tile set, their groups and figures."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ import numpy as np
 
 from diapir.config import IGNORE, MaskEncoding
 from diapir.errors import DataError
+from diapir.text import plural
 from diapir.tiles.files.loading import load_tiles
 from diapir.tiles.mosaic.assemble import find_mosaic
-from diapir.tiles.mosaic.mosaic_files import refuse_used, save_mosaic
+from diapir.tiles.mosaic.mosaic_files import claim_folder, save_mosaic
 from diapir.tiles.mosaic.reliability import figure_lines, mosaic_figures
 from diapir.tiles.tileset import TileSet
 
 LEAST = 16
-"""Pixels each way below which edges are too short to tell tiles apart."""
+"""Minimum height and width of tiles in pixels: shorter edges are too similar."""
 
 
 @dataclass(frozen=True)
 class MosaicSummary:
-    """What was found and written.
+    """The result of making a mosaic.
 
     Attributes:
         out: the folder.
         figures: see `mosaic_figures`.
-        notes: what was left out, and why.
+        notes: tiles that were left out, with the reason.
     """
 
     out: Path
@@ -35,7 +36,7 @@ class MosaicSummary:
     notes: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """For people."""
+        """The result as lines of text."""
         return [*self.notes, *figure_lines(self.figures)]
 
 
@@ -46,15 +47,14 @@ def make_mosaic(
     encoding: MaskEncoding | Literal["auto"] = "auto",
     skip_bad: bool = False,
 ) -> MosaicSummary:
-    """Put the tiles of a set back into sections and write them.
+    """Assemble the tiles of a set into sections and write them.
 
-    Of Kaggle's layout the unlabelled test tiles take part: two labelled tiles may have nothing but
-    such a tile between them.
+    In Kaggle's layout the unlabelled test tiles are included, as they may connect labelled tiles.
 
     Args:
         path: labelled tiles of one size, in any layout.
-        out: a new or empty folder, or one that this wrote before.
-        encoding: what the masks' values mean; `auto` decides over the whole set.
+        out: a new or empty folder, or an earlier mosaic.
+        encoding: mask encoding; `auto` recognises it from the values of the whole set.
         skip_bad: leave out tiles that cannot be read.
 
     Raises:
@@ -62,7 +62,7 @@ def make_mosaic(
             holds something else or cannot be written.
     """
     out = Path(out)
-    refuse_used(out)
+    claim_folder(out)
     tiles = load_tiles(path, encoding=encoding, skip_bad=skip_bad)
     _require_one_size(tiles)
     images, masks = tiles.stack(range(len(tiles)))
@@ -88,14 +88,14 @@ def _require_one_size(tiles: TileSet) -> None:
         raise DataError(
             f"the tiles of {tiles.path} are {', '.join(sizes[:4])} pixels",
             expected=f"tiles of one size of at least {LEAST} pixels each way",
-            fix="put tiles of each size in a set of their own",
+            fix="make one tile set for each size",
         )
 
 
 def _unlabelled(
     path: str | Path, tiles: TileSet, *, skip_bad: bool
 ) -> tuple[list[tuple[str, np.ndarray[Any, np.dtype[np.uint8]]]], list[str]]:
-    """Kaggle's test tiles by id, and what there is to say of them."""
+    """Kaggle's test tiles by id, and notes on those that were left out."""
     try:
         test = load_tiles(path, labelled=False, part="test", skip_bad=skip_bad)
     except DataError as error:
@@ -109,5 +109,7 @@ def _unlabelled(
     ]
     notes = [f"left out {tile}: {reason}" for tile, reason in test.skipped]
     if others := len(test) - len(fitting):
-        notes.append(f"left out {others} unlabelled tiles of another size or a labelled one's id")
+        notes.append(
+            f"left out {plural(others, 'unlabelled tile')} of another size or with an id in use"
+        )
     return fitting, notes

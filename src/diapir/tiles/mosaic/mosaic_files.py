@@ -1,17 +1,15 @@
-"""What `diapir data mosaic` leaves: groups, sections with their labels, placements, pictures.
+"""The folder that `diapir data mosaic` writes.
 
-DIR/groups.csv          tile id and group, for every tile, labelled or not
-DIR/sections/*.png      each section, called by its smallest tile id; 0 where no tile is
-DIR/sections/masks/     labels of the sections that have any: 0, 1, and 255 where nothing is known
-DIR/report/*.png        the largest sections for the eye, labelled tiles framed and their salt red
-DIR/mosaic.json         all placements and figures; it makes the folder known as a mosaic's
+DIR/groups.csv          tile id and group of every tile, labelled or not
+DIR/sections/*.png      each section, named by its smallest tile id; 0 in cells without a tile
+DIR/sections/masks/     labels of the sections that have any: 0, 1, and 255 for unlabelled pixels
+DIR/report/*.png        images of the largest sections, labelled tiles framed and their salt red
+DIR/mosaic.json         all placements and figures; marks the folder as a mosaic
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diapir.config import IGNORE
-from diapir.errors import DataError
+from diapir.files import claim, disk_errors, writing_folder
 from diapir.tiles.groups import groups_text
 from diapir.tiles.mosaic.assemble import Mosaic
 from diapir.tiles.mosaic.placement import Cell, Link
@@ -30,7 +28,7 @@ from diapir.tiles.mosaic.placement import Cell, Link
 MARKER = "mosaic.json"
 
 _PICTURES = 12
-_FRAME, _SALT, _NOTHING = (255, 214, 10), (225, 40, 40), (32, 26, 48)
+_FRAME, _SALT, _NO_TILE = (255, 214, 10), (225, 40, 40), (32, 26, 48)
 
 
 def save_mosaic(
@@ -41,58 +39,35 @@ def save_mosaic(
     masks: NDArray[np.uint8],
     figures: dict[str, Any],
 ) -> None:
-    """Write a mosaic; the folder appears whole or not at all, and replaces an earlier mosaic.
+    """Write a mosaic, completely or not at all; an earlier mosaic is replaced.
 
     Args:
         out: the folder.
         mosaic: the tiles laid out.
         ids: the id of each tile.
         images: grey tiles `uint8 (N, H, W)`.
-        masks: labels `uint8 (N, H, W)` of {0, 1, 255}; all 255 for a tile without.
-        figures: what is known of the whole, for mosaic.json.
+        masks: labels `uint8 (N, H, W)` of {0, 1, 255}; all 255 for a tile without labels.
+        figures: figures on the mosaic, for mosaic.json.
 
     Raises:
         DataError: `out` holds something else, or cannot be written.
     """
     out = Path(out)
-    try:
-        refuse_used(out)
-        writing = out.parent / f".{out.name}.writing"
-        before = out.parent / f".{out.name}.before"
-        for left in (writing, before):  # by a run that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        try:
+    with disk_errors(out):
+        claim_folder(out)
+        with writing_folder(out) as scratch:
             for folder in ("sections/masks", "report"):
-                (writing / folder).mkdir(parents=True)
-            _write(writing, mosaic, ids, images, masks, figures)
-            if out.exists():
-                os.replace(out, before)
-            os.replace(writing, out)
-        except BaseException:
-            shutil.rmtree(writing, ignore_errors=True)
-            raise
-        shutil.rmtree(before, ignore_errors=True)
-    except OSError as error:
-        raise DataError(
-            f"{out} cannot be written: {error.strerror or error}",
-            expected="a new folder, or a mosaic's, in a place with room for it",
-            fix="give another --out",
-        ) from None
+                (scratch / folder).mkdir(parents=True)
+            _write(scratch, mosaic, ids, images, masks, figures)
 
 
-def refuse_used(out: Path) -> None:
-    """Refuse a folder that holds anything but an earlier mosaic.
+def claim_folder(out: Path) -> None:
+    """Make sure that a mosaic may be written to a folder.
 
     Raises:
-        DataError: it does.
+        DataError: it holds anything but an earlier mosaic.
     """
-    used = out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir())))
-    if used and not (out / MARKER).is_file():
-        raise DataError(
-            f"{out} exists and holds no mosaic",
-            expected="a new or an empty folder, or one that `diapir data mosaic` wrote",
-            fix="give another --out, or remove it first",
-        )
+    claim(out, holds="a mosaic", ours=lambda out: (out / MARKER).is_file())
 
 
 def _write(
@@ -109,9 +84,9 @@ def _write(
     sections = []
     for number, section in enumerate(mosaic.sections):
         name = min(ids[tile] for tile in section.values())
-        _save(assemble(section, images, empty=0), folder / "sections" / f"{name}.png")
+        _save(paste(section, images, empty=0), folder / "sections" / f"{name}.png")
         if labelled[list(section.values())].any():
-            labels = assemble(section, masks, empty=IGNORE)
+            labels = paste(section, masks, empty=IGNORE)
             _save(labels, folder / "sections" / "masks" / f"{name}.png")
         if number < _PICTURES:
             drawn = _draw(section, images, masks)
@@ -152,10 +127,8 @@ def _write(
     (folder / MARKER).write_text(text, encoding="utf-8")
 
 
-def assemble(
-    section: dict[Cell, int], tiles: NDArray[np.uint8], *, empty: int
-) -> NDArray[np.uint8]:
-    """A section from tiles `uint8 (N, H, W, …)`, `empty` where none lies."""
+def paste(section: dict[Cell, int], tiles: NDArray[np.uint8], *, empty: int) -> NDArray[np.uint8]:
+    """One array of a section from tiles `uint8 (N, H, W, …)`; cells without a tile are `empty`."""
     height, width = tiles.shape[1:3]
     rows, columns = (1 + max(cell[axis] for cell in section) for axis in (0, 1))
     whole = np.full((rows * height, columns * width, *tiles.shape[3:]), empty, np.uint8)
@@ -169,7 +142,7 @@ def assemble(
 def _draw(
     section: dict[Cell, int], images: NDArray[np.uint8], masks: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """A section for the eye: labelled tiles framed, their salt red, dark where no tile lies."""
+    """A colour image of a section: labelled tiles framed, salt red, cells without a tile dark."""
     height, width = images.shape[1:]  # at least 4 each way
     order = list(section.values())
     tiles = np.repeat(images[order][..., None], 3, axis=3)
@@ -179,9 +152,9 @@ def _draw(
     framed = (labels != IGNORE).any(axis=(1, 2))
     tiles[framed, :: height - 1] = _FRAME
     tiles[framed, :, :: width - 1] = _FRAME
-    drawn = assemble({cell: place for place, cell in enumerate(section)}, tiles, empty=0)
-    present = assemble(section, np.ones_like(images), empty=0)
-    drawn[present == 0] = _NOTHING
+    drawn = paste({cell: place for place, cell in enumerate(section)}, tiles, empty=0)
+    present = paste(section, np.ones_like(images), empty=0)
+    drawn[present == 0] = _NO_TILE
     return drawn
 
 

@@ -1,6 +1,6 @@
-"""Tiles that show the same rock without adjoining: cut a second time, or from the next line.
+"""Tiles that show the same rock without adjoining: overlapping ones, and those of the next line.
 
-They have no place in a section, but a split must not tear them apart.
+They are not laid out in one section, but a split must keep them together.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from diapir.tiles.mosaic.edges import FLAT, best_matches, inner_edges, outer_edg
 from diapir.tiles.mosaic.placement import Cell
 
 SAME = 0.98
-"""Correlation from which the shared halves of two tiles are the same pixels: of TGS tiles those
-that overlap reach 0.99 and more, and next to none others 0.97."""
+"""Correlation from which the shared halves of two tiles are the same pixels: overlapping TGS tiles
+reach at least 0.99, and hardly any others 0.97."""
 
 ALIKE = 0.6
-"""Correlation from which whole tiles may show the same place on two neighbouring lines."""
+"""Correlation from which two tiles may show the same place on neighbouring lines."""
 
-TWINS = 2
-"""Tiles that have to be alike at the same shift before two sections are neighbouring lines."""
+LEAST_PAIRS = 2
+"""Minimum number of similar tiles at the same shift for two sections to be neighbouring lines."""
 
 _SLACK = 1
 """Pixels by which an overlap may differ from half a tile."""
 
 _COARSE = 24
-"""Pixels each way of the reduced tiles that are compared whole."""
+"""Height and width in pixels to which tiles are reduced before they are compared."""
 
 _BLOCK = 1024
 
 
 def find_overlaps(images: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """Pairs of tiles of which one is the other moved by half its width, or half its height.
+    """Pairs of tiles that overlap by half their width or half their height.
 
     Args:
         images: grey tiles `uint8 (N, H, W)`.
@@ -57,13 +57,13 @@ def _same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
     return bool(np.corrcoef(one.ravel(), other.ravel())[0, 1] >= SAME)
 
 
-def find_twins(
+def find_line_neighbours(
     images: NDArray[np.uint8], sections: Sequence[dict[Cell, int]]
 ) -> list[tuple[int, int]]:
-    """Pairs of tiles at the same place of two sections from neighbouring lines of a survey.
+    """Pairs of tiles at the same place on two neighbouring lines of a survey.
 
-    A single pair of like tiles may be chance, as layers look alike. Two sections are taken for
-    neighbours where several of their tiles are alike at one and the same shift.
+    A single pair of similar tiles may be chance, as layers look alike. Two sections count as
+    neighbours if several of their tiles are similar at the same shift.
 
     Args:
         images: grey tiles `uint8 (N, H, W)`.
@@ -82,11 +82,11 @@ def find_twins(
                 down, along = (cells[two][axis] - cells[one][axis] for axis in (0, 1))
                 pair = (int(tiles[one]), int(tiles[two]))
                 shifts[home[one], home[two], down, along].append(pair)
-    return sorted(pair for pairs in shifts.values() if len(pairs) >= TWINS for pair in pairs)
+    return sorted(pair for pairs in shifts.values() if len(pairs) >= LEAST_PAIRS for pair in pairs)
 
 
 def _reduced(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Tiles averaged over boxes and brought to mean 0 and norm 1; 0 where they have no contrast."""
+    """Tiles averaged over boxes and scaled to mean 0 and norm 1; 0 if they have no contrast."""
     count, height, width = images.shape
     tall, wide = (max(1, side // _COARSE) for side in (height, width))
     rows, columns = height // tall, width // wide

@@ -1,4 +1,4 @@
-"""Tiles laid side by side: sections that grow together, seam by seam."""
+"""Laying tiles side by side: sections grow as pairs of tiles are joined."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from diapir.tiles.mosaic.edges import Edges, correlations
 
 CONTRADICTS = 0.4
-"""Mean correlation below which seams contradict: 1 in 20 seams inside TGS tiles is below 0.7."""
+"""Mean correlation below which seams contradict a pair; 5 % of those inside TGS tiles are < 0.7."""
 
 Side = Literal["right", "below"]
 Cell = tuple[int, int]
@@ -25,9 +25,9 @@ class Link:
     Attributes:
         first: index of the left or upper tile.
         second: index of the right or lower tile.
-        side: where the second lies.
+        side: side of the first tile on which the second lies.
         score: correlation of their edges.
-        ambiguity: see `mosaic_edges.Matches`.
+        ambiguity: see `edges.Matches`.
     """
 
     first: int
@@ -37,13 +37,13 @@ class Link:
     ambiguity: float
 
 
-class Layout:
-    """Where each tile lies in its section; sections grow together by `join`.
+class Placement:
+    """The place of each tile in its section; `join` merges two sections.
 
     Args:
-        tiles: how many there are; each is a section of its own at first.
-        sides: the edges that meet at a seam of each side: those of the first tiles and of the
-            second ones.
+        tiles: number of tiles; at first, each is its own section.
+        sides: the edges that meet at a seam of each side: those of the first tiles and those of the
+            second.
     """
 
     def __init__(self, tiles: int, sides: dict[Side, tuple[Edges, Edges]]) -> None:
@@ -53,15 +53,15 @@ class Layout:
         self._cells: dict[int, dict[Cell, int]] = {tile: {(0, 0): tile} for tile in range(tiles)}
 
     def join(self, link: Link, *, support: float | None = None) -> bool:
-        """Lay the second tile's section beside the first tile.
+        """Place the second tile's section beside the first tile.
 
         Args:
             link: the pair.
-            support: mean correlation that further seams have to reach, and there must be some; None
-                where the pair is enough, as long as they do not contradict it.
+            support: minimum mean correlation of the other seams that this creates, of which there
+                must be some; None if the pair is enough, unless other seams contradict it.
 
         Returns:
-            Whether the two tiles now lie as the pair says.
+            Whether the two tiles now adjoin as in the pair.
         """
         wanted = self._beside(link)
         there, here = self._home[link.first], self._home[link.second]
@@ -90,12 +90,12 @@ class Layout:
         return True
 
     def adjoin(self, link: Link) -> bool:
-        """Whether the two tiles lie as the pair says."""
+        """Whether the two tiles adjoin as in the pair."""
         same = self._home[link.first] == self._home[link.second]
         return same and self._place[link.second] == self._beside(link)
 
     def _beside(self, link: Link) -> Cell:
-        """Where the second tile belongs, in the section of the first."""
+        """The cell of the second tile in the section of the first."""
         row, column = self._place[link.first]
         return (row + 1, column) if link.side == "below" else (row, column + 1)
 
@@ -108,7 +108,7 @@ class Layout:
                 yield {(row - top, col - left): cells[row, col] for row, col in sorted(cells)}
 
     def seams(self, sections: Sequence[dict[Cell, int]]) -> Iterator[Link]:
-        """Every two tiles side by side."""
+        """Every two adjoining tiles."""
         for cells in sections:
             for first, second, side, score in self._scored(_across(cells, cells)):
                 yield Link(first, second, side, score, float("nan"))
@@ -126,7 +126,7 @@ class Layout:
 
 
 def _across(fixed: dict[Cell, int], moved: dict[Cell, int]) -> list[tuple[int, int, Side]]:
-    """The seams between two parts, or inside one that is given twice."""
+    """The seams between two parts of a section, or those inside one part that is given twice."""
     found: list[tuple[int, int, Side]] = []
     for (row, column), tile in moved.items():
         if (other := fixed.get((row, column - 1))) is not None:

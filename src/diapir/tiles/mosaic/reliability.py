@@ -1,4 +1,4 @@
-"""How much of a mosaic can be trusted, and what a random split of its tiles would leak."""
+"""How reliable a mosaic is, and how much a random split of its tiles would leak."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.text import plural
 from diapir.tiles.mosaic.assemble import Mosaic
 from diapir.tiles.mosaic.placement import Link, Side
 
 VAL_SHARE = 0.15
-"""Share of validation tiles in the random split that is judged: the usual one."""
+"""Share of validation tiles in the random split whose leakage is estimated: the default."""
 
 DOUBT = 0.05
-"""Share of wrong pairs from which a mosaic is called doubtful."""
+"""Share of wrong pairs above which a mosaic is called unreliable."""
 
 
 def mosaic_figures(
     mosaic: Mosaic, groups: Sequence[str], masks: NDArray[np.uint8], labelled: NDArray[np.bool_]
 ) -> dict[str, Any]:
-    """Figures of a mosaic as plain numbers.
+    """Figures on a mosaic as JSON values.
 
     Args:
         mosaic: the tiles laid out.
@@ -32,14 +33,14 @@ def mosaic_figures(
         labelled: `(N,)`: whether a tile has any.
 
     Returns:
-        tiles: how many there are, have labels, lie in a section, and both.
-        sections, groups: how many, and their largest.
-        matches: what became of the pairs, by side; see `mosaic.Tally`.
-        wrong: about how many clear pairs are wrong, and their share; the links, and how many of
-            them lie in a square of four tiles, where a wrong one would show.
-        labels: how the salt on both sides of labelled seams agrees, as Dice, and by chance.
-        random_split: shares of the validation tiles of a random split that lie beside a training
-            tile, and that have one in their group.
+        tiles: the number of tiles: all, with labels, in a section, and with both.
+        sections, groups: their number, and the size of the largest.
+        matches: the pairs by side; see `assemble.MatchCounts`.
+        wrong: the estimated number of wrong clear pairs, and their share; the number of links, and
+            of those inside a square of four tiles, where a wrong one would be noticed.
+        labels: agreement of the salt on both sides of labelled seams, as Dice, and by chance.
+        random_split: the share of validation tiles in a random split that adjoin a training tile,
+            and that share a group with one.
     """
     placed = np.array([tile for section in mosaic.sections for tile in section.values()], np.int64)
     clear = sum(tally.clear for tally in mosaic.tallies.values())
@@ -86,7 +87,7 @@ def mosaic_figures(
 
 
 def figure_lines(figures: dict[str, Any]) -> list[str]:
-    """The figures for people."""
+    """The figures as lines of text."""
     tiles, sections, groups = figures["tiles"], figures["sections"], figures["groups"]
     wrong, split = figures["wrong"], figures["random_split"]
     lines = [
@@ -94,21 +95,19 @@ def figure_lines(figures: dict[str, Any]) -> list[str]:
     ]
     for side, found in figures["matches"].items():
         lines.append(
-            f"{side:<9} {found['candidates']} pairs of edges are each other's best: "
-            f"{found['clear']} clear, {found['likely']} more as other seams agree, "
-            f"{found['refused']} refused"
+            f"{side:<9} {plural(found['candidates'], 'candidate pair')}: {found['clear']} clear, "
+            f"{found['likely']} more supported by other seams, {found['refused']} refused"
         )
     lines += [
-        f"sections  {sections['count']} of up to {sections['largest']} tiles: {tiles['placed']} "
+        f"sections  {sections['count']} of up to {sections['largest']} tiles; {tiles['placed']} "
         f"tiles placed, {tiles['labelled_placed']} of them labelled",
-        f"groups    {groups['of_labelled_tiles']} of the labelled tiles, the largest of "
-        f"{groups['largest']}; {groups['labelled_tiles_not_alone']} labelled tiles share one. "
-        f"Also by {figures['doubtful']} doubtful pairs, {figures['overlaps']} overlaps and "
-        f"{figures['twins']} tiles of neighbouring lines",
+        f"groups    {groups['of_labelled_tiles']} among labelled tiles, the largest of "
+        f"{groups['largest']}; {groups['labelled_tiles_not_alone']} labelled tiles share a group. "
+        f"Also grouped by {figures['doubtful']} doubtful pairs, {figures['overlaps']} overlaps and "
+        f"{figures['twins']} pairs on neighbouring lines",
         f"wrong     about {wrong['about']:g} of {wrong['clear_pairs']} clear pairs "
-        f"({wrong['share']:.1%}): so many pass with edges from inside tiles, which adjoin "
-        f"nothing; {wrong['links_in_squares']} of {wrong['links']} links are confirmed by a "
-        "square of four tiles",
+        f"({wrong['share']:.1%}), estimated with negative controls; {wrong['links_in_squares']} of "
+        f"{wrong['links']} links confirmed by a square of four tiles",
     ]
     for side, label in figures["labels"].items():
         if label["seams"]:
@@ -117,17 +116,19 @@ def figure_lines(figures: dict[str, Any]) -> list[str]:
                 f"{label['dice']:.2f}, by chance {label['dice_by_chance']:.2f}"
             )
     if wrong["share"] > DOUBT:
-        lines.append("          edges tell these tiles apart badly: look at the pictures")
+        lines.append(
+            "          unreliable, as the edges of these tiles are too alike: check report/"
+        )
     return [
         *lines,
-        f"split     of a random {1 - split['val_share']:.0%}/{split['val_share']:.0%} split, "
-        f"{split['beside_training_tile']:.1%} of the validation tiles lie beside a training tile "
-        f"and {split['group_with_training_tile']:.1%} have one in their group",
+        f"split     in a random {1 - split['val_share']:.0%}/{split['val_share']:.0%} split, "
+        f"{split['beside_training_tile']:.1%} of the validation tiles adjoin a training tile "
+        f"and {split['group_with_training_tile']:.1%} share a group with one",
     ]
 
 
 def _in_squares(mosaic: Mosaic) -> int:
-    """Links with both tiles in one square of four."""
+    """Number of links inside a square of four tiles."""
     places = {
         tile: (number, cell)
         for number, section in enumerate(mosaic.sections)
@@ -147,7 +148,7 @@ def _in_squares(mosaic: Mosaic) -> int:
 
 
 def _neighbours(seams: Sequence[Link], labelled: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Labelled neighbours of each tile."""
+    """Number of labelled neighbours of each tile."""
     count = np.zeros(len(labelled), np.int64)
     for seam in seams:
         count[seam.first] += labelled[seam.second]
@@ -156,7 +157,7 @@ def _neighbours(seams: Sequence[Link], labelled: NDArray[np.bool_]) -> NDArray[n
 
 
 def _touched(others: NDArray[np.int64], labelled: NDArray[np.bool_]) -> float:
-    """Share of validation tiles with a training tile among so many others, on average."""
+    """Expected share of validation tiles with a training tile among their `others`."""
     known = others[labelled]
     return float((1 - VAL_SHARE**known).mean()) if len(known) else 0.0
 
@@ -164,9 +165,9 @@ def _touched(others: NDArray[np.int64], labelled: NDArray[np.bool_]) -> float:
 def _label_agreement(
     seams: Sequence[Link], masks: NDArray[np.uint8], labelled: NDArray[np.bool_]
 ) -> dict[Side, dict[str, float]]:
-    """Dice of the salt along both sides of seams between labelled tiles; nan without salt there.
+    """Dice of the salt along both sides of seams between labelled tiles; absent without salt.
 
-    By chance: with the second tiles dealt out anew, on average over all ways to do so.
+    The chance value is the mean over all permutations of the second tiles.
     """
     agreement: dict[Side, dict[str, float]] = {}
     for side in ("right", "below"):

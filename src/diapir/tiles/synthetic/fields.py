@@ -1,4 +1,4 @@
-"""Smooth random curves and fields, and the Fourier tools they and the imaging share."""
+"""Smooth random curves and fields, and the Fourier tools for them and the imaging."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def wavenumbers(shape: tuple[int, int]) -> tuple[Field, Field]:
 
 
 def to_spectrum(field: Field) -> Spectrum:
-    """The real transform of a `(samples, traces)` field."""
+    """The real Fourier transform of a `(samples, traces)` field."""
     spectrum: Spectrum = np.fft.rfft2(field).astype(np.complex64, copy=False)
     return spectrum
 
@@ -44,7 +44,7 @@ def blur(field: Field, down: float, across: float) -> Field:
     """Gaussian blur with standard deviations in samples and traces; edges wrap around."""
     samples, traces = field.shape
     columns = _columns_kept(traces, across)
-    # only the columns that the blur leaves are transformed along the other axis
+    # only columns that the blur does not remove are transformed along the other axis
     spectrum = np.fft.fft(np.fft.rfft(field, axis=1)[:, :columns], axis=0)
     spectrum *= _gaussian((samples, traces), columns, down, across)
     return np.fft.irfft(np.fft.ifft(spectrum, axis=0), traces, axis=1).astype(np.float32)
@@ -65,7 +65,7 @@ def smooth_field(
 
 
 def _columns_kept(traces: int, across: float) -> int:
-    """Columns of a spectrum that a blur over `across` traces leaves above a millionth."""
+    """Columns of a spectrum that stay above one millionth after a blur over `across` traces."""
     return min(traces // 2 + 1, int(0.85 * traces / max(across, 0.1)) + 2)
 
 
@@ -78,7 +78,7 @@ def _gaussian(shape: tuple[int, int], columns: int, down: float, across: float) 
 
 def smooth_curve(rng: np.random.Generator, size: int, scale: float) -> Field:
     """A random curve of mean 0 and variance 1, correlated over `scale` pixels."""
-    # twice as long, so that the two ends do not wrap into each other
+    # twice as long, so that the two ends are not correlated
     white = np.fft.rfft(rng.standard_normal(2 * size))
     white *= np.exp(-2 * (np.pi * np.fft.rfftfreq(2 * size) * scale) ** 2)
     curve = np.fft.irfft(white, 2 * size)[:size]

@@ -1,17 +1,14 @@
-"""The survey: whole sections, tiles cut from them, and the folder they are written to.
+"""The synthetic survey: sections, tiles cut from them, and the folder they are written to.
 
 DIR/images/*.png   DIR/masks/*.png   grey 8-bit 101 × 101; masks 0 and 255
 DIR/groups.csv                       tile id and the section it was cut from
-DIR/sections/*.png                   the whole sections; their masks in sections/masks/
+DIR/sections/*.png                   the sections; their masks in sections/masks/
 DIR/synthetic.json                   format, seed and number of tiles
 """
 
 from __future__ import annotations
 
-import csv
 import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,38 +18,40 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diapir.errors import DataError
+from diapir.files import claim, disk_errors, writing_folder
+from diapir.tiles.groups import groups_text
 from diapir.tiles.synthetic.fields import fast_size
 from diapir.tiles.synthetic.geology import make_geology
 from diapir.tiles.synthetic.imaging import MARGIN, image, to_grey
 
 TILE = 101
-"""Height and width of a tile, as TGS cut them."""
+"""Height and width of a tile in pixels, as in TGS."""
 
 _FOLDERS = ("images", "masks", "sections/masks")
 _SPREAD = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)
-"""Steps of the additive sequence that fills the cube most evenly (Roberts, 2018)."""
+"""Steps of the additive sequence that fills the unit cube most evenly (Roberts, 2018)."""
 _BODIES = (0.07, 0.12, 0.25, 0.55, 0.85)
 """Shares of sections with less than 1, 2, 3, 4 and 5 salt bodies."""
 _PERIODS = (10.5, 40.0)
-"""Least and greatest vertical period of the wavelet at the top, in pixels."""
+"""Minimum and maximum vertical period of the wavelet at the top, in pixels."""
 _BASELINE, _BASELINE_RANGE = -0.05, 0.75
-"""Middle and range of the sections' offsets from mid-grey, as a share of white."""
+"""Centre and range of the sections' offsets from mid-grey, as a share of white."""
 _PER_SECTION = 16
 _FEWEST_SECTIONS = 8
-"""Even a small set has several sections, so that a split can keep each of them whole."""
+"""Minimum number of sections, so that a split of a small set can keep each in one part."""
 _EMPTY = 0.6
-"""Chance that a tile without salt is cut as readily as one with salt; TGS cut near salt."""
+"""Probability that a tile without salt has the priority of one with salt; TGS cut near salt."""
 
 
 @dataclass(frozen=True)
 class SyntheticSummary:
-    """What was written.
+    """The result of `synthesise`.
 
     Attributes:
         path: the tile set's folder.
         tiles: number of tiles.
         sections: number of sections they were cut from.
-        seed: the seed that makes the same again.
+        seed: the same seed makes the same survey.
         empty: number of tiles without salt.
         salt: share of all the tiles' pixels that are salt.
     """
@@ -66,11 +65,11 @@ class SyntheticSummary:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A whole section.
+class SyntheticSection:
+    """One synthetic section.
 
     Attributes:
-        name: its name, the group of its tiles.
+        name: its name, and the section group of its tiles.
         grey: `uint8 (samples, traces)`, both multiples of 101.
         salt: `uint8 (samples, traces)` of {0, 1}, from the geometry of the salt bodies.
         kinds: the kind of each salt body; empty without salt.
@@ -82,9 +81,9 @@ class Section:
     kinds: tuple[str, ...]
 
 
-def make_section(seed: int, number: int) -> Section:
-    """Section `number` (from 0) of the survey with this seed; each depends on these two alone."""
-    # what differs most between sections is spread evenly over them, so that few are like many
+def make_section(seed: int, number: int) -> SyntheticSection:
+    """Section `number` (from 0) of the survey with this seed; it depends on nothing else."""
+    # the main differences are spread evenly over the sections, so that a few represent many
     start = np.random.default_rng(seed).random(3)
     salty, scale, offset = (start + number * np.array(_SPREAD)) % 1
     bodies = int(np.searchsorted(_BODIES, salty, side="right"))
@@ -103,7 +102,9 @@ def make_section(seed: int, number: int) -> Section:
         baseline=_BASELINE + _BASELINE_RANGE * (float(offset) - 0.5),
     )
     salt = (geology.salt.cover[inner] > 0.5).astype(np.uint8)
-    return Section(f"section-{number:04d}", grey, salt, geology.salt.kinds if salt.any() else ())
+    return SyntheticSection(
+        f"section-{number:04d}", grey, salt, geology.salt.kinds if salt.any() else ()
+    )
 
 
 def synthesise(
@@ -115,14 +116,14 @@ def synthesise(
 ) -> SyntheticSummary:
     """Make a synthetic survey: labelled sections, cut into tiles.
 
-    The folder appears whole or not at all. The same seed makes the same files; with more tiles,
-    the first sections stay the same.
+    The folder is written completely or not at all. The same seed makes the same files; with more
+    tiles, the first sections stay the same.
 
     Args:
         out: the folder to make; it may exist if it is empty.
         tiles: number of tiles of 101 × 101 pixels, at least 1.
         seed: any whole number from 0.
-        progress: called with the tiles done and the tiles asked for.
+        progress: called with the number of tiles done and of all tiles.
 
     Raises:
         DataError: a number out of range, `out` is not empty, or it cannot be written.
@@ -135,43 +136,19 @@ def synthesise(
                 expected=f"a whole number of at least {least}",
                 fix=f"give --{name} {least} or more",
             )
-    try:
-        _refuse_used(out)
-        writing = out.parent / f".{out.name}.writing"
-        shutil.rmtree(writing, ignore_errors=True)  # left by a run that was killed
-        try:
+    with disk_errors(out):
+        claim(out)
+        with writing_folder(out) as scratch:
             for folder in _FOLDERS:
-                (writing / folder).mkdir(parents=True)
-            summary = _write(writing, out, tiles, seed, progress)
-            if out.exists():
-                out.rmdir()
-            os.replace(writing, out)
-        except BaseException:
-            shutil.rmtree(writing, ignore_errors=True)
-            raise
-    except OSError as error:
-        raise DataError(
-            f"{out} cannot be written: {error.strerror or error}",
-            expected="a new or an empty folder in a place with room for it",
-            fix="give another --out",
-        ) from None
-    return summary
-
-
-def _refuse_used(out: Path) -> None:
-    if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
-        raise DataError(
-            f"{out} exists and is not an empty folder",
-            expected="a new or an empty folder, so that nothing is overwritten",
-            fix="give another --out, or remove it first",
-        )
+                (scratch / folder).mkdir(parents=True)
+            return _write(scratch, out, tiles, seed, progress)
 
 
 def _write(
     folder: Path, out: Path, tiles: int, seed: int, progress: Callable[[int, int], None] | None
 ) -> SyntheticSummary:
     sections = min(tiles, max(_FEWEST_SECTIONS, -(-tiles // _PER_SECTION)))
-    groups: list[tuple[str, str]] = []
+    groups: dict[str, str] = {}
     empty = salt = 0
     for number in range(sections):
         section = make_section(seed, number)
@@ -184,13 +161,12 @@ def _write(
             mask = section.salt[window]
             _save(section.grey[window], folder / "images" / f"{name}.png")
             _save(mask * np.uint8(255), folder / "masks" / f"{name}.png")
-            groups.append((name, section.name))
+            groups[name] = section.name
             empty += not mask.any()
             salt += int(mask.sum())
         if progress:
             progress(len(groups), tiles)
-    with (folder / "groups.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([("id", "group"), *groups])
+    (folder / "groups.csv").write_text(groups_text(groups), encoding="utf-8", newline="")
     marker = {"format": 1, "seed": seed, "tiles": tiles, "sections": sections}
     (folder / "synthetic.json").write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
     return SyntheticSummary(out, tiles, sections, seed, empty, salt / (tiles * TILE**2))
@@ -201,10 +177,10 @@ def _window(row: int, column: int) -> tuple[slice, slice]:
 
 
 def _cut(salt: NDArray[np.uint8], seed: int, number: int) -> list[tuple[int, int]]:
-    """Row and column of each tile of a section, in the order in which they are to be cut."""
+    """Row and column of each tile of a section, in the order in which they are cut."""
     rng = np.random.default_rng((seed, number, 1))
     places = [(row, column) for row, column in np.ndindex(*(size // TILE for size in salt.shape))]
-    # as in TGS: a tile without salt is cut less readily, one of salt alone only if nothing is left
+    # as in TGS, tiles without salt have a lower priority, and tiles of salt alone the lowest
     order: dict[tuple[int, int], int] = {}
     for row, column in rng.permutation(places).tolist():
         mask = salt[_window(row, column)]

@@ -1,8 +1,8 @@
-"""The rocks of a section: beds deposited, eroded, folded, faulted and dragged up by salt.
+"""The rocks of a section: beds that are deposited, eroded, folded, faulted and dragged up by salt.
 
-Every pixel is traced back to when its bed was laid down: first the salt's drag is undone, then the
-faults, then the folds. What is left is a stratigraphic depth, and a log looked up at it gives the
-impedance. So beds keep their order, and bend and break together.
+Every pixel is traced back to its deposition: the salt's drag is undone first, then the faults, then
+the folds. This gives a stratigraphic depth, at which the impedance is read from a log. Beds
+therefore keep their order, and are folded and faulted together.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from diapir.tiles.synthetic.fields import Field, blur, smooth_curve, smooth_fiel
 from diapir.tiles.synthetic.salt import Salt, make_salt
 
 _LOG_STEP = 0.25
-"""Pixels between two values of a log: fine enough for beds squeezed to a quarter."""
+"""Pixels between two values of a log: fine enough for beds compressed to a quarter."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Geology:
 
     Attributes:
         impedance: logarithm of acoustic impedance about the local trend, sediments and salt.
-        salt: where the salt is.
+        salt: the salt bodies.
         water: share of each pixel that is water above the sea floor.
-        illumination: in [0, 1], how well the survey sees each pixel; low beneath salt.
+        illumination: in [0, 1], how well each pixel is illuminated; low beneath salt.
     """
 
     impedance: Field
@@ -45,7 +45,7 @@ def make_geology(
     Args:
         rng: the section's own generator.
         shape: samples and traces.
-        period: dominant vertical period of the wavelet in pixels; bed thickness goes with it.
+        period: dominant vertical period of the wavelet in pixels; bed thickness scales with it.
         bodies: number of salt bodies.
     """
     floor = _sea_floor(rng, shape)
@@ -55,7 +55,7 @@ def make_geology(
         np.arange(shape[0], dtype=np.float32), np.arange(shape[1], dtype=np.float32), indexing="ij"
     )
     depth = depth + _drag(rng, salt)
-    # salt is fast, so what lies beneath is imaged too shallow and out of shape
+    # salt is fast, so that rocks beneath it are imaged too shallow and distorted
     depth += rng.uniform(0.0, 0.15) * blur(overburden, 6, 14)
     depth += rng.uniform(1, 5) * shadow * smooth_field(rng, shape, 10, 16)
     depth = _faulted(rng, depth, trace)
@@ -65,7 +65,7 @@ def make_geology(
 
     strength = rng.uniform(1.2, 3.0)
     patches = np.clip(1 + 0.7 * smooth_field(rng, shape, 25, 35), 0.1, 2)
-    # bright where the salt begins, fading downwards: the base is weaker and comes and goes
+    # bright at the top of salt, fading downwards: the base is weaker and discontinuous
     bright = strength * patches / (1 + overburden / rng.uniform(25, 120))
     # salt is fast, so the wavelength within it is long
     chaos = rng.uniform(0.03, 0.18) * smooth_field(
@@ -77,7 +77,7 @@ def make_geology(
 
 
 def _sea_floor(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
-    """Depth of the sea floor at each trace; above the section where no water is seen."""
+    """Depth of the sea floor at each trace; above the section if it shows no water."""
     traces = shape[1]
     relief = rng.normal(0, 0.05) * (np.arange(traces, dtype=np.float32) - traces / 2)
     relief += rng.uniform(1, 12) * smooth_curve(rng, traces, rng.uniform(30, 150))
@@ -86,15 +86,15 @@ def _sea_floor(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
 
 
 def _shadow(rng: np.random.Generator, cover: Field) -> tuple[Field, Field]:
-    """How far a pixel is in the salt's shadow, in [0, 1], and the thickness of salt above it."""
+    """How much of a shadow salt casts on each pixel, in [0, 1], and the salt thickness above it."""
     overburden: Field = np.cumsum(cover, axis=0, dtype=np.float32)
     beneath: Field = np.clip(overburden / 20, 0, 1).astype(np.float32) * (1 - cover)
     return np.clip(blur(beneath, 5, rng.uniform(4, 16)), 0, 1), overburden
 
 
 def _drag(rng: np.random.Generator, salt: Salt) -> Field:
-    """Uplift of beds in pixels: upturned at the flank, domed above, sagging in the rim syncline."""
-    # what has risen has lifted everything along its whole path
+    """Uplift of beds in pixels: upturned at flanks, domed above, lowered in the rim syncline."""
+    # rising salt has lifted everything along its path
     path = np.maximum.accumulate(salt.rooted, axis=0)
     flank = rng.uniform(8, 20)
     uplift = rng.uniform(15, 90) * blur(path, flank, flank)
@@ -105,7 +105,7 @@ def _drag(rng: np.random.Generator, salt: Salt) -> Field:
 
 
 def _faulted(rng: np.random.Generator, depth: Field, trace: Field) -> Field:
-    """`depth` with normal faults undone; throw is greatest at a fault's centre and dies out."""
+    """`depth` with normal faults undone; throw is largest at the fault's centre and dies out."""
     samples, traces = depth.shape
     lean_to = 1 if rng.random() < 0.5 else -1
     for _ in range(rng.integers(0, 9)):
@@ -130,7 +130,7 @@ def _beds(rng: np.random.Generator, depth: Field, trace: Field, period: float) -
     columns = np.arange(traces, dtype=np.float32)
     middle = columns - traces / 2
     count = int(rng.integers(2, 6))
-    # sequences from the sea floor down, each parted from the next by an unconformity
+    # sequences from the sea floor down, separated by unconformities
     tops = np.sort(rng.uniform(0.08, 1.0, count - 1)) * samples
     wavy = smooth_curve(rng, traces, rng.uniform(35, 130))
     tilt, fold = rng.normal(0, 0.1), rng.uniform(0, 16)
@@ -145,7 +145,7 @@ def _beds(rng: np.random.Generator, depth: Field, trace: Field, period: float) -
             surface = tops[number - 1] + tilt * middle + fold * wavy + eroded
             here = depth >= surface
             sequence[here] = number
-            if rng.random() < 0.6:  # an angular unconformity; otherwise beds go on below as above
+            if rng.random() < 0.6:  # an angular unconformity; otherwise beds are parallel across it
                 tilt += rng.normal(0, 0.2)
                 fold += rng.uniform(2, 24)
                 wavy = 0.7 * wavy + 0.7 * smooth_curve(rng, traces, rng.uniform(24, 100))
@@ -163,7 +163,7 @@ def _beds(rng: np.random.Generator, depth: Field, trace: Field, period: float) -
         log, other = (weak * _log(rng, span, thickness) for _ in range(2))
         logs.append(log)
         others.append(0.6 * log + 0.8 * other)
-    # one look-up for all sequences: their logs stand end to end
+    # one look-up for all sequences: their logs are concatenated
     place = layered + samples + sequence * (span.size * _LOG_STEP)
     steps = np.arange(count * span.size) * _LOG_STEP
     change = np.clip(0.5 + 0.6 * smooth_field(rng, depth.shape, 30, 90), 0, 1)
@@ -177,7 +177,7 @@ def _beds(rng: np.random.Generator, depth: Field, trace: Field, period: float) -
 def _log(
     rng: np.random.Generator, span: NDArray[np.float64], thickness: float
 ) -> NDArray[np.float64]:
-    """Impedance of a pile of beds: thickness log-normal, contrasts heavy-tailed, no trend."""
+    """Impedance log of a stack of beds: log-normal thickness, heavy-tailed contrasts, no trend."""
     count = int(4 * (span[-1] - span[0]) / thickness) + 8
     beds = rng.lognormal(np.log(thickness), 0.7, count)
     tops = span[0] + np.cumsum(beds)
@@ -188,5 +188,5 @@ def _log(
         value = 0.3 * value + contrast
         values[number] = value
     log = values[np.searchsorted(tops, span).clip(0, count - 1)]
-    log = np.convolve(log, np.full(5, 0.2), mode="same")  # a pixel sees the mean of what it holds
+    log = np.convolve(log, np.full(5, 0.2), mode="same")  # a pixel shows the mean of its beds
     return 0.6 * log

@@ -1,9 +1,9 @@
-"""From rocks to a grey picture: what acquisition and migration make of a section.
+"""From rocks to a grey image: acquisition and migration of a section.
 
-A migrated image is the reflectivity blurred by a point spread function: the wavelet across the
-beds, and only those dips that were illuminated (Lecomte, "Resolution and illumination analyses in
+A migrated image is the reflectivity convolved with a point spread function: the wavelet across the
+beds, and only the dips that were illuminated (Lecomte, "Resolution and illumination analyses in
 PSDM: A ray-based approach", The Leading Edge 27, 2008). In the wavenumber domain that is one
-product, so steep flanks fade and dipping beds keep their wavelet across, as in real images.
+product, so steep flanks fade and dipping beds keep their wavelet, as in real images.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from diapir.tiles.synthetic.fields import (
 from diapir.tiles.synthetic.geology import Geology
 
 MARGIN = 40
-"""Pixels on each side to be cut away after imaging: Fourier filters wrap around the edges."""
+"""Pixels cut off on each side after imaging, as Fourier filters wrap around the edges."""
 
 
 def image(rng: np.random.Generator, geology: Geology, period: float) -> Field:
-    """Amplitudes `float32 (samples, traces)` of a section, of any scale.
+    """Amplitudes `float32 (samples, traces)` of a section, of arbitrary scale.
 
     Args:
         rng: the section's own generator.
@@ -48,11 +48,11 @@ def image(rng: np.random.Generator, geology: Geology, period: float) -> Field:
 
 
 def to_grey(section: Field, headroom: float, baseline: float) -> NDArray[np.uint8]:
-    """Grey levels by one symmetric scale for a section: `headroom` × its 98th percentile.
+    """Grey levels on one symmetric scale: `headroom` × the 98th percentile of the section.
 
     Args:
         section: amplitudes.
-        headroom: the section's gain; 1 clips two in a hundred amplitudes.
+        headroom: scale factor; 1 clips 2 % of the amplitudes.
         baseline: offset of the recording, as a share of that scale.
     """
     scale = max(headroom * float(np.percentile(np.abs(section), 98)), 1e-9)
@@ -62,14 +62,14 @@ def to_grey(section: Field, headroom: float, baseline: float) -> NDArray[np.uint
 
 
 def _fade(size: int) -> Field:
-    """1, falling to 0 over the margin at both ends: what wraps around meets no step."""
+    """1 inside, falling to 0 over the margin at both ends, to avoid a step where it wraps."""
     inward = np.minimum(np.arange(size), np.arange(size)[::-1])
     weight: Field = np.sin(np.clip(inward / MARGIN, 0, 1) * np.pi / 2).astype(np.float32) ** 2
     return weight
 
 
 def _migrate(rng: np.random.Generator, impedance: Field, period: float) -> Field:
-    """Reflectivity through the point spread function, whose wavelet lengthens downwards."""
+    """Reflectivity convolved with the point spread function; the wavelet lengthens with depth."""
     shape = impedance.shape
     down, across = wavenumbers(shape)
     wavenumber = np.hypot(down, across)
@@ -110,16 +110,16 @@ def _ormsby(relative: Field, width: float) -> Field:
 
 
 def _multiple(rng: np.random.Generator, section: Field, water: Field) -> Field:
-    """The whole section once more, weak, upside down in polarity, a water depth further down."""
+    """A multiple: the section again, weak, of opposite polarity, one water depth further down."""
     shift = int(water.sum(axis=0).mean())
     echo: Field = np.zeros_like(section)
-    faded = section * _fade(section.shape[0])[:, None]  # an edge would be echoed as a line
+    faded = section * _fade(section.shape[0])[:, None]  # an edge would appear as a line
     echo[shift:] = -rng.uniform(0.08, 0.25) * faded[: section.shape[0] - shift]
     return echo
 
 
 def _swings(rng: np.random.Generator, shape: tuple[int, int], period: float) -> Field:
-    """Migration smiles: single amplitudes smeared along circles, open upwards."""
+    """Migration smiles: single amplitudes smeared along circles that open upwards."""
     swings = np.zeros(shape, np.float32)
     rows = np.arange(shape[0], dtype=np.float32)[:, None]
     columns = np.arange(shape[1], dtype=np.float32)[None, :]
@@ -137,7 +137,7 @@ def _swings(rng: np.random.Generator, shape: tuple[int, int], period: float) -> 
 
 
 def _noise(rng: np.random.Generator, geology: Geology, period: float) -> Field:
-    """Coloured noise: what migration leaves of random noise, strongest where little is seen."""
+    """Coloured noise: random noise after migration, strongest in poorly illuminated pixels."""
     shape = geology.impedance.shape
     down, across = wavenumbers(shape)
     scale = period * rng.uniform(0.8, 1.3)
@@ -155,7 +155,7 @@ def _noise(rng: np.random.Generator, geology: Geology, period: float) -> Field:
     unseen = 1 + rng.uniform(0, 1.5) * (1 - geology.illumination)
     patches = np.clip(1 + 0.5 * smooth_field(rng, shape, 40, 60), 0.3, 2.5)
     fine = rng.uniform(0.02, 0.08) * smooth_field(rng, shape, 0.5, 0.7)
-    # nothing within salt scatters, so most of its noise has leaked in from around it
+    # salt itself does not scatter; most of its noise comes from around it
     quiet = 1 - rng.uniform(0.1, 0.8) * geology.salt.cover
     result: Field = (level * noise * unseen * patches + fine) * quiet
     return result

@@ -1,6 +1,6 @@
-"""Shapes of salt bodies: where a section is salt, from geometry alone.
+"""Shapes of salt bodies.
 
-A body is a function of the pixel that is positive inside, close to the distance in pixels to its
+A body is a function of the pixel: positive inside, and close to the distance in pixels to its
 boundary. The shapes follow the classes of Hudec and Jackson, "Terra infirma: Understanding salt
 tectonics", Earth-Science Reviews 82 (2007).
 """
@@ -23,7 +23,7 @@ class Salt:
 
     Attributes:
         cover: `float32 (samples, traces)` in [0, 1]: how much of each pixel is salt.
-        rooted: the same of the bodies that rose from below, which drag the beds they pierce.
+        rooted: the same for bodies that rose from below, which drag the beds that they pierce.
         kinds: the kind of each body; empty without salt.
     """
 
@@ -39,7 +39,7 @@ def make_salt(rng: np.random.Generator, shape: tuple[int, int], count: int, roof
         rng: the section's own generator.
         shape: samples and traces.
         count: number of bodies.
-        roof: `float32 (traces,)`, the depth above which no salt may rise.
+        roof: `float32 (traces,)`, depth above which there is no salt.
     """
     samples, traces = shape
     kinds = tuple(str(rng.choice(_KINDS, p=(0.40, 0.18, 0.20, 0.22))) for _ in range(count))
@@ -65,7 +65,7 @@ def make_salt(rng: np.random.Generator, shape: tuple[int, int], count: int, roof
 
 
 def _wrinkled(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[Field, Field]:
-    """Coordinates displaced by a few pixels, so that no boundary is smoother than rock is."""
+    """Coordinates displaced by a few pixels, so that boundaries are not unnaturally smooth."""
     depth, trace = np.meshgrid(
         np.arange(shape[0], dtype=np.float32), np.arange(shape[1], dtype=np.float32), indexing="ij"
     )
@@ -76,7 +76,7 @@ def _wrinkled(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[Field, 
 
 
 def _coverage(inside: Field) -> Field:
-    """Share of each pixel inside; `inside` is first scaled to pixels at its zero."""
+    """Share of each pixel inside the body; `inside` is first scaled to pixels at its boundary."""
     down, across = np.gradient(inside)
     distance = inside / np.maximum(np.hypot(down, across), 0.3)
     result: Field = np.clip(distance + 0.5, 0, 1)
@@ -86,7 +86,7 @@ def _coverage(inside: Field) -> Field:
 def _stem(
     rng: np.random.Generator, depth: Field, trace: Field, centre: float, samples: int, *, wall: bool
 ) -> Field:
-    """A diapir: rounded crest, bulb that overhangs, neck, widening foot. A wall is broad."""
+    """A diapir: rounded crest, overhanging bulb, neck, widening foot. A wall is broader."""
     top = samples * rng.uniform(0.06, 0.45)
     half = rng.uniform(60, 120) if wall else rng.uniform(20, 60)
     rows = np.arange(-samples, 2 * samples, dtype=np.float32)
@@ -154,6 +154,6 @@ def _sheet(
         feeder = _stem(
             rng, depth, trace, centre + rng.uniform(-0.6, 0.6) * half, samples, wall=False
         )
-        # the feeder ends inside the sheet: nothing of it may stick out above
+        # the feeder ends inside the sheet and does not reach above it
         inside = np.maximum(inside, np.minimum(feeder, depth - above))
     return inside.astype(np.float32)

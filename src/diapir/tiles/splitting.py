@@ -1,0 +1,83 @@
+"""Making a split: into training and validation, or into folds.
+
+Each part gets its share of tiles and of each class of salt coverage. Tiles of one section group
+stay together, and so do tiles with the same image; otherwise a network would be evaluated on images
+it was trained on. Constant images are in no part: there is nothing to learn from them, and scores
+of a part with them would be optimistic.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from diapir.errors import SplitError
+from diapir.tiles.split import Split
+from diapir.tiles.stratify import share_out
+from diapir.tiles.tileset import TileSet
+
+
+def make_split(tiles: TileSet, *, val_fraction: float = 0.15, seed: int = 42) -> Split:
+    """Divide tiles into `train` and `val`.
+
+    Args:
+        tiles: labelled tiles.
+        val_fraction: share of tiles in `val`, as closely as the groups allow; in (0, 1).
+        seed: the same seed gives the same split, whatever the order of the tiles.
+
+    Raises:
+        SplitError: too few tiles, groups or tiles with salt, or `val_fraction` out of its range.
+    """
+    if not 0 < val_fraction < 1:
+        raise SplitError(
+            f"val_fraction = {val_fraction}",
+            expected="a share between 0 and 1, both excluded",
+            fix="--val-fraction 0.15",
+        )
+    shares = {"train": 1 - val_fraction, "val": val_fraction}
+    tiles = _without_constant(tiles)
+    return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "holdout")
+
+
+def make_folds(tiles: TileSet, *, folds: int = 5, seed: int = 42) -> Split:
+    """Divide tiles into `folds` parts of about the same size, `fold0`, `fold1` and so on.
+
+    Args:
+        tiles: labelled tiles.
+        folds: number of parts, at least 2.
+        seed: the same seed gives the same split, whatever the order of the tiles.
+
+    Raises:
+        SplitError: too few tiles, groups or tiles with salt, or fewer than 2 folds.
+    """
+    if folds < 2:
+        raise SplitError(f"folds = {folds}", expected="at least 2 folds", fix="--folds 5")
+    shares = {f"fold{index}": 1 / folds for index in range(folds)}
+    tiles = _without_constant(tiles)
+    return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "kfold")
+
+
+def fold_split(folds: Split, fold: int) -> Split:
+    """The split with one fold as `val` and all others as `train`.
+
+    Raises:
+        SplitError: `folds` is not a k-fold split or has no such fold.
+    """
+    if folds.kind != "kfold":
+        raise SplitError(
+            "the split has the parts train and val, not folds",
+            expected="a split made with folds",
+            fix="leave out data.folds, or make one: diapir data split PATH --out FILE --folds 5",
+        )
+    validation = folds.part(f"fold{fold}")
+    train = sorted(folds.tiles.keys() - set(validation))
+    return Split({"train": tuple(train), "val": validation}, folds.tiles, folds.seed, "holdout")
+
+
+def _without_constant(tiles: TileSet) -> TileSet:
+    """The tiles whose image is not constant."""
+    kept = [tile for index, tile in enumerate(tiles.ids) if np.ptp(tiles.image(index))]
+    return tiles if len(kept) == len(tiles) else tiles.select(kept)
+
+
+def _contents(tiles: TileSet) -> dict[str, str]:
+    return dict(sorted(zip(tiles.ids, tiles.content, strict=True)))
