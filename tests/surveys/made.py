@@ -16,7 +16,7 @@ from diapir.bundle import Bundle, BundleInfo
 from diapir.bundle.info import Parity
 from diapir.config import PreprocessConfig
 from diapir.inference import Predictor
-from diapir.surveys import Grid
+from diapir.surveys import Grid, SurveyHints, SurveySpec
 
 
 class MemorySurvey:
@@ -44,8 +44,8 @@ class MemorySurvey:
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         return self.amplitude[inlines, crosslines].copy()
 
-    def spec(self) -> dict[str, Any]:
-        return {"path": str(self.path)}
+    def spec(self) -> SurveySpec:
+        return SurveySpec(str(self.path), SurveyHints())
 
     def close(self) -> None:
         pass

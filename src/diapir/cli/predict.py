@@ -10,10 +10,8 @@ from cyclopts import App, Parameter
 
 from diapir.cli.output import Answer, Injected
 from diapir.cli.predict_survey import (
-    AS_IT_SHOWS,
     AS_USUAL,
     SurveyHow,
-    SurveyMeaning,
     are_surveys,
     predict_surveys,
 )
@@ -23,7 +21,9 @@ from diapir.cli.running import (
     Marking,
     Running,
 )
+from diapir.cli.survey import HINTS, NO_HINTS
 from diapir.errors import DataError
+from diapir.surveys.hints import SurveyHints
 
 NETWORKS = (".safetensors", ".onnx", ".xml", ".bin", ".pt", ".pth", ".pkl", ".ckpt", ".json")
 """Suffixes of files that people take for a model, which is a folder."""
@@ -56,7 +56,7 @@ def predict(
     marking: Marking = MARKED_AS_THE_MODEL_SAYS,
     running: Running = AS_THE_MODEL_SAYS,
     how: SurveyHow = AS_USUAL,
-    meaning: SurveyMeaning = AS_IT_SHOWS,
+    hints: Annotated[SurveyHints, Parameter(name="*", group=HINTS)] = NO_HINTS,
     output: Injected,
 ) -> Answer:
     """Mark salt in images, SEG-Y lines and volumes of any size.
@@ -73,7 +73,7 @@ def predict(
         marking: what counts as salt.
         running: how the network runs.
         how: how surveys are predicted.
-        meaning: what a survey file means where it does not show it.
+        hints: what is known of a survey file.
         output: where lines and the answer go.
     """
     from diapir.inference import predict_images
@@ -87,7 +87,7 @@ def predict(
             threshold=marking.threshold,
             running=running,
             how=how,
-            meaning=meaning,
+            hints=hints,
             output=output,
         )
     predictor = running.open(models)

@@ -13,23 +13,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from diapir.cli.options import AllowList, DomainName, EndianName, Flag, Whole
+from diapir.cli.options import Flag, Whole
 from diapir.cli.output import Answer, Output
 from diapir.cli.running import Running
 from diapir.errors import ConfigError
 from diapir.progress import LINE_EVERY_S, Progress, is_main_process
 
 if TYPE_CHECKING:
-    from diapir.surveys import Plan, Survey, SurveySummary
+    from diapir.surveys import Plan, Survey, SurveyHints, SurveySummary
 
 SUFFIXES = frozenset({".sgy", ".segy", ".seg", ".zarr", ".mdio", ".npy"})
 """What ends like this is a survey."""
 
 HOW = Group("Surveys", sort_key=50)
-WHAT = Group("What a survey file means", sort_key=51)
 
 _Quiet = Parameter(show_default=False)
-Byte = Annotated[Whole | None, _Quiet]
 Formats = Annotated[
     tuple[Literal["segy", "npy", "none"], ...] | None, Parameter(negative="", show_default=False)
 ]
@@ -77,33 +75,7 @@ class SurveyHow:
     """Address of a Dask scheduler; its workers, on any machines that see the files, do the work."""
 
 
-@Parameter(name="*", group=WHAT)
-@dataclass(frozen=True, kw_only=True)
-class SurveyMeaning:
-    """What a survey file means where it does not show by itself; see `diapir survey`."""
-
-    inline_byte: Byte = None
-    """Byte where the inline number begins, from 1; 0 for a line."""
-    crossline_byte: Byte = None
-    """Byte of the crossline number or CDP; 0 for the order of the traces."""
-    x_byte: Byte = None
-    """Byte where the easting begins; 0 for no coordinates."""
-    y_byte: Byte = None
-    """Byte where the northing begins; 0 for no coordinates."""
-    endian: Annotated[EndianName | None, _Quiet] = None
-    """Byte order."""
-    sample_format: Byte = None
-    """Format code of the samples: 1, 2, 3, 5, 6 or 8."""
-    domain: Annotated[DomainName | None, _Quiet] = None
-    """What runs down the traces."""
-    interval: Annotated[float | None, _Quiet] = None
-    """Between samples, in ms or m."""
-    allow: AllowList = ()
-    """Go on although the file is refused as this; may be given more than once."""
-
-
 AS_USUAL = SurveyHow()
-AS_IT_SHOWS = SurveyMeaning()
 
 
 def are_surveys(inputs: Sequence[Path]) -> bool:
@@ -131,7 +103,7 @@ def predict_surveys(
     threshold: float | None,
     running: Running,
     how: SurveyHow,
-    meaning: SurveyMeaning,
+    hints: SurveyHints,
     output: Output,
 ) -> Answer:
     """Mark salt in lines and volumes, one after the other.
@@ -143,7 +115,7 @@ def predict_surveys(
         threshold: probability from which a cell counts as salt, instead of the model's own.
         running: how networks run.
         how: how surveys are predicted.
-        meaning: what the files mean where they do not show it.
+        hints: what is known of the files.
         output: where lines and the answer go.
     """
     from diapir.surveys import SurveyOptions, open_survey, predict_survey
@@ -157,7 +129,7 @@ def predict_surveys(
     summaries = []
     for path in inputs:
         with output.progress(f"reading headers of {path.name}") as progress:
-            survey = open_survey(path, **asdict(meaning), progress=progress)
+            survey = open_survey(path, hints, progress=progress)
         with contextlib.closing(survey), _speed(f"predicting {survey.name}", output) as progress:
             summary = predict_survey(
                 list(models),

@@ -27,7 +27,7 @@ def predicted(tmp_path: Path, **record: object) -> Path:
     write_segy(source, amplitudes(SHAPE))
     survey = open_survey(source)
     path = tmp_path / "block.prediction"
-    facts = {"survey": survey.spec(), "scale": 2.0, "block": 8, "threshold": 0.5} | record
+    facts = {"survey": survey.spec().to_json(), "scale": 2.0, "block": 8, "threshold": 0.5} | record
     store = create_store(path, survey.grid, facts)
     survey.close()
     store.add("probability", SHAPE, "uint8", store.fill)

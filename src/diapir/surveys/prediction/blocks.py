@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.inference import open_models
+from diapir.surveys.hints import SurveySpec
+from diapir.surveys.open import reopen
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
 from diapir.surveys.prediction.prediction_store import PredictionStore, decode, encode, open_store
 from diapir.surveys.prediction.section_predictor import Polarity, SectionPredictor
 from diapir.surveys.prediction.window_size import with_tile
-from diapir.surveys.survey import Survey, open_survey
+from diapir.surveys.survey import Survey
 
 View = Literal["inline", "crossline"]
 Average = Literal["arithmetic", "geometric"]
@@ -149,7 +151,7 @@ def _workplace(text: str) -> Workplace:
         marker = with_tile(marker, job.tile)
     sections = SectionPredictor(marker, job.overlap, job.polarity, job.stretch)
     store = open_store(Path(job.store), writable=True)
-    return Workplace(job, open_survey(**job.survey), store, sections)
+    return Workplace(job, reopen(SurveySpec.from_json(job.survey)), store, sections)
 
 
 def compute_block(work: Workplace, view: View, index: int, tick: Tick | None = None) -> None:

@@ -271,7 +271,7 @@ class _Prediction:
     def _job(self) -> Job:
         return Job(
             store=str(self.unfinished.resolve()),
-            survey=self.survey.spec(),
+            survey=self.survey.spec().to_json(),
             models=tuple(str(bundle.path.resolve()) for bundle in self.sections.marker.bundles),
             model_options=self.model_options,
             tile=self.record["tile"],

@@ -19,7 +19,8 @@ from diapir.surveys.prediction.resample import LARGEST, TGS_FIRST_ZERO, first_ze
 from diapir.surveys.prediction.section_predictor import SectionPredictor
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.surveys.prediction.window_size import fastest_tile, windows_per_second, with_tile
-from diapir.surveys.survey import Survey, percentile, sample_traces
+from diapir.surveys.sampling import percentile, sample_traces
+from diapir.surveys.survey import Survey
 from diapir.version import __version__
 
 WORTH_TIMING = 500
@@ -76,7 +77,7 @@ def settle(
         "model_name": marker.describe()["name"],
         "weights_sha256": [bundle.info.weights_sha256 for bundle in marker.bundles],
         "input": str(survey.path),
-        "survey": survey.spec(),
+        "survey": survey.spec().to_json(),
         "threshold": threshold,
         "views": list(views),
         "scale": float(scale),

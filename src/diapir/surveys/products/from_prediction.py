@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from diapir.errors import DiapirError, SurveyError
+from diapir.surveys.hints import SurveySpec
+from diapir.surveys.open import reopen
 from diapir.surveys.prediction.prediction_store import NUMPY, ZARR, PredictionStore, open_store
 from diapir.surveys.products.intervals import CHUNK
 from diapir.surveys.products.make import ProductOptions, Products, Progress, make_products
-from diapir.surveys.survey import Survey, open_survey
+from diapir.surveys.survey import Survey
 
 PRODUCTS = ".products"
 """Suffix of the folder of products, beside the store."""
@@ -98,7 +100,7 @@ def store_products(
 def _survey(store: PredictionStore) -> tuple[Survey | None, str]:
     """The survey that was predicted, or why its amplitudes are not shown."""
     try:
-        survey = open_survey(**store.record["survey"])
+        survey = reopen(SurveySpec.from_json(store.record["survey"]))
     except (DiapirError, OSError, KeyError, TypeError):
         return (
             None,
