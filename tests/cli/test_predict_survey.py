@@ -27,9 +27,9 @@ def test_a_line_and_a_volume(run_cli: RunCli, model: Path, tmp_path: Path) -> No
     done = run_cli("predict", model, line, cube, "--out", out, "--threshold", 0.6)
     assert done.code == 0
     told = done.stdout
-    assert "1 × 60 traces of 50 samples: 1 section (inline view)" in told
-    assert "12 × 14 traces of 50 samples: 26 sections (inline and crossline view)" in told
-    assert told.index("windows of 32 px") < told.index("salt from a probability of 0.6")
+    assert "1 × 60 traces, 50 samples each: 1 section (inline view)" in told
+    assert "12 × 14 traces, 50 samples each: 26 sections (inline and crossline view)" in told
+    assert told.index("windows of 32 px") < told.index("of samples are salt (probability ≥ 0.6)")
     assert sorted(path.name for path in out.iterdir()) == [
         "cube.zarr",
         "cube_mask.sgy",
@@ -61,7 +61,7 @@ def test_json_and_going_on(run_cli: RunCli, model: Path, tmp_path: Path) -> None
     assert again["plan"]["blocks_done"] == again["plan"]["blocks"]
     other = run_cli(*words, "--view", "both")
     assert other.code == 2
-    assert "made with another view" in other.stderr
+    assert "made with a different view" in other.stderr
 
 
 def test_images_and_surveys_do_not_mix(run_cli: RunCli, model: Path, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_images_and_surveys_do_not_mix(run_cli: RunCli, model: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"no SEG-Y at all", "is no SEG-Y file"), (b"", "is no SEG-Y file")],
+    [(b"no SEG-Y at all", "is not a SEG-Y file"), (b"", "is not a SEG-Y file")],
 )
 def test_no_survey(run_cli: RunCli, model: Path, tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "bad.sgy").write_bytes(content)

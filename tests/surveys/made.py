@@ -17,6 +17,7 @@ from diapir.bundle.info import Parity
 from diapir.config import PreprocessConfig
 from diapir.inference import Predictor
 from diapir.surveys import Grid, SurveyHints, SurveySpec
+from diapir.surveys.prediction.record import PredictionRecord
 
 
 class MemorySurvey:
@@ -49,6 +50,27 @@ class MemorySurvey:
 
     def close(self) -> None:
         pass
+
+
+def record(**changes: Any) -> PredictionRecord:
+    """The record of a prediction that never ran."""
+    facts: dict[str, Any] = {
+        "diapir": "0",
+        "asked": {},
+        "model": {"name": "made"},
+        "model_name": "made",
+        "weights_sha256": ("0" * 64,),
+        "input": "made.sgy",
+        "survey": SurveySpec("made.sgy", SurveyHints()),
+        "threshold": 0.5,
+        "views": ("inline",),
+        "scale": 1.0,
+        "polarity": "normal",
+        "stretch": 1.0,
+        "tile": 16,
+        "block": 8,
+    }
+    return PredictionRecord(**facts | changes)
 
 
 class Pointwise:

@@ -60,18 +60,18 @@ def _shown(default: Any) -> str | None:
     return None if default in (None, ()) else str(default)
 
 
-def options_of(title: str, *, position: int) -> Group:
+def options_of(title: str, *, position: int, without: str = "") -> Group:
     """A group of options that are the fields of a plain dataclass of the package.
 
     Args:
         title: heading in `--help`.
         position: groups are listed by rising position.
+        without: a field that another group of the command already has.
     """
-    return Group(
-        title,
-        sort_key=position,
-        default_parameter=Parameter(converter=_strict, negative="", show_default=_shown),
-    )
+    options = Parameter(converter=_strict, negative="", show_default=_shown)
+    if without:
+        options = Parameter.combine(options, Parameter(parse=re.compile(f"^(?!{without}$)")))
+    return Group(title, sort_key=position, default_parameter=options)
 
 
 FormName = Literal["onnx", "openvino"]

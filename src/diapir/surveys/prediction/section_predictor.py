@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diapir.inference import Marker
-from diapir.inference.tiling import OVERLAP, Window, window_count, windows
+from diapir.inference.tiling import Window, window_count, windows
 from diapir.surveys.prediction.amplitude import reverse
 from diapir.surveys.prediction.resample import resample
-
-Polarity = Literal["normal", "reversed", "both"]
+from diapir.surveys.prediction.survey_options import OVERLAP, Polarity
 
 
 class _Piece(NamedTuple):

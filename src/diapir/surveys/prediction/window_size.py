@@ -14,8 +14,9 @@ import numpy as np
 
 from diapir.bundle import Bundle
 from diapir.inference import Engine, Ensemble, Marker, Predictor
-from diapir.inference.tiling import OVERLAP, window_count
+from diapir.inference.tiling import window_count
 from diapir.preprocess import to_input
+from diapir.surveys.prediction.survey_options import OVERLAP
 
 LOCAL = 0.1
 """A logit may move by so much when what changes is more than one and a half windows away: 2.5 % of

@@ -93,7 +93,8 @@ def find_geometry(
     given = (hints.inline_byte, hints.crossline_byte, hints.x_byte, hints.y_byte)
     wanted = {*_COMMON, *filter(None, given)}
     if None not in given:
-        choice = HeaderChoice(*(byte or 0 for byte in given))
+        inline, crossline, easting, northing = (byte or 0 for byte in given)
+        choice = HeaderChoice(inline, crossline, easting, northing)
         return _place(file, file.headers(wanted, progress=progress), choice, hints.allow)
     candidates = {*wanted, *_COORDINATE_BYTES, *sum(PAIRS, ()), *LINE_BYTES}
     headers = file.headers(candidates, _SCORED, progress if count <= _SCORED else None)
