@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ class SectionPredictor:
     polarity: Polarity = "normal"
     stretch: float = 1.0
 
-    @property
+    @cached_property
     def tile(self) -> int:
         """Side of a window in pixels."""
         return max(bundle.info.window for bundle in self.marker.bundles)

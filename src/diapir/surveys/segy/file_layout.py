@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -94,7 +95,7 @@ class SegyLayout:
         """Byte order in the notation of NumPy and struct."""
         return _ORDERS[self.endian]
 
-    @property
+    @cached_property
     def trace_bytes(self) -> int:
         """Bytes of a trace, including its header."""
         return self.header_bytes + self.samples * sample_bytes(self.sample_format)
