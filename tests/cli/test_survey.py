@@ -86,6 +86,8 @@ def test_ambiguity_shows_the_choices_and_the_option(run_cli: RunCli, tmp_path: P
     [
         (["--endian", "middle"], "endian"),
         (["--inline-byte", "x"], "inline-byte"),
+        (["--inline-byte", "9.5"], "9.5"),
+        (["--inline-byte", "0x10"], "0x10"),
         (["--interval", "0"], "not a sample interval"),
         (["--allow", "everything"], "allow"),
         (["--out", "{file}"], "is a file"),

@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diapir.errors import ConfigError, SurveyError
+from diapir.errors import SurveyError
 from diapir.surveys import SurveyOptions, open_store, predict_survey
 from diapir.surveys.prediction import plan, settle
 from diapir.surveys.prediction.amplitude import to_grey
-from diapir.surveys.prediction.blocks import Blocks
 from diapir.surveys.prediction.predict import SurveySummary
 from tests.surveys.made import MemorySurvey, Pointwise, Smoothing, predictor, probability_of, volume
 
@@ -210,23 +209,6 @@ def test_sampling_is_matched_to_the_tiles(tmp_path: Path) -> None:
         run(ramp, tmp_path / "flat", match_sampling="auto")
 
 
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        ({"overlap": 0.9}, "--overlap"),
-        ({"block": 12}, "--block"),
-        ({"threshold": 1.0}, "--threshold"),
-        ({"workers": 0}, "--workers"),
-        ({"match_sampling": 9.0}, "--match-sampling"),
-        ({"percentile": 0.0}, "--percentile"),
-        ({"scale": -1.0}, "--scale"),
-    ],
-)
-def test_options_out_of_range(options: dict[str, object], named: str) -> None:
-    with pytest.raises(ConfigError, match=named):
-        SurveyOptions(**options)
-
-
 def test_products_that_cannot_be(tmp_path: Path) -> None:
     survey = MemorySurvey(volume((1, 40, 30)))
     with pytest.raises(SurveyError, match="uncertainty is the disagreement"):
@@ -253,4 +235,3 @@ def test_blocks_hold_what_memory_allows() -> None:
     assert settle.choose_views((23, 18, 75), "auto") == ("inline", "crossline")
     assert settle.choose_views((1, 601, 75), "auto") == ("inline",)
     assert settle.choose_views((600, 2, 75), "auto") == ("crossline",)
-    assert Blocks((23, 18, 75), 8).count("crossline") == 3

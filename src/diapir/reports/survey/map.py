@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diapir.errors import DataError
 from diapir.files import replace_file
 from diapir.reports.style import LIGHT, draw_png
-from diapir.surveys import Grid, Survey, percentile
+from diapir.surveys import PERCENTILE, Grid, Survey, percentile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,8 +23,6 @@ MOST_MARKS = 40_000
 """Positions that a map shows; larger grids are thinned out evenly."""
 MOST_TRACES = 2000
 """Traces that a picture of a section shows at most."""
-_CLIP = 98.0
-"""Percentile of amplitudes that is drawn black or white."""
 
 
 def write_survey_pictures(survey: Survey, facts: Mapping[str, Any], out: Path) -> list[Path]:
@@ -118,7 +116,7 @@ def draw_section(survey: Survey) -> bytes:
     grid = survey.grid
     inlines, crosslines, along, numbers, name = _section_parts(grid)
     amplitude = np.moveaxis(survey.read(inlines, crosslines), -1, 0).reshape(grid.samples, -1)
-    clip = percentile(survey, _CLIP) or 1.0
+    clip = percentile(survey, PERCENTILE) or 1.0
     every = max(1, len(numbers) // MOST_TRACES)
     amplitude, shown = amplitude[:, ::every], numbers[::every]
 
