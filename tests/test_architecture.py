@@ -25,7 +25,8 @@ ROWS: tuple[frozenset[str], ...] = tuple(
         "bundle preprocess",
         "config",  # over its neighbour: a recipe that cannot be used is an error
         "architectures files recipes shipped",
-        "errors progress text version",
+        "progress",  # tells durations as text does
+        "errors text version",
     )
 )
 """Parts that may import only from rows below their own; top row first."""
