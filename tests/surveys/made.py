@@ -1,4 +1,4 @@
-"""Surveys in memory, and models whose answers can be worked out by hand."""
+"""Surveys in memory, and models whose answers can be computed by hand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from diapir.surveys.prediction.record import PredictionRecord
 
 
 class MemorySurvey:
-    """A survey that is an array; NaN where there is nothing."""
+    """A survey in an array; NaN where there is no value."""
 
     def __init__(self, amplitude: NDArray[np.float32], name: str = "made") -> None:
         self.amplitude = amplitude
@@ -74,7 +74,7 @@ def record(**changes: Any) -> PredictionRecord:
 
 
 class Pointwise:
-    """A network that looks at one pixel: the logit of salt is its normalised grey value."""
+    """A network that sees one pixel: the logit of salt is its normalised grey value."""
 
     name = "pointwise"
     threads = 1
@@ -84,7 +84,7 @@ class Pointwise:
 
 
 class Smoothing:
-    """A network that looks three pixels down, and one to the left and the right."""
+    """A network that sees three pixels down, and one to the left and the right."""
 
     name = "smoothing"
     threads = 1
@@ -125,7 +125,7 @@ def predictor(engine: Any, size: int = 16, *, tile: int | None = None, batch: in
 
 
 def probability_of(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """What `Pointwise` answers to grey levels."""
+    """The probabilities of `Pointwise` for grey levels."""
     return 1 / (1 + np.exp(-3 * (grey / 255 - 0.5) / 0.25))
 
 
@@ -139,9 +139,9 @@ def volume(shape: tuple[int, int, int], seed: int = 0) -> NDArray[np.float32]:
 
 
 def onnx_bundle(folder: Path, size: int = 32) -> Path:
-    """A bundle that ONNX Runtime runs: one convolution of 7 × 7, so that places matter.
+    """A bundle for ONNX Runtime: one 7 × 7 convolution, so that positions matter.
 
-    It is loaded in no time, as is needed where many processes load it.
+    It loads fast, which matters where many processes load it.
     """
     kernel = np.random.default_rng(3).normal(0, 0.3, (2, 3, 7, 7)).astype(np.float32)
     ends = [

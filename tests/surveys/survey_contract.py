@@ -1,4 +1,4 @@
-"""What every source of a survey promises. A new one inherits the tests:
+"""The contract of every kind of survey file. A new one inherits the tests:
 
 class TestNumpy(SurveyContract):
     def write(self, folder: Path, amplitude: NDArray[np.float32]) -> Path:

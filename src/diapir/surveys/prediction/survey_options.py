@@ -54,7 +54,7 @@ class SurveyOptions:
     formats: tuple[Literal["segy", "npy", "none"], ...] | None = None
     """Files beside the store, by default SEG-Y for SEG-Y input; may be given more than once."""
     products: tuple[Product, ...] | None = None
-    """Contents of the files; by default probability, mask and, with two views, uncertainty."""
+    """Contents; by default probability, mask, and uncertainty (disagreement) of two views."""
     workers: int = 1
     """Processes on this machine."""
     scheduler: str | None = None
