@@ -14,7 +14,7 @@ from diapir.surveys.segy.choice import HeaderChoice
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES
 from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.surveys.survey import Survey
-from diapir.text import plural
+from diapir.text import percent, plural
 
 _PERCENTS = (50, 90, 98, 99.9, 100)
 _MATCHES = 1.25
@@ -113,7 +113,7 @@ def _geometry(survey: Survey) -> _Part:
         facts["inlines"] = _axis_json(grid.inlines)
     facts["crosslines"] = _axis_json(grid.crosslines)
     lines = _axis_lines(survey)
-    share = f" ({gaps / positions:.1%})" if gaps else ""
+    share = f" ({percent(gaps / positions, 1)})" if gaps else ""
     lines.append(
         _line(
             "traces",

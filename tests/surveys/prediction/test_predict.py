@@ -180,6 +180,8 @@ def test_the_plan_is_told_before_the_work(tmp_path: Path) -> None:
     text = "\n".join(shown.lines())
     assert "16 × 20 traces, 40 samples each: 36 sections (inline and crossline view)" in text
     assert "156 windows of 16 px, overlap 25 %; amplitudes clipped at ±" in text
+    assert "(p98)" in text
+    assert "percentile" not in shown.to_json()
 
 
 def test_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

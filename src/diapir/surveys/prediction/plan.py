@@ -30,6 +30,7 @@ class Plan:
         overlap: minimum overlap of neighbouring windows, as a share of a window.
         seen_samples: samples per trace after resampling for the network.
         scale: amplitude that is clipped to full white.
+        percentile: percentile of absolute amplitudes that gave `scale`; None where it was given.
         block: lines per block.
         blocks: number of blocks in all views.
         blocks_done: blocks that an earlier run finished.
@@ -46,6 +47,7 @@ class Plan:
     overlap: float
     seen_samples: int
     scale: float
+    percentile: float | None
     block: int
     blocks: int
     blocks_done: int
@@ -60,17 +62,20 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object."""
-        return asdict(self) | {"pixels": self.pixels}
+        content = asdict(self) | {"pixels": self.pixels}
+        del content["percentile"]  # told to people only
+        return content
 
     def lines(self) -> list[str]:
         """Human-readable summary, printed before the run."""
         inlines, crosslines, samples = self.shape
+        clip = "" if self.percentile is None else f" (p{self.percentile:g})"
         told = [
             f"{inlines} × {crosslines} traces, {plural(samples, 'sample')} each: "
             f"{plural(self.sections, 'section')} ({' and '.join(self.views)} view), "
             f"{self.pixels / 1e6:,.1f} Mpx",
             f"{plural(self.windows, 'window')} of {self.tile} px, overlap {percent(self.overlap)}; "
-            f"amplitudes clipped at ±{self.scale:.4g}",
+            f"amplitudes clipped at ±{self.scale:.4g}{clip}",
         ]
         if self.seen_samples != samples:
             told.append(f"traces resampled to {self.seen_samples:,} samples for the network")
@@ -107,6 +112,7 @@ def make_plan(settled: SettledPrediction) -> Plan:
         overlap=settled.options.overlap,
         seen_samples=sections.seen_samples(shape[2]),
         scale=record.scale,
+        percentile=None if settled.options.scale else settled.options.percentile,
         block=record.block,
         blocks=sum(blocks.count(view) for view in record.views),
         blocks_done=_blocks_done(settled, blocks),
