@@ -26,7 +26,8 @@ ROWS: tuple[frozenset[str], ...] = tuple(
         "bundle preprocess",
         "config",  # over its neighbour: a recipe that cannot be used is an error
         "architectures connected files recipes shipped",
-        "choices errors progress text version",
+        "progress",  # shows durations as text does
+        "choices errors text version",
     )
 )
 """Parts that may import only from rows below their own; top row first."""

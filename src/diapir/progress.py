@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from diapir.text import duration
+
 LINE_EVERY_S = 5.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -24,11 +26,13 @@ def is_main_process() -> bool:
 
 
 @contextlib.contextmanager
-def progress(doing: str) -> Iterator[Progress]:
+def progress(doing: str, *, unit: str = "", per: float = 1.0) -> Iterator[Progress]:
     """Show how far long work is, on stderr: a bar in a terminal, else a line every few seconds.
 
     Args:
         doing: the work, such as "predicting".
+        unit: unit of the amounts, such as "Mpx"; with one, the rate is shown as well.
+        per: amount that makes one unit.
 
     Yields:
         To be called with how much is done and how much there is.
@@ -36,10 +40,10 @@ def progress(doing: str) -> Iterator[Progress]:
     if not is_main_process():
         yield lambda done, total: None
     elif sys.stderr.isatty():
-        with _bar(doing) as show:
+        with _bar(doing, unit, per) as show:
             yield show
     else:
-        yield _Lines(doing)
+        yield _Lines(doing, unit, per)
 
 
 @contextlib.contextmanager
@@ -51,24 +55,46 @@ def quiet(doing: str) -> Iterator[Progress]:
 class _Lines:
     """Progress where there is no terminal: quick work stays silent."""
 
-    def __init__(self, doing: str) -> None:
-        self._doing = doing
+    def __init__(self, doing: str, unit: str, per: float) -> None:
+        self._doing, self._unit, self._per = doing, unit, per
         self._next = time.monotonic() + LINE_EVERY_S
+        self._start: tuple[float, int] | None = None
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
+        self._start = self._start or (now, done)
         if now >= self._next:
             self._next = now + LINE_EVERY_S
-            print(f"{self._doing} {done}/{total}", file=sys.stderr, flush=True)  # noqa: T201
+            amounts = f"{done}/{total}"
+            if self._unit:
+                amounts = f"{done / self._per:,.1f}/{total / self._per:,.1f} {self._unit}"
+                amounts += self._rate(done, total, now, self._start)
+            print(f"{self._doing} {amounts}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def _rate(self, done: int, total: int, now: float, start: tuple[float, int]) -> str:
+        """Units per second since the first call, and the time left."""
+        rate = (done - start[1]) / max(1e-9, now - start[0])
+        if not rate:
+            return ""
+        left = duration((total - done) / rate)
+        return f", {rate / self._per:.2f} {self._unit}/s" + (f", {left} left" if left else "")
 
 
 @contextlib.contextmanager
-def _bar(doing: str) -> Iterator[Progress]:
+def _bar(doing: str, unit: str, per: float) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
 
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    amounts = [MofNCompleteColumn()] if not unit else [TextColumn("{task.fields[amounts]}")]
+    columns = (TextColumn(doing), BarColumn(), *amounts, TimeRemainingColumn())
     with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(doing, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(doing, total=None, amounts="")
+
+        def show(done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            shown = f"{done / per:,.1f}/{total / per:,.1f} {unit}"
+            shown += f", {speed / per:.2f} {unit}/s" if speed else ""
+            bar.update(task, completed=done, total=total, amounts=shown)
+
+        yield show

@@ -9,6 +9,7 @@ import pytest
 import segyio
 from segy import SegyFile
 
+from diapir import progress
 from diapir.surveys import open_store
 from tests.cli.conftest import RunCli
 from tests.helpers.segy import write_segy
@@ -27,9 +28,9 @@ def test_a_line_and_a_volume(run_cli: RunCli, model: Path, tmp_path: Path) -> No
     done = run_cli("predict", model, line, cube, "--out", out, "--threshold", 0.6)
     assert done.code == 0
     told = done.stdout
-    assert "1 × 60 traces of 50 samples: 1 section (inline view)" in told
-    assert "12 × 14 traces of 50 samples: 26 sections (inline and crossline view)" in told
-    assert told.index("windows of 32 px") < told.index("salt from a probability of 0.6")
+    assert "1 × 60 traces, 50 samples each: 1 section (inline view)" in told
+    assert "12 × 14 traces, 50 samples each: 26 sections (inline and crossline view)" in told
+    assert told.index("windows of 32 px") < told.index("of samples are salt (probability ≥ 0.6)")
     assert sorted(path.name for path in out.iterdir()) == [
         "cube.zarr",
         "cube_mask.sgy",
@@ -61,7 +62,28 @@ def test_json_and_going_on(run_cli: RunCli, model: Path, tmp_path: Path) -> None
     assert again["plan"]["blocks_done"] == again["plan"]["blocks"]
     other = run_cli(*words, "--view", "both")
     assert other.code == 2
-    assert "made with another view" in other.stderr
+    assert "made with a different view" in other.stderr
+
+
+def test_no_format_leaves_the_store_alone(run_cli: RunCli, model: Path, tmp_path: Path) -> None:
+    line = write_segy(tmp_path / "line.sgy", volume((1, 60, 50))[0], inlines=None)
+    out = tmp_path / "salt"
+    assert run_cli("predict", model, line, "--out", out, "--formats", "none").code == 0
+    assert [path.name for path in out.iterdir()] == ["line.prediction"]
+
+
+def test_progress_tells_the_rate_and_the_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    clock = iter([0.0, 1.0, 3.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.progress("predicting a", unit="Mpx", per=1e6) as show:
+        show(1_000_000, 10_000_000)
+        show(4_000_000, 10_000_000)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "predicting a 1.0/10.0 Mpx"
+    assert second == "predicting a 4.0/10.0 Mpx, 1.50 Mpx/s, 4 s left"
 
 
 def test_images_and_surveys_do_not_mix(run_cli: RunCli, model: Path, tmp_path: Path) -> None:
@@ -74,7 +96,7 @@ def test_images_and_surveys_do_not_mix(run_cli: RunCli, model: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"no SEG-Y at all", "is no SEG-Y file"), (b"", "is no SEG-Y file")],
+    [(b"no SEG-Y at all", "is not a SEG-Y file"), (b"", "is not a SEG-Y file")],
 )
 def test_no_survey(run_cli: RunCli, model: Path, tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "bad.sgy").write_bytes(content)
@@ -94,7 +116,10 @@ def test_the_input_lies_in_the_output(run_cli: RunCli, model: Path, tmp_path: Pa
     assert before.read_bytes() == content
 
 
-@pytest.mark.parametrize("words", [("--overlap", "0.9"), ("--block", "5"), ("--scale", "-1")])
+@pytest.mark.parametrize(
+    "words",
+    [("--overlap", "0.9"), ("--block", "5"), ("--scale", "-1"), ("--tile", "20.5")],
+)
 def test_options_out_of_range(
     run_cli: RunCli, model: Path, tmp_path: Path, words: tuple[str, str]
 ) -> None:

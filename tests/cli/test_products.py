@@ -8,10 +8,11 @@ import pytest
 from diapir.surveys.prediction.prediction_store import create_store, encode
 from tests.cli.conftest import RunCli
 from tests.helpers.segy import write_segy
+from tests.surveys.made import record
 from tests.surveys.made_salt import ball, line_grid, volume_grid
 
 SHAPE = (1, 60, 50)
-RECORD = {"threshold": 0.5, "scale": 1.0, "block": 8, "model_name": "made", "input": "line.sgy"}
+RECORD = record(input="line.sgy")
 
 
 def store(folder: Path, name: str = "line") -> Path:

@@ -54,5 +54,5 @@ def test_the_first_word_is_a_model_unless_it_can_only_be_an_input(
 
 def test_a_model_alone_has_nothing_to_mark(tmp_path: Path) -> None:
     (tmp_path / "best").mkdir()
-    with pytest.raises(DataError, match="no input is named"):
+    with pytest.raises(DataError, match="no input is given"):
         split_words([tmp_path])

@@ -22,18 +22,15 @@ def test_it_says_what_a_file_is(run_cli: RunCli, volume: Path) -> None:
     assert done.code == 0
     lines = {line[:12].strip(): line[13:] for line in done.stdout.splitlines()}
     assert lines["SEG-Y"] == (
-        "revision 1.0, big-endian, text in EBCDIC, samples of format 5 "
+        "revision 1.0, big-endian, text header in EBCDIC, sample format 5 "
         "(IEEE floating point, 4 bytes)"
     )
-    assert lines["inlines"] == "6, 100 to 105, step 1 at byte 189"
-    assert lines["crosslines"] == "8, 300 to 307, step 1 at byte 193"
-    assert lines["traces"] == "46 at 48 positions; 2 gaps (4.2%), 0 dead"
-    assert (
-        lines["spacing"]
-        == "25.00 from one inline to the next, 12.50 from one crossline to the next"
-    )
-    assert lines["samples"] == "50, every 4 ms or m, from 100 to 296"
-    assert "--domain" in lines["domain"]
+    assert lines["inlines"] == "6, 100 to 105, step 1, byte 189"
+    assert lines["crosslines"] == "8, 300 to 307, step 1, byte 193"
+    assert lines["traces"] == "46 at 48 positions; 2 gaps (4.2 %), 0 dead"
+    assert lines["spacing"] == "25.00 between inlines, 12.50 between crosslines"
+    assert lines["samples"] == "50, interval 4 (ms or m), 100–296"
+    assert lines["domain"].startswith("unknown: SEG-Y does not record it. Add --domain time")
 
 
 def test_json_is_one_object(run_cli: RunCli, volume: Path) -> None:
@@ -89,7 +86,9 @@ def test_ambiguity_shows_the_choices_and_the_option(run_cli: RunCli, tmp_path: P
     [
         (["--endian", "middle"], "endian"),
         (["--inline-byte", "x"], "inline-byte"),
-        (["--interval", "0"], "no distance between samples"),
+        (["--inline-byte", "9.5"], "9.5"),
+        (["--inline-byte", "0x10"], "0x10"),
+        (["--interval", "0"], "not a sample interval"),
         (["--allow", "everything"], "allow"),
         (["--out", "{file}"], "is a file"),
     ],

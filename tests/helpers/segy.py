@@ -1,4 +1,4 @@
-"""A small writer of SEG-Y for tests, which shares no code with the reader.
+"""A small SEG-Y writer for tests, independent of the reader.
 
 write_segy(path, amplitude)                         # (I, X, S): a 3D survey
 write_segy(path, amplitude, present=mask)           # … with gaps
@@ -21,7 +21,7 @@ SHORT_FIELDS = frozenset({29, 35, 69, 71, 89, 105, 109, 115, 117, 157, 203, 215}
 
 
 def ibm_bits(values: ArrayLike) -> NDArray[np.uint32]:
-    """IBM floating point of numbers, rounded to its 24 bits: `uint32`."""
+    """Numbers as IBM floating point, rounded to 24 bits: `uint32`."""
     numbers = np.asarray(values, np.float64)
     size = np.abs(numbers)
     bits = np.zeros(numbers.shape, np.uint32)
@@ -29,7 +29,7 @@ def ibm_bits(values: ArrayLike) -> NDArray[np.uint32]:
     _, twos = np.frexp(size[some])
     sixteens = -(-twos // 4)
     mantissa = np.rint(np.ldexp(size[some], 24 - 4 * sixteens)).astype(np.uint64)
-    over = mantissa >> np.uint64(24) > 0  # rounding has made a 25th bit
+    over = mantissa >> np.uint64(24) > 0  # rounding carried into a 25th bit
     mantissa[over] >>= np.uint64(4)
     sixteens = sixteens + over
     sign = (numbers[some] < 0).astype(np.uint64) << np.uint64(31)
@@ -39,7 +39,7 @@ def ibm_bits(values: ArrayLike) -> NDArray[np.uint32]:
 
 
 def encode_samples(values: ArrayLike, sample_format: int, order: str = ">") -> NDArray[np.generic]:
-    """Samples as a file holds them; integers are rounded and clipped."""
+    """Samples as stored in a file; integers are rounded and clipped."""
     if sample_format == 1:
         return ibm_bits(values).astype(f"{order}u4")
     kind = np.dtype(order + CODES[sample_format])
@@ -83,29 +83,29 @@ def write_segy(
     Args:
         path: file to write.
         amplitude: `(I, X, S)`, or `(X, S)` for a line.
-        inlines: numbers of the I inlines, 100… where empty; None: written to no header.
-        crosslines: numbers of the X crosslines, 300… where empty; None: written to no header. Of a
-            line without inlines they are the CDP numbers at byte 21.
-        present: `bool (I, X)`, which traces there are; all where left out.
-        sort: which number changes slowest from trace to trace.
+        inlines: the I inline numbers, 100… if empty; None leaves them out of the headers.
+        crosslines: the X crossline numbers, 300… if empty; None leaves them out of the headers. For
+            a line without inlines they are the CDP numbers at byte 21.
+        present: `bool (I, X)`, True where a trace is written; all by default.
+        sort: the number that changes slowest from trace to trace.
         revision: major and minor.
         endian: byte order.
         sample_format: 1, 2, 3, 5, 6 or 8.
         interval_us: sample interval in µs.
         delay: time of the first sample, in ms.
-        inline_byte: where the inline number begins.
-        crossline_byte: where the crossline number begins.
-        x_byte: where the easting begins.
-        y_byte: where the northing begins.
+        inline_byte: first byte of the inline number.
+        crossline_byte: first byte of the crossline number.
+        x_byte: first byte of the easting.
+        y_byte: first byte of the northing.
         scalar: coordinate scalar at byte 71: negative divides.
         origin: easting and northing of the first position.
         steps: easting and northing from one inline to the next, and from one crossline to the next.
-        text: of the text header.
-        encoding: of the text header.
-        extended: extended text headers.
-        extra_headers: further 240-byte trace headers of each trace (revision 2).
-        fields: further trace header fields by their byte: a number, or one a trace in file order.
-        binary: bytes put over the header of the file by their place, counted from 1.
+        text: the text header.
+        encoding: encoding of the text header.
+        extended: number of extended text headers.
+        extra_headers: further 240-byte headers per trace (revision 2).
+        fields: further trace header fields by first byte: one number, or one per trace.
+        binary: bytes that overwrite the file header, by position from 1.
         cut: bytes left out at the end.
     """
     values = np.asarray(amplitude)

@@ -1,4 +1,4 @@
-"""Surveys in memory, and models whose answers can be worked out by hand."""
+"""Surveys in memory, and models whose answers can be computed by hand."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from diapir.bundle import Bundle, BundleInfo
 from diapir.bundle.info import Parity
 from diapir.config import PreprocessConfig
 from diapir.inference import Predictor
-from diapir.surveys import Grid
+from diapir.surveys import Grid, SurveyHints, SurveySpec
+from diapir.surveys.prediction.record import PredictionRecord
 
 
 class MemorySurvey:
-    """A survey that is an array; NaN where there is nothing."""
+    """A survey in an array; NaN where there is no value."""
 
     def __init__(self, amplitude: NDArray[np.float32], name: str = "made") -> None:
         self.amplitude = amplitude
@@ -44,15 +45,36 @@ class MemorySurvey:
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         return self.amplitude[inlines, crosslines].copy()
 
-    def spec(self) -> dict[str, Any]:
-        return {"path": str(self.path)}
+    def spec(self) -> SurveySpec:
+        return SurveySpec(str(self.path), SurveyHints())
 
     def close(self) -> None:
         pass
 
 
+def record(**changes: Any) -> PredictionRecord:
+    """The record of a prediction that never ran."""
+    facts: dict[str, Any] = {
+        "diapir": "0",
+        "asked": {},
+        "model": {"name": "made"},
+        "model_name": "made",
+        "weights_sha256": ("0" * 64,),
+        "input": "made.sgy",
+        "survey": SurveySpec("made.sgy", SurveyHints()),
+        "threshold": 0.5,
+        "views": ("inline",),
+        "scale": 1.0,
+        "polarity": "normal",
+        "stretch": 1.0,
+        "tile": 16,
+        "block": 8,
+    }
+    return PredictionRecord(**facts | changes)
+
+
 class Pointwise:
-    """A network that looks at one pixel: the logit of salt is its normalised grey value."""
+    """A network that sees one pixel: the logit of salt is its normalised grey value."""
 
     name = "pointwise"
     threads = 1
@@ -62,7 +84,7 @@ class Pointwise:
 
 
 class Smoothing:
-    """A network that looks three pixels down, and one to the left and the right."""
+    """A network that sees three pixels down, and one to the left and the right."""
 
     name = "smoothing"
     threads = 1
@@ -103,7 +125,7 @@ def predictor(engine: Any, size: int = 16, *, tile: int | None = None, batch: in
 
 
 def probability_of(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """What `Pointwise` answers to grey levels."""
+    """The probabilities of `Pointwise` for grey levels."""
     return 1 / (1 + np.exp(-3 * (grey / 255 - 0.5) / 0.25))
 
 
@@ -117,9 +139,9 @@ def volume(shape: tuple[int, int, int], seed: int = 0) -> NDArray[np.float32]:
 
 
 def onnx_bundle(folder: Path, size: int = 32) -> Path:
-    """A bundle that ONNX Runtime runs: one convolution of 7 × 7, so that places matter.
+    """A bundle for ONNX Runtime: one 7 × 7 convolution, so that positions matter.
 
-    It is loaded in no time, as is needed where many processes load it.
+    It loads fast, which matters where many processes load it.
     """
     kernel = np.random.default_rng(3).normal(0, 0.3, (2, 3, 7, 7)).astype(np.float32)
     ends = [

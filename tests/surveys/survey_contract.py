@@ -1,4 +1,4 @@
-"""What every source of a survey promises. A new one inherits the tests:
+"""The contract of every kind of survey file. A new one inherits the tests:
 
 class TestNumpy(SurveyContract):
     def write(self, folder: Path, amplitude: NDArray[np.float32]) -> Path:
@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diapir.surveys import Survey, describe, open_survey, percentile, sample_traces
+from diapir.surveys import (
+    Survey,
+    SurveyHints,
+    SurveySpec,
+    describe,
+    open_survey,
+    percentile,
+    reopen,
+    sample_traces,
+)
 
 DEAD, ODD = (1, 2), (3, 4, 7)
 """A dead trace, and a sample that is infinite."""
@@ -41,7 +50,7 @@ class SurveyContract:
 
     @pytest.fixture
     def survey(self, tmp_path: Path, amplitude: NDArray[np.float32]) -> Survey:
-        return open_survey(self.write(tmp_path, amplitude), domain="time", interval=4)
+        return open_survey(self.write(tmp_path, amplitude), SurveyHints(domain="time", interval=4))
 
     def test_the_grid_says_what_is_there(self, survey: Survey) -> None:
         grid = survey.grid
@@ -84,7 +93,7 @@ class SurveyContract:
         np.testing.assert_array_equal(survey.read(slice(0, 1), slice(None)), kept)
 
     def test_its_spec_opens_it_again(self, survey: Survey, expected: NDArray[np.float32]) -> None:
-        again = open_survey(**json.loads(json.dumps(survey.spec())))
+        again = reopen(SurveySpec.from_json(json.loads(json.dumps(survey.spec().to_json()))))
         np.testing.assert_array_equal(again.read(slice(None), slice(None)), expected)
         for name, value in vars(survey.grid).items():
             np.testing.assert_array_equal(getattr(again.grid, name), value)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from cyclopts import Parameter, Token
+from cyclopts import Group, Parameter, Token, convert
 
 from diapir.choices import MaskEncoding
 
@@ -49,13 +49,32 @@ Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 SkipBad = Annotated[bool, Parameter(name="--skip-bad", negative="", show_default=False)]
 """The switch that leaves out tiles that cannot be read."""
 
+
+def _strict(hint: Any, tokens: Sequence[Token]) -> Any:
+    """Convert as cyclopts does, but refuse 2.5 for a whole number instead of rounding it."""
+    kinds = get_args(hint) or (hint,)
+    if int in kinds and float not in kinds and re.match(r"[+-]?\.?\d", tokens[0].value):
+        return _whole(hint, tokens)
+    return convert(hint, tokens)
+
+
+def _shown(default: Any) -> str | None:
+    return None if default in (None, ()) else str(default)
+
+
+def options_of(title: str, *, position: int, without: str = "") -> Group:
+    """A group of options that are the fields of a plain dataclass of the package.
+
+    Args:
+        title: heading in `--help`.
+        position: groups are listed by rising position.
+        without: a field that another group of the command already has.
+    """
+    options = Parameter(converter=_strict, negative="", show_default=_shown)
+    if without:
+        options = Parameter.combine(options, Parameter(parse=re.compile(f"^(?!{without}$)")))
+    return Group(title, sort_key=position, default_parameter=options)
+
+
 FormName = Literal["onnx", "openvino"]
 Encoding = Literal["auto", MaskEncoding]
-EndianName = Literal["big", "little"]
-DomainName = Literal["time", "depth"]
-
-AllowList = Annotated[
-    tuple[Literal["velocity", "truncated", "sparse"], ...],
-    Parameter(name="--allow", negative="", show_default=False),
-]
-"""Checks of a survey to skip."""

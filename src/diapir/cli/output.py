@@ -78,9 +78,11 @@ class Output:
         if self.json and is_main_process():
             print(json_module.dumps(plain(content), allow_nan=False), file=self._stdout)
 
-    def progress(self, doing: str) -> contextlib.AbstractContextManager[Progress]:
+    def progress(
+        self, doing: str, *, unit: str = "", per: float = 1.0
+    ) -> contextlib.AbstractContextManager[Progress]:
         """Show the progress of long work; see `diapir.progress`."""
-        return progress(doing)
+        return progress(doing, unit=unit, per=per)
 
 
 def plain(value: Any) -> Any:

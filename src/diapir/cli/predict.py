@@ -1,48 +1,49 @@
-"""`diapir predict`: salt in images, lines and volumes."""
+"""`diapir predict`: salt in images, 2D lines and 3D volumes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from diapir.cli.options import Flag
 from diapir.cli.output import Answer, Injected
-from diapir.cli.predict_survey import (
-    AS_IT_SHOWS,
-    AS_USUAL,
-    SurveyHow,
-    SurveyMeaning,
-    are_surveys,
-    predict_surveys,
-)
+from diapir.cli.predict_survey import OPTIONS, are_surveys, predict_surveys
 from diapir.cli.running import (
     DEFAULT_POST_PROCESSING,
     DEFAULT_RUNNING,
     PostProcessing,
     Running,
 )
+from diapir.cli.survey import HINTS, NO_HINTS
 from diapir.errors import DataError
+from diapir.surveys.hints import SurveyHints
+from diapir.surveys.prediction.survey_options import SurveyOptions
+from diapir.text import percent, plural
 
 NETWORKS = (".safetensors", ".onnx", ".xml", ".bin", ".pt", ".pth", ".pkl", ".ckpt", ".json")
-"""Suffixes of files that people take for a model, which is a folder."""
+"""Suffixes of files that users may take for a model, which is a folder."""
+
+DEFAULTS = SurveyOptions()
 
 app = App(
     name="predict",
     help_epilogue="""Examples:
 
-  diapir predict section.png --out salt              by the shipped model
+  diapir predict section.png --out salt              with the bundled model
   diapir predict runs/first images/ more/line12.tif --out salt --threshold 0.4
-  diapir predict runs/a,runs/b tgs.zip --out salt    the mean of two models
+  diapir predict runs/a,runs/b tgs.zip --out salt    with the mean of two models
   diapir predict images/ --model runs/a --model runs/b --out salt
   diapir predict runs/first line12.sgy volume.sgy --out salt
 
-For images the folder then holds probability/ (16-bit PNG, 65535 is certain
-salt), mask/ (0 and 255), overlay/ and predictions.csv. For a survey NAME.sgy it
-holds NAME_probability.sgy, NAME_mask.sgy, NAME.zarr with the same and, of a
-volume, NAME_uncertainty.sgy. An interrupted prediction of a survey goes on when
-the same command is given again.""",
+For images, the folder then holds probability/ (16-bit PNG, 65535 is
+probability 1), mask/ (0 and 255), overlay/ and predictions.csv. For a survey
+NAME.sgy it holds NAME_probability.sgy, NAME_mask.sgy, NAME.zarr with the same
+predictions and, for a volume, NAME_uncertainty.sgy. An interrupted prediction of
+a survey resumes when the same command is run again.""",
 )
 
 
@@ -55,25 +56,27 @@ def predict(
     model: Annotated[list[Path] | None, Parameter(negative="", show_default=False)] = None,
     post_processing: PostProcessing = DEFAULT_POST_PROCESSING,
     running: Running = DEFAULT_RUNNING,
-    how: SurveyHow = AS_USUAL,
-    meaning: SurveyMeaning = AS_IT_SHOWS,
+    survey: Annotated[SurveyOptions, Parameter(name="*", group=OPTIONS)] = DEFAULTS,
+    horizons: Annotated[Flag, Parameter(group=OPTIONS, show_default=False)] = False,
+    hints: Annotated[SurveyHints, Parameter(name="*", group=HINTS)] = NO_HINTS,
     output: Injected,
 ) -> Answer:
-    """Mark salt in images, SEG-Y lines and volumes of any size.
+    """Predict salt in images, SEG-Y lines and volumes of any size.
 
     The first word may be a model: a run folder or a bundle folder, or several
-    with commas between them, which are averaged. Without one, the shipped model
-    is taken. An image that cannot be read is reported and the rest goes on; the
-    exit code is then 2.
+    separated by commas, whose probabilities are averaged. Without one, the
+    bundled model is used. An image that cannot be read is reported and the rest
+    is predicted; the exit code is then 2.
 
     Args:
         words: a model, and images, folders of images, tile sets, or surveys.
         out: folder to write to.
-        model: the model, where it is not the first word; may be given more than once.
+        model: the model, if it is not the first word; may be given more than once.
         post_processing: what is predicted as salt.
         running: how the network runs.
-        how: how surveys are predicted.
-        meaning: what a survey file means where it does not show it.
+        survey: how surveys are predicted.
+        horizons: extract horizons, bodies and meshes as well, as `diapir products` does.
+        hints: what is known of a survey file.
         output: where lines and the answer go.
     """
     from diapir.inference import predict_images
@@ -84,10 +87,10 @@ def predict(
             models,
             inputs,
             out,
-            threshold=post_processing.threshold,
+            replace(survey, threshold=post_processing.threshold),
+            hints,
             running=running,
-            how=how,
-            meaning=meaning,
+            horizons=horizons,
             output=output,
         )
     predictor = running.open(models)
@@ -102,19 +105,19 @@ def predict(
         )
     for path, reason in summary.failed.items():
         output.say(f"left out {path}: {reason.removeprefix(f'{path} ')}")
-    area = f" in areas of at least {summary.min_area} pixels" if summary.min_area > 1 else ""
+    area = f", components of at least {summary.min_area} px" if summary.min_area > 1 else ""
     output.say(
-        f"{summary.images} image{'s' if summary.images > 1 else ''}, {summary.salt_share:.1%} salt "
-        f"from a probability of {summary.threshold:g}{area}, in {summary.out}"
+        f"{plural(summary.images, 'image')}: {percent(summary.salt_share, 1)} of pixels are salt "
+        f"(probability ≥ {summary.threshold:g}{area}); written to {summary.out}"
     )
     return Answer(summary.to_json(), exit_code=2 if summary.failed else 0)
 
 
 def split_words(words: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Models and inputs: the first word is a model unless it can only be an input.
+    """Split the words into models and inputs.
 
-    It is an input where it is the only word, where it is a file that no model is in, and where it
-    is a folder without a model; then the shipped model is taken.
+    The first word is a model, unless it is the only word, a file that cannot be a model, or a
+    folder without a model in it. An empty list of models means the bundled model.
 
     Raises:
         DataError: the only word is a model.
@@ -123,8 +126,8 @@ def split_words(words: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     if not rest:
         if _is_model(first):
             raise DataError(
-                f"{first} is a model, and no input is named",
-                expected="images, folders of images, or tile sets after it",
+                f"{first} is a model, but no input is given",
+                expected="images, folders of images, tile sets or surveys after the model",
                 fix=f"diapir predict {first} INPUT --out DIR",
             )
         return [], [first]
@@ -137,7 +140,7 @@ def split_words(words: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _is_model(folder: Path) -> bool:
-    """Whether a folder is a run or a bundle, even one that is broken."""
+    """Whether a folder is a run or a bundle, even a broken one."""
     names = ("bundle.json", "best", "config.yaml", "card.md")
     return any((folder / name).exists() for name in names) or any(
         (folder / "model").with_suffix(suffix).exists() for suffix in NETWORKS

@@ -1,21 +1,52 @@
-"""Surveys: SEG-Y, Zarr and NumPy, lines and volumes, in and out."""
+"""Surveys: SEG-Y, Zarr and NumPy, 2D lines and 3D volumes, read, described and predicted.
 
-from diapir.surveys.describe import SurveyFacts, describe
-from diapir.surveys.grid import Domain, Grid, Kind
-from diapir.surveys.prediction.plan import Plan
-from diapir.surveys.prediction.predict import SurveySummary, predict_survey
-from diapir.surveys.prediction.prediction_store import PredictionStore, open_store
-from diapir.surveys.prediction.survey_options import SurveyOptions
-from diapir.surveys.survey import (
-    Allowance,
-    Endian,
-    Survey,
-    open_survey,
-    percentile,
-    sample_traces,
-)
+Each name is loaded when it is first used, so that the command line can list its options at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diapir.surveys.description import SurveyFacts, describe
+    from diapir.surveys.grid import Domain, Grid, Kind
+    from diapir.surveys.hints import Allowance, Endian, SurveyHints, SurveySpec
+    from diapir.surveys.open import open_survey, reopen
+    from diapir.surveys.prediction.plan import Plan
+    from diapir.surveys.prediction.predict import SurveySummary, predict_survey
+    from diapir.surveys.prediction.prediction_store import PredictionStore, open_store
+    from diapir.surveys.prediction.survey_options import PERCENTILE, SurveyOptions
+    from diapir.surveys.sampling import percentile, sample_traces
+    from diapir.surveys.survey import Survey
+
+_HOMES = {
+    "Allowance": "hints",
+    "Domain": "grid",
+    "Endian": "hints",
+    "Grid": "grid",
+    "Kind": "grid",
+    "PERCENTILE": "prediction.survey_options",
+    "Plan": "prediction.plan",
+    "PredictionStore": "prediction.prediction_store",
+    "Survey": "survey",
+    "SurveyFacts": "description",
+    "SurveyHints": "hints",
+    "SurveyOptions": "prediction.survey_options",
+    "SurveySpec": "hints",
+    "SurveySummary": "prediction.predict",
+    "describe": "description",
+    "open_store": "prediction.prediction_store",
+    "open_survey": "open",
+    "percentile": "sampling",
+    "predict_survey": "prediction.predict",
+    "reopen": "open",
+    "sample_traces": "sampling",
+}
+"""Module of each public name, below this package."""
 
 __all__ = [
+    "PERCENTILE",
     "Allowance",
     "Domain",
     "Endian",
@@ -25,12 +56,25 @@ __all__ = [
     "PredictionStore",
     "Survey",
     "SurveyFacts",
+    "SurveyHints",
     "SurveyOptions",
+    "SurveySpec",
     "SurveySummary",
     "describe",
     "open_store",
     "open_survey",
     "percentile",
     "predict_survey",
+    "reopen",
     "sample_traces",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

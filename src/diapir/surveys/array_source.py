@@ -1,10 +1,10 @@
-"""Arrays as surveys: amplitudes by inline, crossline and sample, in a NumPy file or Zarr store."""
+"""Surveys held in arrays: amplitudes by inline, crossline and sample, from NumPy or Zarr."""
 
 from __future__ import annotations
 
 import tokenize
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
+from diapir.progress import Progress
 from diapir.surveys.grid import Domain, Grid
-from diapir.surveys.segy import refusals
-from diapir.surveys.survey import Allowance, check_amplitudes
+from diapir.surveys.hints import SurveyHints, SurveySpec
+from diapir.surveys.sampling import check_amplitudes
 
 _PIECE = 2**22
-"""Samples that are looked at at once to find dead traces."""
+"""Samples read at once to find dead traces."""
 
 
-class Values(Protocol):
-    """What NumPy's mapped arrays and Zarr's arrays have in common."""
+class AmplitudeArray(Protocol):
+    """The part of the array interface that NumPy's memory maps and Zarr arrays share."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -30,7 +31,7 @@ class Values(Protocol):
 
     @property
     def dtype(self) -> Any:
-        """Kind of the numbers."""
+        """Type of the numbers."""
         ...
 
     def __getitem__(self, place: tuple[slice, ...]) -> Any: ...
@@ -38,18 +39,18 @@ class Values(Protocol):
 
 @dataclass(frozen=True)
 class Frame:
-    """What is known of the geometry of an array; what is None is counted from 1.
+    """What is known of the geometry of an array; line numbers that are None count from 1.
 
     Attributes:
         inlines: `int64 (I,)`.
-        crosslines: `int64 (X,)`; of a line its CDP numbers.
-        interval: between samples, in ms or m.
-        start: of the first sample.
-        domain: what runs down.
-        live: `bool (I, X)` where traces are; None to look for zeros.
-        easting: `float64 (I, X)`.
-        northing: `float64 (I, X)`.
-        notes: what is odd.
+        crosslines: `int64 (X,)`; for a 2D line its CDP numbers.
+        interval: sample interval in ms or m; None where unknown.
+        start: time or depth of the first sample, in ms or m.
+        domain: domain of the vertical axis.
+        live: `bool (I, X)`, True for live traces; None to find traces of zeros.
+        easting: `float64 (I, X)`; None where unknown.
+        northing: `float64 (I, X)`; None where unknown.
+        notes: oddities of the file, for the user.
     """
 
     inlines: NDArray[np.int64] | None = None
@@ -60,92 +61,91 @@ class Frame:
     live: NDArray[np.bool_] | None = None
     easting: NDArray[np.float64] | None = None
     northing: NDArray[np.float64] | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+
+    def hinted(self, hints: SurveyHints) -> Frame:
+        """The frame with the user's hints in place of what the file says."""
+        return replace(
+            self,
+            domain=hints.domain or self.domain,
+            interval=self.interval if hints.interval is None else hints.interval,
+        )
 
 
 class ArraySurvey:
     """An array of amplitudes.
 
     Args:
-        path: where it comes from.
-        values: `(inlines, crosslines, samples)`, or `(traces, samples)` of a line; real numbers.
+        path: file or folder it comes from.
+        values: real numbers `(inlines, crosslines, samples)`, or `(traces, samples)` for a 2D line.
         frame: its geometry.
-        domain: what runs down, instead of what `frame` says.
-        interval: between samples, likewise.
-        allow: refusals that do not apply.
-        progress: called with inlines looked at and all while dead traces are looked for.
+        hints: domain, interval and checks that the user gives.
+        progress: called with the inlines searched for dead traces and the number there are.
 
     Raises:
-        SurveyError: an array of another kind, or one that cannot be used.
+        SurveyError: the array has another shape or type, or its amplitudes cannot be used.
     """
 
     def __init__(
         self,
         path: Path,
-        values: Values,
+        values: AmplitudeArray,
         frame: Frame,
+        hints: SurveyHints,
         *,
-        domain: Domain | None = None,
-        interval: float | None = None,
-        allow: Collection[Allowance] = (),
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> None:
+        _check_array(path, values)
         self.path = path
         self.name = path.stem
-        self._values: Values | None = values
-        self._allow = tuple(sorted(allow))
-        shape = values.shape
-        if np.dtype(values.dtype).kind not in "fiu" or len(shape) not in (2, 3) or 0 in shape:
-            raise SurveyError(
-                f"{path} holds {values.dtype} of the shape {shape}",
-                expected="real numbers of (inlines, crosslines, samples), or (traces, samples)",
-                fix="save the amplitudes as such an array",
-            )
-        self._line = len(shape) == 2
-        rows, columns, samples = (1, *shape) if self._line else shape
-        notes = list(frame.notes)
-        spacing = frame.interval if interval is None else interval
-        if spacing is None:
-            notes.append("the sample interval is not known and counted as 1; give it by --interval")
-        elif not spacing > 0:
-            raise refusals.no_interval(path)
-        nowhere = np.full((rows, columns), np.nan)
-        numbers = frame.inlines if frame.inlines is not None else 1 + np.arange(rows)
-        live = self._find_live(rows, columns, progress) if frame.live is None else frame.live
-        self.grid = Grid(
-            kind="2d" if self._line else "3d",
-            inlines=np.zeros(1, np.int64) if self._line else numbers,
-            crosslines=1 + np.arange(columns) if frame.crosslines is None else frame.crosslines,
-            samples=samples,
-            interval=1.0 if spacing is None else spacing,
-            start=frame.start,
-            domain=domain or frame.domain,
-            live=live,
-            easting=nowhere if frame.easting is None else frame.easting,
-            northing=nowhere if frame.northing is None else frame.northing,
-        )
-        self.notes = tuple(notes)
-        check_amplitudes(self, allow)
+        self._values: AmplitudeArray | None = values
+        self._allow = tuple(sorted(hints.allow))
+        self._line = len(values.shape) == 2
+        frame = frame.hinted(hints)
+        interval, notes = _known_interval(path, frame.interval)
+        self.notes = (*frame.notes, *notes)
+        self.grid = self._make_grid(frame, interval, progress)
+        check_amplitudes(self, hints.allow)
 
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
-        """Amplitudes of a part of the grid, as `Survey.read`."""
+        """Read the amplitudes of a part of the grid; see `Survey.read`."""
         found = self._part(inlines, crosslines)
         found[~np.isfinite(found)] = np.nan
         found[~self.grid.live[inlines, crosslines]] = np.nan
         return found
 
-    def spec(self) -> dict[str, Any]:
-        """Arguments of `open_survey`, as `Survey.spec`."""
-        return {
-            "path": str(self.path.resolve()),
-            "domain": self.grid.domain,
-            "interval": self.grid.interval,
-            "allow": list(self._allow),
-        }
+    def spec(self) -> SurveySpec:
+        """What `reopen` takes; see `Survey.spec`."""
+        domain = self.grid.domain
+        hints = SurveyHints(
+            domain=None if domain == "unknown" else domain,
+            interval=self.grid.interval,
+            allow=self._allow,
+        )
+        return SurveySpec(str(self.path.resolve()), hints)
 
     def close(self) -> None:
-        """Let go of the array."""
+        """Release the array."""
         self._values = None
+
+    def _make_grid(self, frame: Frame, interval: float, progress: Progress | None) -> Grid:
+        assert self._values is not None  # noqa: S101 - just opened
+        shape = self._values.shape
+        rows, columns, samples = (1, *shape) if self._line else shape
+        unknown = np.full((rows, columns), np.nan)
+        numbers = 1 + np.arange(rows) if frame.inlines is None else frame.inlines
+        return Grid(
+            kind="2d" if self._line else "3d",
+            inlines=np.zeros(1, np.int64) if self._line else numbers,
+            crosslines=1 + np.arange(columns) if frame.crosslines is None else frame.crosslines,
+            samples=samples,
+            interval=interval,
+            start=frame.start,
+            domain=frame.domain,
+            live=self._find_live(rows, columns, progress) if frame.live is None else frame.live,
+            easting=unknown if frame.easting is None else frame.easting,
+            northing=unknown if frame.northing is None else frame.northing,
+        )
 
     def _part(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         if self._values is None:
@@ -155,30 +155,23 @@ class ArraySurvey:
             part = np.array(self._values[place], np.float32)
         return part[None] if self._line else part
 
-    def _find_live(
-        self, rows: int, columns: int, progress: Callable[[int, int], None] | None
-    ) -> NDArray[np.bool_]:
+    def _find_live(self, rows: int, columns: int, progress: Progress | None) -> NDArray[np.bool_]:
         """Traces with any finite sample other than 0, found in pieces of bounded size."""
         assert self._values is not None  # noqa: S101 - just opened
-        samples = self._values.shape[-1]
         live = np.zeros((rows, columns), np.bool_)
-        across = max(1, min(columns, _PIECE // samples))
-        down = max(1, _PIECE // (samples * columns))
-        for row in range(0, rows, down):
-            for column in range(0, columns, across):
-                part = slice(row, row + down), slice(column, column + across)
-                values = self._part(*part)
-                live[part] = (np.isfinite(values) & (values != 0)).any(axis=-1)
-            if progress is not None:
-                progress(min(row + down, rows), rows)
+        for part in _pieces(rows, columns, self._values.shape[-1]):
+            values = self._part(*part)
+            live[part] = (np.isfinite(values) & (values != 0)).any(axis=-1)
+            if progress is not None and part[1].stop >= columns:
+                progress(min(part[0].stop, rows), rows)
         return live
 
 
-def open_numpy(path: Path) -> Values:
-    """Map an `.npy` file, without reading it.
+def open_numpy(path: Path) -> AmplitudeArray:
+    """Map an `.npy` file into memory, without reading it.
 
     Raises:
-        SurveyError: it is damaged, or holds objects.
+        SurveyError: it is damaged, or holds Python objects.
     """
     try:
         return np.lib.format.open_memmap(path, mode="r")
@@ -188,3 +181,35 @@ def open_numpy(path: Path) -> Values:
             expected="an .npy file of real numbers",
             fix="save the amplitudes again with numpy.save",
         ) from None
+
+
+def _check_array(path: Path, values: AmplitudeArray) -> None:
+    shape = values.shape
+    if np.dtype(values.dtype).kind not in "fiu" or len(shape) not in (2, 3) or 0 in shape:
+        raise SurveyError(
+            f"{path} holds {values.dtype} values of shape {shape}",
+            expected="real numbers of shape (inlines, crosslines, samples) or (traces, samples)",
+            fix="save the amplitudes as an array of that shape",
+        )
+
+
+def _known_interval(path: Path, interval: float | None) -> tuple[float, tuple[str, ...]]:
+    """The sample interval, and a note where it had to be assumed."""
+    if interval is None:
+        return 1.0, ("sample interval unknown, taken as 1; set it with --interval",)
+    if not interval > 0:
+        raise SurveyError(
+            f"{path} gives a sample interval of {interval:g}",
+            expected="a sample interval above 0",
+            fix="give it in ms or m with --interval, such as --interval 4",
+        )
+    return interval, ()
+
+
+def _pieces(rows: int, columns: int, samples: int) -> Iterator[tuple[slice, slice]]:
+    """Parts of a grid, a row of them at a time, that hold `_PIECE` samples at most."""
+    across = max(1, min(columns, _PIECE // samples))
+    down = max(1, _PIECE // (samples * columns))
+    for row in range(0, rows, down):
+        for column in range(0, columns, across):
+            yield slice(row, row + down), slice(column, column + across)

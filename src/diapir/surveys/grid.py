@@ -1,4 +1,4 @@
-"""Where the traces of a survey lie: numbers of lines, samples, coordinates, and what is missing."""
+"""The geometry of a survey: line numbers, samples, coordinates and live traces."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ DOMAIN_UNITS: dict[Domain, str] = {"time": "ms", "depth": "m", "unknown": "ms or
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """The geometry of a line or a volume.
+    """The geometry of a 2D line or a 3D volume.
 
-    A slice of a 3D survey is a 3D grid with one inline or one crossline. Only a line that has no
-    inline and crossline numbers is 2D.
+    A slice of a 3D survey is a 3D grid with one inline or one crossline; a line without inline and
+    crossline numbers is 2D.
 
     Attributes:
-        kind: 2D line or 3D grid.
-        inlines: `int64 (I,)`, in the order of the file, which may fall; of a line one entry.
-        crosslines: `int64 (X,)`, likewise; of a line its CDP numbers, or 1… in trace order.
-        samples: samples of a trace, S.
-        interval: between two samples, in ms (time) or m (depth), above 0.
-        start: of the first sample, in the unit of `interval`.
-        domain: what runs down the trace; "unknown" where nobody has said.
-        live: `bool (I, X)`: a trace is there and not dead.
+        kind: 2D line or 3D volume.
+        inlines: `int64 (I,)`, rising or falling as in the file; one entry for a 2D line.
+        crosslines: `int64 (X,)`, rising or falling as in the file; for a 2D line its CDP
+            numbers, or 1 to X in file order.
+        samples: samples per trace, S.
+        interval: sample interval in ms (time) or m (depth), above 0.
+        start: time or depth of the first sample, in ms or m.
+        domain: domain of the vertical axis; "unknown" where neither file nor user says.
+        live: `bool (I, X)`, True where there is a trace that is not dead.
         easting: `float64 (I, X)`, scaled; NaN where unknown.
-        northing: `float64 (I, X)`, likewise.
+        northing: `float64 (I, X)`, scaled; NaN where unknown.
     """
 
     kind: Kind
@@ -62,10 +63,10 @@ class Grid:
 
     @property
     def spacing(self) -> tuple[float, float]:
-        """Distance from one inline to the next, and from one crossline to the next.
+        """Distance between neighbouring inlines, and between neighbouring crosslines.
 
         Returns:
-            Medians over neighbouring positions, in the unit of the coordinates; NaN where unknown.
+            Medians over neighbouring positions, in coordinate units; NaN where unknown.
         """
         return self._distance(axis=0), self._distance(axis=1)
 

@@ -1,9 +1,9 @@
-"""Zarr stores as surveys: a plain array, or a group whose dimensions are named.
+"""Zarr stores as surveys: a plain array, or a group with named dimensions.
 
-Groups are read as xarray, segysak and MDIO (version 1) write them: the amplitudes are an array
-whose dimensions have names, and arrays of these names hold the numbers along them. Coordinates and
-the mask of live traces lie beside them. Attributes of a plain array may be `inlines`, `crosslines`,
-`interval`, `start` and `domain`.
+Groups are read as xarray, segysak and MDIO (version 1) write them: an array of amplitudes with
+named dimensions, and one array per dimension with the numbers along it, beside coordinates and a
+mask of live traces. A plain array may have the attributes `inlines`, `crosslines`, `interval`,
+`start` and `domain`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import MissingDependencyError, SurveyError
-from diapir.surveys.array_source import Frame, Values
+from diapir.surveys.array_source import AmplitudeArray, Frame
 from diapir.surveys.grid import Domain
+from diapir.text import listing
 
 _INLINE = ("inline", "iline", "il")
 _CROSSLINE = ("crossline", "xline", "xl")
@@ -41,18 +42,18 @@ def is_zarr(path: Path) -> bool:
     return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
 
 
-def open_zarr(path: Path) -> tuple[Values, Frame]:
+def open_zarr(path: Path) -> tuple[AmplitudeArray, Frame]:
     """Find the amplitudes of a Zarr store and their geometry.
 
     Args:
         path: folder of an array or a group.
 
     Returns:
-        The array, unread, and what is known of its grid.
+        The array, unread, and what is known of its geometry.
 
     Raises:
         MissingDependencyError: the package Zarr is not installed.
-        SurveyError: no amplitudes, or dimensions in an order that is not theirs.
+        SurveyError: no amplitudes, or dimensions in the wrong order.
     """
     try:
         import zarr
@@ -68,7 +69,7 @@ def open_zarr(path: Path) -> tuple[Values, Frame]:
         raise SurveyError(
             f"{path} holds predictions of diapir, not amplitudes",
             expected="seismic amplitudes",
-            fix="`diapir products` makes horizons and bodies of predictions",
+            fix="give the survey, or run `diapir products` on the predictions",
         )
     arrays = dict(node.arrays())
     name = _amplitudes(path, node.attrs.asdict(), arrays)
@@ -90,10 +91,10 @@ def _amplitudes(path: Path, attributes: Mapping[str, Any], arrays: Mapping[str, 
         if np.dtype(array.dtype).kind in "fiu" and _role(_dimensions(array)[-1:]) == "vertical"
     ]
     if len(volumes) != 1:
-        said = ", ".join(sorted(arrays)) or "nothing"
+        names = listing(sorted(arrays), 12) or "nothing"
         raise SurveyError(
-            f"{path} has no array that is clearly the amplitudes; it holds {said}",
-            expected="an array named amplitude, or one alone with a time or depth axis",
+            f"{path} has no array that is clearly the amplitudes; it holds {names}",
+            expected="an array named amplitude, or a single array with a time or depth axis",
             fix="give the folder of the array itself, such as STORE/NAME",
         )
     return volumes[0]
@@ -107,9 +108,9 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, Any]) -> Frame:
     roles = [_role([dimension]) for dimension in dimensions]
     if roles not in (["inline", "crossline", "vertical"], ["trace", "vertical"]):
         raise SurveyError(
-            f"{path}: {name} runs along {', '.join(dimensions)}",
-            expected="inline, crossline, time or depth, in this order, or cdp, time or depth",
-            fix="transpose the array; pre-stack data has to be stacked first",
+            f"{path}: the dimensions of {name} are {', '.join(dimensions)}",
+            expected="(inline, crossline, time or depth), or (cdp, time or depth), in this order",
+            fix="transpose the array; stack pre-stack data first",
         )
 
     def along(place: int) -> NDArray[np.int64] | None:
@@ -152,14 +153,14 @@ def _spacing(vertical: Any, samples: int) -> tuple[float | None, float, tuple[st
     steps = np.diff(values)
     interval = float(np.median(steps))
     even = np.allclose(steps, interval, rtol=1e-3)
-    note = f"samples are not evenly spaced; {interval:g} counts for all"
+    note = f"samples are not evenly spaced; interval {interval:g} is used for all"
     return interval, float(values[0]), () if even else (note,)
 
 
 def _frame_of_attributes(
     path: Path, attributes: Mapping[str, Any], shape: tuple[int, ...]
 ) -> Frame:
-    """The geometry that the attributes of a plain array give."""
+    """The geometry in the attributes of a plain array."""
     try:
         numbers = {
             name: np.asarray(attributes[name], np.int64) if name in attributes else None
@@ -167,7 +168,7 @@ def _frame_of_attributes(
         }
         for place, values in zip((-3, -2), numbers.values(), strict=True):
             if values is not None and (len(shape) < -place or values.shape != (shape[place],)):
-                raise ValueError("inlines or crosslines are not as many as the array has")
+                raise ValueError("inlines or crosslines do not have the length of their axis")
         domain = attributes.get("domain", "unknown")
         if domain not in ("time", "depth", "unknown"):
             raise ValueError(f"domain {domain!r} is neither time nor depth")
@@ -184,14 +185,14 @@ def _frame_of_attributes(
 
 
 def _dimensions(array: Any) -> tuple[str, ...]:
-    """Names of the dimensions: as Zarr 3 keeps them, or as xarray keeps them in Zarr 2."""
+    """Names of the dimensions, from Zarr 3 metadata or from xarray's attribute in Zarr 2."""
     names = getattr(array.metadata, "dimension_names", None)
     names = names or array.attrs.asdict().get("_ARRAY_DIMENSIONS") or ()
     return tuple(map(str, names)) if all(names) else ()
 
 
 def _role(dimensions: Sequence[str]) -> str:
-    """What a dimension of this name is; empty for any other."""
+    """Role of the first dimension: inline, crossline, trace or vertical; empty for others."""
     name = dimensions[0].lower() if dimensions else ""
     for role, names in (
         ("inline", _INLINE),
@@ -207,6 +208,6 @@ def _role(dimensions: Sequence[str]) -> str:
 def _unreadable(path: Path, why: str) -> SurveyError:
     return SurveyError(
         f"{path} cannot be read as a Zarr store: {why}",
-        expected="a Zarr array, or a group as xarray or MDIO writes it",
+        expected="a Zarr array, or a group as written by xarray or MDIO",
         fix="write the store again, or give the SEG-Y file",
     )

@@ -100,7 +100,7 @@ def test_a_first_word_that_can_only_be_a_model_is_refused_as_one(
         f"run/best/{INFO}": [INFO, "is a file"],
     }.items():
         refuse("predict", given, *USING["predict"], names=names)
-    refuse("predict", "run", "--out", "salt", names=["run is a model, and no input is named"])
+    refuse("predict", "run", "--out", "salt", names=["run is a model, but no input is given"])
     refuse("evaluate", "run", "run/best", *USING["evaluate"], names=["same model"])
 
 

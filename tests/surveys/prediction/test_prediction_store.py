@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 
 from diapir.errors import SurveyError
 from diapir.surveys.prediction.prediction_store import create_store, decode, encode, open_store
-from tests.surveys.made import MemorySurvey, volume
+from tests.surveys.made import MemorySurvey, record, volume
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -34,7 +34,7 @@ def test_certainty_and_a_half_are_kept_exactly() -> None:
 def test_what_is_written_is_read(tmp_path: Path, name: str, precision: str) -> None:
     grid = MemorySurvey(volume((6, 7, 9))).grid
     grid.live[2, 3] = False
-    store = create_store(tmp_path / name, grid, {"model": "made"}, precision)
+    store = create_store(tmp_path / name, grid, record(threshold=0.25), precision)
     assert store.names == ()
     store.add("probability", (4, 4, 9), precision, store.fill)
     values = np.random.default_rng(0).random((4, 7, 9), dtype=np.float32)
@@ -42,7 +42,7 @@ def test_what_is_written_is_read(tmp_path: Path, name: str, precision: str) -> N
 
     again = open_store(tmp_path / name)
     assert again.names == ("probability",)
-    assert again.record == {"model": "made"}
+    assert again.record == record(threshold=0.25)
     assert again.grid.shape == grid.shape
     assert (again.grid.kind, again.grid.domain, again.grid.interval) == ("3d", "time", 4.0)
     for field in ("inlines", "crosslines", "live", "easting", "northing"):
@@ -55,7 +55,7 @@ def test_what_is_written_is_read(tmp_path: Path, name: str, precision: str) -> N
 
 
 def test_others_read_the_zarr(tmp_path: Path) -> None:
-    store = create_store(tmp_path / "made.zarr", MemorySurvey(volume((4, 5, 6))).grid, {})
+    store = create_store(tmp_path / "made.zarr", MemorySurvey(volume((4, 5, 6))).grid, record())
     store.add("probability", (2, 2, 6), "uint8", store.fill)
     group = zarr.open_group(str(tmp_path / "made.zarr"), mode="r")
     assert group.metadata.zarr_format == 3
@@ -80,11 +80,11 @@ def test_a_zarr_of_somebody_else(tmp_path: Path) -> None:
 
 def test_a_broken_description(tmp_path: Path) -> None:
     path = tmp_path / "made.prediction"
-    create_store(path, MemorySurvey(volume((1, 5, 6))).grid, {})
+    create_store(path, MemorySurvey(volume((1, 5, 6))).grid, record())
     text = (path / "prediction.json").read_text()
     (path / "prediction.json").write_text(text.replace('"3d"', '"4d"'))
     with pytest.raises(SurveyError, match="cannot be read"):
         open_store(path)
     (path / "prediction.json").write_text(text[:40])
-    with pytest.raises(SurveyError, match="no JSON"):
+    with pytest.raises(SurveyError, match="not valid JSON"):
         open_store(path)

@@ -12,6 +12,7 @@ from diapir.surveys.prediction.prediction_store import create_store, encode
 from diapir.surveys.products.from_prediction import find_stores, store_products
 from diapir.surveys.products.make import ProductOptions
 from tests.helpers.segy import write_segy
+from tests.surveys.made import record
 from tests.surveys.made_salt import ball
 
 SHAPE = (12, 14, 30)
@@ -21,14 +22,13 @@ def amplitudes(shape: tuple[int, int, int]) -> NDArray[np.float32]:
     return np.random.default_rng(2).normal(size=shape).astype(np.float32)
 
 
-def predicted(tmp_path: Path, **record: object) -> Path:
+def predicted(tmp_path: Path, **changes: object) -> Path:
     """A survey, and a store as `diapir predict` leaves it."""
     source = tmp_path / "block.sgy"
     write_segy(source, amplitudes(SHAPE))
     survey = open_survey(source)
     path = tmp_path / "block.prediction"
-    facts = {"survey": survey.spec(), "scale": 2.0, "block": 8, "threshold": 0.5} | record
-    store = create_store(path, survey.grid, facts)
+    store = create_store(path, survey.grid, record(survey=survey.spec(), scale=2.0, **changes))
     survey.close()
     store.add("probability", SHAPE, "uint8", store.fill)
     held = encode(ball(SHAPE, (5, 7, 15), 5), "uint8")

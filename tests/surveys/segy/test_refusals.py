@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
-from diapir.surveys import open_survey
+from diapir.surveys import SurveyHints, open_survey, reopen
 from tests.helpers.segy import write_segy
 
 RNG = np.random.default_rng(11)
@@ -27,14 +27,14 @@ def path(tmp_path: Path) -> Path:
 
 def refused(path: Path, found: str, **options: object) -> SurveyError:
     with pytest.raises(SurveyError, match=found) as caught:
-        open_survey(path, **options)
+        open_survey(path, SurveyHints(**options))
     return caught.value
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", bytes(3839)])
 def test_a_short_file_is_no_segy(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    refused(path, f"{len(content):,} bytes and is no SEG-Y file")
+    refused(path, f"not a SEG-Y file: it has only {len(content):,} bytes")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -42,13 +42,13 @@ def test_noise_is_no_segy(path: Path, seed: int) -> None:
     noise = np.random.default_rng(seed).integers(0, 256, 20_000, dtype=np.uint8)
     noise[3224:3226] = 200
     path.write_bytes(noise.tobytes())
-    error = refused(path, "no SEG-Y file that can be understood")
+    error = refused(path, "not a readable SEG-Y file")
     assert "--endian" in error.fix
 
 
 def test_a_text_file_is_no_segy(path: Path) -> None:
     path.write_text("inline crossline depth\n" * 1000, encoding="utf-8")
-    refused(path, "no SEG-Y file")
+    refused(path, "not a readable SEG-Y file")
 
 
 @pytest.mark.parametrize("code", [4, 7, 9, 10, 11, 12, 15, 16])
@@ -56,7 +56,7 @@ def test_a_known_format_that_cannot_be_read_is_named(
     path: Path, cube: NDArray[np.float32], code: int
 ) -> None:
     write_segy(path, cube, binary={3225: struct.pack(">h", code)})
-    error = refused(path, rf"format {code} \(.+ bytes?\) cannot be read")
+    error = refused(path, rf"format {code} \(.+ bytes?\), which diapir cannot read")
     assert "format 5" in error.fix
 
 
@@ -81,23 +81,23 @@ def test_the_wrong_byte_order_is_refused(path: Path, cube: NDArray[np.float32]) 
 def test_a_cut_file_names_the_last_good_trace(path: Path, cube: NDArray[np.float32]) -> None:
     write_segy(path, cube, cut=100)
     end = 3600 + 19 * 360
-    error = refused(path, f"last good trace is number 19, which ends at byte {end:,}; .* 260 of")
+    error = refused(path, f"last whole trace is number 19, ending at byte {end:,}; .* 260 of")
     assert "--allow truncated" in error.fix
 
 
 def test_whole_traces_of_a_cut_file_can_be_used(path: Path, cube: NDArray[np.float32]) -> None:
     write_segy(path, cube, cut=100)
-    survey = open_survey(path, allow={"truncated"})
+    survey = open_survey(path, SurveyHints(allow=("truncated",)))
     assert survey.grid.live.sum() == 19
     assert not survey.grid.live[3, 4]
-    assert any("cut off" in note for note in survey.notes)
-    again = open_survey(**survey.spec())
+    assert any("truncated" in note for note in survey.notes)
+    again = reopen(survey.spec())
     np.testing.assert_array_equal(again.grid.live, survey.grid.live)
 
 
 def test_a_file_cut_in_its_first_trace_is_refused(path: Path, cube: NDArray[np.float32]) -> None:
     write_segy(path, cube, cut=20 * 360 - 300)
-    error = refused(path, "ends within its first trace: 300 of 360", allow={"truncated"})
+    error = refused(path, "ends within its first trace, after 300 of 360", allow=("truncated",))
     assert "--allow" not in error.fix
 
 
@@ -126,13 +126,13 @@ def test_an_interval_of_zero_is_refused_and_can_be_given(
 ) -> None:
     write_segy(path, cube, interval_us=0)
     assert "--interval" in refused(path, "sample interval of 0").fix
-    assert open_survey(path, interval=2).grid.interval == 2
+    assert open_survey(path, SurveyHints(interval=2)).grid.interval == 2
 
 
 @pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf")])
 def test_a_given_interval_must_be_above_zero(path: Path, interval: float) -> None:
     write_segy(path, np.ones((2, 2, 9)))
-    refused(path, "no distance", interval=interval)
+    refused(path, "not a sample interval", interval=interval)
 
 
 def test_velocities_are_refused_and_can_be_allowed(path: Path) -> None:
@@ -140,7 +140,7 @@ def test_velocities_are_refused_and_can_be_allowed(path: Path) -> None:
     write_segy(path, velocity)
     error = refused(path, "velocity .* 1,480 to 4,500")
     assert "--allow velocity" in error.fix
-    assert open_survey(path, allow={"velocity"}).grid.shape == (4, 5, 30)
+    assert open_survey(path, SurveyHints(allow=("velocity",))).grid.shape == (4, 5, 30)
 
 
 @pytest.mark.parametrize("values", [np.zeros((4, 5, 30)), np.full((4, 5, 30), np.nan)])
@@ -159,14 +159,14 @@ def test_gathers_of_a_volume_are_refused(path: Path) -> None:
     numbers = np.arange(24)
     fields = {189: numbers // 12, 193: numbers // 3 % 4, 37: 100 * (numbers % 3)}
     write_segy(path, gathers, inlines=None, crosslines=None, fields=fields)
-    refused(path, r"pre-stack data\): 24 traces at 8 positions of bytes 189 and 193, 3 at each")
+    refused(path, r"pre-stack gathers: 24 traces at 8 positions \(bytes 189 and 193\), fold 3")
 
 
 def test_gathers_of_a_line_are_refused(path: Path) -> None:
     numbers = np.arange(24)
     fields = {21: numbers // 6, 37: 50 * (numbers % 6)}
     write_segy(path, RNG.normal(size=(24, 30)), inlines=None, crosslines=None, fields=fields)
-    refused(path, r"24 traces at 4 positions of byte 21, 6 at each")
+    refused(path, r"24 traces at 4 positions \(byte 21\), fold 6")
 
 
 def test_a_position_that_occurs_twice_is_refused(path: Path, cube: NDArray[np.float32]) -> None:
@@ -174,7 +174,7 @@ def test_a_position_that_occurs_twice_is_refused(path: Path, cube: NDArray[np.fl
     numbers[7] = 3
     fields = {189: 1 + numbers // 5, 193: 1 + numbers % 5}
     write_segy(path, cube, inlines=None, crosslines=None, fields=fields)
-    refused(path, "1 of 20 traces have the inline and crossline of another")
+    refused(path, "1 of 20 traces have the same inline and crossline as another")
     refused(path, "1 of 20 traces", inline_byte=189, crossline_byte=193)
 
 
@@ -188,20 +188,21 @@ def test_a_sparse_grid_is_refused_and_can_be_allowed(path: Path) -> None:
         present=np.eye(3),
     )
     bytes_ = {"inline_byte": 189, "crossline_byte": 193}
-    assert open_survey(path, **bytes_).grid.shape == (3, 3, 20)  # 9 positions for 3 traces
+    # 9 positions for 3 traces
+    assert open_survey(path, SurveyHints(**bytes_)).grid.shape == (3, 3, 20)
     diagonal = np.eye(30)
     write_segy(path, RNG.normal(size=(30, 30, 20)), present=diagonal)
     assert (
-        "--allow sparse" in refused(path, "900 positions for 30 traces, 30 for each", **bytes_).fix
+        "--allow sparse" in refused(path, "900 positions for 30 traces, 30 per trace", **bytes_).fix
     )
-    assert open_survey(path, allow={"sparse"}, **bytes_).grid.live.sum() == 30
+    assert open_survey(path, SurveyHints(allow=("sparse",), **bytes_)).grid.live.sum() == 30
 
 
 def test_a_grid_far_larger_than_the_file_is_never_made(path: Path) -> None:
     count = 400
     write_segy(path, RNG.normal(size=(count, count, 5)), present=np.eye(count))
     bytes_ = {"inline_byte": 189, "crossline_byte": 193}
-    error = refused(path, "160,000 positions", allow={"sparse"}, **bytes_)
+    error = refused(path, "160,000 positions", allow=("sparse",), **bytes_)
     assert "--allow" not in error.fix
 
 
@@ -216,7 +217,7 @@ def test_two_grids_that_fit_are_shown_and_either_can_be_chosen(path: Path) -> No
     assert "4 × 6" in error.found
     assert "--inline-byte" in error.fix
     for inline, crossline, shape in ((189, 193, (6, 4)), (9, 21, (4, 6))):
-        survey = open_survey(path, inline_byte=inline, crossline_byte=crossline)
+        survey = open_survey(path, SurveyHints(inline_byte=inline, crossline_byte=crossline))
         np.testing.assert_array_equal(survey.read(*WHOLE), amplitude.reshape(*shape, 20))
 
 
@@ -242,7 +243,7 @@ def test_a_volume_without_numbers_is_no_line(path: Path) -> None:
     error = refused(path, "no header bytes hold usable inline and crossline")
     assert error.found.count("\n") == 6  # the head of the table and five pairs
     assert "--inline-byte" in error.fix
-    line = open_survey(path, inline_byte=0)
+    line = open_survey(path, SurveyHints(inline_byte=0))
     assert (line.grid.kind, line.grid.shape) == ("2d", (1, 240, 10))
 
 
@@ -271,13 +272,13 @@ def test_a_file_that_shrinks_while_it_is_open_is_refused(
     write_segy(path, cube)
     survey = open_survey(path)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(SurveyError, match="has become shorter"):
+    with pytest.raises(SurveyError, match="was truncated while"):
         survey.read(*WHOLE)
 
 
 def test_bytes_that_are_given_as_numbers_are_no_coordinates(path: Path) -> None:
     options = {"inline_byte": 181, "crossline_byte": 185}
     write_segy(path, RNG.normal(size=(4, 5, 30)), x_byte=0, scalar=1, **options)
-    grid = open_survey(path, **options).grid
+    grid = open_survey(path, SurveyHints(**options)).grid
     assert grid.shape == (4, 5, 30)
     assert np.isnan(grid.easting).all()

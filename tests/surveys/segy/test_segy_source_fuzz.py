@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diapir.errors import SurveyError
-from diapir.surveys import describe, open_survey
+from diapir.surveys import SurveyHints, describe, open_survey
 from tests.helpers.segy import write_segy
 
 FUZZ = settings(
@@ -39,7 +39,7 @@ def survives(path: Path, **options: Any) -> None:
     tracemalloc.start()
     try:
         with contextlib.suppress(SurveyError):
-            survey = open_survey(path, **options)
+            survey = open_survey(path, SurveyHints(**options))
             describe(survey)
             survey.read(slice(0, 1), slice(0, 1))
     finally:
@@ -133,7 +133,7 @@ def test_damaged_files(
     damaged = bytearray(whole[revision, "little"])
     damaged[place : place + len(content)] = content
     (tmp_path / "a.sgy").write_bytes(damaged[: len(damaged) - cut])
-    survives(tmp_path / "a.sgy", allow={"truncated"})
+    survives(tmp_path / "a.sgy", allow=("truncated",))
 
 
 @pytest.mark.parametrize("samples", [65535, 2**31 - 1])
@@ -143,4 +143,4 @@ def test_samples_that_a_header_claims_are_not_allocated(tmp_path: Path, samples:
     write_segy(path, np.ones((3, 3, 10)), revision=(2, 0), binary=binary, fields={115: 0})
     survives(path)
     with pytest.raises(SurveyError, match="ends within its first trace"):
-        open_survey(path, allow={"truncated"})
+        open_survey(path, SurveyHints(allow=("truncated",)))

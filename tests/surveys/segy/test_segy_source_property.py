@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from diapir.surveys import open_survey
+from diapir.surveys import SurveyHints, open_survey, reopen
 from diapir.surveys.segy.sample_formats import decode_samples
 from tests.helpers.segy import CODES, encode_samples, ibm_bits, write_segy
 
@@ -110,7 +110,7 @@ def test_axes_run_as_in_the_file(tmp_path: Path, written: dict[str, Any]) -> Non
 @given(volumes())
 def test_a_spec_finds_the_same_without_judging(tmp_path: Path, written: dict[str, Any]) -> None:
     first = open_survey(write_segy(tmp_path / "a.sgy", **written))
-    again = open_survey(**first.spec())
+    again = reopen(first.spec())
     for name, value in vars(first.grid).items():
         np.testing.assert_array_equal(getattr(again.grid, name), value, err_msg=name)
     assert again.spec() == first.spec()
@@ -222,6 +222,6 @@ def test_a_floating_point_format_that_is_not_the_samples_is_noticed(
     amplitude = np.random.default_rng(1).normal(size=(4, 5, 1200))
     code = np.array(stated, ">i2").tobytes()
     path = write_segy(tmp_path / "a.sgy", amplitude, sample_format=6 - stated, binary={3225: code})
-    notes = open_survey(path, allow={"velocity"}).notes
+    notes = open_survey(path, SurveyHints(allow=("velocity",))).notes
     assert [f"--sample-format {6 - stated}" in note for note in notes] == [True]
-    assert open_survey(path, sample_format=6 - stated).notes == ()
+    assert open_survey(path, SurveyHints(sample_format=6 - stated)).notes == ()

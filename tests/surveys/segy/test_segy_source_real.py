@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from diapir.errors import SurveyError
-from diapir.surveys import describe, open_survey
+from diapir.surveys import SurveyHints, describe, open_survey
 from tests.conftest import SHARED
 
 pytestmark = pytest.mark.real
@@ -170,7 +170,7 @@ def test_gaps_are_where_no_trace_is(real_segy: Path) -> None:
 
 @pytest.mark.parametrize("name", ["Mx1.sgy", "small-ps-dec-il-inc-xl-off.sgy"])
 def test_gathers_are_refused(real_segy: Path, name: str) -> None:
-    with pytest.raises(SurveyError, match=r"holds gathers \(pre-stack data\): 24 traces"):
+    with pytest.raises(SurveyError, match=r"holds pre-stack gathers: 24 traces"):
         open_survey(real_segy / name)
 
 
@@ -178,7 +178,7 @@ def test_gathers_are_refused(real_segy: Path, name: str) -> None:
 def test_all_positive_files_open_when_they_are_allowed(real_segy: Path, name: str) -> None:
     with pytest.raises(SurveyError, match="velocity"):
         open_survey(real_segy / name)
-    survey = open_survey(real_segy / name, allow={"velocity"})
+    survey = open_survey(real_segy / name, SurveyHints(allow=("velocity",)))
     assert survey.grid.shape == (5, 5, 50)
     assert survey.grid.inlines.tolist() == [1, 2, 3, 4, 5]
     assert survey.grid.crosslines.tolist() == [20, 21, 22, 23, 24]
@@ -188,6 +188,6 @@ def test_all_positive_files_open_when_they_are_allowed(real_segy: Path, name: st
 
 
 def test_coordinates_of_a_rotated_grid(real_segy: Path) -> None:
-    grid = open_survey(real_segy / "acute-small.sgy", allow={"velocity"}).grid
+    grid = open_survey(real_segy / "acute-small.sgy", SurveyHints(allow=("velocity",))).grid
     assert grid.spacing == pytest.approx((np.hypot(0.1, 0.1),) * 2)
     assert (grid.easting.min(), grid.easting.max()) == (0.0, 0.8)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
-from diapir.surveys import open_survey
+from diapir.surveys import SurveyHints, open_survey
 from diapir.surveys.prediction.exports import segy_input
 from diapir.surveys.segy.segy_writer import SegyInput, write_segy
 from tests.helpers.segy import write_segy as make_segy
@@ -24,7 +24,7 @@ def values_of(shape: tuple[int, int, int]) -> NDArray[np.float32]:
 
 
 def write(path: Path, source: Path, slab: int = 3, **options: Any) -> NDArray[np.float32]:
-    survey = open_survey(source, **options)
+    survey = open_survey(source, SurveyHints(**options))
     values = values_of(survey.grid.shape)
     write_segy(
         path,
@@ -193,7 +193,7 @@ def test_the_input_is_never_written_to(tmp_path: Path) -> None:
     source = make_segy(tmp_path / "in.sgy", volume((3, 4, 6)))
     (tmp_path / "link.sgy").symlink_to(source)
     for target in (source, tmp_path / "link.sgy"):
-        with pytest.raises(SurveyError, match="is the input itself"):
+        with pytest.raises(SurveyError, match="is the input file"):
             write(target, source)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diapir.files import claim, replace_file
 from diapir.reports.style import LIGHT, draw_png
 from diapir.reports.survey.axes import corners, label_traces, vertical_extent, vertical_name
-from diapir.surveys import Grid, Survey, percentile
+from diapir.surveys import PERCENTILE, Grid, Survey, percentile
 from diapir.text import integer, plural
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ MOST_BINS = 160_000
 """Maximum number of bins on a map; larger grids are decimated."""
 MOST_TRACES = 2000
 """Maximum number of traces in the picture of a section."""
-_CLIP = 98.0
-"""Percentile of the absolute amplitudes that is drawn black or white."""
 
 
 def write_survey_pictures(survey: Survey, facts: Mapping[str, Any], out: Path) -> list[Path]:
@@ -141,7 +139,7 @@ def draw_section(survey: Survey) -> bytes:
     grid = survey.grid
     inlines, crosslines, along, numbers, name = _section_parts(grid)
     amplitude = np.moveaxis(survey.read(inlines, crosslines), -1, 0).reshape(grid.samples, -1)
-    clip = percentile(survey, _CLIP) or 1.0
+    clip = percentile(survey, PERCENTILE) or 1.0
     every = max(1, len(numbers) // MOST_TRACES)
     amplitude, shown = amplitude[:, ::every], numbers[::every]
 

@@ -1,7 +1,6 @@
-"""Amplitudes as the grey levels that networks learnt from, and gaps filled for their eyes only.
+"""Amplitudes as the grey levels of the training data; gaps filled for the network's input only.
 
-One symmetric scale serves a whole survey: the contrast between its sections is information. The
-98th percentile of absolute amplitudes gives real lines the contrast that the TGS tiles have.
+One symmetric scale serves a whole survey, as the contrast between its sections is information.
 """
 
 from __future__ import annotations
@@ -14,38 +13,39 @@ MIDDLE = np.uint8(128)
 
 
 def to_grey(amplitude: NDArray[np.float32], scale: float) -> NDArray[np.uint8]:
-    """Map amplitudes to grey levels: −scale and below to 0, zero to the middle, +scale to 255.
+    """Map amplitudes to grey levels: −scale and below to 0, zero to 128, +scale and above to 255.
 
     Args:
-        amplitude: `float32` of any shape; what is no finite number becomes the middle.
-        scale: amplitude of full white, above 0.
+        amplitude: `float32` of any shape; values that are not finite become 128.
+        scale: amplitude that is clipped to full white, above 0.
     """
     grey = amplitude * np.float32(127.5 / scale)
     np.clip(grey, -127.5, 127.5, out=grey)
-    grey += np.float32(128)  # 127.5, and a half so that cutting off rounds
+    grey += np.float32(128)  # 127.5, plus 0.5 so that truncation rounds
     np.nan_to_num(grey, copy=False, nan=float(MIDDLE))
     np.minimum(grey, 255, out=grey)
     return grey.astype(np.uint8)
 
 
 def reverse(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The grey levels of the amplitudes with their signs changed."""
+    """The grey levels of the opposite polarity."""
     return np.uint8(255) - grey
 
 
 def missing(amplitude: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where amplitudes are no finite numbers."""
+    """Where amplitudes are not finite."""
     return ~np.isfinite(amplitude)
 
 
 def fill_gaps(grey: NDArray[np.uint8], gaps: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Fill what is missing in a section by mirroring what lies beside it.
+    """Fill the gaps of a section by mirroring its neighbourhood.
 
-    Whole traces take the trace that lies as far on the other side of the gap's nearer edge; single
-    samples do the same along their trace. What is all missing stays as it is.
+    A missing trace is replaced by the trace at the same distance on the other side of the nearer
+    edge of its gap; missing samples of a live trace likewise along the trace. A section without any
+    live trace stays as it is.
 
     Args:
-        grey: section `uint8 (traces, samples)`; left as it is.
+        grey: section `uint8 (traces, samples)`; not changed.
         gaps: `bool`, the same shape.
 
     Returns:
@@ -63,30 +63,30 @@ def fill_gaps(grey: NDArray[np.uint8], gaps: NDArray[np.bool_]) -> NDArray[np.ui
 
 
 def mirror(live: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """For each place along an axis, the live place that stands for it.
+    """For each index along an axis, the live index that replaces it.
 
-    A live place stands for itself; a place in a gap is reflected at the nearer edge of the gap,
-    to and fro within the run of live places there.
+    A live index is kept; one in a gap is reflected at the nearer edge of the gap, back and forth
+    within the live stretch there.
 
     Args:
-        live: `bool (length,)`, at least one of them true.
+        live: `bool (length,)`, True at least once.
 
     Returns:
-        Indices `(length,)`, all of live places.
+        Indices `(length,)`, all live.
     """
     places = np.arange(len(live))
     edges = np.flatnonzero(np.diff(np.concatenate(([False], live, [False])).astype(np.int8)))
-    firsts, lasts = edges[::2], edges[1::2] - 1  # runs of live places, both ends included
-    after = np.searchsorted(firsts, places)  # the first run that starts here or later
+    firsts, lasts = edges[::2], edges[1::2] - 1  # live stretches, both ends included
+    after = np.searchsorted(firsts, places)  # the first stretch that starts here or later
     before = np.clip(after - 1, 0, None)
     after = np.clip(after, None, len(firsts) - 1)
     to_before = np.where(lasts[before] < places, places - lasts[before], len(live))
     to_after = np.where(firsts[after] > places, firsts[after] - places, len(live))
     nearer_before = to_before <= to_after
-    run = np.where(nearer_before, before, after)
-    length = lasts[run] - firsts[run] + 1
+    stretch = np.where(nearer_before, before, after)
+    length = lasts[stretch] - firsts[stretch] + 1
     period = np.maximum(2 * (length - 1), 1)
     step = np.where(nearer_before, to_before, to_after) % period
     step = np.where(step < length, step, period - step)
-    image = np.where(nearer_before, lasts[run] - step, firsts[run] + step)
+    image = np.where(nearer_before, lasts[stretch] - step, firsts[stretch] + step)
     return np.where(live, places, image)

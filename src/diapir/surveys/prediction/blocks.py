@@ -1,159 +1,167 @@
-"""One block of a survey: read it, predict its sections, write the chunks that it owns.
+"""One block of a survey: read it, predict its sections, write its own chunks of the store.
 
-A volume is seen twice. The inline pass predicts slabs of inlines and puts their probabilities and
-grey levels into the store; the crossline pass takes columns of chunks from there, predicts its own
-sections and averages. So the input is read once, in the order it lies in, and memory holds one
-slab. A block's result depends on nothing but the survey and the options: any worker may compute
-it, in any order, and again after it was lost.
+A volume is predicted in two passes. The inline pass predicts slabs of inlines and stores their
+probabilities and grey levels; the crossline pass takes columns of chunks from the store, predicts
+their crossline sections and averages the two. So the input is read once, in file order, and memory
+holds one slab. The result of a block depends only on the survey and the options: any worker can
+compute it, in any order, and again if a worker was lost.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from diapir.inference import open_models
+from diapir.surveys.open import reopen
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
 from diapir.surveys.prediction.prediction_store import PredictionStore, decode, encode, open_store
-from diapir.surveys.prediction.section_predictor import Polarity, SectionPredictor
+from diapir.surveys.prediction.record import PredictionRecord
+from diapir.surveys.prediction.section_predictor import SectionPredictor
+from diapir.surveys.prediction.survey_options import Average, View
 from diapir.surveys.prediction.window_size import with_tile
-from diapir.surveys.survey import Survey, open_survey
-
-View = Literal["inline", "crossline"]
-Average = Literal["arithmetic", "geometric"]
+from diapir.surveys.survey import Survey
 
 FIRST_VIEW, GREY = "first_view", "grey"
-"""Arrays that stand between the two passes of a volume, and go at its end."""
+"""Arrays kept between the two passes of a volume, and removed at the end."""
 
 Tick = Callable[[int], object]
-"""Called with the pixels of sections that are done."""
+"""Called with the number of section pixels just computed."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """All that a process needs to compute any block, as JSON can say it.
+class Blocks:
+    """The blocks of a grid: groups of neighbouring lines, one task each.
+
+    Attributes:
+        shape: inlines, crosslines, samples.
+        size: lines per block; the last block of a pass may have fewer.
+    """
+
+    shape: tuple[int, int, int]
+    size: int
+
+    def count(self, view: View) -> int:
+        """Number of blocks of a pass."""
+        return -(-self._lines(view) // self.size)
+
+    def lines(self, view: View, index: int) -> slice:
+        """Indices of the lines of a block."""
+        return slice(index * self.size, min(self._lines(view), (index + 1) * self.size))
+
+    def pixels(self, view: View, indices: Iterable[int]) -> int:
+        """Section pixels of some blocks of a pass."""
+        total = self._lines(view)
+        lines = sum(min(self.size, total - index * self.size) for index in indices)
+        return lines * (self.shape[0] * self.shape[1] * self.shape[2] // total)
+
+    def left(self, store: PredictionStore, view: View) -> list[int]:
+        """Blocks of a pass that are not in the store yet."""
+        return sorted(set(range(self.count(view))) - finished(store, view))
+
+    def _lines(self, view: View) -> int:
+        return self.shape[0 if view == "inline" else 1]
+
+
+class Job(BaseModel):
+    """Everything that a process needs to compute any block; it travels as JSON.
 
     Attributes:
         store: folder of the predictions.
-        survey: what `open_survey` takes to open it again.
         models: run folders or bundles.
         model_options: further arguments of `open_models`.
-        tile: side of the windows; None leaves the models' own.
-        overlap: of neighbouring windows, in [0, 1).
-        polarity: sign in which amplitudes are shown.
-        stretch: times the samples that a section is resampled to.
-        scale: amplitude of full white.
-        views: directions in which sections are cut, in order.
-        average: how two views become one.
-        block: inlines or crosslines of a block.
+        overlap: minimum overlap of neighbouring windows, in [0, 1).
+        average: average of the two views.
+        record: survey, scale, window size, views and block, as in the store.
     """
 
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
     store: str
-    survey: dict[str, Any]
     models: tuple[str, ...]
     model_options: dict[str, Any]
-    tile: int | None
     overlap: float
-    polarity: Polarity
-    stretch: float
-    scale: float
-    views: tuple[View, ...]
     average: Average
-    block: int
+    record: PredictionRecord
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """A job with everything open: what a process keeps from block to block."""
+    """A job with its survey, store and model open: kept by a process from block to block."""
 
     job: Job
     survey: Survey
     store: PredictionStore
     sections: SectionPredictor
 
+    @property
+    def blocks(self) -> Blocks:
+        """The blocks of the job."""
+        return Blocks(self.store.grid.shape, self.job.record.block)
 
-def block_count(shape: tuple[int, int, int], view: View, block: int) -> int:
-    """Blocks of one pass over a grid `(inlines, crosslines, samples)`."""
-    return -(-shape[0 if view == "inline" else 1] // block)
 
-
-def marks(view: View) -> str:
-    """Name of the array that says which blocks of a pass are done."""
+def done_name(view: View) -> str:
+    """Name of the array that flags the finished blocks of a pass."""
     return f"done_{view}"
 
 
-def prepare(store: PredictionStore, job: Job) -> None:
-    """Make the arrays of a job that are not there yet."""
-    chunks = (
-        min(job.block, store.grid.shape[0]),
-        min(job.block, store.grid.shape[1]),
-        min(store.grid.samples, 512),
-    )
-    held = store.precision
-    if len(job.views) == 2:
+def prepare(store: PredictionStore, record: PredictionRecord) -> None:
+    """Create the arrays that the predictions need and the store does not have yet."""
+    shape = store.grid.shape
+    chunks = min(record.block, shape[0]), min(record.block, shape[1]), min(shape[2], 512)
+    if len(record.views) == 2:
         store.add(GREY, chunks, "uint8", 0)
-        store.add(FIRST_VIEW, chunks, held, store.fill)
-        store.add("uncertainty", chunks, held, store.fill)
-    store.add("probability", chunks, held, store.fill)
-    for view in job.views:
-        if marks(view) not in store.arrays:
-            count = block_count(store.grid.shape, view, job.block)
-            store.arrays.create(marks(view), (count,), "uint8", (1,), 0)
+        store.add(FIRST_VIEW, chunks, store.precision, store.fill)
+        store.add("uncertainty", chunks, store.precision, store.fill)
+    store.add("probability", chunks, store.precision, store.fill)
+    for view in record.views:
+        if done_name(view) not in store.arrays:
+            count = Blocks(shape, record.block).count(view)
+            store.arrays.create(done_name(view), (count,), "uint8", (1,), 0)
 
 
 def finished(store: PredictionStore, view: View) -> set[int]:
-    """Blocks of a pass that are done."""
-    return {int(index) for index in np.flatnonzero(store.arrays.read(marks(view), (slice(None),)))}
+    """Finished blocks of a pass; none where the pass has not begun."""
+    if done_name(view) not in store.arrays:
+        return set()
+    return set(np.flatnonzero(store.arrays.read(done_name(view), (slice(None),))).tolist())
 
 
 def run_block(job: str, view: View, index: int) -> int:
-    """Compute one block in whatever process this is; models and files are opened once in each.
+    """Compute one block in this process, which opens model and files once.
 
     Args:
-        job: a `Job`, written by `pack`.
+        job: a `Job` as JSON.
         view: the pass.
         index: the block in it.
 
     Returns:
-        The index.
+        Section pixels of the block.
     """
-    compute_block(_workplace(job), view, index)
-    return index
-
-
-def pack(job: Job) -> str:
-    """A job as text, which travels to other processes."""
-    return json.dumps(asdict(job), sort_keys=True)
-
-
-def unpack(text: str) -> Job:
-    """The job of a text."""
-    content = json.loads(text)
-    for name in ("models", "views"):
-        content[name] = tuple(content[name])
-    return Job(**content)
+    work = _workplace(job)
+    compute_block(work, view, index)
+    return work.blocks.pixels(view, [index])
 
 
 @lru_cache(maxsize=1)
 def _workplace(text: str) -> Workplace:
-    job = unpack(text)
-    marker = open_models(job.models, **job.model_options)
-    if job.tile is not None:
-        marker = with_tile(marker, job.tile)
-    sections = SectionPredictor(marker, job.overlap, job.polarity, job.stretch)
+    job = Job.model_validate_json(text)
+    record = job.record
+    marker = with_tile(open_models(job.models, **job.model_options), record.tile)
+    sections = SectionPredictor(marker, job.overlap, record.polarity, record.stretch)
     store = open_store(Path(job.store), writable=True)
-    return Workplace(job, open_survey(**job.survey), store, sections)
+    return Workplace(job, reopen(record.survey), store, sections)
 
 
 def compute_block(work: Workplace, view: View, index: int, tick: Tick | None = None) -> None:
-    """Compute one block, write its chunks, and mark it as done.
+    """Compute one block, write its chunks, and flag it as finished.
 
     Args:
         work: the opened job.
@@ -161,69 +169,67 @@ def compute_block(work: Workplace, view: View, index: int, tick: Tick | None = N
         index: the block in it.
         tick: called as sections are done.
     """
-    lines = work.store.grid.shape[0 if view == "inline" else 1]
-    place = slice(index * work.job.block, min(lines, (index + 1) * work.job.block))
-    if view != work.job.views[0]:
-        _second_view(work, place, tick)
+    lines = work.blocks.lines(view, index)
+    if view != work.job.record.views[0]:
+        _second_view(work, lines, tick)
     else:
-        _first_view(work, view, place, tick)
-    work.store.arrays.write(marks(view), (slice(index, index + 1),), np.ones(1, np.uint8))
+        _first_view(work, view, lines, tick)
+    work.store.arrays.write(done_name(view), (slice(index, index + 1),), np.ones(1, np.uint8))
 
 
-def _first_view(work: Workplace, view: View, place: slice, tick: Tick | None) -> None:
-    """Predict a slab from the survey itself."""
-    store, job = work.store, work.job
+def _first_view(work: Workplace, view: View, lines: slice, tick: Tick | None) -> None:
+    """Predict a slab of the survey."""
+    store, record = work.store, work.job.record
     whole = slice(None)
-    cut = (place, whole) if view == "inline" else (whole, place)
+    cut = (lines, whole) if view == "inline" else (whole, lines)
     axis = 0 if view == "inline" else 1
-    held = _empty_slab(store, place, axis)
-    two = len(job.views) == 2
-    grey = np.empty(held.shape, np.uint8) if two else None
-    for part in _parts(place, work, axis):
+    stored = _empty_slab(store, lines, axis)
+    grey = np.empty(stored.shape, np.uint8) if len(record.views) == 2 else None
+    for part in _parts(lines, work, axis):
         here = (part, whole) if view == "inline" else (whole, part)
         amplitude = np.moveaxis(work.survey.read(*here), axis, 0)
         gaps = [missing(section) for section in amplitude]
-        levels = [to_grey(section, job.scale) for section in amplitude]
+        levels = [to_grey(section, record.scale) for section in amplitude]
         del amplitude
         found = _predict(work.sections, levels, gaps)
-        for offset, probability in enumerate(found, part.start - place.start):
-            held[_line(axis, offset)] = encode(probability, store.precision)
+        for offset, probability in enumerate(found, part.start - lines.start):
+            stored[_line(axis, offset)] = encode(probability, store.precision)
             if grey is not None:
-                grey[_line(axis, offset)] = levels[offset - (part.start - place.start)]
+                grey[_line(axis, offset)] = levels[offset - (part.start - lines.start)]
         if tick:
             tick(sum(level.size for level in levels))
     if grey is not None:
         store.write(GREY, *cut, grey)
-        store.write(FIRST_VIEW, *cut, held)
+        store.write(FIRST_VIEW, *cut, stored)
     else:
-        store.write("probability", *cut, held)
+        store.write("probability", *cut, stored)
 
 
-def _second_view(work: Workplace, place: slice, tick: Tick | None) -> None:
-    """Predict a column of chunks across the first view, and average the two."""
+def _second_view(work: Workplace, lines: slice, tick: Tick | None) -> None:
+    """Predict a column of chunks along crosslines, and average it with the inline view."""
     store, job = work.store, work.job
-    cut = (slice(None), place)
+    cut = (slice(None), lines)
     grey = store.raw(GREY, *cut)
-    held = store.raw(FIRST_VIEW, *cut)
-    uncertainty = np.empty_like(held)
-    for part in _parts(place, work, 1):
-        lines = range(part.start - place.start, part.stop - place.start)
-        first = [decode(held[:, line]) for line in lines]
+    stored = store.raw(FIRST_VIEW, *cut)
+    uncertainty = np.empty_like(stored)
+    for part in _parts(lines, work, 1):
+        places = range(part.start - lines.start, part.stop - lines.start)
+        first = [decode(stored[:, line]) for line in places]
         gaps = [np.isnan(probability) for probability in first]
-        second = _predict(work.sections, [grey[:, line] for line in lines], gaps)
-        for line, one, other in zip(lines, first, second, strict=True):
+        second = _predict(work.sections, [grey[:, line] for line in places], gaps)
+        for line, one, other in zip(places, first, second, strict=True):
             uncertainty[:, line] = encode(np.abs(one - other), store.precision)
-            held[:, line] = encode(_mean(one, other, job.average), store.precision)
+            stored[:, line] = encode(_mean(one, other, job.average), store.precision)
         if tick:
             tick(sum(one.size for one in first))
     store.write("uncertainty", *cut, uncertainty)
-    store.write("probability", *cut, held)
+    store.write("probability", *cut, stored)
 
 
 def _predict(
     sections: SectionPredictor, levels: list[NDArray[np.uint8]], gaps: list[NDArray[np.bool_]]
 ) -> list[NDArray[np.float32]]:
-    """Probabilities with NaN where amplitudes are missing."""
+    """Probabilities of some sections, NaN where amplitudes are missing."""
     filled = [fill_gaps(level, gap) for level, gap in zip(levels, gaps, strict=True)]
     live = [np.logical_not(gap.all(axis=1)) for gap in gaps]
     found = sections.probabilities(filled, live)
@@ -232,21 +238,21 @@ def _predict(
     return found
 
 
-def _parts(place: slice, work: Workplace, axis: int) -> Iterator[slice]:
-    """Runs of sections that are predicted together.
+def _parts(lines: slice, work: Workplace, axis: int) -> Iterator[slice]:
+    """Groups of sections that are predicted together.
 
-    They begin at multiples of their length, and so do blocks: what shares a batch does not depend
-    on the size of blocks.
+    Groups and blocks both begin at multiples of the group's length, so that the sections that share
+    a batch do not depend on the size of blocks.
     """
     shape = work.store.grid.shape
     step = work.sections.together(shape[1 - axis], shape[2])
-    for start in range(place.start, place.stop, step):
-        yield slice(start, min(start + step, place.stop))
+    for start in range(lines.start, lines.stop, step):
+        yield slice(start, min(start + step, lines.stop))
 
 
-def _empty_slab(store: PredictionStore, place: slice, axis: int) -> NDArray[Any]:
+def _empty_slab(store: PredictionStore, lines: slice, axis: int) -> NDArray[Any]:
     shape = list(store.grid.shape)
-    shape[axis] = place.stop - place.start
+    shape[axis] = lines.stop - lines.start
     return np.empty(shape, store.precision)
 
 
@@ -261,7 +267,7 @@ def _mean(
         return (one + other) * np.float32(0.5)
     salt, none = np.sqrt(one * other), np.sqrt((1 - one) * (1 - other))
     result: NDArray[np.float32] = np.zeros_like(one)
-    # one view is sure of salt and the other of none: neither is more right
+    # one view is certain of salt and the other of none: 0.5, as neither is more right
     np.divide(salt, salt + none, out=result, where=salt + none != 0)
     result[salt + none == 0] = 0.5
     return result

@@ -1,10 +1,11 @@
-"""Named arrays in a folder, in chunks that one task writes: Zarr, or plain NumPy files."""
+"""Named arrays in a folder, in chunks that one task writes: Zarr, or NumPy files."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -12,21 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import MissingDependencyError, SurveyError
-from diapir.files import replace_file
+from diapir.files import replace_file, writing
 
 Place = tuple[slice, ...]
-"""A part of an array; axes that are left out are taken whole."""
+"""A part of an array; axes left out are whole."""
 
 _DESCRIPTION = "prediction.json"
 _KEY = "diapir"
 
 
 class Arrays(Protocol):
-    """Named arrays of one folder with a description."""
+    """Named arrays in one folder, with a JSON description."""
 
     @classmethod
     def make(cls, path: Path) -> Self:
-        """Make the folder, which must not be there."""
+        """Create the folder, which must not exist."""
         ...
 
     @classmethod
@@ -34,7 +35,7 @@ class Arrays(Protocol):
         """Open the folder.
 
         Raises:
-            SurveyError: it holds no such arrays.
+            SurveyError: it does not exist, or holds no such arrays.
         """
         ...
 
@@ -43,32 +44,32 @@ class Arrays(Protocol):
     def create(
         self, name: str, shape: tuple[int, ...], dtype: str, chunks: tuple[int, ...], fill: float
     ) -> None:
-        """Make an array full of `fill`."""
+        """Create an array filled with `fill`."""
         ...
 
     def read(self, name: str, place: Place) -> NDArray[Any]:
-        """A copy of a part."""
+        """Read a copy of a part."""
         ...
 
     def write(self, name: str, place: Place, values: NDArray[Any]) -> None:
-        """Change a part. Parts without a chunk in common may be written at the same time."""
+        """Write a part. Parts without a common chunk may be written at the same time."""
         ...
 
     def remove(self, name: str) -> None:
-        """Do away with an array, where it is there."""
+        """Remove an array, if it exists."""
         ...
 
     def describe(self, description: Mapping[str, Any]) -> None:
-        """Keep a JSON-able description."""
+        """Save a description that JSON can hold."""
         ...
 
     def description(self) -> dict[str, Any]:
-        """What `describe` kept."""
+        """The description that `describe` saved."""
         ...
 
 
 class ZarrArrays:
-    """A Zarr v3 group on a disk."""
+    """A Zarr v3 group on disk."""
 
     def __init__(self, group: Any, path: Path) -> None:
         self._group = group
@@ -77,7 +78,7 @@ class ZarrArrays:
 
     @classmethod
     def make(cls, path: Path) -> Self:
-        """Make the folder, which must not be there."""
+        """Create the folder, which must not exist."""
         return cls(_zarr().create_group(str(path), zarr_format=3), path)
 
     @classmethod
@@ -96,7 +97,7 @@ class ZarrArrays:
     def create(
         self, name: str, shape: tuple[int, ...], dtype: str, chunks: tuple[int, ...], fill: float
     ) -> None:
-        """Make an array full of `fill`."""
+        """Create an array filled with `fill`."""
         from zarr.codecs import BloscCodec
 
         self._opened[name] = self._group.create_array(
@@ -105,30 +106,30 @@ class ZarrArrays:
             dtype=dtype,
             chunks=tuple(max(1, length) for length in chunks),
             fill_value=np.dtype(dtype).type(fill),
-            # fast enough never to wait for, and smooth probabilities shrink tenfold
+            # never slower than the network, and smooth probabilities shrink tenfold
             compressors=BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle"),
         )
 
     def read(self, name: str, place: Place) -> NDArray[Any]:
-        """A copy of a part."""
+        """Read a copy of a part."""
         return np.asarray(self._array(name)[place])
 
     def write(self, name: str, place: Place, values: NDArray[Any]) -> None:
-        """Change a part; a chunk is replaced in one step."""
+        """Write a part; a chunk is replaced in one step."""
         self._array(name)[place] = values
 
     def remove(self, name: str) -> None:
-        """Do away with an array, where it is there."""
+        """Remove an array, if it exists."""
         self._opened.pop(name, None)
         if name in self:
             shutil.rmtree(self._path / name)
 
     def describe(self, description: Mapping[str, Any]) -> None:
-        """Keep a JSON-able description."""
+        """Save a description that JSON can hold."""
         self._group.attrs.put({_KEY: dict(description)})
 
     def description(self) -> dict[str, Any]:
-        """What `describe` kept."""
+        """The description that `describe` saved."""
         kept = self._group.attrs.asdict().get(_KEY, {})
         return kept if isinstance(kept, dict) else {}
 
@@ -139,7 +140,7 @@ class ZarrArrays:
 
 
 class NumpyArrays:
-    """A folder of `.npy` files that are mapped into memory."""
+    """A folder of `.npy` files, memory-mapped."""
 
     def __init__(self, path: Path, *, writable: bool) -> None:
         self._path = path
@@ -147,7 +148,7 @@ class NumpyArrays:
 
     @classmethod
     def make(cls, path: Path) -> Self:
-        """Make the folder, which must not be there."""
+        """Create the folder, which must not exist."""
         path.mkdir()
         return cls(path, writable=True)
 
@@ -155,7 +156,7 @@ class NumpyArrays:
     def open(cls, path: Path, *, writable: bool) -> Self:
         """Open the folder."""
         if not (path / _DESCRIPTION).is_file():
-            raise _not_there(path, f"there is no {_DESCRIPTION}")
+            raise _not_there(path, f"{_DESCRIPTION} does not exist")
         return cls(path, writable=writable)
 
     def __contains__(self, name: str) -> bool:
@@ -164,46 +165,63 @@ class NumpyArrays:
     def create(
         self, name: str, shape: tuple[int, ...], dtype: str, chunks: tuple[int, ...], fill: float
     ) -> None:
-        """Make an array full of `fill`."""
-        scratch = self._path / f".{name}.npy.writing"
-        array = np.lib.format.open_memmap(scratch, mode="w+", dtype=np.dtype(dtype), shape=shape)
-        if fill != 0:
-            array[...] = fill
-        array.flush()
-        scratch.replace(self._file(name))
+        """Create an array filled with `fill`."""
+        row = np.full(shape[1:], fill, dtype)
+        write_npy(self._file(name), shape, row.dtype, itertools.repeat(row, shape[0]))
 
     def read(self, name: str, place: Place) -> NDArray[Any]:
-        """A copy of a part."""
+        """Read a copy of a part."""
         return np.array(np.load(self._file(name), mmap_mode="r", allow_pickle=False)[place])
 
     def write(self, name: str, place: Place, values: NDArray[Any]) -> None:
-        """Change a part."""
+        """Write a part."""
         array = np.load(self._file(name), mmap_mode="r+", allow_pickle=False)
         array[place] = values
         array.flush()
 
     def remove(self, name: str) -> None:
-        """Do away with an array, where it is there."""
+        """Remove an array, if it exists."""
         self._file(name).unlink(missing_ok=True)
 
     def describe(self, description: Mapping[str, Any]) -> None:
-        """Keep a JSON-able description."""
+        """Save a description that JSON can hold."""
         replace_file(self._path / _DESCRIPTION, json.dumps(description, indent=2) + "\n")
 
     def description(self) -> dict[str, Any]:
-        """What `describe` kept."""
+        """The description that `describe` saved."""
         try:
             kept = json.loads((self._path / _DESCRIPTION).read_bytes())
         except ValueError as error:
-            raise _not_there(self._path, f"{_DESCRIPTION} is no JSON: {error}") from None
+            raise _not_there(self._path, f"{_DESCRIPTION} is not valid JSON: {error}") from None
         return kept if isinstance(kept, dict) else {}
 
     def _file(self, name: str) -> Path:
         return self._path / f"{name}.npy"
 
 
+def write_npy(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], rows: Iterable[NDArray[Any]]
+) -> None:
+    """Write an `.npy` file row by row, whole or not at all.
+
+    Args:
+        path: the file; an existing one is replaced at the end.
+        shape: shape of the whole array.
+        dtype: type of its numbers.
+        rows: parts of the array in order, of any number type.
+
+    Raises:
+        OSError: the disk is full or not writable.
+    """
+    with writing(path) as stream:
+        header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for row in rows:
+            stream.write(np.ascontiguousarray(row, dtype).data)
+
+
 def has_zarr() -> bool:
-    """Whether Zarr is installed; it is not imported."""
+    """Whether Zarr is installed, without importing it."""
     from importlib.util import find_spec
 
     return find_spec("zarr") is not None
@@ -222,6 +240,6 @@ def _zarr() -> Any:
 def _not_there(path: Path, reason: str) -> SurveyError:
     return SurveyError(
         f"{path} cannot be opened: {reason}",
-        expected="a folder of predictions as `diapir predict` writes it",
+        expected="a folder of predictions written by `diapir predict`",
         fix="give the folder of a finished prediction",
     )

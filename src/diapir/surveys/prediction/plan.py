@@ -1,4 +1,4 @@
-"""What a prediction will take: windows, blocks, disk and time, told before it begins."""
+"""The plan of a prediction: windows, blocks, disk and time, reported before it begins."""
 
 from __future__ import annotations
 
@@ -7,37 +7,36 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from diapir.errors import SurveyError
-from diapir.surveys.prediction.blocks import View, block_count
-from diapir.text import duration, size
+import numpy as np
 
-SLAB_CELLS = 2**24
-"""Cells of a slab at most, where the block is chosen: it is held several times over, as bytes."""
-BLOCKS = (64, 32, 16, 8)
-"""Lines of a block that are chosen from. All are multiples of what is predicted together."""
-NARROWEST = 8
-"""A view is taken where its sections have at least so many traces, unless it is the only one."""
+from diapir.errors import SurveyError
+from diapir.surveys.prediction.blocks import Blocks, finished
+from diapir.surveys.prediction.prediction_store import open_store
+from diapir.surveys.prediction.settle import SettledPrediction
+from diapir.surveys.prediction.survey_options import View
+from diapir.text import duration, percent, plural, size
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done.
+    """What a prediction will compute and need.
 
     Attributes:
         shape: inlines, crosslines, samples.
-        views: directions in which sections are cut.
-        sections: in all views.
-        windows: that the network computes.
+        views: directions of the sections.
+        sections: number of sections in all views.
+        windows: number of windows that the network computes.
         tile: side of a window in pixels.
-        overlap: of neighbouring windows.
-        seen_samples: samples of a section after resampling.
-        scale: amplitude of full white.
-        block: lines of a block.
-        blocks: in all views.
-        blocks_done: of them, by an earlier run.
-        disk_bytes: that the results and what stands between take at most.
-        free_bytes: of the disk.
-        seconds: expected on this machine alone; None where it is not worth measuring.
+        overlap: minimum overlap of neighbouring windows, as a share of a window.
+        seen_samples: samples per trace after resampling for the network.
+        scale: amplitude that is clipped to full white.
+        percentile: percentile of absolute amplitudes that gave `scale`; None where it was given.
+        block: lines per block.
+        blocks: number of blocks in all views.
+        blocks_done: blocks that an earlier run finished.
+        disk_bytes: most bytes that results and intermediate arrays take.
+        free_bytes: free bytes on the disk.
+        seconds: expected duration on this machine alone; None where it was not worth measuring.
     """
 
     shape: tuple[int, int, int]
@@ -48,6 +47,7 @@ class Plan:
     overlap: float
     seen_samples: int
     scale: float
+    percentile: float | None
     block: int
     blocks: int
     blocks_done: int
@@ -57,98 +57,115 @@ class Plan:
 
     @property
     def pixels(self) -> int:
-        """Pixels of all sections in all views: what speed is told in."""
+        """Pixels of all sections in all views, the unit of speed."""
         return len(self.views) * self.shape[0] * self.shape[1] * self.shape[2]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON can say it."""
-        return asdict(self) | {"pixels": self.pixels}
+        """The JSON object."""
+        content = asdict(self) | {"pixels": self.pixels}
+        del content["percentile"]  # told to people only
+        return content
 
     def lines(self) -> list[str]:
-        """For people, before the work begins."""
+        """Human-readable summary, printed before the run."""
         inlines, crosslines, samples = self.shape
-        traces = f"{samples} samples"
-        if self.seen_samples != samples:
-            traces += f", shown as {self.seen_samples}"
-        sections = f"{self.sections:,} section" + "s" * (self.sections > 1)
+        clip = "" if self.percentile is None else f" (p{self.percentile:g})"
         told = [
-            f"{inlines} × {crosslines} traces of {traces}: {sections} "
-            f"({' and '.join(self.views)} view), {self.pixels / 1e6:,.1f} Mpx",
-            f"{self.windows:,} windows of {self.tile} px, overlap {self.overlap:.0%}; "
-            f"grey levels span ±{self.scale:.4g}",
-            f"disk: at most {size(self.disk_bytes)}, {size(self.free_bytes)} free",
+            f"{inlines} × {crosslines} traces, {plural(samples, 'sample')} each: "
+            f"{plural(self.sections, 'section')} ({' and '.join(self.views)} view), "
+            f"{self.pixels / 1e6:,.1f} Mpx",
+            f"{plural(self.windows, 'window')} of {self.tile} px, overlap {percent(self.overlap)}; "
+            f"amplitudes clipped at ±{self.scale:.4g}{clip}",
         ]
+        if self.seen_samples != samples:
+            told.append(f"traces resampled to {self.seen_samples:,} samples for the network")
+        told.append(f"disk: at most {size(self.disk_bytes)}, {size(self.free_bytes)} free")
         if self.blocks_done:
-            told.append(f"{self.blocks_done:,} of {self.blocks:,} blocks are done already")
+            told.append(f"{self.blocks_done:,} of {plural(self.blocks, 'block')} already done")
         if self.seconds is not None:
             left = self.seconds * (1 - self.blocks_done / self.blocks)
             told.append(f"expected on this machine alone: {duration(left)}")
         return told
 
 
-def choose_views(shape: tuple[int, int, int], asked: str) -> tuple[View, ...]:
-    """The views of a grid: of `auto`, both where sections either way are wide enough to see.
-
-    Args:
-        shape: inlines, crosslines, samples.
-        asked: `auto`, `both`, `inline` or `crossline`.
-    """
-    if asked == "inline":
-        return ("inline",)
-    if asked == "crossline":
-        return ("crossline",)
-    if asked == "both" or min(shape[:2]) >= NARROWEST:
-        return ("inline", "crossline")
-    return ("inline",) if shape[1] >= shape[0] else ("crossline",)
-
-
-def choose_block(shape: tuple[int, int, int], workers: int) -> int:
-    """Lines of a block: as many as memory allows, and blocks enough for all workers."""
-    longest = max(shape[0], shape[1]) * shape[2]
-    for block in BLOCKS:
-        enough = -(-min(shape[0], shape[1]) // block) >= 2 * workers or workers == 1
-        if block * longest <= SLAB_CELLS and enough:
-            return block
-    return BLOCKS[-1]
-
-
-def count_blocks(shape: tuple[int, int, int], views: tuple[View, ...], block: int) -> int:
-    """Blocks of all passes."""
-    return sum(block_count(shape, view, block) for view in views)
-
-
-def disk_needed(
-    shape: tuple[int, int, int], views: tuple[View, ...], item: int, exports: int
-) -> int:
-    """Most bytes on the disk at any time, as if nothing could be compressed.
-
-    Args:
-        shape: inlines, crosslines, samples.
-        views: of the plan.
-        item: bytes of a stored probability.
-        exports: bytes of the files that are written from the store.
-    """
-    cells = shape[0] * shape[1] * shape[2]
-    if len(views) == 1:
-        return cells * item + exports
-    # grey levels and the first view go before anything is exported
-    return cells * 2 * item + max(cells * (1 + item), exports)
-
-
-def free_disk(out: Path) -> int:
-    """Free bytes where a folder is or will be.
+def make_plan(settled: SettledPrediction) -> Plan:
+    """Estimate what a prediction needs, less what an earlier run has done.
 
     Raises:
         OSError: as the system gives it.
     """
-    there = out.resolve()
-    while not there.exists():
-        there = there.parent
-    return shutil.disk_usage(there).free
+    record, sections = settled.record, settled.sections
+    shape = settled.survey.grid.shape
+    lines = {"inline": (shape[0], shape[1]), "crossline": (shape[1], shape[0])}
+    windows = sum(
+        number * sections.windows(traces, shape[2])
+        for number, traces in (lines[view] for view in record.views)
+    )
+    blocks = Blocks(shape, record.block)
+    rate = record.windows_per_s
+    return Plan(
+        shape=shape,
+        views=record.views,
+        sections=sum(lines[view][0] for view in record.views),
+        windows=windows,
+        tile=sections.tile,
+        overlap=settled.options.overlap,
+        seen_samples=sections.seen_samples(shape[2]),
+        scale=record.scale,
+        percentile=None if settled.options.scale else settled.options.percentile,
+        block=record.block,
+        blocks=sum(blocks.count(view) for view in record.views),
+        blocks_done=_blocks_done(settled, blocks),
+        disk_bytes=_disk_bytes(settled),
+        free_bytes=free_disk(settled.exports.out),
+        seconds=None if rate is None else windows / rate,
+    )
+
+
+def _blocks_done(settled: SettledPrediction, blocks: Blocks) -> int:
+    views = settled.record.views
+    if settled.store.exists():
+        return sum(blocks.count(view) for view in views)
+    if settled.unfinished.exists():
+        store = open_store(settled.unfinished)
+        return sum(len(finished(store, view)) for view in views)
+    return 0
+
+
+def _disk_bytes(settled: SettledPrediction) -> int:
+    """Most further bytes on the disk at any time, as if nothing could be compressed."""
+    exports = settled.exports.size
+    if settled.store.exists():
+        return exports
+    shape = settled.survey.grid.shape
+    values = shape[0] * shape[1] * shape[2]
+    item = np.dtype(settled.options.precision).itemsize
+    if len(settled.record.views) == 1:
+        needed = values * item + exports
+    else:  # grey levels and the first view are removed before anything is exported
+        needed = values * 2 * item + max(values * (1 + item), exports)
+    present = _folder_bytes(settled.unfinished) if settled.unfinished.exists() else 0
+    return max(0, needed - present)
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def free_disk(out: Path) -> int:
+    """Free bytes on the disk of a folder, which need not exist yet.
+
+    Raises:
+        OSError: as the system gives it.
+    """
+    present = out.resolve()
+    while not present.exists():
+        present = present.parent
+    return shutil.disk_usage(present).free
 
 
 def refuse_full_disk(plan: Plan, out: Path) -> None:
-    """Refuse a plan that may not fit.
+    """Refuse a plan whose results may not fit on the disk.
 
     Raises:
         SurveyError: the disk is too small.
@@ -156,7 +173,7 @@ def refuse_full_disk(plan: Plan, out: Path) -> None:
     if plan.disk_bytes > plan.free_bytes:
         raise SurveyError(
             f"{out} has {size(plan.free_bytes)} free",
-            expected=f"{size(plan.disk_bytes)}, which the results may take at most",
-            fix="free space or choose another --out; --view inline takes less than half, and "
-            "so does leaving formats out with --formats",
+            expected=f"{size(plan.disk_bytes)} free, which the results may take at most",
+            fix="free space, choose another --out, or write less: --view inline takes less than "
+            "half, and --formats none writes the store alone",
         )

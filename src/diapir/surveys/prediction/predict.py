@@ -1,7 +1,8 @@
-"""Salt in a line or a volume: what will be done, the doing of it, and taking it up again."""
+"""Predict salt in a line or a volume, and resume a prediction that was interrupted."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,67 +11,47 @@ from typing import Any
 
 import numpy as np
 
-from diapir.errors import DataError, MissingDependencyError, SurveyError
+from diapir.errors import DataError
 from diapir.inference import Marker, open_models
 from diapir.inference.threads import default_threads
-from diapir.surveys.prediction import plan as planning
+from diapir.progress import Progress
 from diapir.surveys.prediction.blocks import (
     FIRST_VIEW,
     GREY,
+    Blocks,
     Job,
-    View,
     Workplace,
-    block_count,
-    compute_block,
-    finished,
-    marks,
-    pack,
+    done_name,
     prepare,
 )
-from diapir.surveys.prediction.chunked_arrays import has_zarr
-from diapir.surveys.prediction.exports import (
-    Format,
-    export,
-    export_bytes,
-    export_paths,
-    is_segy,
-    products_of,
-)
-from diapir.surveys.prediction.plan import Plan
+from diapir.surveys.prediction.plan import Plan, make_plan, refuse_full_disk
 from diapir.surveys.prediction.prediction_store import (
-    NUMPY,
-    ZARR,
     PredictionStore,
     create_store,
     decode,
     open_store,
 )
-from diapir.surveys.prediction.record import settle
-from diapir.surveys.prediction.section_predictor import SectionPredictor
+from diapir.surveys.prediction.settle import SettledPrediction, settle
 from diapir.surveys.prediction.survey_options import SurveyOptions
-from diapir.surveys.prediction.window_size import with_tile
-from diapir.surveys.prediction.workers import DaskWorkers, run_in_pool
+from diapir.surveys.prediction.workers import choose_runner
 from diapir.surveys.survey import Survey
-
-Progress = Callable[[int, int], None]
-"""Called with the pixels of sections that are done and all of them."""
 
 
 @dataclass(frozen=True)
 class SurveySummary:
-    """What came of a prediction.
+    """The result of a prediction.
 
     Attributes:
-        name: of the survey.
+        name: name of the survey.
         store: folder of the predictions.
-        files: written from it.
-        plan: what was done.
-        threshold: probability from which a cell counts as salt.
-        salt_share: of the cells that have a value.
-        cells: with a value.
-        not_finite: samples of live traces that were no finite numbers.
-        seconds: the prediction took, exports left out.
-        pixels: of sections, predicted in this run.
+        files: files written from it.
+        plan: the plan.
+        threshold: probability from which a sample is salt.
+        salt_share: share of the predicted samples that are salt.
+        samples: number of predicted samples.
+        not_finite: samples of live traces that are not finite numbers, and have no prediction.
+        seconds: duration of the prediction, without exports.
+        pixels: section pixels predicted in this run.
     """
 
     name: str
@@ -79,18 +60,18 @@ class SurveySummary:
     plan: Plan
     threshold: float
     salt_share: float
-    cells: int
+    samples: int
     not_finite: int
     seconds: float
     pixels: int
 
     @property
     def mpx_per_s(self) -> float:
-        """Millions of section pixels a second, each counted once, windows blended and stored."""
+        """Million section pixels per second; overlapping windows count once, storing included."""
         return self.pixels / 1e6 / self.seconds if self.seconds else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON can say it."""
+        """The JSON object."""
         return {
             "name": self.name,
             "store": str(self.store),
@@ -98,7 +79,7 @@ class SurveySummary:
             "plan": self.plan.to_json(),
             "threshold": self.threshold,
             "salt_share": self.salt_share,
-            "cells": self.cells,
+            "cells": self.samples,
             "not_finite": self.not_finite,
             "seconds": self.seconds,
             "mpx_per_s": self.mpx_per_s,
@@ -115,276 +96,122 @@ def predict_survey(
     tell: Callable[[Plan], object] | None = None,
     progress: Progress | None = None,
 ) -> SurveySummary:
-    """Mark salt in a survey, or go on where an earlier call was interrupted.
+    """Predict salt in a survey, or resume an earlier call that was interrupted.
 
-    There will be `OUT/NAME.zarr` (`NAME.prediction` for a single section), and files of the formats
-    asked for. A store bears its final name when it is complete; until then it is
-    `.NAME.unfinished…`, which the same call takes up.
+    The result is `OUT/NAME.zarr` (`NAME.prediction` for a single section), and files of the formats
+    asked for. The store gets its final name when it is complete; until then it is
+    `.NAME.unfinished…`, from which the same call resumes.
 
     Args:
         model: run folders or bundles, or an opened model.
         survey: the opened survey.
-        out: folder to write to; made where it is not there.
-        options: how.
+        out: folder to write to, created if necessary.
+        options: how to predict it.
         model_options: further arguments of `open_models`; workers use them too.
         tell: called with the plan before the work.
-        progress: called as sections are done.
+        progress: called with the section pixels done and the number there are.
 
     Returns:
         What was written.
 
     Raises:
-        SurveyError: nothing to see in the survey, a tile wider than it, a disk that is too small
-            or full, results of other options in `out`.
-        DiapirError: a model that cannot be used, a package that is missing.
+        SurveyError: amplitudes that cannot be used, a window larger than the sections, a disk that
+            is too small, or results of other options in `out`.
+        DataError: the input or `out` cannot be read or written, or the disk is full.
+        DiapirError: a model that cannot be used, or a missing package.
     """
     options = options or SurveyOptions()
+    engine = dict(model_options or {})
+    if options.workers > 1 and not options.scheduler:
+        engine.setdefault("threads", max(1, default_threads() // options.workers))
     try:
-        return _Prediction(model, survey, out, options, dict(model_options or {})).run(
-            tell, progress
-        )
+        marker = open_models(model, **engine) if isinstance(model, Sequence) else model
+        settled = settle(marker, survey, out, options)
+        plan = make_plan(settled)
+        if tell:
+            tell(plan)
+        refuse_full_disk(plan, out)
+        out.mkdir(parents=True, exist_ok=True)
+        started, pixels = time.perf_counter(), 0
+        if not settled.store.exists():
+            pixels = _compute(settled, engine, plan, progress)
+        return _finish(settled, plan, time.perf_counter() - started, pixels)
     except OSError as error:
         raise DataError(
             f"{error.filename or out}: {error.strerror or error}",
-            expected="an input that stays where it is, and a writable folder with enough space",
-            fix="free space, or choose another --out; the same command goes on from here",
+            expected="an input that can be read, and a writable --out with enough free space",
+            fix="free space, or choose another --out; the same command resumes",
         ) from None
 
 
-class _Prediction:
-    """One survey on its way: every choice made, nothing written yet."""
+def _compute(
+    settled: SettledPrediction,
+    model_options: dict[str, Any],
+    plan: Plan,
+    progress: Progress | None,
+) -> int:
+    """Compute the blocks that are left, and give the store its final name.
 
-    def __init__(
-        self,
-        model: Marker | Sequence[str | Path],
-        survey: Survey,
-        out: Path,
-        options: SurveyOptions,
-        model_options: dict[str, Any],
-    ) -> None:
-        self.survey, self.out, self.options = survey, out, options
-        if options.workers > 1 and not options.scheduler:
-            model_options.setdefault("threads", max(1, default_threads() // options.workers))
-        self.model_options = model_options
-        marker = open_models(model, **model_options) if isinstance(model, Sequence) else model
-        self.threshold = marker.threshold if options.threshold is None else options.threshold
-        self.formats: tuple[Format, ...] = (
-            (("segy",) if is_segy(survey) else ()) if options.formats is None else options.formats
-        )
-        shape = survey.grid.shape
-        self.views = planning.choose_views(shape, options.view)
-        self.products = options.products or products_of(self.views)
-        self.target, self.unfinished = _places(out, survey, self.views)
-        self._refuse_impossible()
-        self.record = settle(
-            marker, survey, options, self.views, (self.target, self.unfinished), self.threshold
-        )
-        self.sections = SectionPredictor(
-            with_tile(marker, self.record["tile"]),
-            options.overlap,
-            options.polarity,
-            self.record["stretch"],
-        )
-
-    def run(
-        self, tell: Callable[[Plan], object] | None, progress: Progress | None
-    ) -> SurveySummary:
-        """Predict what is left, and write the files."""
-        plan = self._plan()
-        if tell:
-            tell(plan)
-        planning.refuse_full_disk(plan, self.out)
-        self.out.mkdir(parents=True, exist_ok=True)
-        started, done = time.perf_counter(), 0
-        if not self.target.exists():
-            done = self._compute(plan, progress)
-        seconds = time.perf_counter() - started
-        store = open_store(self.target, writable=True)
-        for name in (GREY, FIRST_VIEW, *(marks(view) for view in self.views)):
-            store.arrays.remove(name)
-        files = export(
-            store,
-            self.survey,
-            self.out,
-            self.formats,
-            self.products,
-            self.threshold,
-            self.record["block"],
-        )
-        salt, known = _count(store, self.threshold, self.record["block"])
-        live = int(np.count_nonzero(store.coverage)) * store.grid.samples
-        return SurveySummary(
-            name=self.survey.name,
-            store=self.target,
-            files=files,
-            plan=plan,
-            threshold=self.threshold,
-            salt_share=salt / max(1, known),
-            cells=known,
-            not_finite=live - known,
-            seconds=seconds,
-            pixels=done,
-        )
-
-    def _compute(self, plan: Plan, progress: Progress | None) -> int:
-        """Compute the blocks that are left; the pixels of their sections."""
-        grid, options = self.survey.grid, self.options
-        if self.unfinished.exists():
-            store = open_store(self.unfinished, writable=True)
-        else:
-            store = create_store(self.unfinished, grid, self.record, options.precision)
-        job = self._job()
-        prepare(store, job)
-        left = {
-            view: sorted(
-                set(range(block_count(grid.shape, view, job.block))) - finished(store, view)
-            )
-            for view in self.views
-        }
-        of_all = {
-            view: _pixels(grid.shape, view, blocks, job.block) for view, blocks in left.items()
-        }
-        meter = _Meter(plan.pixels - sum(of_all.values()), plan.pixels, progress)
-        dask = DaskWorkers(options.scheduler) if options.scheduler else None
-        try:
-            for view, blocks in left.items():
-                if not blocks:
-                    continue
-
-                def count(block: int, view: View = view) -> None:
-                    meter.add(_pixels(grid.shape, view, [block], job.block))
-
-                if dask is not None:
-                    dask.run(pack(job), view, blocks, count)
-                elif options.workers > 1:
-                    run_in_pool(pack(job), view, blocks, options.workers, count)
-                else:
-                    work = Workplace(job, self.survey, store, self.sections)
-                    for block in blocks:
-                        compute_block(work, view, block, meter.add)
-        finally:
-            if dask is not None:
-                dask.close()
-        self.unfinished.rename(self.target)
-        return sum(of_all.values())
-
-    def _job(self) -> Job:
-        return Job(
-            store=str(self.unfinished.resolve()),
-            survey=self.survey.spec(),
-            models=tuple(str(bundle.path.resolve()) for bundle in self.sections.marker.bundles),
-            model_options=self.model_options,
-            tile=self.record["tile"],
-            overlap=self.options.overlap,
-            polarity=self.options.polarity,
-            stretch=self.record["stretch"],
-            scale=self.record["scale"],
-            views=self.views,
-            average=self.options.average,
-            block=self.record["block"],
-        )
-
-    def _plan(self) -> Plan:
-        shape, block = self.survey.grid.shape, self.record["block"]
-        done = 0
-        disk = 0
-        count = planning.count_blocks(shape, self.views, block)
-        if self.target.exists():
-            done = count
-            disk = export_bytes(self.survey, self.formats, self.products)
-        else:
-            disk = planning.disk_needed(
-                shape,
-                self.views,
-                np.dtype(self.options.precision).itemsize,
-                export_bytes(self.survey, self.formats, self.products),
-            )
-        if self.unfinished.exists():
-            store = open_store(self.unfinished)
-            done = sum(
-                len(finished(store, view)) for view in self.views if marks(view) in store.arrays
-            )
-            disk -= _size(self.unfinished)
-        sections = {"inline": (shape[0], shape[1]), "crossline": (shape[1], shape[0])}
-        windows = sum(
-            number * self.sections.windows(traces, shape[2])
-            for number, traces in (sections[view] for view in self.views)
-        )
-        rate = self.record.get("windows_per_s")
-        return Plan(
-            shape=shape,
-            views=self.views,
-            sections=sum(sections[view][0] for view in self.views),
-            windows=windows,
-            tile=self.sections.tile,
-            overlap=self.options.overlap,
-            seen_samples=self.sections.seen_samples(shape[2]),
-            scale=self.record["scale"],
-            block=block,
-            blocks=count,
-            blocks_done=done,
-            disk_bytes=max(0, disk),
-            free_bytes=planning.free_disk(self.out),
-            seconds=None if rate is None else windows / rate,
-        )
-
-    def _refuse_impossible(self) -> None:
-        source = self.survey.path.resolve()
-        if source == self.target.resolve() or source.is_relative_to(self.target.resolve()):
-            raise SurveyError(
-                f"the input {source} is where the result would go",
-                expected="an --out that does not hold the input under the same name",
-                fix="choose another --out",
-            )
-        started = self.target.exists() or self.unfinished.exists()
-        for path in export_paths(self.survey, self.out, self.formats, self.products):
-            if path.exists() and not started:
-                raise SurveyError(
-                    f"{path} is there, and no prediction in {self.out} wrote it",
-                    expected="a folder for the results alone, so that nothing else is overwritten",
-                    fix="choose another --out",
-                )
-        if "segy" in self.formats and not is_segy(self.survey):
-            raise SurveyError(
-                f"{self.survey.path} has no SEG-Y headers to keep",
-                expected="a SEG-Y input for --formats segy",
-                fix="--formats npy, or read the predictions from the store",
-            )
-        if "uncertainty" in self.products and len(self.views) == 1:
-            raise SurveyError(
-                "uncertainty is the disagreement of two views, and there is one",
-                expected="a volume with inline and crossline view",
-                fix="--view both, or leave it out of --products",
-            )
+    Returns:
+        Section pixels of these blocks.
+    """
+    survey, record, options = settled.survey, settled.record, settled.options
+    if settled.unfinished.exists():
+        store = open_store(settled.unfinished, writable=True)
+    else:
+        store = create_store(settled.unfinished, survey.grid, record, options.precision)
+    prepare(store, record)
+    blocks = Blocks(survey.grid.shape, record.block)
+    left = {view: blocks.left(store, view) for view in record.views}
+    pixels = sum(blocks.pixels(view, indices) for view, indices in left.items())
+    meter = _Meter(plan.pixels - pixels, plan.pixels, progress)
+    job = Job(
+        store=str(settled.unfinished.resolve()),
+        models=tuple(str(bundle.path.resolve()) for bundle in settled.sections.marker.bundles),
+        model_options=model_options,
+        overlap=options.overlap,
+        average=options.average,
+        record=record,
+    )
+    work = Workplace(job, survey, store, settled.sections)
+    with contextlib.closing(choose_runner(work, options)) as runner:
+        for view, indices in left.items():
+            if indices:
+                runner.run(view, indices, meter.add)
+    settled.unfinished.rename(settled.store)
+    return pixels
 
 
-def _places(out: Path, survey: Survey, views: Sequence[View]) -> tuple[Path, Path]:
-    """The finished store and the unfinished one; a single section needs no Zarr."""
-    shape = survey.grid.shape
-    single = len(views) == 1 and shape[0 if views[0] == "inline" else 1] == 1
-    if not single and not has_zarr():
-        raise MissingDependencyError("zarr", "volume")
-    suffix = NUMPY if single else ZARR
-    return out / f"{survey.name}{suffix}", out / f".{survey.name}.unfinished{suffix}"
-
-
-def _pixels(shape: tuple[int, int, int], view: View, blocks: Sequence[int], block: int) -> int:
-    lines, traces = (shape[0], shape[1]) if view == "inline" else (shape[1], shape[0])
-    return sum(min(lines, (index + 1) * block) - index * block for index in blocks) * (
-        traces * shape[2]
+def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int) -> SurveySummary:
+    """Remove intermediate arrays, write the exports, and sum up."""
+    store = open_store(settled.store, writable=True)
+    for name in (GREY, FIRST_VIEW, *map(done_name, settled.record.views)):
+        store.arrays.remove(name)
+    files = settled.exports.write(store)
+    threshold = settled.exports.threshold
+    salt, known = _count(store, threshold)
+    live = int(np.count_nonzero(store.coverage)) * store.grid.samples
+    return SurveySummary(
+        name=settled.survey.name,
+        store=settled.store,
+        files=files,
+        plan=plan,
+        threshold=threshold,
+        salt_share=salt / max(1, known),
+        samples=known,
+        not_finite=live - known,
+        seconds=seconds,
+        pixels=pixels,
     )
 
 
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _count(store: PredictionStore, threshold: float, slab: int) -> tuple[int, int]:
-    """Cells of salt, and cells with a value."""
+def _count(store: PredictionStore, threshold: float) -> tuple[int, int]:
+    """Number of salt samples, and of samples with a value."""
     salt = known = 0
+    slab = store.record.block
     for start in range(0, store.grid.shape[0], slab):
-        held = store.raw("probability", slice(start, start + slab), slice(None))
-        for line in held:  # a line at a time, as decoded values take four times as much
+        stored = store.raw("probability", slice(start, start + slab), slice(None))
+        for line in stored:  # a line at a time, as decoded values take four times the memory
             probability = decode(line)
             salt += int(np.count_nonzero(probability >= threshold))
             known += int(np.count_nonzero(~np.isnan(probability)))
@@ -392,7 +219,7 @@ def _count(store: PredictionStore, threshold: float, slab: int) -> tuple[int, in
 
 
 class _Meter:
-    """Pixels that are done, out of all."""
+    """Adds up section pixels for the progress display."""
 
     def __init__(self, done: int, total: int, progress: Progress | None) -> None:
         self._done, self._total, self._progress = done, total, progress

@@ -1,33 +1,34 @@
-"""Where predictions of a survey are kept: a Zarr group, or plain NumPy files for one section.
+"""The store of a survey's predictions: a Zarr group, or NumPy files for a single section.
 
-    NAME.zarr/         zarr.json, arrays in chunks           volumes; needs Zarr
-    NAME.prediction/   prediction.json, one .npy an array    sections
+    NAME.zarr/         zarr.json, chunked arrays              volumes; needs Zarr
+    NAME.prediction/   prediction.json, one .npy per array    sections
 
-Arrays of `(inlines, crosslines, samples)`: `probability`, and `uncertainty` where two views were
-averaged. `uint8` holds steps of 1/254, and 255 where there is no value; `float16` holds the values
-themselves and NaN. The geometry lies beside them, so that a store needs no other file.
+Arrays `(inlines, crosslines, samples)`: `probability`, and `uncertainty` where two views were
+averaged. `uint8` holds steps of 1/254, and 255 for no value; `float16` holds the values themselves
+and NaN. The store holds the geometry as well, so that it needs no other file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from diapir.errors import SurveyError
 from diapir.surveys.grid import Domain, Grid, Kind
 from diapir.surveys.prediction.chunked_arrays import Arrays, NumpyArrays, ZarrArrays
+from diapir.surveys.prediction.record import PredictionRecord
+from diapir.surveys.prediction.survey_options import Precision
 
-Precision = Literal["uint8", "float16"]
 FORMAT = 1
 STEPS = 254
 """Steps of a probability in `uint8`."""
 NOTHING = 255
-"""What `uint8` holds where there is no value."""
+"""Value in `uint8` for no value."""
 ZARR, NUMPY = ".zarr", ".prediction"
 """Suffixes of the two kinds of store."""
 
@@ -44,34 +45,34 @@ class PredictionStore:
     Attributes:
         path: its folder.
         grid: the survey's geometry.
-        record: how the predictions came about: model, survey, options, scale.
-        arrays: what holds the arrays.
-        precision: how probabilities are held.
+        record: how the predictions were made.
+        arrays: the arrays in the folder.
+        precision: type of the stored probabilities.
     """
 
     path: Path
     grid: Grid
-    record: Mapping[str, Any]
+    record: PredictionRecord
     arrays: Arrays
     precision: Precision
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The predictions it holds: `probability`, and `uncertainty` where two views were."""
+        """Names of the predictions: `probability`, and with two views `uncertainty`."""
         return tuple(name for name in ("probability", "uncertainty") if name in self.arrays)
 
     @property
     def coverage(self) -> NDArray[np.bool_]:
-        """Where there are live traces, `bool (I, X)`."""
+        """`bool (I, X)`, True where there is a live trace."""
         return self.grid.live
 
     def read(self, name: str, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
-        """Predictions of a part of the grid.
+        """Read predictions of a part of the grid.
 
         Args:
             name: one of `names`.
-            inlines: places along the inline axis.
-            crosslines: places along the crossline axis.
+            inlines: indices along the inline axis.
+            crosslines: indices along the crossline axis.
 
         Returns:
             `float32 (inlines, crosslines, samples)` in [0, 1]; NaN where the survey has no value.
@@ -79,26 +80,26 @@ class PredictionStore:
         return decode(self.raw(name, inlines, crosslines))
 
     def raw(self, name: str, inlines: slice, crosslines: slice) -> NDArray[Any]:
-        """As `read`, but as the values are held: `uint8` or `float16`."""
+        """Read stored values, `uint8` or `float16`, of a part of the grid; see `read`."""
         return self.arrays.read(name, (inlines, crosslines))
 
-    def write(self, name: str, inlines: slice, crosslines: slice, held: NDArray[Any]) -> None:
-        """Put held values (see `encode`) in their place; whole chunks are written at once."""
-        self.arrays.write(name, (inlines, crosslines), held)
+    def write(self, name: str, inlines: slice, crosslines: slice, stored: NDArray[Any]) -> None:
+        """Write stored values (see `encode`) of a part of the grid, in whole chunks."""
+        self.arrays.write(name, (inlines, crosslines), stored)
 
     def add(self, name: str, chunks: tuple[int, int, int], dtype: str, fill: float) -> None:
-        """Make an empty array on the grid, where there is none of this name."""
+        """Create an array on the grid, filled with `fill`, unless it exists."""
         if name not in self.arrays:
             self.arrays.create(name, self.grid.shape, dtype, chunks, fill)
 
     @property
     def fill(self) -> float:
-        """What stands where there is no value."""
+        """The stored value that means no value."""
         return NOTHING if self.precision == "uint8" else np.nan
 
 
 def encode(values: NDArray[np.float32], precision: Precision) -> NDArray[Any]:
-    """Probabilities as a store holds them; what is NaN becomes no value."""
+    """Probabilities as stored values; NaN becomes no value."""
     if precision == "float16":
         return values.astype(np.float16)
     with np.errstate(invalid="ignore"):
@@ -106,21 +107,21 @@ def encode(values: NDArray[np.float32], precision: Precision) -> NDArray[Any]:
     return np.where(np.isnan(steps), np.float32(NOTHING), steps).astype(np.uint8)
 
 
-def decode(held: NDArray[Any]) -> NDArray[np.float32]:
-    """Held values as `float32`, NaN where there is none."""
-    return _VALUES[held] if held.dtype == np.uint8 else held.astype(np.float32)
+def decode(stored: NDArray[Any]) -> NDArray[np.float32]:
+    """Stored values as `float32` probabilities; NaN for no value."""
+    return _VALUES[stored] if stored.dtype == np.uint8 else stored.astype(np.float32)
 
 
 def create_store(
-    path: Path, grid: Grid, record: Mapping[str, Any], precision: Precision = "uint8"
+    path: Path, grid: Grid, record: PredictionRecord, precision: Precision = "uint8"
 ) -> PredictionStore:
-    """Make a store without any predictions yet.
+    """Create a store without any predictions yet.
 
     Args:
-        path: folder that ends in `.zarr` or `.prediction`, which say the kind; there must be none.
+        path: folder that does not exist yet; its suffix `.zarr` or `.prediction` decides the kind.
         grid: the survey's geometry.
-        record: JSON-able facts of how the predictions come about.
-        precision: how probabilities are held.
+        record: how the predictions are made.
+        precision: type of the stored probabilities.
 
     Raises:
         MissingDependencyError: a `.zarr` without the package Zarr.
@@ -147,7 +148,7 @@ def create_store(
                 "axes": ["inline", "crossline", "sample"],
                 "uint8": f"value / {STEPS}; {NOTHING} where there is none",
             },
-            "record": dict(record),
+            "record": record.model_dump(mode="json"),
         }
     )
     return open_store(path, writable=True)
@@ -157,12 +158,12 @@ def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
     """Open predictions that `predict_survey` has written.
 
     Args:
-        path: folder that ends in `.zarr` or `.prediction`.
+        path: folder with the suffix `.zarr` or `.prediction`.
         writable: whether arrays may be added and changed.
 
     Raises:
-        SurveyError: there are none, or they cannot be read.
-        MissingDependencyError: a `.zarr` without the package Zarr.
+        SurveyError: the folder holds no predictions, or they cannot be read.
+        MissingDependencyError: a `.zarr`, and the package Zarr is not installed.
     """
     folder = Path(path)
     kind = ZarrArrays if folder.suffix == ZARR else NumpyArrays
@@ -171,7 +172,7 @@ def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
     if description.get("diapir_prediction") != FORMAT:
         raise SurveyError(
             f"{folder} holds no predictions",
-            expected=f"a folder that ends in {ZARR} or {NUMPY}, as `diapir predict` writes it",
+            expected=f"a folder NAME{ZARR} or NAME{NUMPY} written by `diapir predict`",
             fix="give the folder of a finished prediction",
         )
     try:
@@ -189,16 +190,24 @@ def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
             northing=arrays.read("northing", (slice(None), slice(None))),
         )
         precision = _one_of(description["precision"], get_args(Precision))
-        return PredictionStore(folder, grid, description["record"], arrays, precision)
+        record = PredictionRecord.model_validate(description["record"])
+        return PredictionStore(folder, grid, record, arrays, precision)
     except (KeyError, TypeError, ValueError) as error:
         raise SurveyError(
-            f"{folder} cannot be read: {error!r}",
-            expected="predictions as `diapir predict` writes them",
+            f"{folder} cannot be read: {_reason(error)}",
+            expected="predictions written by `diapir predict`",
             fix="remove the folder and predict again",
         ) from None
 
 
 def _one_of(value: Any, known: tuple[Any, ...]) -> Any:
     if value not in known:
-        raise ValueError(f"{value!r} is none of {', '.join(map(str, known))}")
+        raise ValueError(f"{value!r} is not one of {', '.join(map(str, known))}")
     return value
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"record.{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"no {error}" if isinstance(error, KeyError) else str(error)

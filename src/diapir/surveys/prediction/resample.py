@@ -1,7 +1,7 @@
-"""Samples brought to the spacing that a model learnt from, and predictions brought back.
+"""Resample traces to the wavelet length of the training data, and predictions back.
 
-What a network sees is the number of samples to a wavelet, not milliseconds. The first zero of the
-vertical autocorrelation measures it for any survey, in time or in depth.
+A network sees samples per wavelet, not milliseconds. The first zero of the vertical autocorrelation
+measures that for any survey, in time or in depth.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 TGS_FIRST_ZERO = 6.3
 """First zero of the vertical autocorrelation of the TGS tiles, in samples."""
 LARGEST = 4.0
-"""Sections are stretched, or squeezed, by at most this factor."""
+"""Largest factor by which sections are stretched or squeezed."""
 _LOBES = 3
 """Half width of the Lanczos kernel, in samples of the coarser of the two."""
 
 
 def first_zero(traces: NDArray[np.float32]) -> float:
-    """Samples until the autocorrelation along the traces first crosses zero.
+    """Lag at which the autocorrelation along the traces first crosses zero.
 
     Args:
-        traces: amplitudes `float32 (traces, samples)`; traces with what is no finite number and
-            traces without any change are left out.
+        traces: amplitudes `float32 (traces, samples)`; constant traces, and traces with values that
+            are not finite, are left out.
 
     Returns:
-        The lag in samples, interpolated; NaN where no trace is left or nothing crosses zero.
+        The lag in samples, interpolated; NaN where no trace is left or it never crosses zero.
     """
     usable = traces[np.isfinite(traces).all(axis=1)].astype(np.float64)
     usable -= usable.mean(axis=1, keepdims=True)
@@ -46,14 +46,14 @@ def first_zero(traces: NDArray[np.float32]) -> float:
 
 
 def resample(section: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
-    """Stretch or squeeze a section along its samples; both ends stay where they are.
+    """Stretch or squeeze a section along its samples; both ends stay in place.
 
-    Lanczos interpolation, widened where samples become fewer, so that nothing is aliased; beyond
-    the ends the section is mirrored.
+    Lanczos interpolation, with a wider kernel where samples become fewer, against aliasing; beyond
+    its ends the section is mirrored.
 
     Args:
         section: `float32 (traces, samples)`.
-        samples: how many the result has, at least 1.
+        samples: samples per trace of the result, at least 1.
 
     Returns:
         `float32 (traces, samples)`.
@@ -70,7 +70,7 @@ def resample(section: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=8)
 def _taps(present: int, wanted: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """For each tap, the sample `(wanted,)` it takes and its weight there."""
+    """Index of the input sample and weight of each tap, both `(taps, wanted)`."""
     step = (present - 1) / max(1, wanted - 1)
     width = max(1.0, step)
     centre = np.arange(wanted) * step

@@ -1,25 +1,25 @@
-"""Probabilities of whole sections: windows, their blend, and the sampling in between."""
+"""Predict whole sections: cut windows, blend their probabilities, resample before and after."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diapir.inference import Marker
-from diapir.inference.tiling import OVERLAP, Window, window_count, windows
+from diapir.inference.tiling import Window, window_count, windows
 from diapir.surveys.prediction.amplitude import reverse
 from diapir.surveys.prediction.resample import resample
-
-Polarity = Literal["normal", "reversed", "both"]
+from diapir.surveys.prediction.survey_options import OVERLAP, Polarity
 
 
 class _Piece(NamedTuple):
-    """A window of one of the sections, and the sum its probabilities go to."""
+    """A window of one of the sections, and the array that its probabilities are added to."""
 
     window: Window
     image: NDArray[np.uint8]
@@ -28,13 +28,14 @@ class _Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class SectionPredictor:
-    """A model with the way it looks at sections.
+    """A model, and how it is applied to sections.
 
     Attributes:
-        marker: the model or models; windows have the size that they take whole.
-        overlap: least share of a window that its neighbour covers as well, in [0, 1).
-        polarity: the sign in which amplitudes are shown; both signs are averaged.
-        stretch: sections are resampled to so many times their samples, and predictions back.
+        marker: the model or models; the window size is theirs.
+        overlap: minimum overlap of neighbouring windows, as a share of a window, in [0, 1).
+        polarity: polarity of the amplitudes; `both` averages the two.
+        stretch: factor by which traces are resampled for the network; predictions are resampled
+            back.
     """
 
     marker: Marker
@@ -42,23 +43,23 @@ class SectionPredictor:
     polarity: Polarity = "normal"
     stretch: float = 1.0
 
-    @property
+    @cached_property
     def tile(self) -> int:
         """Side of a window in pixels."""
         return max(bundle.info.window for bundle in self.marker.bundles)
 
     def seen_samples(self, samples: int) -> int:
-        """Samples of a section as the network sees it."""
+        """Samples per trace after resampling for the network."""
         return max(1, round(samples * self.stretch))
 
     def windows(self, traces: int, samples: int) -> int:
-        """Windows that the network computes for one section."""
+        """Number of windows that the network computes for one section."""
         height = max(self.tile, self.seen_samples(samples))
         count = window_count(height, max(self.tile, traces), self.tile, self.overlap)
         return count * (2 if self.polarity == "both" else 1)
 
     def together(self, traces: int, samples: int) -> int:
-        """Sections that are best predicted together, to fill batches: 1, 2, 4 or 8."""
+        """Number of sections to predict together so that batches are full: 1, 2, 4 or 8."""
         fits = 2 * self.marker.batch // self.windows(traces, samples)
         return max(number for number in (1, 2, 4, 8) if number <= max(1, fits))
 
@@ -67,20 +68,20 @@ class SectionPredictor:
         sections: Sequence[NDArray[np.uint8]],
         live: Sequence[NDArray[np.bool_]] | None = None,
     ) -> list[NDArray[np.float32]]:
-        """The probability of salt of each sample.
+        """Predict the probability of salt of each sample.
 
         Sections smaller than a window are mirrored up to its size.
 
         Args:
             sections: grey levels without gaps, `uint8 (traces, samples)`, all of one shape.
-            live: traces `bool (traces,)` of each that matter; windows without any are not
-                computed, and their probability is 0.
+            live: `bool (traces,)` for each section, True for live traces; windows without any are
+                not computed, and their probability is 0.
 
         Returns:
             `float32 (traces, samples)` in [0, 1] for each section.
 
         Raises:
-            BundleError: the network answers with something that is no number.
+            BundleError: the output of the network is not finite.
         """
         if self.polarity == "normal":
             return self._of_one_sign(sections, live)
@@ -136,7 +137,7 @@ class SectionPredictor:
         totals: Sequence[NDArray[np.float32]],
     ) -> Iterator[_Piece]:
         for image, wanted, total in zip(images, needed, totals, strict=True):
-            # rows of a window go down in time: its image is the transpose of (traces, samples)
+            # time runs down the rows of a window: its image is the transpose of (traces, samples)
             for window in windows(image.shape[1], image.shape[0], self.tile, self.overlap):
                 if wanted[window.columns].any():
                     down = image[window.columns, window.rows].T

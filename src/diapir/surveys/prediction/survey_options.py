@@ -1,4 +1,4 @@
-"""How a survey is to be predicted."""
+"""The options of predicting a survey; also a group of options on the command line."""
 
 from __future__ import annotations
 
@@ -6,84 +6,82 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from diapir.errors import ConfigError
-from diapir.inference.tiling import OVERLAP
-from diapir.surveys.prediction.blocks import Average
-from diapir.surveys.prediction.exports import Format, Product
-from diapir.surveys.prediction.prediction_store import Precision
-from diapir.surveys.prediction.section_predictor import Polarity
+
+View = Literal["inline", "crossline"]
+Average = Literal["arithmetic", "geometric"]
+Polarity = Literal["normal", "reversed", "both"]
+Precision = Literal["uint8", "float16"]
+ExportFormat = Literal["segy", "npy"]
+Product = Literal["probability", "mask", "uncertainty", "coverage"]
 
 PERCENTILE = 98.0
-"""Of absolute amplitudes: gives real lines the contrast of the tiles that models learnt from."""
+"""Percentile of absolute amplitudes that is clipped to full white: gives field data the contrast of
+the training tiles."""
+OVERLAP = 0.25
+"""Share of a window that its neighbour covers as well, as for images."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SurveyOptions:
-    """How a survey is to be predicted.
+    """How a survey is predicted.
 
-    Attributes:
-        view: sections along inlines, along crosslines, or `both` and averaged; `auto` takes both
-            where the grid allows it.
-        average: how two views become one; `geometric` is the mean of their log odds.
-        percentile: of absolute amplitudes, which becomes full white.
-        scale: amplitude of full white, instead of the percentile.
-        polarity: sign in which amplitudes are shown; `both` averages the two.
-        match_sampling: `auto` resamples sections to the samples a wavelet of the model's tiles
-            has, a number to so many times their samples, `none` not at all.
-        tile: side of the windows; `own` takes the one that the model learnt from and was judged
-            at, `auto` the fastest that its network may be shown. A network that learnt from small
-            tiles marks larger windows less well, even where it is local.
-        overlap: least share of a window that its neighbour covers as well.
-        block: inlines or crosslines that one task computes, a multiple of 8; None chooses.
-        precision: how probabilities are stored.
-        threshold: probability from which a cell counts as salt; None takes the model's.
-        formats: files to write beside the store; None: SEG-Y for SEG-Y, else none.
-        products: what they hold; None: probability and mask, and uncertainty of two views.
-        workers: processes on this machine.
-        scheduler: address of a Dask scheduler, whose workers are used instead.
+    Raises:
+        ConfigError: a value out of range, naming the option.
     """
 
     view: Literal["auto", "both", "inline", "crossline"] = "auto"
+    """Predict inlines, crosslines, or both and average them; `auto`: both for a volume."""
     average: Average = "arithmetic"
+    """Average of the two views: mean of the probabilities, or of their log odds (geometric)."""
     percentile: float = PERCENTILE
+    """Clip amplitudes at this percentile of absolute amplitudes over the whole survey."""
     scale: float | None = None
+    """Clip amplitudes at ± this amplitude, instead of a percentile."""
     polarity: Polarity = "normal"
+    """Polarity of the amplitudes; `both` averages the two, at twice the cost."""
     match_sampling: Literal["auto", "none"] | float = "none"
+    """Resample traces by this factor; `auto`: to the wavelet length of the training data."""
     tile: Literal["own", "auto"] | int = "own"
+    """Window side in pixels; `own`: as in training; `auto`: the fastest with the same result."""
     overlap: float = OVERLAP
+    """Minimum overlap of neighbouring windows, as a share of a window."""
     block: int | None = None
+    """Inlines or crosslines per task, a multiple of 8; by default chosen by memory."""
     precision: Precision = "uint8"
+    """Precision of stored probabilities: 254 steps, or 16-bit floating point."""
     threshold: float | None = None
-    formats: tuple[Format, ...] | None = None
+    """Probability from which a sample is salt; by default the model's own."""
+    formats: tuple[Literal["segy", "npy", "none"], ...] | None = None
+    """Files beside the store, by default SEG-Y for SEG-Y input; may be given more than once."""
     products: tuple[Product, ...] | None = None
+    """Contents; by default probability, mask, and uncertainty (disagreement) of two views."""
     workers: int = 1
+    """Processes on this machine."""
     scheduler: str | None = None
+    """Address of a Dask scheduler whose workers compute instead; they need access to the files."""
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ConfigError: naming the option.
-        """
+        """Refuse values out of range."""
         threshold = 0.5 if self.threshold is None else self.threshold
-        stretch = 1.0 if isinstance(self.match_sampling, str) else self.match_sampling
+        factor = 1.0 if isinstance(self.match_sampling, str) else self.match_sampling
         for option, value, allowed, expected in (
-            ("--percentile", self.percentile, 0 < self.percentile <= 100, "above 0 up to 100"),
+            ("--percentile", self.percentile, 0 < self.percentile <= 100, "above 0, up to 100"),
             ("--scale", self.scale, (self.scale or 1) > 0, "an amplitude above 0"),
-            ("--overlap", self.overlap, 0 <= self.overlap <= 0.75, "from 0 to 0.75"),
+            ("--overlap", self.overlap, 0 <= self.overlap <= 0.75, "0 to 0.75"),
             ("--threshold", self.threshold, 0 < threshold < 1, "between 0 and 1"),
-            ("--match-sampling", stretch, 0.25 <= stretch <= 4, "auto, none, or 0.25 to 4"),
+            ("--match-sampling", factor, 0.25 <= factor <= 4, "auto, none, or 0.25 to 4"),
             ("--workers", self.workers, self.workers >= 1, "at least 1"),
             ("--block", self.block, not (self.block or 0) % 8, "a multiple of 8"),
         ):
             if not allowed:
                 raise ConfigError(
-                    f"{option} {value}",
+                    f"{option} {value} is out of range",
                     expected=expected,
                     fix=f"correct {option}, or leave it out",
                 )
 
     def asked(self) -> dict[str, Any]:
-        """What decides the stored result: two runs that agree in it may share a store."""
+        """The options that decide the stored result; runs that agree in them may share a store."""
         return {
             "view": self.view,
             "average": self.average,

@@ -1,8 +1,8 @@
-"""Which size of windows is fastest, among those that a network may be shown.
+"""Find the fastest window size that does not change the answers of a network.
 
-Larger windows waste less on overlap and on the ring that tiles were padded with. A network that is
-local answers the same whatever the size; one that pools over the whole window (pyramid pooling,
-squeeze and excitation) sees something else in a larger one, and keeps the size it was judged at.
+Larger windows waste less on overlap and on the padding of training tiles. A local network gives the
+same answers whatever the size; one that pools over the whole window (pyramid pooling, squeeze and
+excitation) does not, and keeps the size it was evaluated at.
 """
 
 from __future__ import annotations
@@ -14,28 +14,29 @@ import numpy as np
 
 from diapir.bundle import Bundle
 from diapir.inference import Engine, Ensemble, Marker, Predictor
-from diapir.inference.tiling import OVERLAP, window_count
+from diapir.inference.tiling import window_count
 from diapir.preprocess import to_input
+from diapir.surveys.prediction.survey_options import OVERLAP
 
 LOCAL = 0.1
-"""A logit may move by so much when what changes is more than one and a half windows away: 2.5 % of
-a probability at most."""
+"""Most that a logit of a local network may change when pixels more than one and a half windows away
+change; at most 0.025 in probability."""
 FACTORS = (1, 2, 3, 4)
-"""Windows that are tried, in lengths of the network's input."""
+"""Window sizes to try, in multiples of the network's input size."""
 MOST_PIXELS = 640**2
-"""Pixels of the largest window that is tried: what a batch of one takes in memory grows with it."""
+"""Pixels of the largest window to try, as memory grows with it."""
 _TIMED_S, _TIMED_BATCH = 0.3, 8
-"""A size is timed for at least so long, in batches of so many windows."""
+"""Minimum seconds that a size is timed for, and windows per batch."""
 
 
 def with_tile(marker: Marker, tile: int) -> Marker:
-    """The same model with windows of `tile` pixels a side, on the same engine.
+    """The same model on the same engine, with windows of `tile` pixels a side.
 
     Its batches hold as many pixels as before, but at least one window.
 
     Args:
         marker: one model or several.
-        tile: side in pixels, which the network must be able to take.
+        tile: side in pixels, a size that the network can take.
     """
     members = [_retiled(member, tile) for member in _members(marker)]
     return members[0] if len(members) == 1 else Ensemble(members)
@@ -57,17 +58,17 @@ def _retiled(predictor: Predictor, tile: int) -> Predictor:
 def fastest_tile(
     marker: Marker, traces: int, samples: int, overlap: float = OVERLAP
 ) -> tuple[int, float]:
-    """The size of windows that marks a section in the least time.
+    """The window size that predicts a section in the least time.
 
     Args:
         marker: one model or several.
-        traces: of the sections.
-        samples: of the sections, as the network sees them.
-        overlap: of neighbouring windows, in [0, 1).
+        traces: traces of a section.
+        samples: samples per trace, after resampling for the network.
+        overlap: minimum overlap of neighbouring windows, in [0, 1).
 
     Returns:
-        Side of the windows in pixels, and windows of it a second; the models' own size where
-        larger ones are no faster or not allowed.
+        Side of the windows in pixels, and windows per second; the model's own size unless a larger
+        one is faster and gives the same answers.
     """
     own = max(bundle.info.window for bundle in marker.bundles)
     best, rate = own, windows_per_second(marker)
@@ -82,10 +83,10 @@ def fastest_tile(
 
 
 def windows_per_second(marker: Marker) -> float:
-    """Windows a second that a model marks, measured on noise: what they show does not matter."""
+    """Windows per second of a model, measured on noise, as the content does not matter."""
     side = max(bundle.info.window for bundle in marker.bundles)
     noise = np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)
-    marker.probabilities([noise])  # what an engine prepares for a shape is not measured
+    marker.probabilities([noise])  # what an engine prepares for a new shape is not timed
     batch = [noise] * min(marker.batch, _TIMED_BATCH)
     count, seconds = 0, 0.0
     while not count or seconds < _TIMED_S:
@@ -97,16 +98,16 @@ def windows_per_second(marker: Marker) -> float:
 
 
 def is_local(marker: Marker) -> bool:
-    """Whether a network's answer stays as it is when what changes is more than a window away.
+    """Whether the answers of a network depend only on pixels within a window or so.
 
-    A large window of noise is shown twice, the second time with other noise of another contrast
-    everywhere but near a corner, and the logits of the corner are compared.
+    The logits in a corner of a large window of noise are compared with those after the noise far
+    from the corner was replaced by noise of another contrast.
     """
     return all(_is_local(member.bundle, member.engine) for member in _members(marker))
 
 
 def takes_any_size(marker: Marker) -> bool:
-    """Whether all its networks can be shown larger windows than they were trained on."""
+    """Whether all networks of a model accept windows larger than those of training."""
     exports = (bundle.info.export for bundle in marker.bundles)
     return all(export is None or export.any_size for export in exports)
 

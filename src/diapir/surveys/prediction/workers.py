@@ -1,93 +1,149 @@
-"""Blocks done by this process, by a pool of processes here, or by Dask workers anywhere.
+"""Run blocks in this process, in a pool of processes here, or on Dask workers anywhere.
 
-What travels is a job's text and the number of a block. A worker opens models and files itself,
-once, and writes what it computes, so that nothing large passes the scheduler; a block that was
-lost with its worker is computed again by another.
+Only the job (as JSON) and the number of a block are sent. A worker opens models and files itself,
+once, and writes what it computes, so that nothing large passes the scheduler; a block that was lost
+with its worker is computed again by another.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from typing import Any, Protocol
 
 from diapir.errors import MissingDependencyError, SurveyError
-from diapir.surveys.prediction.blocks import View, run_block
+from diapir.surveys.prediction.blocks import Job, Tick, Workplace, compute_block, run_block
+from diapir.surveys.prediction.survey_options import SurveyOptions, View
+from diapir.text import plural
 
 TRIES = 3
-"""A pass is given up when processes have died so many times without a block done in between."""
+"""Deaths of a pool without a finished block in between after which a pass is given up."""
 
 ANSWERS_S = 10.0
-"""Seconds in which a scheduler must answer."""
-
-Finished = Callable[[int], object]
-"""Called with the index of each block that is done."""
+"""Seconds that a scheduler has to answer."""
 
 
-def run_in_pool(
-    job: str, view: View, blocks: Sequence[int], workers: int, finished: Finished
-) -> None:
-    """Compute blocks in processes of this machine.
+class Runner(Protocol):
+    """Computes blocks of a job somewhere."""
 
-    Args:
-        job: text of the job.
-        view: the pass.
-        blocks: which of its blocks.
-        workers: processes.
-        finished: called with each block that is done.
+    def run(self, view: View, blocks: Sequence[int], tick: Tick) -> None:
+        """Compute some blocks of a pass; at least one.
+
+        Args:
+            view: the pass.
+            blocks: indices of its blocks.
+            tick: called with the section pixels just computed.
+
+        Raises:
+            SurveyError: workers died again and again, for instance for lack of memory.
+            DiapirError: the error that a block met.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the workers."""
+        ...
+
+
+def choose_runner(work: Workplace, options: SurveyOptions) -> Runner:
+    """The runner that the options ask for.
 
     Raises:
-        SurveyError: processes died over and over, such as for want of memory.
-        DiapirError: what a block met.
+        MissingDependencyError: a scheduler is given and the package distributed is not installed.
+        SurveyError: no scheduler answers, or it has no workers.
     """
-    left = set(blocks)
-    deaths = 0
-    while left and deaths < TRIES:
-        try:
-            for block in _pool_round(job, view, sorted(left), workers):
-                left.remove(block)
-                finished(block)
-                deaths = 0
-        except BrokenProcessPool:
-            deaths += 1
-    if not left:
-        return
-    raise _lost(view, len(left), f"{workers} processes on this machine")
+    if options.scheduler:
+        return DaskWorkers(work.job, options.scheduler)
+    if options.workers > 1:
+        return Pool(work.job, options.workers)
+    return InProcess(work)
 
 
-def _pool_round(job: str, view: View, blocks: Sequence[int], workers: int) -> Iterator[int]:
-    # spawned, not forked: a fork would copy the threads' locks of an engine that has run
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(blocks)), mp_context=context) as pool:
-        futures = [pool.submit(run_block, job, view, block) for block in blocks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+class InProcess:
+    """This process alone.
+
+    Args:
+        work: the opened job.
+    """
+
+    def __init__(self, work: Workplace) -> None:
+        self._work = work
+
+    def run(self, view: View, blocks: Sequence[int], tick: Tick) -> None:
+        """Compute some blocks; see `Runner.run`."""
+        for block in blocks:
+            compute_block(self._work, view, block, tick)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Pool:
+    """Processes of this machine.
+
+    Args:
+        job: the job.
+        workers: number of processes.
+    """
+
+    def __init__(self, job: Job, workers: int) -> None:
+        self._job = job.model_dump_json()
+        self._workers = workers
+
+    def run(self, view: View, blocks: Sequence[int], tick: Tick) -> None:
+        """Compute some blocks; see `Runner.run`."""
+        left = set(blocks)
+        deaths = 0
+        while left and deaths < TRIES:
+            try:
+                for block, pixels in self._round(view, sorted(left)):
+                    left.remove(block)
+                    tick(pixels)
+                    deaths = 0
+            except BrokenProcessPool:
+                deaths += 1
+        if left:
+            raise _lost(view, len(left), f"{self._workers} processes on this machine")
+
+    def close(self) -> None:
+        """Do nothing: each round ends its processes."""
+
+    def _round(self, view: View, blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Finished blocks and their pixels, until all are done or a process dies."""
+        # spawned, not forked: a fork would copy locks held by the threads of an engine
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(self._workers, len(blocks)), mp_context=context) as pool:
+            futures = {pool.submit(run_block, self._job, view, block): block for block in blocks}
+            try:
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
+            finally:
+                for future in futures:
+                    future.cancel()
 
 
 class DaskWorkers:
     """The workers of a Dask scheduler.
 
     Args:
-        address: of the scheduler, such as `tcp://10.0.0.1:8786`.
+        job: the job.
+        address: address of the scheduler, such as `tcp://10.0.0.1:8786`.
 
     Raises:
         MissingDependencyError: the package distributed is not installed.
         SurveyError: no scheduler answers there, or it has no workers.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, job: Job, address: str) -> None:
         try:
             from distributed import Client
         except ModuleNotFoundError as error:
             if error.name not in {"distributed", "dask"}:
                 raise
             raise MissingDependencyError("distributed", "volume") from None
+        self._job = job.model_dump_json()
         self.address = address
         try:
             self._client: Any = Client(address, timeout=ANSWERS_S, set_as_default=False)  # type: ignore[no-untyped-call]
@@ -101,47 +157,47 @@ class DaskWorkers:
             self.close()
             raise SurveyError(
                 f"the Dask scheduler at {address} has no workers",
-                expected="at least one",
+                expected="at least one worker",
                 fix=f"start `dask worker {address} --nthreads 1` on each machine",
             )
 
     @property
     def count(self) -> int:
-        """Threads of all workers: blocks that are computed at a time."""
+        """Threads of all workers, which is the number of blocks computed at a time."""
         return sum(self._client.nthreads().values())
 
-    def run(self, job: str, view: View, blocks: Sequence[int], finished: Finished) -> None:
-        """Compute blocks; see `run_in_pool`."""
+    def run(self, view: View, blocks: Sequence[int], tick: Tick) -> None:
+        """Compute some blocks; see `Runner.run`."""
         from distributed import as_completed as dask_as_completed
         from distributed.scheduler import KilledWorker
 
-        # the scheduler gives the blocks of a lost worker to another by itself
+        # the scheduler itself gives the blocks of a lost worker to another one
         futures = self._client.map(
-            _of_dask, blocks, job=job, view=view, pure=False, key=f"{view}-block"
+            _run_on_dask, blocks, job=self._job, view=view, pure=False, key=f"{view}-block"
         )
         try:
             ended = dask_as_completed(futures, loop=self._client.loop)  # type: ignore[no-untyped-call]
             for future in ended:
-                finished(future.result())
+                tick(future.result())
                 future.release()
         except KilledWorker:
             left = sum(not future.done() for future in futures)
-            raise _lost(view, left, f"the Dask workers of {self.address}") from None
+            raise _lost(view, left, f"the Dask workers at {self.address}") from None
         finally:
             self._client.cancel(futures)
 
     def close(self) -> None:
-        """Leave the scheduler; it and its workers go on."""
+        """Disconnect; the scheduler and its workers keep running."""
         self._client.close()
 
 
-def _of_dask(block: int, *, job: str, view: View) -> int:
+def _run_on_dask(block: int, *, job: str, view: View) -> int:
     return run_block(job, view, block)
 
 
 def _lost(view: View, left: int, where: str) -> SurveyError:
     return SurveyError(
-        f"{where} died again and again; {left} blocks of the {view} view are left",
+        f"{where} died repeatedly; {plural(left, 'block')} of the {view} view are left",
         expected="workers with enough memory for a block and the model",
-        fix="give fewer workers or a smaller --block; the same command goes on from here",
+        fix="use fewer --workers or a smaller --block; the same command resumes",
     )

@@ -15,6 +15,7 @@ from diapir.files import writing
 from diapir.inference.overlay import overlay
 from diapir.surveys.grid import Grid
 from diapir.surveys.prediction.amplitude import to_grey
+from diapir.surveys.prediction.survey_options import PERCENTILE
 from diapir.surveys.products.bodies import Bodies
 from diapir.surveys.products.horizons import SaltMaps
 from diapir.surveys.products.interval_file import IntervalFile
@@ -129,7 +130,7 @@ def _cut(
     if survey is not None:
         amplitude = survey.read(*whole.slices).reshape(-1, samples)
         known = np.abs(amplitude[np.isfinite(amplitude)])
-        largest = scale or (float(np.percentile(known, 98)) if known.size else 0.0) or 1.0
+        largest = scale or (float(np.percentile(known, PERCENTILE)) if known.size else 0.0) or 1.0
         grey = to_grey(amplitude, largest).T
     return ExampleSection(
         axis=axis,

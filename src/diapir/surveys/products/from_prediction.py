@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from diapir.errors import DiapirError, SurveyError
+from diapir.surveys.open import reopen
 from diapir.surveys.prediction.prediction_store import NUMPY, ZARR, PredictionStore, open_store
-from diapir.surveys.products.intervals import CHUNK
 from diapir.surveys.products.make import ProductOptions, Products, Progress, make_products
-from diapir.surveys.survey import Survey, open_survey
+from diapir.surveys.survey import Survey
 
 PRODUCTS = ".products"
 """Suffix of the products folder, which is written beside the store."""
@@ -72,8 +72,8 @@ def store_products(
     store = open_store(path)
     options = options or ProductOptions()
     if options.threshold is None:
-        options = replace(options, threshold=store.record.get("threshold"))
-    block = int(store.record.get("block", CHUNK))
+        options = replace(options, threshold=store.record.threshold)
+    block = store.record.block
     survey, reason = _survey(store)
     with contextlib.ExitStack() as stack:
         if survey is not None:
@@ -84,10 +84,10 @@ def store_products(
             options,
             name=path.stem,
             survey=survey,
-            scale=store.record.get("scale"),
+            scale=store.record.scale,
             origin={
-                "model": str(store.record.get("model_name", "")),
-                "survey": str(store.record.get("input", "")),
+                "model": store.record.model_name,
+                "survey": store.record.input,
             },
             chunk=(block, block),
             notes=[reason] if reason else [],
@@ -98,8 +98,8 @@ def store_products(
 def _survey(store: PredictionStore) -> tuple[Survey | None, str]:
     """The survey of the prediction, or a note on why its amplitudes are not shown."""
     try:
-        survey = open_survey(**store.record["survey"])
-    except (DiapirError, OSError, KeyError, TypeError):
+        survey = reopen(store.record.survey)
+    except (DiapirError, OSError):
         return (
             None,
             "Sections show the probability: the input survey could not be opened.",

@@ -1,4 +1,4 @@
-"""Which header bytes of a SEG-Y file give positions: the likeliest pair, a line, or a refusal."""
+"""Choose the header bytes of a SEG-Y file that give positions, or refuse the file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.surveys.hints import SurveyHints
 from diapir.surveys.segy import refusals
 from diapir.surveys.segy.coordinates import (
     SCALAR,
@@ -18,57 +19,64 @@ from diapir.surveys.segy.header_bytes import (
     LINE_BYTES,
     PAIRS,
     SPARSEST,
-    Pair,
+    BytePair,
     same_grid,
     score_pairs,
 )
 from diapir.surveys.segy.traces import Headers, TraceFile
 
 OFFSET = 37
-"""Byte of the distance from source to receiver, which varies within a gather."""
+"""Byte of the source-receiver offset, which varies within a gather."""
 FOLD = 1.5
-"""Traces at each position on average from which they are gathers, not repeated by mistake."""
+"""Mean traces per position above which the file holds gathers, not accidental duplicates."""
 _LONGEST_LINE = 50_000
-"""Traces beyond which a file without numbers is no line in all likelihood."""
+"""Traces above which a file without line numbers is hardly a 2D line."""
 _LARGEST_NUMBER = 99_999
-"""Number of a line beyond which it is a coordinate, where both are possible."""
+"""Number above which a value is read as a coordinate, where it may also be a line number."""
 _TIE = 0.05
-"""Difference of scores below which two pairs are equally likely."""
+"""Difference of scores below which two pairs count as equally likely."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The header bytes that are read for positions, and why; 0 where there is none.
+class HeaderChoice:
+    """The header bytes that positions are read from, and the candidates; 0 where there are none.
 
     Attributes:
-        inline: 0 for a line.
-        crossline: of a line its CDP; 0 for the order of traces.
-        easting: 0 without coordinates.
-        northing: 0 without coordinates.
-        pairs: what was judged, the likeliest first; empty where the bytes were given.
+        inline: byte of the inline number; 0 for a 2D line.
+        crossline: byte of the crossline number, or of a line's CDP; 0 for file order.
+        easting: byte of the easting; 0 without coordinates.
+        northing: byte of the northing; 0 without coordinates.
+        pairs: the candidates, best score first; empty where the bytes were given.
     """
 
     inline: int
     crossline: int
     easting: int
     northing: int
-    pairs: tuple[Pair, ...] = ()
+    pairs: tuple[BytePair, ...] = ()
+
+    def without_shared_coordinates(self) -> HeaderChoice:
+        """The choice without coordinates where their bytes hold the line numbers."""
+        if self.easting in (self.inline, self.crossline):
+            return replace(self, easting=0, northing=0)
+        return self
 
 
-def choose(
-    file: TraceFile,
-    sample: Headers,
-    inline_byte: int | None,
-    crossline_byte: int | None,
-    x_byte: int | None,
-    y_byte: int | None,
-) -> Choice:
-    """The bytes that hold positions, judged on a sample of traces."""
-    easting, northing = find_coordinates(sample, x_byte, y_byte)
-    if inline_byte is not None and crossline_byte is not None:
-        if x_byte is None and easting in (inline_byte, crossline_byte):
-            easting, northing = 0, 0
-        return Choice(inline_byte, crossline_byte, easting, northing)
+def choose(file: TraceFile, sample: Headers, hints: SurveyHints) -> HeaderChoice:
+    """Choose the header bytes that hold positions.
+
+    Args:
+        file: the open file.
+        sample: headers of some traces, with the fields of all candidates.
+        hints: bytes that are known.
+
+    Raises:
+        SurveyError: pre-stack gathers, repeated positions, or bytes that are ambiguous or absent.
+    """
+    easting, northing = find_coordinates(sample, hints.x_byte, hints.y_byte)
+    if hints.inline_byte is not None and hints.crossline_byte is not None:
+        chosen = HeaderChoice(hints.inline_byte, hints.crossline_byte, easting, northing)
+        return chosen.without_shared_coordinates() if hints.x_byte is None else chosen
     coordinates = coordinates_at(sample, easting, northing) if easting else None
     pairs = [
         replace(pair, usable=pair.usable and not _is_coordinates(file, sample, pair))
@@ -77,24 +85,40 @@ def choose(
     usable = [pair for pair in pairs if pair.usable]
     if usable:
         best = _best(file, sample, usable)
-        if easting in (best.inline_byte, best.crossline_byte):
-            easting, northing = 0, 0
-        return Choice(best.inline_byte, best.crossline_byte, easting, northing, tuple(pairs))
+        chosen = HeaderChoice(
+            best.inline_byte, best.crossline_byte, easting, northing, tuple(pairs)
+        )
+        return chosen.without_shared_coordinates()
+    return _choose_line(file, sample, pairs, coordinates, (easting, northing))
+
+
+def _choose_line(
+    file: TraceFile,
+    sample: Headers,
+    pairs: list[BytePair],
+    coordinates: NDArray[np.float64] | None,
+    coordinate_bytes: tuple[int, int],
+) -> HeaderChoice:
+    """The bytes of a 2D line, where no pair can be inline and crossline."""
     cdp = next((byte for byte in LINE_BYTES if all_different(sample[byte])), 0)
     if cdp != LINE_BYTES[0]:
         _refuse_gathers(file, sample, pairs)
     on_a_line = looks_like_a_line(coordinates) if coordinates is not None else None
     if on_a_line is False:
-        why = "the coordinates of the traces are not those of one line"
+        why = "the coordinates do not follow one line"
         raise refusals.no_numbers(file.path, pairs, why)
     if on_a_line is None and file.layout.traces > _LONGEST_LINE:
-        why = f"{file.layout.traces:,} traces are too many for a line"
+        why = f"{file.layout.traces:,} traces are too many for a 2D line"
         raise refusals.no_numbers(file.path, pairs, why)
-    return Choice(0, cdp, easting, northing, tuple(pairs))
+    return HeaderChoice(0, cdp, *coordinate_bytes, tuple(pairs))
 
 
-def _best(file: TraceFile, sample: Headers, usable: list[Pair]) -> Pair:
-    """The likeliest pair, where no other is as likely and means another grid."""
+def _best(file: TraceFile, sample: Headers, usable: list[BytePair]) -> BytePair:
+    """The pair with the best score.
+
+    Raises:
+        SurveyError: another pair scores as high and gives another grid.
+    """
     for pair in usable:
         standard = (pair.inline_byte, pair.crossline_byte) == PAIRS[0]
         if standard and file.layout.revision[0] and pair.filled >= 0.5:
@@ -106,8 +130,8 @@ def _best(file: TraceFile, sample: Headers, usable: list[Pair]) -> Pair:
     return best
 
 
-def _is_coordinates(file: TraceFile, sample: Headers, pair: Pair) -> bool:
-    """Whether numbers at the standard's bytes of coordinates are what the standard says."""
+def _is_coordinates(file: TraceFile, sample: Headers, pair: BytePair) -> bool:
+    """Whether bytes 181 and 185 hold coordinates, as in the standard, and not line numbers."""
     if (pair.inline_byte, pair.crossline_byte) != PAIRS[-1]:
         return False
     numbers = np.abs([sample[byte] for byte in PAIRS[-1]])
@@ -115,21 +139,25 @@ def _is_coordinates(file: TraceFile, sample: Headers, pair: Pair) -> bool:
     return file.layout.revision[0] > 0 or bool(scaled) or int(numbers.max()) > _LARGEST_NUMBER
 
 
-def _refuse_gathers(file: TraceFile, sample: Headers, pairs: list[Pair]) -> None:
-    """Refuse files with several traces at a position."""
+def _refuse_gathers(file: TraceFile, sample: Headers, pairs: list[BytePair]) -> None:
+    """Refuse gathers and repeated positions.
+
+    Raises:
+        SurveyError: several traces share a position.
+    """
     count = len(sample.empty)
     offsets = count_tuples(sample[OFFSET])
     for pair_bytes in PAIRS:
-        varied = [byte for byte in pair_bytes if count_tuples(sample[byte]) > 1]
-        if not varied:
+        varying = [byte for byte in pair_bytes if count_tuples(sample[byte]) > 1]
+        if not varying:
             continue
-        numbers = [sample[byte] for byte in varied]
+        numbers = [sample[byte] for byte in varying]
         positions = count_tuples(*numbers)
         if count < FOLD * positions:
             continue
         gathers = 2 <= offsets <= count / 2 and count_tuples(*numbers, sample[OFFSET]) == count
-        if gathers or (pair_bytes == PAIRS[0] and len(varied) == 2):
-            where = f"byte{'s' * (len(varied) > 1)} {' and '.join(map(str, varied))}"
+        if gathers or (pair_bytes == PAIRS[0] and len(varying) == 2):
+            where = f"byte{'s' * (len(varying) > 1)} {' and '.join(map(str, varying))}"
             raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
     for pair in pairs:
         standard = (pair.inline_byte, pair.crossline_byte) == PAIRS[0]
@@ -138,12 +166,12 @@ def _refuse_gathers(file: TraceFile, sample: Headers, pairs: list[Pair]) -> None
 
 
 def count_tuples(*numbers: NDArray[np.int64]) -> int:
-    """How many different numbers, or tuples of numbers, there are."""
+    """Number of distinct values, or of distinct tuples of values."""
     if len(numbers) == 1:
         return len(np.unique(numbers[0]))
     return len(np.unique(np.stack(numbers), axis=1).T)
 
 
 def all_different(numbers: NDArray[np.int64]) -> bool:
-    """Whether no number occurs twice; not of one number, which tells nothing."""
+    """Whether no number occurs twice; False for a single number, which tells nothing."""
     return len(numbers) > 1 and count_tuples(numbers) == len(numbers)

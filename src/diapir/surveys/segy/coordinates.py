@@ -1,4 +1,4 @@
-"""Coordinates in SEG-Y trace headers: which bytes hold them, and what they are when scaled."""
+"""Coordinates in SEG-Y trace headers: find their bytes, and read and scale them."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from numpy.typing import NDArray
 
 from diapir.surveys.segy.traces import Headers
 
-PAIRS = ((181, 185), (73, 77))
-"""Bytes of easting and northing: of the position itself since revision 1, then of the source."""
+COORDINATE_PAIRS = ((181, 185), (73, 77))
+"""Bytes of easting and northing: the CDP position since revision 1, then the source position."""
 SCALAR = 71
 _JUMP = 20
-"""Median steps that a step is longer than where the next line of a grid begins."""
+"""Multiple of the median step above which a step is a jump to the next line of a grid."""
 _JUMPS_OF_A_GRID = 3
 
 
 def find_coordinates(
     headers: Headers, x_byte: int | None = None, y_byte: int | None = None
 ) -> tuple[int, int]:
-    """The bytes that hold coordinates.
+    """Find the bytes that hold coordinates.
 
     Args:
-        headers: with the fields of `PAIRS` and `SCALAR`, or those given.
-        x_byte: where the easting begins, if that is known; 0 for none.
-        y_byte: where the northing begins, if that is known; 0 for none.
+        headers: with `SCALAR` and the fields of `COORDINATE_PAIRS`, or those given.
+        x_byte: first byte of the easting, if known; 0 for no coordinates.
+        y_byte: first byte of the northing, if known; 0 for no coordinates.
 
     Returns:
-        Bytes of easting and northing; 0 and 0 where the traces of all pairs lie on one spot.
+        Bytes of easting and northing; 0 and 0 where no pair varies from trace to trace.
     """
     if x_byte is not None and y_byte is not None:
         return (x_byte, y_byte) if x_byte and y_byte else (0, 0)
-    for east, north in PAIRS:
+    for east, north in COORDINATE_PAIRS:
         values = coordinates_at(headers, x_byte or east, y_byte or north)
         known = values[np.isfinite(values).all(axis=1)]
         if len(known) > 1 and (known != known[0]).any():
@@ -43,12 +43,12 @@ def coordinates_at(headers: Headers, x_byte: int, y_byte: int) -> NDArray[np.flo
 
     Args:
         headers: with these fields and `SCALAR`.
-        x_byte: where the easting begins; 0 for none.
-        y_byte: where the northing begins; 0 for none.
+        x_byte: first byte of the easting; 0 for no coordinates.
+        y_byte: first byte of the northing; 0 for no coordinates.
 
     Returns:
-        `float64 (traces, 2)`: a negative scalar divides, a positive one multiplies, 0 counts as 1.
-        NaN where both numbers are 0, and without bytes.
+        `float64 (traces, 2)`, scaled: a negative scalar divides, a positive one multiplies, 0
+        counts as 1. NaN where both numbers are 0, and everywhere without bytes.
     """
     count = len(headers.empty)
     if not (x_byte and y_byte):
@@ -63,13 +63,13 @@ def coordinates_at(headers: Headers, x_byte: int, y_byte: int) -> NDArray[np.flo
 
 
 def looks_like_a_line(coordinates: NDArray[np.float64]) -> bool | None:
-    """Whether traces follow each other along one line, not along many with jumps between them.
+    """Whether the traces follow one line, rather than many lines with jumps between them.
 
     Args:
-        coordinates: `float64 (traces, 2)`, in the order of the file.
+        coordinates: `float64 (traces, 2)`, in file order.
 
     Returns:
-        None where coordinates say nothing.
+        None where too few coordinates are known to tell.
     """
     known = coordinates[np.isfinite(coordinates).all(axis=1)]
     steps = np.hypot(*np.diff(known, axis=0).T)

@@ -1,8 +1,8 @@
-"""Where each trace of a SEG-Y file lies on a grid, from the numbers in the trace headers."""
+"""The grid of a SEG-Y file, and the trace at each position, from the trace headers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
+from diapir.progress import Progress
 from diapir.surveys.grid import Kind
+from diapir.surveys.hints import Allowance, SurveyHints
 from diapir.surveys.segy import refusals
 from diapir.surveys.segy.choice import (
     FOLD,
     OFFSET,
-    Choice,
+    HeaderChoice,
     all_different,
     choose,
     count_tuples,
@@ -23,42 +25,41 @@ from diapir.surveys.segy.choice import (
 from diapir.surveys.segy.coordinates import coordinates_at
 from diapir.surveys.segy.header_bytes import LINE_BYTES, PAIRS, SPARSEST, Axis, axis, score_pair
 from diapir.surveys.segy.traces import Headers, TraceFile
-from diapir.surveys.survey import Allowance
 
 DEAD = 2
 """Trace identification code of a dead trace."""
 _ID, _SCALAR, _DELAY, _TIME_SCALAR = 29, 71, 109, 215
 _COMMON = (_ID, OFFSET, _SCALAR, _DELAY, _TIME_SCALAR)
 _COORDINATE_BYTES = (73, 77, 181, 185)
-_JUDGED = 300_000
-"""Traces on which bytes are judged; those behind them are only read at the bytes chosen."""
-_MOST_CELLS = 100
-"""Positions of a grid for each trace beyond which nothing is allocated for it, allowed or not."""
+_SCORED = 300_000
+"""Traces that candidate bytes are scored on; the rest are read at the chosen bytes only."""
+_MOST_POSITIONS = 100
+"""Grid positions per trace above which the grid is never allocated, allowed or not."""
 _WARN_SPARSE = 2
 
 
 @dataclass(frozen=True)
-class Geometry:
+class SegyGeometry:
     """The grid of a SEG-Y file and the trace at each of its positions.
 
     Attributes:
         kind: 2D or 3D.
-        choice: header bytes that were read.
-        inline_axis: places along the inlines.
-        crossline_axis: places along the crosslines.
-        traces: `int64 (I, X)`, place in the file from 0; -1 where there is no trace.
-        live: `bool (I, X)`: there and not dead.
+        choice: header bytes that positions are read from.
+        inline_axis: numbers along the inline axis; its `places` are dropped.
+        crossline_axis: numbers along the crossline axis; its `places` are dropped.
+        traces: `int64 (I, X)`, index of the trace in the file from 0; -1 where there is none.
+        live: `bool (I, X)`, True where there is a trace that is not dead.
         easting: `float64 (I, X)`, scaled; NaN where unknown.
-        northing: `float64 (I, X)`, likewise.
-        scalar: the coordinate scalar of the first trace.
-        start: of the first sample, in ms or m.
-        dead: traces that are there and dead.
-        sorting: which number changes slowest from trace to trace.
-        notes: what is odd, for the user.
+        northing: `float64 (I, X)`, scaled; NaN where unknown.
+        scalar: coordinate scalar of the first trace.
+        start: time or depth of the first sample, in ms or m.
+        dead: number of dead traces in the file.
+        sorting: the number that changes slowest from trace to trace.
+        notes: oddities of the file, for the user.
     """
 
     kind: Kind
-    choice: Choice
+    choice: HeaderChoice
     inline_axis: Axis
     crossline_axis: Axis
     traces: NDArray[np.int64]
@@ -73,77 +74,69 @@ class Geometry:
 
 
 def find_geometry(
-    file: TraceFile,
-    *,
-    inline_byte: int | None = None,
-    crossline_byte: int | None = None,
-    x_byte: int | None = None,
-    y_byte: int | None = None,
-    allow: Collection[Allowance] = (),
-    progress: Callable[[int, int], None] | None = None,
-) -> Geometry:
-    """Read all trace headers and place the traces.
+    file: TraceFile, hints: SurveyHints, progress: Progress | None = None
+) -> SegyGeometry:
+    """Read all trace headers and place the traces on a grid.
 
     Args:
         file: the open file, with at least one whole trace.
-        inline_byte: where the inline number begins, if that is known; 0 for a line.
-        crossline_byte: likewise for crossline or CDP; 0 for the order of traces.
-        x_byte: likewise for the easting; 0 for none.
-        y_byte: likewise for the northing; 0 for none.
-        allow: refusals that do not apply.
-        progress: called with traces done and all.
+        hints: header bytes that are known, and checks that are switched off.
+        progress: called with the trace headers read and the number there are.
 
     Raises:
-        SurveyError: pre-stack gathers, repeated positions, numbers that are ambiguous or absent, or
-            hardly any trace for the size of the grid.
+        SurveyError: pre-stack gathers, repeated positions, line numbers that are ambiguous or
+            absent, or a grid that is almost empty.
     """
     count = file.layout.traces
-    if inline_byte is None and crossline_byte is not None:
-        inline_byte = 0  # a CDP byte alone is that of a line
-    if inline_byte == 0 and crossline_byte is None:
-        crossline_byte = 0
-    _check_bytes(file, inline_byte, crossline_byte, x_byte, y_byte)
-    wanted = {*_COMMON, *filter(None, (inline_byte, crossline_byte, x_byte, y_byte))}
-    if None not in (inline_byte, crossline_byte, x_byte, y_byte):
-        choice = Choice(inline_byte or 0, crossline_byte or 0, x_byte or 0, y_byte or 0)
-        return _place(file, file.headers(wanted, progress=progress), choice, allow)
-    judged = {*wanted, *_COORDINATE_BYTES, *sum(PAIRS, ()), *LINE_BYTES}
-    headers = file.headers(judged, _JUDGED, progress if count <= _JUDGED else None)
-    choice = choose(file, headers, inline_byte, crossline_byte, x_byte, y_byte)
-    if count > _JUDGED:
+    hints = _completed(hints)
+    _check_bytes(file, hints)
+    given = (hints.inline_byte, hints.crossline_byte, hints.x_byte, hints.y_byte)
+    wanted = {*_COMMON, *filter(None, given)}
+    if None not in given:
+        inline, crossline, easting, northing = (byte or 0 for byte in given)
+        choice = HeaderChoice(inline, crossline, easting, northing)
+        return _place(file, file.headers(wanted, progress=progress), choice, hints.allow)
+    candidates = {*wanted, *_COORDINATE_BYTES, *sum(PAIRS, ()), *LINE_BYTES}
+    headers = file.headers(candidates, _SCORED, progress if count <= _SCORED else None)
+    choice = choose(file, headers, hints)
+    if count > _SCORED:
         chosen = {choice.inline, choice.crossline, choice.easting, choice.northing} - {0}
         headers = file.headers(wanted | chosen, progress=progress)
-    return _place(file, headers, choice, allow)
+    return _place(file, headers, choice, hints.allow)
 
 
-def _check_bytes(
-    file: TraceFile,
-    inline_byte: int | None,
-    crossline_byte: int | None,
-    x_byte: int | None,
-    y_byte: int | None,
-) -> None:
+def _completed(hints: SurveyHints) -> SurveyHints:
+    """The hints with what one byte implies for the other: a CDP byte alone means a 2D line."""
+    inline, crossline = hints.inline_byte, hints.crossline_byte
+    if inline is None and crossline is not None:
+        inline = 0
+    if inline == 0 and crossline is None:
+        crossline = 0
+    return replace(hints, inline_byte=inline, crossline_byte=crossline)
+
+
+def _check_bytes(file: TraceFile, hints: SurveyHints) -> None:
     last = file.layout.header_bytes - 3
-    named = {"inline": inline_byte, "crossline": crossline_byte, "x": x_byte, "y": y_byte}
-    for name, byte in named.items():
+    for name in ("inline_byte", "crossline_byte", "x_byte", "y_byte"):
+        byte: int | None = getattr(hints, name)
         if byte is not None and not 0 <= byte <= last:
             raise SurveyError(
-                f"--{name}-byte {byte} is not within the trace header",
-                expected=f"the byte where a 32-bit number begins, 1 to {last}, or 0 for none",
+                f"--{name.replace('_', '-')} {byte} is outside the trace header",
+                expected=f"the first byte of a 32-bit number, 1 to {last}, or 0 for none",
                 fix="count bytes from 1, as SEG-Y does",
             )
-    if inline_byte and not crossline_byte:
+    if hints.inline_byte and not hints.crossline_byte:
         raise SurveyError(
-            f"--inline-byte {inline_byte} stands without --crossline-byte",
-            expected="both, for a 3D survey",
-            fix="give --crossline-byte as well, or --inline-byte 0 for a line",
+            f"--inline-byte {hints.inline_byte} is given without --crossline-byte",
+            expected="both bytes, for a 3D survey",
+            fix="add --crossline-byte, or give --inline-byte 0 for a 2D line",
         )
 
 
 def _place(
-    file: TraceFile, headers: Headers, choice: Choice, allow: Collection[Allowance]
-) -> Geometry:
-    """Put every trace on the grid."""
+    file: TraceFile, headers: Headers, choice: HeaderChoice, allow: Collection[Allowance]
+) -> SegyGeometry:
+    """Place every trace on the grid."""
     count = len(headers.empty)
     notes: list[str] = []
     if choice.inline:
@@ -161,7 +154,7 @@ def _place(
     coordinates = coordinates_at(headers, choice.easting, choice.northing)
     easting, northing = np.full((2, *shape), np.nan)
     easting[place], northing[place] = coordinates.T
-    return Geometry(
+    return SegyGeometry(
         kind="3d" if choice.inline else "2d",
         choice=choice,
         inline_axis=replace(inlines, places=np.empty(0, np.int64)),
@@ -181,11 +174,15 @@ def _place(
 def _grid_axes(
     file: TraceFile,
     headers: Headers,
-    choice: Choice,
+    choice: HeaderChoice,
     allow: Collection[Allowance],
     notes: list[str],
 ) -> tuple[Axis, Axis]:
-    """Both axes of a 3D survey, whose numbers must give each trace a place of its own."""
+    """Both axes of a 3D survey.
+
+    Raises:
+        SurveyError: two traces share a position, or the grid is almost empty.
+    """
     inline, crossline = headers[choice.inline], headers[choice.crossline]
     count = len(inline)
     pair = score_pair(inline, crossline, choice.inline, choice.crossline, None)
@@ -198,17 +195,17 @@ def _grid_axes(
             raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
         raise refusals.duplicates(file.path, pair, count)
     inlines, crosslines = axis(inline), axis(crossline)
-    cells = len(inlines.numbers) * len(crosslines.numbers)
-    allowable = cells <= _MOST_CELLS * count
-    if cells * SPARSEST > count and not (allowable and "sparse" in allow):
-        raise refusals.sparse(file.path, cells=cells, traces=count, allowable=allowable)
-    if cells >= _WARN_SPARSE * count:
-        notes.append(f"the grid is sparse: {cells:,} positions for {count:,} traces")
+    positions = len(inlines.numbers) * len(crosslines.numbers)
+    allowable = positions <= _MOST_POSITIONS * count
+    if positions * SPARSEST > count and not (allowable and "sparse" in allow):
+        raise refusals.sparse(file.path, positions=positions, traces=count, allowable=allowable)
+    if positions >= _WARN_SPARSE * count:
+        notes.append(f"the grid is sparse: {positions:,} positions for {count:,} traces")
     return inlines, crosslines
 
 
-def _line_axis(file: TraceFile, headers: Headers, choice: Choice) -> Axis:
-    """The traces of a line by their CDP where it rises or falls, else in the order of the file."""
+def _line_axis(file: TraceFile, headers: Headers, choice: HeaderChoice) -> Axis:
+    """The axis of a 2D line: by CDP where it rises or falls throughout, else in file order."""
     count = len(headers.empty)
     order = np.arange(count)
     if not choice.crossline:
@@ -227,20 +224,20 @@ def _line_axis(file: TraceFile, headers: Headers, choice: Choice) -> Axis:
 
 
 def _start(headers: Headers, notes: list[str]) -> float:
-    """Time or depth of the first sample: the delay that most traces have, scaled."""
+    """Time or depth of the first sample: the most common delay, scaled."""
     scalar = headers[_TIME_SCALAR]
     factor = np.where(scalar < 0, -1.0 / np.minimum(scalar, -1), np.maximum(scalar, 1))
     delays, counts = np.unique(headers[_DELAY] * factor, return_counts=True)
     if len(delays) > 1:
         notes.append(
-            f"the delay of the first sample varies from {delays[0]:g} to {delays[-1]:g}; traces "
-            "are taken as they are, and the commonest delay counts for all"
+            f"the delay recording time varies from {delays[0]:g} to {delays[-1]:g}; the most "
+            "common value is used for all traces, which are not shifted"
         )
     return float(delays[counts.argmax()])
 
 
 def _sorting(
-    choice: Choice, inlines: Axis, crosslines: Axis
+    choice: HeaderChoice, inlines: Axis, crosslines: Axis
 ) -> Literal["inline", "crossline", "trace", "none"]:
     if not choice.inline:
         return "trace"

@@ -1,9 +1,8 @@
-"""Which header bytes hold inline and crossline, judged by the numbers found there.
+"""Score pairs of header bytes as inline and crossline, by the numbers found there.
 
-Text headers are hints that are often wrong, and the standard says nothing before revision 1. So
-each pair of bytes that is known to be used is scored on what its numbers do: whether two traces
-share a position, how much of the grid they fill, whether lines are evenly spaced, and whether
-coordinates go with them.
+Text headers are often wrong, and the standard defines no bytes before revision 1. So each pair of
+bytes in common use is scored on its numbers: whether two traces share a position, how much of the
+grid they fill, whether lines are evenly spaced, and whether coordinates fit them.
 """
 
 from __future__ import annotations
@@ -18,32 +17,32 @@ from numpy.typing import NDArray
 from diapir.surveys.segy.traces import Headers
 
 PAIRS = ((189, 193), (9, 21), (9, 13), (5, 21), (17, 21), (21, 25), (181, 185))
-"""Bytes of inline and crossline in use: the standard of revision 1 first, then older habits."""
+"""Bytes of inline and crossline in common use: the standard of revision 1, then older custom."""
 LINE_BYTES = (21, 193, 189)
-"""Bytes that number the traces of a line: CDP first."""
+"""Bytes that number the traces of a 2D line: CDP first."""
 SPARSEST = 0.1
-"""Least share of the grid that is filled; below it the numbers are hardly lines of a grid."""
+"""Share of grid positions with a trace below which the numbers are hardly line numbers."""
 _SHARED = 1.5
-"""Traces that a line number stands for on average, at least: numbers of single traces are none."""
+"""Mean traces per line number below which the numbers count traces, not lines."""
 _STEP_CHECK = 2
-"""Longest an axis may be, in numbers that occur, for lines that are absent to get a place."""
+"""Length of an axis, in multiples of the numbers that occur, up to which absent lines are kept."""
 
 
 @dataclass(frozen=True)
-class Pair:
+class BytePair:
     """Two header bytes that may hold inline and crossline.
 
     Attributes:
-        inline_byte: where the inline number would begin.
-        crossline_byte: where the crossline number would begin.
-        inlines: how many different numbers are there.
-        crosslines: likewise.
-        shared: traces whose position another trace has as well.
-        filled: share of the grid that has a trace.
-        regular: share of steps between lines that are the common one, mean of both axes.
-        fit: share of the spread of coordinates that the numbers explain; NaN without coordinates.
-        usable: whether they can be inline and crossline at all.
-        score: 0…1, the higher the likelier.
+        inline_byte: first byte of the inline number.
+        crossline_byte: first byte of the crossline number.
+        inlines: number of different inline numbers.
+        crosslines: number of different crossline numbers.
+        shared: traces that share their position with another trace.
+        filled: share of grid positions that have a trace.
+        regular: share of line steps that equal the most common step, mean of both axes.
+        fit: share of the variance of coordinates that the numbers explain; NaN without coordinates.
+        usable: whether the numbers can be inline and crossline at all.
+        score: 0 to 1; higher is likelier.
     """
 
     inline_byte: int
@@ -58,20 +57,20 @@ class Pair:
     score: float
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers; null where the fit is unknown."""
+        """A JSON object; `fit` is null where unknown."""
         content = {key: getattr(self, key) for key in self.__dataclass_fields__}
         return content | {"fit": None if np.isnan(self.fit) else self.fit}
 
 
 @dataclass(frozen=True)
 class Axis:
-    """The places of one axis of a grid.
+    """The line numbers along one axis of a grid.
 
     Attributes:
-        numbers: `int64 (n,)`, of each place, in the order of the file.
-        places: `int64 (traces,)`, the place of each trace.
-        step: between neighbours, 0 where there is one place or no common step.
-        absent: places without any trace.
+        numbers: `int64 (n,)`, rising or falling as in the file.
+        places: `int64 (traces,)`, index into `numbers` of each trace.
+        step: step between neighbours; 0 with one number or no common step.
+        absent: numbers without any trace.
     """
 
     numbers: NDArray[np.int64]
@@ -80,12 +79,15 @@ class Axis:
     absent: int
 
 
-def score_pairs(headers: Headers, coordinates: NDArray[np.float64] | None) -> list[Pair]:
-    """Every pair of `PAIRS`, the likeliest first; of equals the earlier in `PAIRS`.
+def score_pairs(headers: Headers, coordinates: NDArray[np.float64] | None) -> list[BytePair]:
+    """Score every pair of `PAIRS`.
 
     Args:
         headers: with the fields of all pairs.
-        coordinates: easting and northing `float64 (traces, 2)`, if they are known.
+        coordinates: easting and northing `float64 (traces, 2)`; None where unknown.
+
+    Returns:
+        The pairs, best score first; ties in the order of `PAIRS`.
     """
     pairs = [score_pair(headers[i], headers[x], i, x, coordinates) for i, x in PAIRS]
     return sorted(pairs, key=lambda pair: -pair.score)
@@ -97,15 +99,15 @@ def score_pair(
     inline_byte: int,
     crossline_byte: int,
     coordinates: NDArray[np.float64] | None,
-) -> Pair:
-    """Judge the numbers at two bytes as inline and crossline.
+) -> BytePair:
+    """Score the numbers at two bytes as inline and crossline.
 
     Args:
-        inline: number of each trace, `int64 (traces,)`.
-        crossline: likewise.
-        inline_byte: where `inline` was read.
-        crossline_byte: where `crossline` was read.
-        coordinates: easting and northing `float64 (traces, 2)`, if they are known.
+        inline: inline number of each trace, `int64 (traces,)`.
+        crossline: crossline number of each trace, `int64 (traces,)`.
+        inline_byte: first byte of `inline`.
+        crossline_byte: first byte of `crossline`.
+        coordinates: easting and northing `float64 (traces, 2)`; None where unknown.
     """
     rows, row = np.unique(inline, return_inverse=True)
     columns, column = np.unique(crossline, return_inverse=True)
@@ -119,11 +121,11 @@ def score_pair(
     usable = positions == count and filled >= SPARSEST
     if grid:
         usable &= count >= _SHARED * max(len(rows), len(columns))
-    else:  # one slice of a survey: only the standard bytes are taken at their word
+    else:  # one slice of a survey: only the standard bytes are trusted
         named = inline[0] != 0 if len(rows) == 1 else crossline[0] != 0
         usable &= (inline_byte, crossline_byte) == PAIRS[0] and bool(named) and count > 1
     worth = 0.5 * filled + 0.25 * regular + 0.25 * (0.5 if np.isnan(fit) else fit)
-    return Pair(
+    return BytePair(
         inline_byte=inline_byte,
         crossline_byte=crossline_byte,
         inlines=len(rows),
@@ -137,8 +139,8 @@ def score_pair(
     )
 
 
-def same_grid(headers: Headers, one: Pair, other: Pair) -> bool:
-    """Whether two pairs put every trace in the same place and differ in names of lines at most."""
+def same_grid(headers: Headers, one: BytePair, other: BytePair) -> bool:
+    """Whether two pairs give every trace the same position, up to the numbering of lines."""
     return all(
         np.array_equal(_codes(headers[first]), _codes(headers[second]))
         for first, second in (
@@ -149,13 +151,13 @@ def same_grid(headers: Headers, one: Pair, other: Pair) -> bool:
 
 
 def axis(numbers: NDArray[np.int64]) -> Axis:
-    """The axis on which traces with these numbers lie.
+    """The axis of traces with these line numbers.
 
-    Lines that are absent get a place where the others are evenly spaced, so that neighbours in the
-    grid are neighbours in the ground.
+    Where lines are evenly spaced, absent ones are kept as gaps, so that neighbours in the grid are
+    neighbours on the ground.
 
     Args:
-        numbers: of each trace, `int64 (traces,)`.
+        numbers: line number of each trace, `int64 (traces,)`.
     """
     present = np.unique(numbers)
     full, step = _lattice(present)
@@ -166,9 +168,9 @@ def axis(numbers: NDArray[np.int64]) -> Axis:
 
 
 def _lattice(present: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Evenly spaced numbers that hold all of `present` (sorted), and their step.
+    """Evenly spaced numbers that include all of `present` (sorted), and their step.
 
-    Where they would be many more than occur, `present` itself and 0.
+    `present` itself and 0 where they would be many more than occur.
     """
     if len(present) == 1:
         return present, 0
@@ -180,7 +182,7 @@ def _lattice(present: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
 
 
 def _regularity(present: NDArray[np.int64]) -> float:
-    """Share of the steps between neighbouring numbers (sorted) that are the most common one."""
+    """Share of steps between neighbouring numbers (sorted) that equal the most common step."""
     if len(present) < 3:
         return 1.0
     _, counts = np.unique(np.diff(present), return_counts=True)
@@ -188,7 +190,7 @@ def _regularity(present: NDArray[np.int64]) -> float:
 
 
 def _falls(numbers: NDArray[np.int64]) -> bool:
-    """Whether numbers fall more often than they rise, the returns to a next line left out."""
+    """Whether numbers fall more often than they rise from trace to trace."""
     change = np.diff(numbers)
     rising, falling = np.count_nonzero(change > 0), np.count_nonzero(change < 0)
     return bool(falling > rising or (falling == rising and change.sum() < 0))
@@ -197,7 +199,7 @@ def _falls(numbers: NDArray[np.int64]) -> bool:
 def _explained(
     inline: NDArray[np.int64], crossline: NDArray[np.int64], coordinates: NDArray[np.float64]
 ) -> float:
-    """Share of the variance of coordinates that is affine in inline and crossline, 0…1."""
+    """Share of the variance of coordinates explained by an affine map of the numbers, 0 to 1."""
     known = np.isfinite(coordinates).all(axis=1)
     if known.sum() < 4:
         return float("nan")
@@ -215,9 +217,9 @@ def _codes(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.unique(numbers, return_inverse=True)[1]
 
 
-def table(pairs: Sequence[Pair]) -> list[str]:
-    """Lines that show what was found at each pair of bytes."""
-    lines = ["inline  crossline  lines        same place  filled  even  fits X/Y  score"]
+def table(pairs: Sequence[BytePair]) -> list[str]:
+    """Lines of a table of the byte pairs and their scores."""
+    lines = ["inline  crossline  lines        duplicates  filled  even  fits X/Y  score"]
     for pair in pairs:
         fit = "-" if np.isnan(pair.fit) else f"{pair.fit:.0%}"
         lines.append(

@@ -1,4 +1,4 @@
-"""Why a survey is refused: one message for each reason, with the way out where there is one."""
+"""The errors of SEG-Y files that cannot be used, one for each reason."""
 
 from __future__ import annotations
 
@@ -6,27 +6,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diapir.errors import SurveyError
-from diapir.surveys.segy.header_bytes import SPARSEST, Pair, table
+from diapir.surveys.segy.header_bytes import SPARSEST, BytePair, table
 
 TOP_PAIRS = 5
-"""Pairs of bytes that a message lists."""
-_STACKED = "a stacked (post-stack) line or volume with one trace at each position"
+"""Byte pairs listed in a message."""
+_STACKED = "post-stack data: a line or volume with one trace per position"
+_POSITION = "two numbers in the trace headers that give each trace its position"
 _BYTES = "--inline-byte N --crossline-byte M"
 
 
 def truncated(path: Path, *, whole: int, whole_bytes: int, left: int, needed: int) -> SurveyError:
-    """The file ends within a trace."""
+    """The file ends within a trace.
+
+    Args:
+        path: the file.
+        whole: whole traces.
+        whole_bytes: bytes up to the end of the last whole trace.
+        left: bytes after it.
+        needed: bytes of a trace.
+    """
     if not whole:
         return SurveyError(
-            f"{path} ends within its first trace: {left:,} of {needed:,} bytes are there",
+            f"{path} ends within its first trace, after {left:,} of {needed:,} bytes",
             expected="at least one whole trace",
             fix="copy the file again from its source",
         )
     return SurveyError(
-        f"{path} is cut off: the last good trace is number {whole:,}, which ends at byte "
-        f"{whole_bytes:,}; of the next one {left:,} of {needed:,} bytes are there",
+        f"{path} is truncated: the last whole trace is number {whole:,}, ending at byte "
+        f"{whole_bytes:,}; the next one has {left:,} of {needed:,} bytes",
         expected="a file that ends with a whole trace",
-        fix="copy it again from its source, or use its whole traces with --allow truncated",
+        fix="copy the file again from its source, or use the whole traces with --allow truncated",
     )
 
 
@@ -40,105 +49,105 @@ def variable_length(path: Path, counts: Sequence[int]) -> SurveyError:
 
 
 def no_interval(path: Path) -> SurveyError:
-    """Nothing in the file says how far apart samples are."""
+    """The file states no sample interval."""
     return SurveyError(
-        f"{path} gives a sample interval of 0, in its header and in its first trace",
-        expected="the time or depth from one sample to the next",
+        f"{path} gives a sample interval of 0, in the binary header and in the first trace header",
+        expected="a sample interval above 0",
         fix="give it in ms or m with --interval, such as --interval 4",
     )
 
 
 def prestack(path: Path, *, traces: int, positions: int, where: str) -> SurveyError:
-    """Several traces share each position."""
+    """Several traces share each position.
+
+    Args:
+        path: the file.
+        traces: traces that were read.
+        positions: different positions of these.
+        where: header bytes of the positions, such as "bytes 189 and 193".
+    """
     fold = traces / positions
     return SurveyError(
-        f"{path} holds gathers (pre-stack data): {traces:,} traces at {positions:,} positions of "
-        f"{where}, {fold:.3g} at each",
+        f"{path} holds pre-stack gathers: {traces:,} traces at {positions:,} positions "
+        f"({where}), fold {fold:.3g}",
         expected=_STACKED,
-        fix="stack the gathers first; where the positions are wrong, name the right bytes with "
-        + _BYTES,
+        fix=f"stack the gathers first, or give the bytes of the positions with {_BYTES}",
     )
 
 
-def duplicates(path: Path, pair: Pair, traces: int) -> SurveyError:
-    """Some positions occur twice."""
+def duplicates(path: Path, pair: BytePair, traces: int) -> SurveyError:
+    """Some positions occur more than once."""
     return SurveyError(
-        f"{path}: {pair.shared:,} of {traces:,} traces have the inline and crossline of another "
-        f"trace, read at bytes {pair.inline_byte} and {pair.crossline_byte}",
+        f"{path}: {pair.shared:,} of {traces:,} traces have the same inline and crossline as "
+        f"another trace (bytes {pair.inline_byte} and {pair.crossline_byte})",
         expected=_STACKED,
-        fix=f"remove the repeated traces, or name other bytes with {_BYTES}",
+        fix=f"remove the duplicate traces, or give other bytes with {_BYTES}",
     )
 
 
 def repeated_cdp(path: Path, byte: int, traces: int, positions: int) -> SurveyError:
-    """CDP numbers of a line that occur more than once."""
+    """CDP numbers of a 2D line that occur more than once."""
     return SurveyError(
-        f"{path}: the {traces:,} traces have {positions:,} different numbers at byte {byte}",
-        expected="a number of its own for each trace of a line",
-        fix="name another byte with --crossline-byte, or 0 for the order of the traces",
+        f"{path}: {traces:,} traces have only {positions:,} different numbers at byte {byte}",
+        expected="a different number for each trace of a 2D line",
+        fix="give another byte with --crossline-byte, or 0 to number traces in file order",
     )
 
 
-def no_numbers(path: Path, pairs: Sequence[Pair], why: str) -> SurveyError:
-    """No bytes hold inline and crossline."""
+def no_numbers(path: Path, pairs: Sequence[BytePair], why: str) -> SurveyError:
+    """No header bytes hold inline and crossline.
+
+    Args:
+        path: the file.
+        pairs: the candidates.
+        why: why it is not a 2D line either.
+    """
     return SurveyError(
         f"{path}: no header bytes hold usable inline and crossline numbers, and {why}\n"
         + _indented(pairs),
-        expected="two numbers in the trace headers that give each trace its place",
-        fix=f"name the bytes with {_BYTES}, or say that it is one line with --inline-byte 0",
+        expected=_POSITION,
+        fix=f"give the bytes with {_BYTES}, or read the file as one 2D line with --inline-byte 0",
     )
 
 
-def ambiguous(path: Path, pairs: Sequence[Pair]) -> SurveyError:
-    """Several bytes may hold inline and crossline."""
+def ambiguous(path: Path, pairs: Sequence[BytePair]) -> SurveyError:
+    """Several byte pairs may hold inline and crossline, and give different grids."""
     first = pairs[0]
     return SurveyError(
-        f"{path}: several pairs of header bytes may be inline and crossline\n" + _indented(pairs),
-        expected="one pair that is clearly the best",
+        f"{path}: several pairs of header bytes could be inline and crossline\n" + _indented(pairs),
+        expected="one pair that scores clearly best",
         fix="choose one, such as "
         f"--inline-byte {first.inline_byte} --crossline-byte {first.crossline_byte}",
     )
 
 
-def unusable_bytes(path: Path, pair: Pair, why: str) -> SurveyError:
-    """The bytes that were asked for do not hold inline and crossline."""
+def unusable_bytes(path: Path, pair: BytePair, why: str) -> SurveyError:
+    """The bytes that the user gave do not hold inline and crossline."""
     return SurveyError(
         f"{path}: bytes {pair.inline_byte} and {pair.crossline_byte} cannot be inline and "
         f"crossline: {why}",
-        expected="two numbers in the trace headers that give each trace its place",
-        fix=f"leave out {_BYTES} to see what is found, or name others",
+        expected=_POSITION,
+        fix=f"leave out {_BYTES} to have them found, or give others",
     )
 
 
-def sparse(path: Path, *, cells: int, traces: int, allowable: bool) -> SurveyError:
-    """Hardly any position of the grid has a trace."""
-    way_out = ", or go on with --allow sparse" if allowable else ""
+def sparse(path: Path, *, positions: int, traces: int, allowable: bool) -> SurveyError:
+    """Hardly any position of the grid has a trace.
+
+    Args:
+        path: the file.
+        positions: positions of the grid.
+        traces: traces in the file.
+        allowable: whether the user may use the grid all the same.
+    """
+    way_out = ", or use the grid as it is with --allow sparse" if allowable else ""
     return SurveyError(
-        f"{path}: its grid has {cells:,} positions for {traces:,} traces, "
-        f"{cells / traces:,.0f} for each",
-        expected=f"at most {1 / SPARSEST:.0f} positions for each trace",
-        fix=f"name the bytes of inline and crossline with {_BYTES}{way_out}",
+        f"{path}: the grid has {positions:,} positions for {traces:,} traces, "
+        f"{positions / traces:,.0f} per trace",
+        expected=f"at most {1 / SPARSEST:.0f} positions per trace",
+        fix=f"give the bytes of inline and crossline with {_BYTES}{way_out}",
     )
 
 
-def all_positive(path: Path, low: float, high: float) -> SurveyError:
-    """All samples, or nearly all, have one sign."""
-    return SurveyError(
-        f"{path} looks like a velocity model or another volume without reflections: its samples, "
-        f"{low:,.4g} to {high:,.4g}, do not swing about zero",
-        expected="seismic amplitudes, which swing about zero",
-        fix="give the amplitudes; where these are what is meant, --allow velocity",
-    )
-
-
-def all_dead(path: Path, traces: int) -> SurveyError:
-    """No trace holds anything."""
-    return SurveyError(
-        f"{path}: all {traces:,} traces are dead: nothing but zeros, marked dead, or not finite",
-        expected="seismic amplitudes",
-        fix="give a file that holds data",
-    )
-
-
-def _indented(pairs: Sequence[Pair]) -> str:
+def _indented(pairs: Sequence[BytePair]) -> str:
     return "\n".join(f"    {line}" for line in table(pairs[:TOP_PAIRS]))

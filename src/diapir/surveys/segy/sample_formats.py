@@ -1,4 +1,4 @@
-"""Bytes of SEG-Y as numbers and text: sample formats and the two alphabets of text headers."""
+"""Decode SEG-Y: sample formats, and text headers in EBCDIC or ASCII."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ByteOrder = Literal[">", "<"]
 TextEncoding = Literal["ebcdic", "ascii"]
 
 SAMPLE_TYPES = {1: "u4", 2: "i4", 3: "i2", 5: "f4", 6: "f8", 8: "i1"}
-"""NumPy type of the stored samples by format code."""
+"""NumPy type of the stored samples, by format code."""
 FORMAT_NAMES = {
     1: "IBM floating point, 4 bytes",
     2: "integer, 4 bytes",
@@ -28,7 +28,7 @@ FORMAT_NAMES = {
     15: "unsigned integer, 3 bytes",
     16: "unsigned integer, 1 byte",
 }
-"""What the revisions of the standard call each code."""
+"""Names of the format codes of all revisions of the standard."""
 CODE_PAGES = {"ebcdic": "cp037", "ascii": "latin-1"}
 
 # 16^(e-65) for every first byte of an IBM number, its sign included; the mantissa is kept in
@@ -40,7 +40,7 @@ _MANTISSA_SCALE = np.float32(2.0**-20)
 
 _ENOUGH_SAMPLES = 1000
 _NEVER_IBM = 0.02
-"""Share of samples without a first digit beyond which they are not IBM floating point."""
+"""Share of samples with a leading zero digit above which they are not IBM floating point."""
 
 
 def sample_bytes(sample_format: int) -> int:
@@ -51,15 +51,15 @@ def sample_bytes(sample_format: int) -> int:
 def decode_samples(
     raw: NDArray[np.uint8], sample_format: int, order: ByteOrder
 ) -> NDArray[np.float32]:
-    """Samples as a file holds them, as numbers.
+    """Decode stored samples.
 
     Args:
-        raw: `uint8 (traces, bytes)`, each row the samples of one trace.
+        raw: `uint8 (traces, bytes)`, the samples of one trace per row.
         sample_format: a code of `SAMPLE_TYPES`.
         order: byte order of the file.
 
     Returns:
-        `float32 (traces, samples)`. Numbers too large for it are infinite.
+        `float32 (traces, samples)`. Numbers too large for `float32` become infinite.
     """
     stored = np.ascontiguousarray(raw).view(order + SAMPLE_TYPES[sample_format])
     if sample_format == 1:
@@ -77,18 +77,19 @@ def _ibm_to_float(bits: NDArray[np.uint32]) -> NDArray[np.float32]:
 
 
 def other_float_format(raw: NDArray[np.uint8], sample_format: int, order: ByteOrder) -> int | None:
-    """The other floating-point format, where samples are in it rather than in the one stated.
+    """The other floating-point format, where the samples clearly are in that one.
 
-    The first hexadecimal digit of an IBM mantissa is never 0; of IEEE numbers, one in sixteen has
-    these bits 0.
+    The first hexadecimal digit of an IBM mantissa is never 0; in IEEE numbers, the same four bits
+    are 0 once in sixteen.
 
     Args:
         raw: `uint8 (traces, bytes)`, the samples of some traces.
-        sample_format: the code that the file states.
+        sample_format: format code that the file states.
         order: byte order of the file.
 
     Returns:
-        5 for 1 and 1 for 5 where the bits say so clearly, else None.
+        5 where the file states 1, and 1 where it states 5; None where the stated format fits or is
+        neither.
     """
     if sample_format not in (1, 5):
         return None
@@ -103,24 +104,24 @@ def other_float_format(raw: NDArray[np.uint8], sample_format: int, order: ByteOr
 
 
 def text_encoding(raw: bytes) -> TextEncoding:
-    """The alphabet in which a text header reads as text."""
+    """The encoding in which a text header is readable."""
     return max(("ebcdic", "ascii"), key=lambda name: _readable(raw, name))
 
 
 def decode_text(raw: bytes, encoding: TextEncoding) -> list[str]:
-    """The lines of a text header, 80 characters each, without what no terminal can show."""
+    """The lines of a text header, 80 characters each; unprintable characters become spaces."""
     text = raw.decode(CODE_PAGES[encoding])
     shown = "".join(sign if sign.isprintable() else " " for sign in text)
     return [shown[start : start + 80].rstrip() for start in range(0, len(shown), 80)]
 
 
 def looks_like_text(raw: bytes) -> bool:
-    """Whether a text header reads as text in one of the alphabets, or is blank."""
+    """Whether a text header is readable in either encoding, or blank."""
     return max(_readable(raw, "ebcdic"), _readable(raw, "ascii")) > 0.8
 
 
 def _readable(raw: bytes, encoding: TextEncoding) -> float:
-    """Share of signs that text headers are made of; NUL pads in either alphabet."""
+    """Share of characters that are printable ASCII; NUL is padding in either encoding."""
     text = raw.decode(CODE_PAGES[encoding])
     plain = sum(sign.isascii() and (sign.isprintable() or sign in "\0\r\n") for sign in text)
     return plain / max(1, len(text))

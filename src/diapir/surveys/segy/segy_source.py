@@ -1,28 +1,28 @@
-"""SEG-Y as a survey: any revision, byte order and sample format that is in use, gaps and all."""
+"""A SEG-Y file as a survey: any revision, byte order and sample format in use, with gaps."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.surveys.grid import Domain, Grid
+from diapir.progress import Progress
+from diapir.surveys.grid import Grid
+from diapir.surveys.hints import SurveyHints, SurveySpec
+from diapir.surveys.sampling import check_amplitudes
 from diapir.surveys.segy import refusals
-from diapir.surveys.segy.file_layout import TEXT_BLOCK, Layout, find_layout
-from diapir.surveys.segy.geometry import Geometry, find_geometry
+from diapir.surveys.segy.file_layout import TEXT_BLOCK, SegyLayout, find_layout
+from diapir.surveys.segy.geometry import SegyGeometry, find_geometry
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES, decode_text, other_float_format
 from diapir.surveys.segy.traces import TraceFile
-from diapir.surveys.survey import Allowance, Endian, check_amplitudes
 
 _MOST_HOPS = 200_000
-"""Traces that are followed to find out whether their lengths differ."""
+"""Traces followed at most to find whether their lengths differ."""
 _FIRST_TRACES = 64
-"""Trace headers whose lengths are looked at in a file that seems to be in order."""
+"""Trace headers whose lengths are compared in a file that seems in order."""
 
 
 class SegySurvey:
@@ -30,55 +30,24 @@ class SegySurvey:
 
     Args:
         path: the file; it is only read.
-        inline_byte: see `open_survey`, as the other options.
-        crossline_byte: where crossline or CDP begin.
-        x_byte: where the easting begins.
-        y_byte: where the northing begins.
-        endian: byte order.
-        sample_format: code of the samples.
-        domain: what runs down the traces.
-        interval: between samples, in ms or m.
-        allow: refusals that do not apply.
-        progress: called with traces read and all while headers are read.
+        hints: what is known of it.
+        progress: called with the trace headers read and the number there are.
 
     Attributes:
-        layout: how the bytes lie.
-        geometry: which trace lies where, and how that was found.
+        layout: where everything is in the file.
+        geometry: the grid, the trace at each position, and how they were found.
 
     Raises:
-        SurveyError: no SEG-Y, or one that cannot be used, saying why.
+        SurveyError: the file is not SEG-Y, or cannot be used; the message says why.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        inline_byte: int | None = None,
-        crossline_byte: int | None = None,
-        x_byte: int | None = None,
-        y_byte: int | None = None,
-        endian: Endian | None = None,
-        sample_format: int | None = None,
-        domain: Domain | None = None,
-        interval: float | None = None,
-        allow: Collection[Allowance] = (),
-        progress: Callable[[int, int], None] | None = None,
-    ) -> None:
+    def __init__(self, path: Path, hints: SurveyHints, *, progress: Progress | None = None) -> None:
         self.path = path
         self.name = path.stem
-        layout = find_layout(path, endian=endian, sample_format=sample_format)
-        self.layout = _checked(path, layout, interval, allow)
-        self._allow = tuple(sorted(allow))
+        self.layout = _checked(path, find_layout(path, hints), hints)
+        self._allow = tuple(sorted(hints.allow))
         self._file = TraceFile(path, self.layout)
-        self.geometry: Geometry = find_geometry(
-            self._file,
-            inline_byte=inline_byte,
-            crossline_byte=crossline_byte,
-            x_byte=x_byte,
-            y_byte=y_byte,
-            allow=allow,
-            progress=progress,
-        )
+        self.geometry: SegyGeometry = find_geometry(self._file, hints, progress)
         self.grid = Grid(
             kind=self.geometry.kind,
             inlines=self.geometry.inline_axis.numbers,
@@ -86,16 +55,16 @@ class SegySurvey:
             samples=self.layout.samples,
             interval=self.layout.interval,
             start=self.geometry.start,
-            domain=domain or "unknown",
+            domain=hints.domain or "unknown",
             live=self.geometry.live,
             easting=self.geometry.easting,
             northing=self.geometry.northing,
         )
-        check_amplitudes(self, allow)
+        check_amplitudes(self, hints.allow)
         self.notes = (*self.layout.notes, *self.geometry.notes, *self._format_note())
 
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
-        """Amplitudes of a part of the grid, as `Survey.read`."""
+        """Read the amplitudes of a part of the grid; see `Survey.read`."""
         live = self.grid.live[inlines, crosslines]
         found = self._file.samples(self.geometry.traces[inlines, crosslines][live])
         found[~np.isfinite(found)] = np.nan
@@ -105,24 +74,24 @@ class SegySurvey:
         amplitudes[live] = found
         return amplitudes
 
-    def spec(self) -> dict[str, Any]:
-        """All that was found out, so that nothing is judged again."""
-        choice = self.geometry.choice
-        return {
-            "path": str(self.path.resolve()),
-            "inline_byte": choice.inline,
-            "crossline_byte": choice.crossline,
-            "x_byte": choice.easting,
-            "y_byte": choice.northing,
-            "endian": self.layout.endian,
-            "sample_format": self.layout.sample_format,
-            "domain": self.grid.domain,
-            "interval": self.grid.interval,
-            "allow": list(self._allow),
-        }
+    def spec(self) -> SurveySpec:
+        """What `reopen` takes: every choice that was made, so that none is made again."""
+        choice, domain = self.geometry.choice, self.grid.domain
+        hints = SurveyHints(
+            inline_byte=choice.inline,
+            crossline_byte=choice.crossline,
+            x_byte=choice.easting,
+            y_byte=choice.northing,
+            endian=self.layout.endian,
+            sample_format=self.layout.sample_format,
+            domain=None if domain == "unknown" else domain,
+            interval=self.grid.interval,
+            allow=self._allow,
+        )
+        return SurveySpec(str(self.path.resolve()), hints)
 
     def close(self) -> None:
-        """Nothing is held open between reads."""
+        """Do nothing: the file is open only while it is read."""
 
     @property
     def text(self) -> list[str]:
@@ -131,26 +100,28 @@ class SegySurvey:
             return decode_text(stream.read(TEXT_BLOCK), self.layout.encoding)
 
     def _format_note(self) -> list[str]:
-        """A word where samples are in another floating-point format than the file states."""
+        """A note where the samples look like another floating-point format than the header's."""
         live = np.sort(self.geometry.traces[self.grid.live])
         raw = self._file.raw_samples(int(live[len(live) // 2]), 1)
         other = other_float_format(raw, self.layout.sample_format, self.layout.order)
         if other is None:
             return []
         return [
-            f"the samples look like format {other} ({FORMAT_NAMES[other]}), not "
-            f"{self.layout.sample_format}: try --sample-format {other}"
+            f"the samples look like format {other} ({FORMAT_NAMES[other]}), not format "
+            f"{self.layout.sample_format}; try --sample-format {other}"
         ]
 
 
-def _checked(
-    path: Path, layout: Layout, interval: float | None, allow: Collection[Allowance]
-) -> Layout:
-    """The layout of a file that is whole, its traces of one length and their spacing known."""
+def _checked(path: Path, layout: SegyLayout, hints: SurveyHints) -> SegyLayout:
+    """The layout with the sample interval settled.
+
+    Raises:
+        SurveyError: traces of different lengths, a file that is cut off, or no sample interval.
+    """
     counts = _lengths(path, layout)
     if len(counts) > 1:
         raise refusals.variable_length(path, sorted(counts))
-    if not layout.traces or (layout.leftover and "truncated" not in allow):
+    if not layout.traces or (layout.leftover and "truncated" not in hints.allow):
         raise refusals.truncated(
             path,
             whole=layout.traces,
@@ -159,18 +130,19 @@ def _checked(
             needed=layout.trace_bytes,
         )
     if layout.leftover:
-        note = f"the file is cut off; its {layout.traces:,} whole traces are used"
+        note = f"the file is truncated; its {layout.traces:,} whole traces are used"
         layout = replace(layout, notes=(*layout.notes, note))
-    if interval is None and not layout.interval:
+    interval = layout.interval if hints.interval is None else hints.interval
+    if not interval:
         raise refusals.no_interval(path)
-    return replace(layout, interval=layout.interval if interval is None else interval)
+    return replace(layout, interval=interval)
 
 
-def _lengths(path: Path, layout: Layout) -> set[int]:
-    """Samples of the traces, followed by what each trace header says; one number if they agree.
+def _lengths(path: Path, layout: SegyLayout) -> set[int]:
+    """The numbers of samples that traces have; one number where all agree.
 
-    Trace headers are wrong more often than not varied, so that they count only where following
-    them through the whole file, or far into it, meets whole traces all the way.
+    Trace headers are wrong more often than traces vary in length. They are trusted only where
+    following their lengths through the file, or far into it, meets whole traces all the way.
     """
     if not layout.leftover and not _claims_vary(path, layout):
         return {layout.samples}
@@ -194,8 +166,8 @@ def _lengths(path: Path, layout: Layout) -> set[int]:
     return counts
 
 
-def _claims_vary(path: Path, layout: Layout) -> bool:
-    """Whether the first trace headers, if traces are of one length, say different lengths."""
+def _claims_vary(path: Path, layout: SegyLayout) -> bool:
+    """Whether the first trace headers, found at a fixed length, state different lengths."""
     claims = set()
     with path.open("rb") as stream:
         for trace in range(min(layout.traces, _FIRST_TRACES)):

@@ -1,8 +1,8 @@
-"""Predictions as SEG-Y: the input's traces in their order, with other samples behind each header.
+"""Write predictions as SEG-Y: the input's traces in file order, with new samples.
 
-Headers are copied as bytes, many traces at a time. What comes out is revision 1, big-endian, IEEE
-floating point, without extended headers: what workstations load. Of a little-endian input the
-header fields change their byte order, and nothing else.
+Trace headers are copied as bytes, many at a time. The output is what workstations load: revision 1,
+big-endian, IEEE floating point, without extended headers. The header fields of a little-endian
+input are byte-swapped; nothing else changes.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
 from diapir.files import writing
-from diapir.surveys.segy.file_layout import HEAD, TEXT_BLOCK, TRACE_HEADER, Layout
+from diapir.surveys.segy.file_layout import HEAD, TEXT_BLOCK, TRACE_HEADER, SegyLayout
 from diapir.surveys.segy.sample_formats import decode_text
 
-Held = Callable[[slice, slice], NDArray[Any]]
-"""Values of a part of the grid as they are held, `(inlines, crosslines, samples)`."""
-Values = Callable[[NDArray[Any]], NDArray[np.float32]]
-"""Held values of some traces `(traces, samples)` as samples; NaN is written as 0."""
+ReadStored = Callable[[slice, slice], NDArray[Any]]
+"""Reads stored values of a part of the grid, `(inlines, crosslines, samples)`."""
+ToSamples = Callable[[NDArray[Any]], NDArray[np.float32]]
+"""Converts stored values of some traces, `(traces, samples)`, to samples; NaN is written as 0."""
 
 MOST_SAMPLES = 65535
-"""Samples of a trace that a revision 1 header can count."""
+"""Samples per trace that a revision 1 header can state."""
 _PIECE = 8 * 2**20
 """Bytes of traces written at once."""
 _WIDTH = 80
@@ -48,23 +48,23 @@ _TRACE_FIELDS = (
     *(2,) * 3,  # 219: directions
     *(4, 2, 2),  # 225: source measurement
 )
-"""Widths of the fields of a revision 1 trace header; what follows byte 232 is not assigned."""
+"""Widths of the fields of a revision 1 trace header; bytes after 232 are unassigned."""
 _BINARY_FIELDS = ((3201, 3, 4), (3213, 24, 2), (3501, 0, 2), (3503, 2, 2))
-"""Fields of the binary header: first byte, how many, width. The revision has no byte order."""
+"""Fields of the binary header: first byte, number, width. The revision has no byte order."""
 
 
 @dataclass(frozen=True)
 class SegyInput:
-    """The file whose headers and order of traces are kept.
+    """The file whose trace headers and trace order are kept.
 
     Attributes:
         path: the file.
-        layout: how its bytes lie.
-        cells: `int64 (traces,)`: of each trace its place in the flattened grid, −1 for none.
+        layout: where everything is in the file.
+        cells: `int64 (traces,)`, index of each trace in the flattened grid; −1 for none.
     """
 
     path: Path
-    layout: Layout
+    layout: SegyLayout
     cells: NDArray[np.int64]
 
 
@@ -72,43 +72,43 @@ def write_segy(
     target: Path,
     source: SegyInput,
     shape: tuple[int, int, int],
-    held: Held,
+    read: ReadStored,
     remarks: Sequence[str],
     *,
-    values: Values = np.asarray,
+    values: ToSamples = np.asarray,
     slab: int = 32,
 ) -> None:
     """Write values on a survey's grid as SEG-Y, whole or not at all.
 
     Args:
-        target: file to write; one that was there is replaced at the end.
+        target: file to write; an existing one is replaced at the end.
         source: the survey's own file, which is only read.
-        shape: of the grid `(inlines, crosslines, samples)`.
-        held: gives what is written, in slabs; in few bytes, as a slab is large.
+        shape: shape of the grid, `(inlines, crosslines, samples)`.
+        read: reads stored values, one slab at a time.
         remarks: lines for the text header, before those of the input.
-        values: makes samples of what is held, some traces at a time.
-        slab: lines of the grid that are asked for at once, along the axis that changes slowest.
+        values: converts stored values to samples, some traces at a time.
+        slab: lines of the grid read at once, along the axis that changes slowest.
 
     Raises:
-        SurveyError: more samples in a trace than revision 1 can count, or a target that is the
+        SurveyError: more samples per trace than revision 1 can state, or a target that is the
             source.
         OSError: the disk is full or not writable; no file is left under the final name.
     """
     if shape[2] > MOST_SAMPLES:
         raise SurveyError(
-            f"{source.path} has {shape[2]:,} samples in a trace",
-            expected=f"at most {MOST_SAMPLES:,}, as SEG-Y revision 1 can count",
-            fix="--formats npy, or read the predictions from the store",
+            f"{source.path} has {shape[2]:,} samples per trace",
+            expected=f"at most {MOST_SAMPLES:,}, the limit of SEG-Y revision 1",
+            fix="use --formats npy, or read the predictions from the store",
         )
     if target.exists() and target.samefile(source.path):
         raise SurveyError(
-            f"{target} is the input itself",
-            expected="another file for the result",
+            f"{target} is the input file",
+            expected="a different file for the result",
             fix="choose another --out",
         )
     with source.path.open("rb", buffering=0) as reader, writing(target) as writer:
         writer.write(_head(reader.read(HEAD), source.layout, shape[2], remarks))
-        slabs = _Slabs(source.cells, shape, held, values, slab)
+        slabs = _Slabs(source.cells, shape, read, values, slab)
         for first, headers in _headers(reader, source.layout):
             _write_traces(writer, headers, slabs, first, shape[2])
 
@@ -125,19 +125,19 @@ def _write_traces(
 
 
 class _Slabs:
-    """Values in the order of the file's traces, from slabs of the grid that are read once."""
+    """Samples in the order of the file's traces, from slabs of the grid read once each."""
 
     def __init__(
         self,
         cells: NDArray[np.int64],
         shape: tuple[int, int, int],
-        held: Held,
-        values: Values,
+        read: ReadStored,
+        values: ToSamples,
         slab: int,
     ) -> None:
         self._cells = cells
         self._columns = shape[1]
-        self._read_held, self._values = held, values
+        self._read_stored, self._values = read, values
         self._slab = slab
         known = cells[cells >= 0]
         rows, columns = known // shape[1] // slab, known % shape[1] // slab
@@ -160,16 +160,16 @@ class _Slabs:
 
     def _read(self, slab: int) -> NDArray[Any]:
         if self._held is None or self._held[0] != slab:
-            self._held = None  # let go of the old one before the new one is there
+            self._held = None  # free the old slab before the new one is read
             lines = slice(slab * self._slab, (slab + 1) * self._slab)
             whole = slice(None)
             cut = (lines, whole) if self._axis == 0 else (whole, lines)
-            self._held = slab, self._read_held(*cut)
+            self._held = slab, self._read_stored(*cut)
         return self._held[1]
 
 
-def _headers(reader: Any, layout: Layout) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Trace headers `uint8 (n, 240)` in big-endian order, some megabytes of traces at a time."""
+def _headers(reader: Any, layout: SegyLayout) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """First trace and big-endian headers `uint8 (n, 240)`, some megabytes of traces at a time."""
     most = max(1, _PIECE // max(layout.trace_bytes, TRACE_HEADER))
     swap = _swapped_bytes() if layout.endian == "little" else None
     rows = np.empty((most, layout.trace_bytes), np.uint8)
@@ -187,15 +187,15 @@ def _read_into(reader: Any, offset: int, rows: NDArray[np.uint8]) -> None:
         count = reader.readinto(view)
         if not count:
             raise SurveyError(
-                f"{reader.name} has become shorter while it was read",
+                f"{reader.name} was truncated while it was being read",
                 expected="the file as it was when the prediction began",
-                fix="wait until the file is complete and start again",
+                fix="wait until the file is complete and run the command again",
             )
         view = view[count:]
 
 
 def _swapped_bytes() -> NDArray[np.intp]:
-    """Where each byte of a big-endian trace header stands in a little-endian one."""
+    """Index in a little-endian trace header of each byte of a big-endian one."""
     places = np.arange(TRACE_HEADER)
     start = 0
     for width in _TRACE_FIELDS:
@@ -204,15 +204,15 @@ def _swapped_bytes() -> NDArray[np.intp]:
     return places
 
 
-def _head(head: bytes, layout: Layout, samples: int, remarks: Sequence[str]) -> bytes:
-    """Text and binary header of the result, 3600 bytes."""
+def _head(head: bytes, layout: SegyLayout, samples: int, remarks: Sequence[str]) -> bytes:
+    """Text header and binary header of the output, 3600 bytes."""
     text = _text(remarks, decode_text(head[:TEXT_BLOCK], layout.encoding))
     binary = bytearray(head)
     if layout.endian == "little":
         for byte, count, width in _BINARY_FIELDS:
             for start in range(byte - 1, byte - 1 + count * width, width):
                 binary[start : start + width] = binary[start : start + width][::-1]
-    if layout.revision[0] >= 2:  # fields that revision 1 has not, and would contradict the others
+    if layout.revision[0] >= 2:  # fields that contradict revision 1
         binary[3260:3300] = bytes(40)
         binary[3506:3532] = bytes(26)
         if 0 < layout.interval * 1000 < 2**16:
@@ -224,7 +224,7 @@ def _head(head: bytes, layout: Layout, samples: int, remarks: Sequence[str]) -> 
 
 
 def _text(remarks: Sequence[str], original: Sequence[str]) -> bytes:
-    """Forty lines: the remarks, what fits of the input's text, and the standard's last two."""
+    """Forty lines: the remarks, as much of the input's text as fits, and the two end lines."""
     kept = [
         line[3:] if line[:1] == "C" and line[1:3].strip().isdigit() else line for line in original
     ]

@@ -1,12 +1,12 @@
-"""Trace headers and samples read from a SEG-Y file in bounded pieces.
+"""Read trace headers and samples from a SEG-Y file, in pieces of bounded size.
 
-The file is read, not mapped: pages of a mapped file count as the program's memory, a file that is
-cut while it is open ends the program, and Windows keeps mapped files locked.
+The file is read, not memory-mapped: pages of a mapped file count as the program's memory, a file
+truncated while it is mapped kills the program, and Windows locks mapped files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -15,17 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
-from diapir.surveys.segy.file_layout import Layout
+from diapir.progress import Progress
+from diapir.surveys.segy.file_layout import SegyLayout
 from diapir.surveys.segy.sample_formats import decode_samples
 
 SHORT_FIELDS = {29: "i2", 71: "i2", 89: "i2", 109: "i2", 115: "u2", 117: "u2", 215: "i2"}
-"""Fields of the trace header that are 16 bits wide, by their byte; all others read are 32."""
+"""16-bit fields of the trace header, by first byte; all other fields read are 32-bit."""
 _PIECE = 8 * 2**20
 """Bytes read at once."""
 _BRIDGE = 16 * 2**10
-"""Bytes between two wanted traces that are read through rather than skipped."""
+"""Bytes between two wanted traces up to which they are read rather than skipped."""
 _PROBES = 64
-"""Bytes of samples by which most traces show that they are not dead."""
+"""Bytes of samples checked first to show that a trace is not dead."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Headers:
     """Some fields of the headers of consecutive traces.
 
     Attributes:
-        fields: numbers by the byte where they begin, `int32 (n,)`; `headers[byte]` gives them as
-            `int64`, whose differences do not overflow.
-        empty: `bool (n,)`: all samples are 0.
+        fields: `int32 (n,)` by first byte; `headers[byte]` gives `int64`, whose differences do not
+            overflow.
+        empty: `bool (n,)`, True where all samples are 0.
     """
 
     fields: dict[int, NDArray[np.int32]]
@@ -46,16 +47,16 @@ class Headers:
 
 
 class TraceFile:
-    """Traces of a SEG-Y file.
+    """The traces of a SEG-Y file.
 
     The file is open only while it is read, so that threads and processes may share an instance.
 
     Args:
         path: the file.
-        layout: how its bytes lie.
+        layout: where everything is in the file.
     """
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: SegyLayout) -> None:
         self.path = path
         self.layout = layout
 
@@ -63,16 +64,14 @@ class TraceFile:
         self,
         fields: Iterable[int],
         count: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Headers:
-        """Header fields of the first `count` traces, all where left out.
-
-        The file is passed through once, in order.
+        """Read header fields, in one pass through the file.
 
         Args:
-            fields: bytes where they begin.
-            count: how many traces.
-            progress: called with traces done and all.
+            fields: first byte of each field.
+            count: number of traces from the first one; None for all.
+            progress: called with the traces read and the number there are.
         """
         layout = self.layout
         count = layout.traces if count is None else min(count, layout.traces)
@@ -90,20 +89,20 @@ class TraceFile:
         return Headers(found, empty)
 
     def raw_samples(self, first: int, count: int) -> NDArray[np.uint8]:
-        """The stored samples of some consecutive traces, `uint8 (count, bytes)`."""
+        """Read the stored bytes of consecutive traces, `uint8 (count, bytes)`, headers left out."""
         start = self.layout.header_bytes
         return np.concatenate(
             [rows[:, start:].copy() for _, rows in self._pieces([(first, count)])]
         )
 
     def samples(self, traces: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Amplitudes of some traces.
+        """Read the amplitudes of some traces.
 
         Args:
-            traces: `(n,)` places in the file from 0, in any order.
+            traces: `(n,)` indices in the file from 0, in any order.
 
         Returns:
-            `float32 (n, samples)`, in the order asked for.
+            `float32 (n, samples)`, in the order of `traces`.
         """
         layout = self.layout
         amplitudes = np.empty((len(traces), layout.samples), np.float32)
@@ -113,23 +112,29 @@ class TraceFile:
         ends = np.flatnonzero(np.diff(wanted) > bridge)
         firsts = wanted[np.r_[0, ends + 1]] if len(wanted) else wanted
         lasts = wanted[np.r_[ends, len(wanted) - 1]] if len(wanted) else wanted
-        runs = zip(firsts.tolist(), (lasts + 1 - firsts).tolist(), strict=True)
-        for start, rows in self._pieces(runs):
+        stretches = zip(firsts.tolist(), (lasts + 1 - firsts).tolist(), strict=True)
+        for start, rows in self._pieces(stretches):
             low, high = np.searchsorted(wanted, [start, start + len(rows)])
             raw = rows[wanted[low:high] - start, layout.header_bytes :]
             amplitudes[order[low:high]] = decode_samples(raw, layout.sample_format, layout.order)
         return amplitudes
 
-    def _pieces(self, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Traces of runs (first, count) as `uint8 (n, trace_bytes)`, some megabytes at a time.
+    def _pieces(
+        self, stretches: Iterable[tuple[int, int]]
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Read stretches of traces, some megabytes at a time.
 
-        Each piece is overwritten by the next one.
+        Args:
+            stretches: first trace and number of traces of each.
+
+        Yields:
+            index of the first trace, and `uint8 (n, trace_bytes)`, which the next piece overwrites.
         """
         length = self.layout.trace_bytes
         most = max(1, _PIECE // length)
         buffer = np.empty((0, length), np.uint8)
         with self.path.open("rb", buffering=0) as stream:
-            for first, count in runs:
+            for first, count in stretches:
                 if len(buffer) < min(most, count):
                     buffer = np.empty((min(most, count), length), np.uint8)
                 for start in range(first, first + count, most):
@@ -144,16 +149,16 @@ class TraceFile:
             read = stream.readinto(view)
             if not read:
                 raise SurveyError(
-                    f"{self.path} has become shorter while it was read",
-                    expected=f"{self.layout.traces:,} traces, as when it was opened",
-                    fix="wait until the file is complete and start again",
+                    f"{self.path} was truncated while it was being read",
+                    expected=f"{self.layout.traces:,} traces, as when the file was opened",
+                    fix="wait until the file is complete and run the command again",
                 )
             view = view[read:]
 
 
 def _all_zero(samples: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which rows hold nothing but zeros; a few bytes of each settle it for most."""
-    step = samples.shape[1] // _PROBES | 1  # odd: each byte of a sample gets its turn
+    """Which rows are all zeros; for most, a few bytes show that they are not."""
+    step = samples.shape[1] // _PROBES | 1  # odd, so that every byte of a sample is probed
     empty: NDArray[np.bool_] = np.logical_not(samples[:, ::step].any(axis=1))
     doubtful = np.flatnonzero(empty)
     empty[doubtful] = ~samples[doubtful].any(axis=1)

@@ -1,0 +1,98 @@
+"""What a user knows of a survey file that the file does not show by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+from diapir.errors import SurveyError
+
+Endian = Literal["big", "little"]
+VerticalDomain = Literal["time", "depth"]
+Allowance = Literal["velocity", "truncated", "sparse"]
+"""A check that the user may switch off: one-sided amplitudes, a cut last trace, a sparse grid."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurveyHints:
+    """How to read a survey file, where it does not show by itself; see `diapir survey`.
+
+    Every hint left out (None) is found from the file.
+
+    Raises:
+        SurveyError: an interval that is not above 0.
+    """
+
+    inline_byte: int | None = None
+    """First byte of the inline number in the trace header, from 1; 0 for a 2D line."""
+    crossline_byte: int | None = None
+    """First byte of the crossline number or CDP; 0 to number traces in file order."""
+    x_byte: int | None = None
+    """First byte of the easting; 0 for no coordinates."""
+    y_byte: int | None = None
+    """First byte of the northing; 0 for no coordinates."""
+    endian: Endian | None = None
+    """Byte order of the file."""
+    sample_format: int | None = None
+    """SEG-Y format code of the samples: 1, 2, 3, 5, 6 or 8."""
+    domain: VerticalDomain | None = None
+    """Domain of the vertical axis."""
+    interval: float | None = None
+    """Sample interval in ms (time) or m (depth)."""
+    allow: tuple[Allowance, ...] = ()
+    """Read the file although this check fails; may be given more than once."""
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that is not above 0."""
+        if self.interval is not None and not 0 < self.interval < float("inf"):
+            raise SurveyError(
+                f"--interval {self.interval:g} is not a sample interval",
+                expected="a number of ms or m above 0",
+                fix="give the interval in ms or m, such as --interval 4",
+            )
+
+    @property
+    def segy_only(self) -> tuple[str, ...]:
+        """Options given that only a SEG-Y file can have, as the command line spells them."""
+        names = ("inline_byte", "crossline_byte", "x_byte", "y_byte", "endian", "sample_format")
+        return tuple(
+            f"--{name.replace('_', '-')}" for name in names if getattr(self, name) is not None
+        )
+
+
+@dataclass(frozen=True)
+class SurveySpec:
+    """A survey's file and all that was found about it, so that it opens again the same way.
+
+    Attributes:
+        path: absolute path of the file or folder.
+        hints: with every choice made.
+    """
+
+    path: str
+    hints: SurveyHints
+
+    def to_json(self) -> dict[str, Any]:
+        """A flat JSON object; hints that do not apply are left out."""
+        known = asdict(self.hints) | {
+            "domain": self.hints.domain or "unknown",
+            "allow": list(self.hints.allow),
+        }
+        return {"path": self.path} | {
+            name: value for name, value in known.items() if value is not None
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """The spec that `to_json` wrote.
+
+        Raises:
+            KeyError: it names no path.
+            TypeError: it has a key that is not a hint.
+        """
+        known = {name: value for name, value in content.items() if name != "path"}
+        if known.get("domain") == "unknown":
+            known["domain"] = None
+        known["allow"] = tuple(known.get("allow", ()))
+        return cls(str(content["path"]), SurveyHints(**known))

@@ -1,0 +1,37 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from diapir.errors import SurveyError
+from diapir.surveys import open_store
+from diapir.surveys.prediction.prediction_store import create_store
+from diapir.surveys.prediction.record import PredictionRecord
+from tests.surveys.made import MemorySurvey, record, volume
+
+KEYS = (
+    *("diapir", "asked", "model", "model_name", "weights_sha256", "input", "survey", "threshold"),
+    *("views", "scale", "polarity", "stretch", "tile", "windows_per_s", "block"),
+)
+"""Keys on disk, in order."""
+
+
+def test_a_record_keeps_its_keys_on_disk() -> None:
+    made = record(views=("inline", "crossline"), windows_per_s=3.5)
+    content = json.loads(json.dumps(made.model_dump(mode="json")))
+    assert tuple(content) == KEYS
+    assert content["survey"] == {"path": "made.sgy", "domain": "unknown", "allow": []}
+    assert content["views"] == ["inline", "crossline"]
+    assert PredictionRecord.model_validate(content) == made
+    assert PredictionRecord.model_validate_json(made.model_dump_json()) == made
+
+
+@pytest.mark.parametrize(("key", "value"), [("scale", None), ("survey", {}), ("views", ["up"])])
+def test_a_broken_record_is_named(tmp_path: Path, key: str, value: object) -> None:
+    path = tmp_path / "made.prediction"
+    create_store(path, MemorySurvey(volume((1, 5, 6))).grid, record())
+    content = json.loads((path / "prediction.json").read_text())
+    content["record"][key] = value
+    (path / "prediction.json").write_text(json.dumps(content))
+    with pytest.raises(SurveyError, match=f"record.{key}"):
+        open_store(path)

@@ -1,0 +1,35 @@
+import pytest
+
+from diapir.errors import ConfigError
+from diapir.inference import tiling
+from diapir.surveys import PERCENTILE, SurveyOptions
+from diapir.surveys.prediction.survey_options import OVERLAP
+from diapir.tiles.files.decode import AMPLITUDE_PERCENTILE
+
+
+def test_sections_are_shown_as_images_of_amplitudes_are() -> None:
+    assert PERCENTILE == AMPLITUDE_PERCENTILE
+    assert OVERLAP == tiling.OVERLAP
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"overlap": 0.9}, "--overlap"),
+        ({"block": 12}, "--block"),
+        ({"threshold": 1.0}, "--threshold"),
+        ({"workers": 0}, "--workers"),
+        ({"match_sampling": 9.0}, "--match-sampling"),
+        ({"percentile": 0.0}, "--percentile"),
+        ({"scale": -1.0}, "--scale"),
+    ],
+)
+def test_options_out_of_range(options: dict[str, object], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        SurveyOptions(**options)
+
+
+def test_options_that_do_not_change_the_store_are_not_compared() -> None:
+    one = SurveyOptions(workers=4, formats=("npy",), threshold=0.3, products=("mask",))
+    assert one.asked() == SurveyOptions().asked()
+    assert one.asked() != SurveyOptions(view="inline").asked()
