@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from diapir.cli import trained as measuring
-from diapir.cli.contest import Contest
+from diapir.comparison import candidates as measuring
+from diapir.comparison.plan import Contest
 from diapir.config import config_diff, load_recipe
 from diapir.errors import ConfigError, RunError
 from diapir.evaluation import Evaluation

@@ -15,8 +15,8 @@ from diapir.cli.output import Answer, Injected, Output
 from diapir.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from diapir.cli.contest import Contest
-    from diapir.cli.ledger import Ledger
+    from diapir.comparison.plan import Contest
+    from diapir.comparison.state import Ledger
     from diapir.reports import Results
 
 app = App(
@@ -100,7 +100,7 @@ def compare(
             expected="labelled tiles to train on",
             fix="--data PATH, a folder or Kaggle's zip",
         )
-    from diapir.cli.contest import Contest
+    from diapir.comparison.plan import Contest
 
     contest = Contest(
         [name.strip() for name in recipes.split(",") if name.strip()],
@@ -118,7 +118,7 @@ def compare(
 def _train_and_compare(
     contest: Contest, baseline: str | None, sort: Ranking, words: str, output: Output
 ) -> Answer:
-    from diapir.cli.trained import compare_models, name_of
+    from diapir.comparison.candidates import compare_models, name_of
 
     reference = name_of(baseline, contest.names) if baseline else contest.names[0]
     with contest.held():
@@ -157,8 +157,8 @@ def _compare_runs(
     words: str,
     output: Output,
 ) -> Answer:
-    from diapir.cli.ledger import LEDGER, Ledger, open_ledger, refuse_change
-    from diapir.cli.trained import compare_models, group_runs, judged_tiles, name_of
+    from diapir.comparison.candidates import compare_models, group_runs, judged_tiles, name_of
+    from diapir.comparison.state import LEDGER, Ledger, open_ledger, refuse_change
 
     models = group_runs(runs)
     if len(models) < 2:

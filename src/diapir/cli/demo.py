@@ -45,7 +45,7 @@ def demo(
         out: a new folder; without it demo, or demo-2, demo-3 … where that exists.
         output: where lines and the answer go.
     """
-    from diapir.cli.judging import judge_run, summary
+    from diapir.comparison.evaluate_run import judge_run, summary
     from diapir.config import load_recipe
     from diapir.inference import Predictor, predict_images
     from diapir.tiles import Split, load_tiles, synthesise

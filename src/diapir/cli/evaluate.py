@@ -71,7 +71,7 @@ def evaluate(
         running: how the network runs.
         output: where lines and the answer go.
     """
-    from diapir.cli.judging import summary
+    from diapir.comparison.evaluate_run import summary
     from diapir.evaluation import evaluate as score
     from diapir.evaluation.held_out import predict_unseen
     from diapir.tiles import load_tiles

@@ -55,7 +55,7 @@ def train(
         budget: stop cleanly after this time: 90s, 20m or 1.5h.
         output: where lines and the answer go.
     """
-    from diapir.cli.judging import judge_run, summary
+    from diapir.comparison.evaluate_run import judge_run, summary
     from diapir.config import load_recipe
     from diapir.training import train as train_run
 

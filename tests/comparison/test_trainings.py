@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from diapir.cli import trainings as module
-from diapir.cli.ledger import Entry, Ledger
-from diapir.cli.trainings import Training, Trainings
-from diapir.cli.trainings_display import Display
+from diapir.comparison import trainings as module
+from diapir.comparison.display import Display
+from diapir.comparison.state import Entry, Ledger
+from diapir.comparison.trainings import Training, Trainings
 from diapir.errors import Interrupted, RunError
 from diapir.run.folder import RunFolder
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diapir.cli import trainings_display
-from diapir.cli.trainings_display import Display, Forecast, last_epoch_line, share_done
+from diapir.comparison import display as trainings_display
+from diapir.comparison.display import Display, Forecast, last_epoch_line, share_done
 
 
 def test_with_a_budget_the_end_is_known_from_the_start() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diapir.cli.variants import Variant, variants
+from diapir.comparison.variants import Variant, variants
 from diapir.errors import ConfigError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diapir.cli.ledger import LEDGER, Entry, Ledger, open_ledger, refuse_change
+from diapir.comparison.state import LEDGER, Entry, Ledger, open_ledger, refuse_change
 from diapir.errors import RunError
 
 

@@ -14,11 +14,11 @@ from typing import Any, TextIO
 
 from filelock import FileLock, Timeout
 
-from diapir.cli.ledger import LEDGER, Ledger, open_ledger, refuse_change
-from diapir.cli.trained import Model
-from diapir.cli.trainings import Training, Trainings
-from diapir.cli.trainings_display import Display
-from diapir.cli.variants import variants
+from diapir.comparison.candidates import Model
+from diapir.comparison.display import Display
+from diapir.comparison.state import LEDGER, Ledger, open_ledger, refuse_change
+from diapir.comparison.trainings import Training, Trainings
+from diapir.comparison.variants import variants
 from diapir.config import RunConfig, config_diff, load_recipe, parse_config
 from diapir.errors import ConfigError, RunError
 from diapir.reports import Failure

@@ -22,8 +22,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from diapir.cli.ledger import Entry, Ledger
-from diapir.cli.trainings_display import Display
+from diapir.comparison.display import Display
+from diapir.comparison.state import Entry, Ledger
 from diapir.errors import Interrupted
 from diapir.run.folder import RunFolder
 from diapir.text import plural

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.cli.output import Output
-from diapir.cli.trainings import SIGNALS
+from diapir.comparison.trainings import SIGNALS
 from diapir.config import RunConfig, TrackConfig, load_recipe
 from diapir.errors import ConfigError, DataError, DiapirError, Interrupted, RunError
 from diapir.evaluation import Comparison, Evaluation, check_comparable

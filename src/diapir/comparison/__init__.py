@@ -1,0 +1,1 @@
+"""Models compared on equal terms: recipes that are trained here, or finished runs."""
