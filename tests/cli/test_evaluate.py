@@ -19,7 +19,7 @@ def test_a_run_is_judged_on_its_own_validation_part(
     assert "`val`" in done.stdout
     metrics = Evaluation.load(trained / "evaluation").metrics
     low, high = metrics["ci95"]["dice"]
-    assert f"{metrics['dice']:.4f}  (95 %: {low:.4f} to {high:.4f})" in done.stdout
+    assert f"{metrics['dice']:.4f}  (95% CI {low:.4f} to {high:.4f})" in done.stdout
 
 
 def test_a_bundle_is_judged_on_all_tiles(run_cli: RunCli, trained: Path, survey: Path) -> None:
@@ -192,7 +192,7 @@ def test_groups_make_the_intervals_of_sections(
 def test_without_what_draws_a_report_the_scores_are_written_all_the_same(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diapir.cli.reporting.PACKAGES", ("jinja2", "not_installed"))
+    monkeypatch.setattr("diapir.cli.evaluate.REPORT_PACKAGES", ("jinja2", "not_installed"))
     out = tmp_path / "judged"
     done = run_cli("evaluate", trained, "--data", survey, "--out", out)
     assert done.code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,6 @@ from cyclopts import App, Parameter
 
 from diapir.cli.options import Encoding, SkipBad
 from diapir.cli.output import Answer, Injected, Output
-from diapir.cli.reporting import can_report
 from diapir.cli.running import (
     AS_THE_MODEL_SAYS,
     MARKED_AS_THE_MODEL_SAYS,
@@ -18,11 +18,14 @@ from diapir.cli.running import (
     Models,
     Running,
 )
-from diapir.errors import ConfigError, RunError, SplitError
+from diapir.errors import ConfigError, MissingDependencyError, RunError, SplitError
 
 if TYPE_CHECKING:
     from diapir.evaluation.held_out import Share
     from diapir.tiles import TileSet
+
+REPORT_PACKAGES = ("jinja2", "matplotlib")
+"""What draws a report; an extra installs it."""
 
 app = App(
     name="evaluate",
@@ -71,9 +74,9 @@ def evaluate(
         running: how the network runs.
         output: where lines and the answer go.
     """
-    from diapir.comparison.evaluate_run import summary
     from diapir.evaluation import evaluate as score
     from diapir.evaluation.held_out import predict_unseen
+    from diapir.evaluation.summary import summary
     from diapir.tiles import load_tiles
     from diapir.tiles.groups import with_groups
 
@@ -112,7 +115,7 @@ def evaluate(
     if out is not None:
         evaluation.save(out)
         content["out"] = out
-        if can_report(output):
+        if _can_report(output):
             from diapir.reports import write_evaluation_report
 
             content["report"] = write_evaluation_report(
@@ -120,6 +123,15 @@ def evaluate(
             )
             output.say("", f"report  {content['report']}")
     return Answer(content)
+
+
+def _can_report(output: Output) -> bool:
+    """Whether the packages that draw a report are installed; says how to install them if not."""
+    missing = [package for package in REPORT_PACKAGES if find_spec(package) is None]
+    if missing:
+        error = MissingDependencyError(missing[0], "report")
+        output.say("", f"no report: {error.found}; install it with: {error.fix}")
+    return not missing
 
 
 def _refuse_used(out: Path, models: Sequence[Path], data: Path) -> None:

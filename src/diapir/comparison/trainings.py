@@ -1,8 +1,8 @@
 """Trainings one after the other, each in a process of its own.
 
-A process of its own keeps the failure of one training from the others and tells its peak memory;
-one after the other, so that none takes time from another. A training that was cut off continues
-from its last save, with what is left of its budget; one that failed is tried again.
+A separate process isolates failures and reports its peak memory; running them one after the other
+keeps them from slowing each other down. An interrupted training resumes from its last checkpoint
+with the rest of its budget; a failed one is tried again.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from types import FrameType
 from typing import IO, Any
 
 from diapir.comparison.display import Display
-from diapir.comparison.state import Entry, Ledger
+from diapir.comparison.state import StateFile, TrainingState
 from diapir.errors import Interrupted
-from diapir.run.folder import RunFolder
+from diapir.run.folder import BEST, LOG, RunFolder
 from diapir.text import plural
 
 TRAIN = (sys.executable, "-m", "diapir", "train")
 _POLL_S = 0.1
 _LOOK_S = 1.0
-"""Seconds between two looks at the log of the training that is on."""
+"""Seconds between two looks at the log of the current training."""
 SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
-"""What asks the program to stop."""
+"""Signals that interrupt a comparison."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Training:
     """One training of a comparison.
 
     Attributes:
-        model: what it trains.
+        model: name of the model.
         seed: its seed.
         run: its run folder.
-        words: what follows `diapir train`, but for --out, --resume and --budget.
+        words: arguments of `diapir train` other than --out, --resume, --budget and --json.
     """
 
     model: str
@@ -54,99 +54,106 @@ class Training:
 
     @property
     def name(self) -> str:
-        """By which it is remembered."""
+        """Key of this training in the state file."""
         return self.run.name
 
 
-class Trainings:
-    """Runs trainings that are not done yet.
+class TrainingQueue:
+    """Runs the trainings that are not done yet.
 
     Args:
         trainings: in the order they are run.
-        ledger: where their state is kept.
+        state: where their states are kept.
         budget_s: seconds of each; None where the recipe's epochs end it.
-        display: shows which is on.
+        display: shows the current one.
     """
 
     def __init__(
         self,
         trainings: Sequence[Training],
-        ledger: Ledger,
+        state: StateFile,
         *,
         budget_s: float | None,
         display: Display,
     ) -> None:
         self._trainings = trainings
-        self._ledger = ledger
+        self._state = state
         self._budget_s = budget_s
         self._display = display
         self._process: subprocess.Popen[bytes] | None = None
         self._signum = 0
 
     def run(self) -> None:
-        """Run what is left, whatever becomes of each.
+        """Run what is left; a failure does not stop the rest.
 
         Raises:
-            Interrupted: a signal came; the training that was on has saved itself.
+            Interrupted: a signal came; the current training has saved a checkpoint.
             RunError: a run folder is in use.
             OSError: `compare.json` cannot be written.
         """
         with self._forwarding(), self._display:
             for training in self._trainings:
-                entry = self._ledger.entries.setdefault(training.name, Entry())
-                if entry.state != "done" or not is_judged(training.run):
-                    self._stop_where_asked(training)
+                known = self._state.trainings.setdefault(training.name, TrainingState())
+                if known.state != "done" or not is_evaluated(training.run):
+                    self._stop_if_asked(training)
                     self._train(training)
-                    self._stop_where_asked(training)
+                    self._stop_if_asked(training)
 
     def _train(self, training: Training) -> None:
         run = training.run
         if run.exists():
-            # a training that has outlived its command would take time from the others
+            # refused where a training has outlived its command: it would slow down the others
             with RunFolder(run, resume=True):
                 pass
-        entry = self._ledger.entries[training.name].settled(run)
-        left_s = None if self._budget_s is None else self._budget_s - entry.spent_s
-        self._ledger.note(training.name, replace(entry, state="begun", begun_at=time.time()))
+        begun = self._state.trainings[training.name].settled(run)
+        self._state.note(training.name, replace(begun, state="begun", begun_at=time.time()))
         number = self._trainings.index(training) + 1
-        self._display.start(training.model, training.seed, number, entry.spent_s)
-        command = [*TRAIN, *training.words, "--out", str(run), "--resume", "--json"]
-        if left_s is not None:
-            # without a judged model one must come out, however little is left
-            least = 1.0 if (run / "best").is_dir() else 0.1 * (self._budget_s or 0)
-            command += ["--budget", f"{max(left_s, least):.1f}s"]
-        started = time.monotonic()
+        self._display.start(training.model, training.seed, number, begun.spent_s)
         run.parent.mkdir(parents=True, exist_ok=True)
-        ended = self._child(command, lambda: self._display.look(run))
-        entry = replace(
-            self._ledger.entries[training.name],
-            took_s=entry.took_s + time.monotonic() - started,
+        started = time.monotonic()
+        ended = self._child(self._command(training, begun), lambda: self._display.look(run))
+        self._note_end(training, ended, time.monotonic() - started)
+
+    def _command(self, training: Training, begun: TrainingState) -> list[str]:
+        """The command that trains, with what is left of the budget."""
+        words = [*TRAIN, *training.words, "--out", str(training.run), "--resume", "--json"]
+        if self._budget_s is not None:
+            # where there is no evaluated model yet one is needed, however little is left
+            least_s = 1.0 if (training.run / BEST).is_dir() else 0.1 * self._budget_s
+            words += ["--budget", f"{max(self._budget_s - begun.spent_s, least_s):.1f}s"]
+        return words
+
+    def _note_end(self, training: Training, ended: _Ended, took_s: float) -> None:
+        """Keep and show how an attempt ended."""
+        known = self._state.trainings[training.name]
+        known = replace(
+            known,
+            took_s=known.took_s + took_s,
             ended=datetime.now().astimezone().isoformat(timespec="seconds"),
-            peak_memory=max(filter(None, (entry.peak_memory, ended.peak_memory)), default=None),
+            peak_memory=max(filter(None, (known.peak_memory, ended.peak_memory)), default=None),
         )
-        if ended.code == 0 and is_judged(run):
-            entry = replace(
-                entry, state="done", stopped=str(ended.answer.get("stopped", "")), reason=""
-            )
-            self._ledger.note(training.name, entry)
-            self._display.done(_result(ended.answer), entry.took_s)
+        if ended.code == 0 and is_evaluated(training.run):
+            stopped = str(ended.answer.get("stopped", ""))
+            known = replace(known, state="done", stopped=stopped, reason="")
+            self._state.note(training.name, known)
+            self._display.done(_result(ended.answer), known.took_s)
             return
-        entry = entry.settled(run)
+        known = known.settled(training.run)
         if not self._signum:
             reason, fix = ended.reason()
-            entry = replace(entry, state="failed", reason=reason, fix=fix)
+            known = replace(known, state="failed", reason=reason, fix=fix)
             self._display.failed(reason)
-        self._ledger.note(training.name, entry)
+        self._state.note(training.name, known)
 
     def _child(self, command: Sequence[str], look: Callable[[], None]) -> _Ended:
         """Run a command to its end; `look` is called now and then."""
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as told:
-            # in a session of its own Ctrl-C reaches it through us alone, and so only once
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            # in a session of its own, so that Ctrl-C reaches it only once, through us
             process = subprocess.Popen(  # noqa: S603 - our own program
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=told, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
             )
             self._process = process
-            if self._signum:  # it came while there was nobody to hand it on to
+            if self._signum:  # it came before there was a process to hand it on to
                 self._hand_on(process)
             peak = None
             told_to_stop = False
@@ -163,23 +170,23 @@ class Trainings:
                     peak = _reap(process)
             finally:
                 self._process = None
-                if process.returncode is None:  # a defect of ours is no reason to leave it alone
+                if process.returncode is None:  # an error of ours must leave no process behind
                     process.terminate()
                     process.wait()
-            return _Ended(process.returncode, peak, _text(out), _text(told))
+            return _Ended(process.returncode, peak, _text(out), _text(err))
 
-    def _stop_where_asked(self, training: Training) -> None:
+    def _stop_if_asked(self, training: Training) -> None:
         if self._signum:
             place = self._trainings.index(training) + 1
             raise Interrupted(
                 self._signum,
-                f"stopped at training {place} of {len(self._trainings)} ({training.name}) and "
-                "saved; the same command continues",
+                f"interrupted at training {place} of {len(self._trainings)} ({training.name}); "
+                "checkpoint saved; run the same command again to resume",
             )
 
     @contextmanager
     def _forwarding(self) -> Iterator[None]:
-        """Hand signals on to the training that is on instead of dying of them."""
+        """Hand signals on to the current training instead of ending at once."""
 
         def forward(signum: int, frame: FrameType | None) -> None:
             self._signum = signum
@@ -197,19 +204,19 @@ class Trainings:
         process.send_signal(signal.SIGINT if self._signum == signal.SIGINT else signal.SIGTERM)
 
 
-def is_judged(run: Path) -> bool:
+def is_evaluated(run: Path) -> bool:
     """Whether a run folder holds the evaluation of its best model."""
     return (run / "evaluation" / "evaluation.json").is_file()
 
 
 @dataclass(frozen=True)
 class _Ended:
-    """How a process ended, and all it said."""
+    """How a process ended, and its output."""
 
     code: int
     peak_memory: int | None
     out: str
-    told: str
+    err: str
 
     @property
     def answer(self) -> Mapping[str, Any]:
@@ -227,21 +234,24 @@ class _Ended:
             return str(error.get("found", "")), str(error.get("mend", ""))
         if self.code < 0:
             name = signal.Signals(-self.code).name
-            memory = ", as the system does where memory runs out" if name == "SIGKILL" else ""
-            return f"its process was ended by {name}{memory}", "smaller train.batch, or more memory"
-        last = (self.told.strip().splitlines() or ["it said nothing"])[-1]
-        return f"exit code {self.code}: {last}", "its log.txt tells how far it came"
+            memory = ", possibly for lack of memory" if name == "SIGKILL" else ""
+            return (
+                f"its process was killed by {name}{memory}",
+                "smaller train.batch, or more memory",
+            )
+        last = (self.err.strip().splitlines() or ["no output"])[-1]
+        return f"exit code {self.code}: {last}", f"see {LOG} in its run folder"
 
 
 def _result(answer: Mapping[str, Any]) -> str:
-    """What a training says of itself at its end, for one line."""
+    """The scores of a finished training, in one line."""
     metrics = answer.get("metrics", {})
     scores = f"Kaggle mAP {metrics.get('kaggle_map', 0):.4f}, Dice {metrics.get('dice', 0):.4f}"
-    return f"{scores}, {plural(answer.get('epochs', 0), 'whole epoch')}"
+    return f"{scores}, {plural(answer.get('epochs', 0), 'full epoch')}"
 
 
 def _reap(process: subprocess.Popen[bytes]) -> int | None:
-    """Set the process's return code if it has ended; its peak memory in bytes, if that is known."""
+    """Set the return code of a process that has ended; its peak memory in bytes, if known."""
     if sys.platform == "win32":
         process.poll()
         return None
