@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from diapir.comparison import compare, measure
-from diapir.comparison.plan import ComparisonPlan
 from diapir.comparison.state import begin, open_state
+from diapir.comparison.training_plan import ComparisonPlan
 from diapir.comparison.trainings import Training, TrainingQueue
 from diapir.config import RunConfig, config_diff, load_recipe
 from diapir.errors import ConfigError, Interrupted, RunError

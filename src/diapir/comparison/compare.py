@@ -16,9 +16,9 @@ from diapir.comparison.candidates import (
 )
 from diapir.comparison.display import Display
 from diapir.comparison.measure import measure_all
-from diapir.comparison.plan import ComparisonPlan
 from diapir.comparison.state import StateFile, begin, hold, open_state
 from diapir.comparison.terms import data_terms, machine_terms, training_terms
+from diapir.comparison.training_plan import ComparisonPlan
 from diapir.comparison.trainings import Training, TrainingQueue
 from diapir.errors import ConfigError, RunError
 from diapir.evaluation import Comparison

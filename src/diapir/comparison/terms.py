@@ -11,8 +11,8 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from diapir.comparison.plan import ComparisonPlan
 from diapir.comparison.state import StateFile
+from diapir.comparison.training_plan import ComparisonPlan
 from diapir.evaluation import Evaluation
 from diapir.evaluation.standings import Candidate
 from diapir.text import duration, integer, plural

@@ -107,44 +107,27 @@ class Standing:
 
     Attributes:
         rank: from 1.
-        candidate: the model.
-        by: the metric that ranks.
-        scores: every metric of `SCORES`, with its 95% CI.
-        differences: from the baseline, every metric of `PAIRED`; empty for the baseline itself.
+        name: of the model.
+        score: the metric that ranks, with its 95% CI.
+        difference: from the baseline in that metric; None for the baseline itself.
         tied: whether it ranks below the first without being significantly worse.
+        scores: every metric of `SCORES`.
+        differences: from the baseline, every metric of `PAIRED`; empty for the baseline itself.
+        tile_ms: latency of one tile in milliseconds; None where it could not be measured.
+        cost: all costs.
+        candidate: the model.
     """
 
     rank: int
-    candidate: Candidate
-    by: Ranking
+    name: str
+    score: Score
+    difference: Difference | None
+    tied: bool
     scores: Mapping[str, Score]
     differences: Mapping[str, Difference]
-    tied: bool
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.candidate.name
-
-    @property
-    def cost(self) -> Cost:
-        """Cost of the model."""
-        return self.candidate.cost
-
-    @property
-    def score(self) -> Score:
-        """The metric that ranks."""
-        return self.scores[self.by]
-
-    @property
-    def difference(self) -> Difference | None:
-        """Difference from the baseline in the metric that ranks; None for the baseline itself."""
-        return self.differences.get(self.by)
-
-    @property
-    def tile_ms(self) -> float | None:
-        """Latency of one tile in milliseconds; None where it could not be measured."""
-        return self.cost.latency.tile_ms if self.cost.latency else None
+    tile_ms: float | None
+    cost: Cost
+    candidate: Candidate
 
 
 @dataclass(frozen=True)
@@ -182,15 +165,7 @@ class Results:
         }
         ranked = sorted(self.candidates, key=lambda name: -scores[name][self.by].value)
         return [
-            Standing(
-                rank,
-                self.candidates[name],
-                self.by,
-                scores[name],
-                self._differences(name),
-                rank > 1
-                and outcome(self.comparison.difference(name, ranked[0], self.by)) != "worse",
-            )
+            self._standing(rank, name, ranked[0], scores[name])
             for rank, name in enumerate(ranked, 1)
         ]
 
@@ -203,21 +178,31 @@ class Results:
         fastest = min(timed, key=lambda one: one.tile_ms or 0.0, default=first)
         return None if fastest is first else fastest
 
-    @property
+    @cached_property
     def evaluation(self) -> Evaluation:
         """The evaluation of the first run: all have its data and tiles in common."""
         return next(iter(self.comparison.evaluations.values()))[0]
 
-    @property
-    def latency_batch(self) -> int | None:
-        """Number of tiles of the timed batch; None where nothing could be timed."""
-        latencies = (one.cost.latency for one in self.standings)
-        return next((latency.batch for latency in latencies if latency), None)
-
-    def _differences(self, name: str) -> dict[str, Difference]:
-        if name == self.baseline:
-            return {}
-        return {key: self.comparison.difference(name, self.baseline, key) for key in PAIRED}
+    def _standing(self, rank: int, name: str, first: str, scores: Mapping[str, Score]) -> Standing:
+        differences = {}
+        if name != self.baseline:
+            differences = {
+                key: self.comparison.difference(name, self.baseline, key) for key in PAIRED
+            }
+        candidate = self.candidates[name]
+        latency = candidate.cost.latency
+        return Standing(
+            rank=rank,
+            name=name,
+            score=scores[self.by],
+            difference=differences.get(self.by),
+            tied=rank > 1 and outcome(self.comparison.difference(name, first, self.by)) != "worse",
+            scores=scores,
+            differences=differences,
+            tile_ms=latency.tile_ms if latency else None,
+            cost=candidate.cost,
+            candidate=candidate,
+        )
 
 
 def outcome(difference: Difference) -> Outcome:

@@ -16,7 +16,7 @@ from diapir.reports.compare.comparison_words import evaluated_on, findings, uneq
 from diapir.reports.compare.leaderboard import (
     as_csv,
     as_markdown,
-    cost_columns,
+    cost_table,
     interval,
     rows,
     signed_interval,
@@ -80,6 +80,7 @@ def _page(results: Results, found: list[str]) -> Mapping[str, Any]:
     """What the template shows."""
     data = results.evaluation.data
     ranges = _ranges(results)
+    headings, costs = cost_table(results)
     return common() | {
         "sheets": ["compare.css.j2"],
         "kind": "Comparison",
@@ -91,8 +92,8 @@ def _page(results: Results, found: list[str]) -> Mapping[str, Any]:
         "metrics": [DEFINITIONS[key] for key in _columns(results)],
         "ranking": DEFINITIONS[results.by][0],
         "board": [_row(results, standing, ranges) for standing in results.standings],
-        "costs": cost_columns(results),
-        "standings": results.standings,
+        "cost_headings": headings,
+        "costs": [(one.name, cells) for one, cells in zip(results.standings, costs, strict=True)],
         "cost_plot": _cost_plot(results),
         "paired": [DEFINITIONS[key][0] for key in PAIRED],
         "difference_plots": _difference_plots(results),

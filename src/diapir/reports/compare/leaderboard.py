@@ -1,7 +1,6 @@
 """The standings of a comparison as rows, CSV, Markdown and lines of text.
 
-To add a column, add a figure to `rows` (CSV and JSON) or a `Column` to `cost_columns` (page and
-Markdown).
+A new column goes into `rows` (CSV and JSON), and into `cost_table` (page and Markdown).
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,28 +19,24 @@ from diapir.reports.run.facts import DEFINITIONS
 from diapir.text import decimal, duration, integer, short, signed, significant
 
 
-class Column(NamedTuple):
-    """A column of costs: its heading, and the text of its cell in a row."""
-
-    heading: str
-    cell: Callable[[Standing], str]
-
-
-def cost_columns(results: Results) -> list[Column]:
-    """The costs that the page and the Markdown table show."""
-    batch = results.latency_batch or "Many"
-    return [
-        Column("Parameters", lambda one: short(one.cost.parameters)),
-        Column("MACs per tile", lambda one: short(one.cost.multiply_adds)),
-        Column("Input, px", lambda one: str(one.candidate.config.preprocess.size)),
-        Column("1 tile, ms", lambda one: significant(one.tile_ms)),
-        Column(f"{batch} tiles, ms", lambda one: significant(_batch_ms(one))),
-        Column("Training, tiles/s", lambda one: significant(one.cost.tiles_per_s)),
-        Column("Peak memory, MB", lambda one: integer(_peak_mb(one))),
-        Column("Epochs", lambda one: span(one.cost.epochs)),
-        Column("Best epoch", lambda one: span(one.cost.best_epochs)),
-        Column("Training time", lambda one: duration(one.cost.training_s) or "–"),
-    ]
+def cost_table(results: Results) -> tuple[list[str], list[list[str]]]:
+    """The costs on the page and in Markdown: the headings, and the cells of each standing."""
+    latencies = [one.cost.latency for one in results.standings]
+    batch = next((latency.batch for latency in latencies if latency), "Many")
+    columns: dict[str, Callable[[Standing], str]] = {
+        "Parameters": lambda one: short(one.cost.parameters),
+        "MACs per tile": lambda one: short(one.cost.multiply_adds),
+        "Input, px": lambda one: str(one.candidate.config.preprocess.size),
+        "1 tile, ms": lambda one: significant(one.tile_ms),
+        f"{batch} tiles, ms": lambda one: significant(_batch_ms(one)),
+        "Training, tiles/s": lambda one: significant(one.cost.tiles_per_s),
+        "Peak memory, MB": lambda one: integer(_peak_mb(one)),
+        "Epochs": lambda one: span(one.cost.epochs),
+        "Best epoch": lambda one: span(one.cost.best_epochs),
+        "Training time": lambda one: duration(one.cost.training_s) or "–",
+    }
+    cells = [[cell(one) for cell in columns.values()] for one in results.standings]
+    return list(columns), cells
 
 
 def rows(results: Results) -> list[dict[str, Any]]:
@@ -89,19 +84,19 @@ def as_csv(table: Sequence[dict[str, Any]]) -> str:
 
 def as_markdown(results: Results) -> str:
     """The leaderboard as Markdown, to be pasted into a document."""
-    metric, costs = DEFINITIONS[results.by][0], cost_columns(results)
+    metric, (headings, costs) = DEFINITIONS[results.by][0], cost_table(results)
     scores = [DEFINITIONS[key][0] for key in SCORES]
-    head = ["Model", *scores, f"Δ {metric}", "Verdict", *(column.heading for column in costs)]
-    align = ["---", *["---:"] * (len(SCORES) + 1), "---", *["---:"] * len(costs)]
+    head = ["Model", *scores, f"Δ {metric}", "Verdict", *headings]
+    align = ["---", *["---:"] * (len(SCORES) + 1), "---", *["---:"] * len(headings)]
     body = [
         [
             _cell(one.name),
             *(score_words(score) for score in one.scores.values()),
             difference_words(one.difference),
             verdict_words(one.difference),
-            *(column.cell(one) for column in costs),
+            *cells,
         ]
-        for one in results.standings
+        for one, cells in zip(results.standings, costs, strict=True)
     ]
     lines = [f"| {' | '.join(cells)} |" for cells in (head, align, *body)]
     ranges = (
