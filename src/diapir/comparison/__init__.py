@@ -1,9 +1,9 @@
 """Models compared on equal terms: recipes trained here, or finished runs.
 
-`compare` plans the trainings (`training_plan`, `variants`), runs them one after the other (`trainings`,
-`display`) and remembers them (`state`). Finished runs become candidates (`candidates`), whose costs
-are measured (`measure`) and whose scores are set against each other; how all that was done goes
-into the report as `terms`. `evaluate_run` is what follows every training.
+`compare` plans the trainings (`training_plan`, `variants`) and runs them one after the other
+(`trainings`, `display`), keeping their state on disk (`state`). It reads finished runs as
+candidates (`candidates`), measures their costs (`measure`), compares their scores and describes the
+method (`terms`). `evaluate_run` is the last step of every training.
 """
 
 from diapir.comparison.compare import compare

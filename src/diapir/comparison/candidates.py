@@ -22,7 +22,7 @@ def candidate_of(name: str, runs: Sequence[Path], peak_memory: int | None = None
     Args:
         name: unique in the comparison.
         runs: finished runs that differ in the seed alone.
-        peak_memory: bytes, of the largest training process; None where unknown.
+        peak_memory: bytes, of the largest training process; None if unknown.
 
     Raises:
         RunError: a folder is not a run folder.
@@ -41,7 +41,7 @@ def candidate_of(name: str, runs: Sequence[Path], peak_memory: int | None = None
 def group_runs(runs: Sequence[Path]) -> list[Candidate]:
     """Make one candidate of the runs that differ in nothing but the seed.
 
-    Where that would leave a single candidate, each run becomes one instead.
+    If that would leave a single candidate, each run becomes one instead.
 
     Raises:
         RunError: a folder is not a run folder, or is named twice.

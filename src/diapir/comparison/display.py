@@ -30,7 +30,7 @@ class Forecast:
 
     Args:
         total: number of trainings.
-        budget_s: seconds of each, where there is a budget.
+        budget_s: seconds of each, if there is a budget.
         took_s: seconds that each finished training took.
     """
 
@@ -51,11 +51,11 @@ class Forecast:
         self.settled += 1
 
     def left_s(self, elapsed_s: float, share: float) -> float | None:
-        """Seconds until all are done; None where that cannot be estimated yet.
+        """Seconds until all are done; None if that cannot be estimated yet.
 
         Args:
             elapsed_s: seconds of the current training so far.
-            share: share of its epochs that are done, in [0, 1]; 0 where unknown.
+            share: share of its epochs that are done, in [0, 1]; 0 if unknown.
         """
         whole = [sum(self._took_s) / len(self._took_s)] if self._took_s else []
         if self._budget_s is not None:
@@ -76,7 +76,7 @@ class Display:
     Args:
         stream: where to show them; None for silence.
         total: number of trainings.
-        budget_s: seconds of each, where there is a budget.
+        budget_s: seconds of each, if there is a budget.
         took_s: seconds that each finished training took.
     """
 
@@ -181,7 +181,7 @@ class _Bar(Progress):
 
 
 def share_done(line: str) -> float:
-    """Share of a training that is done, in [0, 1], from a line of its log; 0 where unknown."""
+    """Share of a training that is done, in [0, 1], from a line of its log; 0 if unknown."""
     match = _EPOCH.fullmatch(line)
     if not match:
         return 0.0
@@ -191,7 +191,7 @@ def share_done(line: str) -> float:
 
 
 def last_epoch_line(log: Path) -> str:
-    """The last epoch line of a run's log; empty where there is none."""
+    """The last epoch line of a run's log; empty if there is none."""
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - _TAIL_BYTES))

@@ -35,7 +35,7 @@ def measure_all(
         quiet: whether to show no progress.
 
     Returns:
-        the candidates, measured where that was possible, and the reasons where it was not.
+        the candidates, measured if possible, and the failures of the others.
 
     Raises:
         Interrupted: a signal came.

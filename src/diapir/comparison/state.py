@@ -28,13 +28,13 @@ class TrainingState:
     """What is known of a training.
 
     Attributes:
-        state: `begun` also where it was killed.
+        state: `begun` also if it was killed.
         spent_s: seconds trained in all attempts so far, up to their last checkpoints.
         begun_at: start of the latest attempt, in seconds since 1970.
         took_s: seconds of all attempts that ended, start-up and evaluation included.
         ended: local time of its end, in ISO format.
         stopped: what ended it: `epochs`, `early` or `budget`.
-        peak_memory: of its process, in bytes; None where the system does not report it.
+        peak_memory: of its process, in bytes; None if the system does not report it.
         reason: why it failed.
         fix: how to fix that; `mend` in the file.
     """
@@ -107,7 +107,7 @@ class StateFile:
 
 
 def open_state(folder: Path) -> StateFile | None:
-    """Read what an earlier command left in a folder; None where the folder is new or empty.
+    """Read what an earlier command left in a folder; None if the folder is new or empty.
 
     Raises:
         RunError: the folder holds something else, or its state file cannot be read.
@@ -172,7 +172,7 @@ def save_result(folder: Path, result: Mapping[str, Any]) -> None:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Keep other commands out of a folder, which is made where it is missing.
+    """Keep other commands out of a folder, which is created if missing.
 
     Raises:
         RunError: another command is running there.

@@ -64,7 +64,7 @@ class TrainingQueue:
     Args:
         trainings: in the order they are run.
         state: where their states are kept.
-        budget_s: seconds of each; None where the recipe's epochs end it.
+        budget_s: seconds of each; None if the recipe's epochs end it.
         display: shows the current one.
     """
 
@@ -102,7 +102,7 @@ class TrainingQueue:
     def _train(self, training: Training) -> None:
         run = training.run
         if run.exists():
-            # refused where a training has outlived its command: it would slow down the others
+            # refused if a training has outlived its command: it would slow down the others
             with RunFolder(run, resume=True):
                 pass
         begun = self._state.trainings[training.name].settled(run)
@@ -118,7 +118,7 @@ class TrainingQueue:
         """The command that trains, with what is left of the budget."""
         words = [*TRAIN, *training.words, "--out", str(training.run), "--resume", "--json"]
         if self._budget_s is not None:
-            # where there is no evaluated model yet one is needed, however little is left
+            # without a best model yet, enough time to get one, however little is left
             least_s = 1.0 if (training.run / BEST).is_dir() else 0.1 * self._budget_s
             words += ["--budget", f"{max(self._budget_s - begun.spent_s, least_s):.1f}s"]
         return words
@@ -156,12 +156,12 @@ class TrainingQueue:
             if self._signum:  # it came before there was a process to hand it on to
                 self._hand_on(process)
             peak = None
-            told_to_stop = False
+            stopping_shown = False
             next_look = 0.0
             try:
                 while process.returncode is None:
-                    if self._signum and not told_to_stop:
-                        told_to_stop = True
+                    if self._signum and not stopping_shown:
+                        stopping_shown = True
                         self._display.stopping()
                     if time.monotonic() >= next_look:
                         look()
@@ -220,7 +220,7 @@ class _Ended:
 
     @property
     def answer(self) -> Mapping[str, Any]:
-        """The JSON object it printed; empty where it printed none."""
+        """The JSON object it printed; empty if it printed none."""
         try:
             content = json.loads(self.out)
         except ValueError:

@@ -38,7 +38,7 @@ class Variant:
 def variants(recipes: Sequence[str], vary: Sequence[str]) -> dict[str, Variant]:
     """Everything to train, by name: each recipe, then its variants.
 
-    A variant is named after its recipe and its label, or its settings where it has no label.
+    A variant is named after its recipe and its label, or its settings if it has no label.
 
     Args:
         recipes: names of bundled recipes, or files.

@@ -33,10 +33,10 @@ class Cost:
     """What a model costs to train and to run.
 
     Attributes:
-        parameters: number of trainable values; None where it could not be counted.
+        parameters: number of trainable values; None if it could not be counted.
         multiply_adds: MACs of one tile at the model's input size; None likewise.
-        latency: None where it could not be measured.
-        peak_memory: bytes, of the largest training process; None where unknown.
+        latency: None if it could not be measured.
+        peak_memory: bytes, of the largest training process; None if unknown.
         tiles_per_s: training speed: the median over epochs, then the mean over runs; nan if
             unknown.
         training_s: seconds of training steps, the mean over runs.
@@ -113,7 +113,7 @@ class Standing:
         tied: whether it ranks below the first without being significantly worse.
         scores: every metric of `SCORES`.
         differences: from the baseline, every metric of `PAIRED`; empty for the baseline itself.
-        tile_ms: latency of one tile in milliseconds; None where it could not be measured.
+        tile_ms: latency of one tile in milliseconds; None if it could not be measured.
         cost: all costs.
         candidate: the model.
     """
@@ -143,7 +143,7 @@ class Results:
         terms: how the models were trained and measured: name and value.
         command: the command line that reproduces it; may be empty.
         failures: what failed.
-        tiles: the labelled tiles evaluated on; None where they are not at hand.
+        tiles: the labelled tiles evaluated on; None if they are not available.
     """
 
     comparison: Comparison
@@ -171,7 +171,7 @@ class Results:
 
     @cached_property
     def fastest_tied(self) -> Standing | None:
-        """The fastest model among the first and those tied with it; None where it is the first."""
+        """The fastest model among the first and those tied with it; None if it is the first."""
         first = self.standings[0]
         timed = [one for one in self.standings if one is first or one.tied]
         timed = [one for one in timed if one.tile_ms is not None]

@@ -184,7 +184,7 @@ def _columns(results: Results) -> list[str]:
 
 
 def _cost_plot(results: Results) -> Plot | None:
-    """Score against the first cost that is known of all models; None where there is none."""
+    """Score against the first cost that is known of all models; None if there is none."""
     costs: tuple[tuple[str, str, Callable[[Standing], float]], ...] = (
         ("latency of one tile", "ms", lambda one: one.tile_ms or 0),
         ("MACs per tile", "G", lambda one: (one.cost.multiply_adds or 0) / 1e9),

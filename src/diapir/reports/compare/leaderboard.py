@@ -40,7 +40,7 @@ def cost_table(results: Results) -> tuple[list[str], list[list[str]]]:
 
 
 def rows(results: Results) -> list[dict[str, Any]]:
-    """The leaderboard in plain values, best first; None where something is unknown."""
+    """The leaderboard in plain values, best first; None for unknown values."""
     table = []
     for one in results.standings:
         row: dict[str, Any] = {"rank": one.rank, "model": one.name}
@@ -74,7 +74,7 @@ def rows(results: Results) -> list[dict[str, Any]]:
 
 
 def as_csv(table: Sequence[dict[str, Any]]) -> str:
-    """Rows as CSV: a decimal point in numbers, an empty cell where a value is unknown."""
+    """Rows as CSV: a decimal point in numbers, an empty cell if a value is unknown."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(table[0]), lineterminator="\n")
     writer.writeheader()
@@ -132,7 +132,7 @@ def as_text(results: Results) -> Iterator[str]:
 
 
 def verdict_words(difference: Difference | None) -> str:
-    """The verdict for people; that of the baseline itself where there is no difference."""
+    """The verdict for people; “baseline” if there is no difference."""
     if difference is None:
         return "baseline"
     kind = outcome(difference)
@@ -156,19 +156,19 @@ def difference_words(difference: Difference | None) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """0.841 – 0.868; nothing where it is not known."""
+    """0.841 – 0.868; empty if unknown."""
     return "" if low is None or high is None else f"{decimal(low)} – {decimal(high)}"
 
 
 def signed_interval(difference: Difference) -> str:
-    """−0.012 to +0.034; nothing where it is not known."""
+    """−0.012 to +0.034; empty if unknown."""
     if difference.low is None or difference.high is None:
         return ""
     return f"{signed(difference.low)} to {signed(difference.high)}"
 
 
 def span(numbers: Sequence[int]) -> str:
-    """12; 11–13 where several differ; an en dash where there is none."""
+    """12; 11–13 if several differ; an en dash if there are none."""
     if not numbers:
         return "–"
     low, high = min(numbers), max(numbers)
