@@ -14,19 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from diapir.comparison import compare, measure
 from diapir.comparison.state import begin, open_state
-from diapir.comparison.training_plan import ComparisonPlan
-from diapir.comparison.trainings import Training, TrainingQueue
-from diapir.config import RunConfig, config_diff, load_recipe
+from diapir.comparison.trainings import TrainingQueue
+from diapir.config import load_recipe
 from diapir.errors import ConfigError, Interrupted, RunError
 from diapir.evaluation import Evaluation
 from diapir.inference import latency
 from diapir.tiles import Split, load_tiles, synthesise
 from tests.cli.conftest import RunCli
-from tests.training.conftest import TINY, write_bright_salt
+from tests.comparison.made import named, write_recipes
+from tests.training.conftest import write_bright_salt
 
 
 @pytest.fixture
@@ -43,20 +42,7 @@ def tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of recipes: `small` and `large`, and `broken`, which cannot be built."""
-    folder = tmp_path_factory.mktemp("recipes")
-    changes: dict[str, dict[str, Any]] = {
-        "small": {},
-        "large": {"model": {"name": "unet", "base": 4, "levels": 2}},
-        "broken": {"preprocess": {"size": 34}},
-    }
-    for name, change in changes.items():
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(TINY | {"name": name} | change))
-    return folder
-
-
-def named(recipes: Path, *names: str) -> str:
-    return ",".join(str(recipes / f"{name}.yaml") for name in names)
+    return write_recipes(tmp_path_factory.mktemp("recipes"))
 
 
 @pytest.fixture(scope="session")
@@ -254,16 +240,6 @@ def test_a_stop_while_measuring(
 # ── trainings ────────────────────────────────────────────────────────────────────────────────
 
 
-def plan_of(recipes: str, **options: Any) -> ComparisonPlan:
-    return ComparisonPlan.of(recipes.split(","), **options)
-
-
-def config_of(training: Training) -> RunConfig:
-    """The configuration that a training is given."""
-    words = list(training.words)
-    return load_recipe(words[1], words[words.index("--set") + 1 :: 2])
-
-
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Comparisons of recipes that end where the first training would start."""
@@ -274,32 +250,9 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TrainingQueue, "run", stop)
 
 
-def begun(recipes: str, tiles: Path, out: Path, **options: Any) -> None:
+def begun(recipes: list[str], tiles: Path, out: Path, **options: Any) -> None:
     with pytest.raises(Interrupted, match="here"):
-        compare(recipes=recipes.split(","), data=tiles, out=out, **options)
-
-
-def test_all_are_trained_by_one_split_and_the_next_seeds(
-    recipes: Path, tiles: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    plan = plan_of(
-        named(recipes, "small", "large"),
-        seeds=2,
-        epochs=7,
-        overrides=["track.trackers=[tensorboard]"],
-    )
-    trainings = plan.trainings(tiles, load_tiles(tiles), out)
-    assert [one.run.name for one in trainings] == [
-        *("small-seed42", "large-seed42", "small-seed43", "large-seed43")
-    ]
-    for training in trainings:
-        config = config_of(training)
-        assert config.seed == training.seed
-        assert config.data.split == str((out / "split.json").absolute())
-        assert config.data.mask_encoding == "grey8"
-        assert config.train.epochs == 7
-        assert config.track.trackers == ("tensorboard",)
+        compare(recipes=recipes, data=tiles, out=out, **options)
 
 
 def test_the_folder_is_claimed_before_the_first_training(
@@ -309,45 +262,6 @@ def test_the_folder_is_claimed_before_the_first_training(
     begun(named(recipes, "small", "large"), tiles, out)
     assert {path.name for path in out.iterdir()} == {"compare.json", "split.json", ".lock"}
     Split.load(out / "split.json").verify(load_tiles(tiles))
-
-
-def test_names_of_bundled_recipes_make_folders(tiles: Path, tmp_path: Path) -> None:
-    plan = plan_of("lite0/unet,lite0/linknet")
-    assert plan.names == ("lite0/unet", "lite0/linknet")
-    assert [one.run.name for one in plan.trainings(tiles, load_tiles(tiles), tmp_path)] == [
-        "lite0-unet-seed42",
-        "lite0-linknet-seed42",
-    ]
-
-
-def test_a_variant_changes_its_own_keys_only(recipes: Path, tiles: Path, tmp_path: Path) -> None:
-    plan = plan_of(
-        named(recipes, "small"),
-        vary=["no flip: augment.flip=none", "model.base=3 train.batch=2"],
-        overrides=["augment.flip=alternate"],
-    )
-    trainings = plan.trainings(tiles, load_tiles(tiles), tmp_path)
-    configs = {training.model: config_of(training) for training in trainings}
-    plain, still, wider = configs.values()
-    assert list(configs) == [plain.name, still.name, wider.name] == list(plan.names)
-    assert still.name == "small, no flip"
-    assert [config.augment.flip for config in configs.values()] == [
-        "alternate",
-        "none",
-        "alternate",
-    ]
-    assert config_diff(plain, wider).keys() == {"model.base", "train.batch", "name"}
-    with pytest.raises(ConfigError, match=r"unknown key 'augment\.flop'"):
-        plan_of(named(recipes, "small"), vary=["augment.flop=none"])
-
-
-def test_other_threads_for_one_are_refused(recipes: Path) -> None:
-    both = f"{named(recipes, 'small')},baseline"
-    with pytest.raises(ConfigError, match=r"device\.name: small cpu, baseline auto"):
-        plan_of(both)
-    with pytest.raises(ConfigError, match=r"device\.threads: small 1, baseline None") as caught:
-        plan_of(both, overrides=["device.name=cpu"])
-    assert "--set device.threads=" in caught.value.fix
 
 
 def test_a_changed_command_on_the_same_folder_is_shown(
@@ -364,10 +278,10 @@ def test_a_changed_command_on_the_same_folder_is_shown(
         ({"overrides": ["model.base=3"]}, "model.base of small: 2 → 3"),
     ):
         with pytest.raises(RunError) as caught:
-            compare(recipes=both.split(","), data=tiles, out=out, **options)
+            compare(recipes=both, data=tiles, out=out, **options)
         assert told in caught.value.found
     with pytest.raises(RunError, match="--recipes: small,large → large,small"):
-        compare(recipes=named(recipes, "large", "small").split(","), data=tiles, out=out)
+        compare(recipes=named(recipes, "large", "small"), data=tiles, out=out)
 
 
 def test_a_folder_of_recipes_is_not_one_of_runs(
@@ -381,9 +295,7 @@ def test_a_folder_of_recipes_is_not_one_of_runs(
     state.path.parent.mkdir()
     state.save()
     with pytest.raises(RunError, match="--recipes: None → small,large"):
-        compare(
-            recipes=named(recipes, "small", "large").split(","), data=tiles, out=tmp_path / "runs"
-        )
+        compare(recipes=named(recipes, "small", "large"), data=tiles, out=tmp_path / "runs")
 
 
 # ── from Python ──────────────────────────────────────────────────────────────────────────────
@@ -437,7 +349,7 @@ def test_from_the_first_training_to_the_page(recipes: Path, tiles: Path, tmp_pat
     """Two recipes with two seeds and one that fails: stopped, killed, continued, compared."""
     out = tmp_path / "out"
     words = (
-        *("--recipes", named(recipes, "broken", "small", "large"), "--data", tiles),
+        *("--recipes", ",".join(named(recipes, "broken", "small", "large")), "--data", tiles),
         *("--out", out, "--seeds", 2, "--set", "train.save_minutes=1e-6"),
     )
 
@@ -454,7 +366,7 @@ def test_from_the_first_training_to_the_page(recipes: Path, tiles: Path, tmp_pat
     assert entries["broken-seed42"]["state"] == "failed"
     assert entries["small-seed42"]["state"] in {"waiting", "done"}
 
-    # the same command goes on
+    # the same command resumes
     process = start(*words, "--json")
     answered, told = process.communicate(timeout=300)
     assert process.returncode == 0, told
@@ -491,7 +403,7 @@ def test_fewer_than_two_models_are_nothing_to_compare(
 ) -> None:
     out = tmp_path / "out"
     done = run_cli(
-        *("compare", "--recipes", named(recipes, "small", "broken"), "--data", tiles),
+        *("compare", "--recipes", ",".join(named(recipes, "small", "broken")), "--data", tiles),
         *("--out", out, "--epochs", 1, "--json"),
     )
     assert done.code == 2

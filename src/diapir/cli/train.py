@@ -41,7 +41,7 @@ def train(
     budget: Annotated[Duration | None, Parameter(name="--budget", metavar="TIME")] = None,
     output: Injected,
 ) -> Answer:
-    """Train a network on labelled tiles, evaluate it and write a report.
+    """Train a network on labelled tiles, evaluate it and report.
 
     Ctrl-C finishes the current step and saves a checkpoint; run the same
     command with --resume to resume.

@@ -84,7 +84,8 @@ def _budget(plan: ComparisonPlan) -> str:
 def _seeds(count: int) -> str:
     if count == 1:
         return "1 training per recipe, with its own seed"
-    return f"{plural(count, 'training')} per recipe: its own seed and the next {count - 1}"
+    further = "" if count == 2 else f" {count - 1}"
+    return f"{plural(count, 'training')} per recipe: its own seed and the next{further}"
 
 
 def _processor() -> str:

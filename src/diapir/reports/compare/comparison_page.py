@@ -124,7 +124,7 @@ def _headline(results: Results, ranges: Mapping[str, Range]) -> list[dict[str, A
     """The cards at the top: the best, the fastest tied with it, the baseline."""
     chosen = {"Best": results.standings[0]}
     if results.fastest_tied:
-        chosen["Fastest of the statistically tied"] = results.fastest_tied
+        chosen["Fastest tied with the best"] = results.fastest_tied
     for one in results.standings:
         if one.name == results.baseline and one not in chosen.values():
             chosen["Baseline"] = one
