@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _View:
-    """How the results are looked at, which may change from one command to the next."""
+    """How results are presented; may change from one command to the next in the same folder."""
 
     baseline: str | None
     by: Ranking
@@ -59,8 +59,8 @@ def compare(
     """Compare finished runs, or recipes that are trained first.
 
     Recipes are trained with the same split, seeds and budget, one after the other, each in a
-    process of its own. What is done is kept in `out`: the same call resumes after an interruption
-    and retries what failed.
+    process of its own. Progress is kept in `out`: the same call resumes after an interruption and
+    retries failed trainings.
 
     Args:
         runs: run folders; those that differ in the seed alone are one model.
@@ -107,7 +107,7 @@ def compare(
 
 
 def _compare_recipes(plan: ComparisonPlan, data: Path, out: Path, view: _View) -> Results:
-    """Train what is not trained yet, then compare."""
+    """Run the trainings that are not done yet, then compare."""
     from diapir.training.selection import settle_split
 
     baseline = _known(view.baseline, plan.names) or plan.names[0]
@@ -127,7 +127,7 @@ def _compare_recipes(plan: ComparisonPlan, data: Path, out: Path, view: _View) -
                 f"only {len(candidates)} of {len(plan.names)} models could be trained: "
                 + "; ".join(f"{failure.name}: {failure.reason}" for failure in failures),
                 expected="at least two models to compare",
-                fix="fix what is listed, then run the same command again",
+                fix="fix the listed failures, then run the same command again",
             )
         terms = training_terms(plan, state)
         if baseline not in {candidate.name for candidate in candidates}:

@@ -175,7 +175,7 @@ class _Bar(Progress):
         )
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """What is drawn, as rich asks for it."""
+        """The parts to draw, from top to bottom."""
         yield from super().get_renderables()
         yield Text(self.line, no_wrap=True, overflow="ellipsis", style="dim")
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from types import FrameType
 from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.comparison.trainings import SIGNALS
+from diapir.comparison.signals import handled
 from diapir.errors import DiapirError, Interrupted, RunError
 from diapir.evaluation.standings import Candidate, Failure
 from diapir.progress import progress
@@ -42,7 +40,7 @@ def measure_all(
     """
     measured, failures = [], []
     shown = contextlib.nullcontext(_ignore) if quiet else progress("measuring")
-    with _stoppable(), shown as advance:
+    with handled(_interrupt), shown as advance:
         for number, candidate in enumerate(candidates):
             advance(number, len(candidates))
             try:
@@ -99,21 +97,9 @@ def measure(candidate: Candidate, images: Images) -> Candidate:
     )
 
 
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
+def _interrupt(signum: int) -> NoReturn:
     """Turn a signal into an exception, so that no process is left behind."""
-
-    def stop(signum: int, frame: FrameType | None) -> NoReturn:
-        raise Interrupted(
-            signum, "interrupted while measuring; run the same command again to resume"
-        )
-
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    raise Interrupted(signum, "interrupted while measuring; run the same command again to resume")
 
 
 def _ignore(done: int, total: int) -> None:

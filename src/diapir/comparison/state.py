@@ -25,7 +25,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What is known of a training.
+    """The state of a training.
 
     Attributes:
         state: `begun` also if it was killed.
@@ -80,7 +80,7 @@ class StateFile:
 
     Attributes:
         path: the file.
-        request: what was asked for, in plain values; `command` in the file.
+        request: the plan of the comparison, in plain values; `command` in the file.
         trainings: the state of each training, by the name of its run folder.
         result: the answer of the command, once there is one.
     """
@@ -144,7 +144,7 @@ def begin(folder: Path, before: StateFile | None, request: dict[str, Any]) -> St
     Args:
         folder: of the comparison.
         before: what `open_state` found there.
-        request: what is asked for now.
+        request: the plan of this command, in plain values.
 
     Raises:
         RunError: the folder was begun with another request; all changes are shown.

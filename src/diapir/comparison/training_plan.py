@@ -1,4 +1,4 @@
-"""The plan of a comparison of recipes: what is trained, and how.
+"""The plan of a comparison of recipes: models, settings and trainings.
 
 DIR/  compare.json   split.json   runs/MODEL-seedN/ …
 """
@@ -26,7 +26,7 @@ class ComparisonPlan:
     """Recipes to be trained on equal terms. Making a plan reads the recipes and nothing else.
 
     Attributes:
-        variants: what is trained, by name of the model, in order.
+        variants: the recipes and variants to train, by name of the model, in order.
         configs: the configuration of each, with its own seed.
         settings: `section.key=value` of every training.
         budget_s: seconds of each training; None for the recipes' own epochs.

@@ -14,15 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any
 
 from diapir.comparison.display import Display
+from diapir.comparison.signals import handled
 from diapir.comparison.state import StateFile, TrainingState
 from diapir.errors import Interrupted
 from diapir.run.folder import BEST, LOG, RunFolder
@@ -32,8 +31,6 @@ TRAIN = (sys.executable, "-m", "diapir", "train")
 _POLL_S = 0.1
 _LOOK_S = 1.0
 """Seconds between two looks at the log of the current training."""
-SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
-"""Signals that interrupt a comparison."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +81,14 @@ class TrainingQueue:
         self._signum = 0
 
     def run(self) -> None:
-        """Run what is left; a failure does not stop the rest.
+        """Run every training that is not done; a failure does not stop the rest.
 
         Raises:
             Interrupted: a signal came; the current training has saved a checkpoint.
             RunError: a run folder is in use.
             OSError: `compare.json` cannot be written.
         """
-        with self._forwarding(), self._display:
+        with handled(self._forward), self._display:
             for training in self._trainings:
                 known = self._state.trainings.setdefault(training.name, TrainingState())
                 if known.state != "done" or not is_evaluated(training.run):
@@ -115,7 +112,7 @@ class TrainingQueue:
         self._note_end(training, ended, time.monotonic() - started)
 
     def _command(self, training: Training, begun: TrainingState) -> list[str]:
-        """The command that trains, with what is left of the budget."""
+        """The command that trains, with the rest of the budget."""
         words = [*TRAIN, *training.words, "--out", str(training.run), "--resume", "--json"]
         if self._budget_s is not None:
             # without a best model yet, enough time to get one, however little is left
@@ -184,21 +181,11 @@ class TrainingQueue:
                 "checkpoint saved; run the same command again to resume",
             )
 
-    @contextmanager
-    def _forwarding(self) -> Iterator[None]:
-        """Hand signals on to the current training instead of ending at once."""
-
-        def forward(signum: int, frame: FrameType | None) -> None:
-            self._signum = signum
-            if self._process is not None:
-                self._hand_on(self._process)
-
-        before = {number: signal.signal(number, forward) for number in SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _forward(self, signum: int) -> None:
+        """Hand a signal on to the current training instead of ending at once."""
+        self._signum = signum
+        if self._process is not None:
+            self._hand_on(self._process)
 
     def _hand_on(self, process: subprocess.Popen[bytes]) -> None:
         process.send_signal(signal.SIGINT if self._signum == signal.SIGINT else signal.SIGTERM)

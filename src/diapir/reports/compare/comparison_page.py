@@ -32,7 +32,7 @@ REPORT, CSV, MARKDOWN = "report.html", "leaderboard.csv", "leaderboard.md"
 
 @dataclass(frozen=True)
 class ComparisonReport:
-    """What was written about a comparison.
+    """The files of a comparison report, and their content in plain values.
 
     Attributes:
         page: path of `report.html`.
@@ -62,7 +62,7 @@ def write_comparison(folder: Path, results: Results) -> ComparisonReport:
 
     Args:
         folder: an existing folder.
-        results: what was found.
+        results: of the comparison.
 
     Raises:
         RunError: a file cannot be written; the one that was there is kept.
