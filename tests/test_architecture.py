@@ -17,6 +17,7 @@ ROWS: tuple[frozenset[str], ...] = tuple(
     frozenset(row.split())
     for row in (
         "cli",
+        "comparison",
         "reports",
         "training export",
         "evaluation",

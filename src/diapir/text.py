@@ -1,9 +1,10 @@
-"""Formatting numbers, durations and lists for messages and pages."""
+"""Formatting numbers, durations and lists for messages, pages and JSON."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def decimal(value: object, digits: int = 3) -> str:
@@ -99,3 +100,18 @@ def clock(seconds: float | None) -> str:
 def size(count: float) -> str:
     """Bytes: 12_300_000 → 12.3 MB; 4e9 → 4.0 GB."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+
+
+def plain(value: Any) -> Any:
+    """`value` in JSON types: NumPy scalars and paths converted, NaN and infinity as null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if hasattr(value, "item"):
+        return plain(value.item())
+    return str(value)

@@ -14,28 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from diapir.cli import trained as measuring
-from diapir.cli.contest import Contest
-from diapir.config import config_diff, load_recipe
-from diapir.errors import ConfigError, RunError
+from diapir.comparison import compare, measure
+from diapir.comparison.state import begin, open_state
+from diapir.comparison.trainings import TrainingQueue
+from diapir.config import load_recipe
+from diapir.errors import ConfigError, Interrupted, RunError
 from diapir.evaluation import Evaluation
 from diapir.inference import latency
-from diapir.tiles import Split, synthesise
+from diapir.tiles import Split, load_tiles, synthesise
 from tests.cli.conftest import RunCli
-from tests.training.conftest import TINY, write_bright_salt
+from tests.comparison.made import named, write_recipes
+from tests.training.conftest import write_bright_salt
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure within this process, as shortly as may be."""
+    """Measure within this process, as quickly as possible."""
     monkeypatch.setattr(latency, "SECONDS", 0.0)
-
-    def here(run: Path, config: Any, images: Any) -> Any:
-        return measuring._measure(run, config.device.name, config.device.threads, images)
-
-    monkeypatch.setattr(measuring, "_measure_apart", here)
+    monkeypatch.setattr(measure, "measure_apart", measure.measure)
 
 
 @pytest.fixture(scope="session")
@@ -45,20 +42,7 @@ def tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of recipes: `small` and `large`, and `broken`, which cannot be built."""
-    folder = tmp_path_factory.mktemp("recipes")
-    changes: dict[str, dict[str, Any]] = {
-        "small": {},
-        "large": {"model": {"name": "unet", "base": 4, "levels": 2}},
-        "broken": {"preprocess": {"size": 34}},
-    }
-    for name, change in changes.items():
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(TINY | {"name": name} | change))
-    return folder
-
-
-def named(recipes: Path, *names: str) -> str:
-    return ",".join(str(recipes / f"{name}.yaml") for name in names)
+    return write_recipes(tmp_path_factory.mktemp("recipes"))
 
 
 @pytest.fixture(scope="session")
@@ -106,12 +90,13 @@ def test_finished_runs_are_compared(
         assert [line["model"] for line in csv.DictReader(stream)] == ["tiny", "other"]
     assert "| tiny |" in (out / "leaderboard.md").read_text("utf-8")
     page = (out / "report.html").read_text("utf-8")
-    assert "The same tiles, seen by every model" in page
+    assert "Predictions on the same tiles" in page
+    assert f"diapir compare {trained} {other}" in page  # as it was typed, without --json
 
     # the same runs again, looked at in another way
     again = run_cli(*words, "--baseline", other, "--sort", "dice")
     assert again.code == 0, again.stderr
-    assert "other" in again.stdout.partition("Against the baseline, ")[2].partition(",")[0]
+    assert "against the baseline other" in again.stdout
 
 
 def test_without_data_there_are_no_overlays(
@@ -120,8 +105,8 @@ def test_without_data_there_are_no_overlays(
     out = tmp_path / "out"
     done = run_cli("compare", trained, other, "--out", out)
     assert done.code == 0, done.stderr
-    assert "--data PATH, the tiles these runs were trained on, adds their overlays" in done.stdout
-    assert "seen by every model" not in (out / "report.html").read_text("utf-8")
+    assert "add --data PATH" in done.stdout
+    assert "Predictions on the same tiles" not in (out / "report.html").read_text("utf-8")
 
 
 def test_seeds_of_one_recipe_are_one_model(
@@ -174,21 +159,30 @@ def test_a_split_with_other_tiles_to_learn_from_is_refused(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["RUN"], "1 runs were given to compare"),
+        (["RUN"], "only 1 run was given"),
         (["RUN", "RUN"], "a run is named twice"),
-        (["RUN", "nowhere"], "nowhere is no run folder"),
-        (["RUN", "OTHER", "--baseline", "linknet"], "no model is called 'linknet'"),
-        (["RUN", "OTHER", "--budget", "5m", "--seeds", "2"], "--budget, --seeds say how to train"),
-        (["RUN", "--recipes", "baseline,demo", "--data", "x"], "trained already"),
+        (["RUN", "nowhere"], "nowhere is not a run folder"),
+        (["RUN", "OTHER", "--baseline", "linknet"], "unknown baseline 'linknet'"),
+        (
+            ["RUN", "OTHER", "--budget", "5m", "--seeds", "2"],
+            "--budget, --seeds cannot be used without --recipes",
+        ),
+        (
+            ["RUN", "--recipes", "baseline,demo", "--data", "x"],
+            "cannot be used together with --recipes",
+        ),
         (["--recipes", "baseline,demo"], "--recipes was given without --data"),
-        (["--recipes", "baseline", "--data", "x"], "--recipes names 1"),
-        (["--recipes", "baseline,baseline", "--data", "x"], "two recipes are called baseline"),
+        (["--recipes", "baseline", "--data", "x"], "--recipes names 1 recipe"),
+        (["--recipes", "baseline,baseline", "--data", "x"], "two recipes are named baseline"),
         (["--recipes", "baseline,basline", "--data", "x"], "did you mean 'baseline'"),
         (
             ["--recipes", "baseline,demo", "--data", "x", "--set", "train.bach=1"],
             "did you mean 'batch'",
         ),
-        (["--recipes", "baseline,demo", "--data", "TILES", "--baseline", "unet"], "no model"),
+        (
+            ["--recipes", "baseline,demo", "--data", "TILES", "--baseline", "unet"],
+            "unknown baseline 'unet'",
+        ),
         (["--recipes", "baseline,demo", "--data", "nowhere"], "nowhere"),
     ],
 )
@@ -237,112 +231,46 @@ def test_a_stop_while_measuring(
     def stop(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(measuring, "_measure_apart", stop)
+    monkeypatch.setattr(measure, "measure_apart", stop)
     done = run_cli("compare", trained, other, "--out", tmp_path / "out")
     assert done.code == 143
-    assert "the same command continues" in done.stderr
+    assert "run the same command again to resume" in done.stderr
 
 
 # ── trainings ────────────────────────────────────────────────────────────────────────────────
 
 
-def contest(recipes: str, tiles: Path, out: Path, **options: Any) -> Contest:
-    usual = {"budget_s": None, "epochs": None, "seeds": 1, "overrides": ()}
-    return Contest(recipes.split(","), data=tiles, out=out, **(usual | options))
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparisons of recipes that end where the first training would start."""
+
+    def stop(self: TrainingQueue) -> None:
+        raise Interrupted(signal.SIGINT, "here")
+
+    monkeypatch.setattr(TrainingQueue, "run", stop)
 
 
-def test_all_are_trained_by_one_split_and_the_next_seeds(
-    recipes: Path, tiles: Path, tmp_path: Path
+def begun(recipes: list[str], tiles: Path, out: Path, **options: Any) -> None:
+    with pytest.raises(Interrupted, match="here"):
+        compare(recipes=recipes, data=tiles, out=out, **options)
+
+
+def test_the_folder_is_claimed_before_the_first_training(
+    recipes: Path, tiles: Path, tmp_path: Path, untrained: None
 ) -> None:
     out = tmp_path / "out"
-    found = contest(
-        *(named(recipes, "small", "large"), tiles, out),
-        **{"seeds": 2, "epochs": 7, "overrides": ["track.trackers=[tensorboard]"]},
-    )
-    trainings = found._trainings
-    assert [one.run.name for one in trainings] == [
-        *("small-seed42", "large-seed42", "small-seed43", "large-seed43")
-    ]
-    for training in trainings:
-        words = list(training.words)
-        config = load_recipe(words[1], words[words.index("--set") + 1 :: 2])
-        assert config.seed == training.seed
-        assert config.data.split == str((out / "split.json").absolute())
-        assert config.data.mask_encoding == "grey8"
-        assert config.train.epochs == 7
-        assert config.track.trackers == ("tensorboard",)
-    assert not out.exists()  # nothing is written before it is held
-    with found.held():
-        split = Split.load(out / "split.json")
-    assert found.tiles.ids == tuple(sorted(split.part("val")))
-
-
-def test_names_of_shipped_recipes_make_folders(tiles: Path, tmp_path: Path) -> None:
-    found = contest("lite0/unet,lite0/linknet", tiles, tmp_path / "out")
-    assert found.names == ("lite0/unet", "lite0/linknet")
-    assert [one.run.name for one in found._trainings] == [
-        "lite0-unet-seed42",
-        "lite0-linknet-seed42",
-    ]
-
-
-def test_a_recipe_is_varied_by_its_own_keys_only(
-    recipes: Path, tiles: Path, tmp_path: Path
-) -> None:
-    found = contest(
-        *(named(recipes, "small"), tiles, tmp_path / "out"),
-        **{
-            "variations": ["no flip: augment.flip=none", "model.base=3 train.batch=2"],
-            "overrides": ["augment.flip=alternate"],
-        },
-    )
-    configs = {}
-    for training in found._trainings:
-        words = list(training.words)
-        configs[training.model] = load_recipe(words[1], words[words.index("--set") + 1 :: 2])
-    plain, still, wider = configs.values()
-    assert list(configs) == [plain.name, still.name, wider.name] == list(found.names)
-    assert still.name == "small, no flip"
-    assert [config.augment.flip for config in configs.values()] == [
-        "alternate",
-        "none",
-        "alternate",
-    ]
-    assert config_diff(plain, wider).keys() == {"model.base", "train.batch", "name"}
-    with pytest.raises(ConfigError, match=r"unknown key 'augment\.flop'"):
-        contest(
-            *(named(recipes, "small"), tiles, tmp_path / "out"),
-            **{"variations": ["augment.flop=none"]},
-        )
-
-
-def test_other_threads_for_one_are_refused(recipes: Path, tiles: Path, tmp_path: Path) -> None:
-    both = f"{named(recipes, 'small')},baseline"
-    with pytest.raises(ConfigError, match=r"device\.name: small cpu, baseline auto"):
-        contest(both, tiles, tmp_path / "out")
-    with pytest.raises(ConfigError, match=r"device\.threads: small 1, baseline None") as caught:
-        contest(both, tiles, tmp_path / "out", overrides=["device.name=cpu"])
-    assert "--set device.threads=" in caught.value.fix
-
-
-def test_two_commands_at_a_time_are_refused(recipes: Path, tiles: Path, tmp_path: Path) -> None:
-    first, second = (
-        contest(named(recipes, "small", "large"), tiles, tmp_path / "out") for _ in range(2)
-    )
-    with first.held(), pytest.raises(RunError, match="another `diapir compare`"), second.held():
-        pass
-    with second.held():
-        pass
+    begun(named(recipes, "small", "large"), tiles, out)
+    assert {path.name for path in out.iterdir()} == {"compare.json", "split.json", ".lock"}
+    Split.load(out / "split.json").verify(load_tiles(tiles))
 
 
 def test_a_changed_command_on_the_same_folder_is_shown(
-    recipes: Path, tiles: Path, tmp_path: Path
+    recipes: Path, tiles: Path, tmp_path: Path, untrained: None
 ) -> None:
     out = tmp_path / "out"
     both = named(recipes, "small", "large")
-    with contest(both, tiles, out).held():
-        pass
-    contest(both, tiles, out)  # the same is welcome
+    begun(both, tiles, out)
+    begun(both, tiles, out)  # the same is welcome
     for options, told in (
         ({"seeds": 3}, "--seeds: 1 → 3"),
         ({"budget_s": 90.0}, "--budget: none → 90 s"),
@@ -350,10 +278,59 @@ def test_a_changed_command_on_the_same_folder_is_shown(
         ({"overrides": ["model.base=3"]}, "model.base of small: 2 → 3"),
     ):
         with pytest.raises(RunError) as caught:
-            contest(both, tiles, out, **options)
+            compare(recipes=both, data=tiles, out=out, **options)
         assert told in caught.value.found
     with pytest.raises(RunError, match="--recipes: small,large → large,small"):
-        contest(named(recipes, "large", "small"), tiles, out)
+        compare(recipes=named(recipes, "large", "small"), data=tiles, out=out)
+
+
+def test_a_folder_of_recipes_is_not_one_of_runs(
+    recipes: Path, tiles: Path, tmp_path: Path, untrained: None, trained: Path, other: Path
+) -> None:
+    out = tmp_path / "out"
+    begun(named(recipes, "small", "large"), tiles, out)
+    with pytest.raises(RunError, match="RUN: None → "):
+        compare([trained, other], out=out)
+    state = begin(tmp_path / "runs", None, {"RUN": ["a", "b"]})
+    state.path.parent.mkdir()
+    state.save()
+    with pytest.raises(RunError, match="--recipes: None → small,large"):
+        compare(recipes=named(recipes, "small", "large"), data=tiles, out=tmp_path / "runs")
+
+
+# ── from Python ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_runs_are_compared_from_python_in_silence(
+    trained: Path, other: Path, quick: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = compare([str(trained), other], sort="dice")
+    assert [one.name for one in results.standings] == ["tiny", "other"]
+    first, second = results.standings
+    assert (first.rank, first.difference, first.tied) == (1, None, False)
+    assert second.difference is not None
+    assert second.difference.value == 0
+    assert second.tied
+    assert results.standings is results.standings
+    assert first.tile_ms is not None
+    assert capsys.readouterr() == ("", "")
+
+
+def test_recipes_need_a_folder(recipes: Path, tiles: Path) -> None:
+    with pytest.raises(ConfigError, match="--recipes was given without --out"):
+        compare(recipes=["demo", "baseline"], data=tiles)
+
+
+def test_what_was_compared_before_is_kept(
+    trained: Path, other: Path, quick: None, tmp_path: Path
+) -> None:
+    compare([trained, other], out=tmp_path)
+    state = open_state(tmp_path)
+    assert state is not None
+    assert state.request == {"RUN": [str(run.resolve()) for run in (trained, other)]}
+
+
+# ── from the first training to the last ──────────────────────────────────────────────────────
 
 
 def start(*words: object) -> subprocess.Popen[str]:
@@ -372,7 +349,7 @@ def test_from_the_first_training_to_the_page(recipes: Path, tiles: Path, tmp_pat
     """Two recipes with two seeds and one that fails: stopped, killed, continued, compared."""
     out = tmp_path / "out"
     words = (
-        *("--recipes", named(recipes, "broken", "small", "large"), "--data", tiles),
+        *("--recipes", ",".join(named(recipes, "broken", "small", "large")), "--data", tiles),
         *("--out", out, "--seeds", 2, "--set", "train.save_minutes=1e-6"),
     )
 
@@ -384,12 +361,12 @@ def test_from_the_first_training_to_the_page(recipes: Path, tiles: Path, tmp_pat
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=120)
     assert process.returncode == 143, told
-    assert "the same command continues" in told
+    assert "run the same command again to resume" in told
     entries = json.loads((out / "compare.json").read_text())["trainings"]
     assert entries["broken-seed42"]["state"] == "failed"
     assert entries["small-seed42"]["state"] in {"waiting", "done"}
 
-    # the same command goes on
+    # the same command resumes
     process = start(*words, "--json")
     answered, told = process.communicate(timeout=300)
     assert process.returncode == 0, told
@@ -408,15 +385,15 @@ def test_from_the_first_training_to_the_page(recipes: Path, tiles: Path, tmp_pat
     assert all(row["latency_tile_ms"] > 0 for row in answer["leaderboard"])
     for name, row in ((row["model"], row) for row in answer["leaderboard"]):
         runs = [out / "runs" / f"{name}-seed{seed}" for seed in (42, 43)]
-        judged = [Evaluation.load(run / "evaluation") for run in runs]
-        mean = sum(one.metrics["dice"] for one in judged) / 2
+        evaluated = [Evaluation.load(run / "evaluation") for run in runs]
+        mean = sum(one.metrics["dice"] for one in evaluated) / 2
         assert row["dice"] == pytest.approx(mean)
         splits = {Split.load(run / "split.json").hash for run in (*runs, out)}
         assert len(splits) == 1
         assert [load_recipe(run / "config.yaml").seed for run in runs] == [42, 43]
-    assert "[6/6] large, seed 43: begins" in told
+    assert "[6/6] large, seed 43: starts" in told
     page = (out / "report.html").read_text("utf-8")
-    assert "seen by every model" in page
+    assert "Predictions on the same tiles" in page
     assert "broken, seed 42" in page
 
 
@@ -426,7 +403,7 @@ def test_fewer_than_two_models_are_nothing_to_compare(
 ) -> None:
     out = tmp_path / "out"
     done = run_cli(
-        *("compare", "--recipes", named(recipes, "small", "broken"), "--data", tiles),
+        *("compare", "--recipes", ",".join(named(recipes, "small", "broken")), "--data", tiles),
         *("--out", out, "--epochs", 1, "--json"),
     )
     assert done.code == 2

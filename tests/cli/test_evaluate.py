@@ -19,7 +19,7 @@ def test_a_run_is_evaluated_on_its_own_validation_part(
     assert f"validation part of {trained / 'split.json'}" in done.stdout
     metrics = Evaluation.load(trained / "evaluation").metrics
     low, high = metrics["ci95"]["dice"]
-    assert f"{metrics['dice']:.4f}  (95 %: {low:.4f} to {high:.4f})" in done.stdout
+    assert f"{metrics['dice']:.4f}  (95% CI {low:.4f} to {high:.4f})" in done.stdout
 
 
 def test_python_gives_the_same_and_prints_nothing(
@@ -210,7 +210,7 @@ def test_groups_make_the_intervals_of_sections(
 def test_scores_are_written_without_the_libraries_of_a_report(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diapir.cli.reporting.PACKAGES", ("jinja2", "not_installed"))
+    monkeypatch.setattr("diapir.cli.evaluate.REPORT_PACKAGES", ("jinja2", "not_installed"))
     out = tmp_path / "scores"
     done = run_cli("evaluate", trained, "--data", survey, "--out", out)
     assert done.code == 0

@@ -11,7 +11,7 @@ from diapir.tiles import Split, load_tiles
 from tests.cli.conftest import RunCli
 
 
-def test_a_run_folder_is_judged_and_explained(trained: Path, survey: Path) -> None:
+def test_a_run_folder_is_evaluated_and_explained(trained: Path, survey: Path) -> None:
     for name in ("config.yaml", "split.json", "metrics.csv", "log.txt", "report.html"):
         assert (trained / name).stat().st_size, name
     evaluation = Evaluation.load(trained / "evaluation")
@@ -36,20 +36,20 @@ def test_train_says_how_good_it_is_and_where(
     assert done.code == 0
     metrics = Evaluation.load(run / "evaluation").metrics
     low, high = metrics["ci95"]["soft_dice"]
-    assert f"{metrics['soft_dice']:.4f}  (95 %: {low:.4f} to {high:.4f})" in done.stdout
+    assert f"{metrics['soft_dice']:.4f}  (95% CI {low:.4f} to {high:.4f})" in done.stdout
     assert str(run / "best") in done.stdout
     assert str(run / "report.html") in done.stdout
     assert "Epoch [1/1], Batch [0/" in done.stdout
 
 
-def test_a_model_that_learnt_from_every_tile_quotes_no_score(
+def test_a_model_trained_on_all_tiles_has_no_score(
     run_cli: RunCli, survey: Path, tiny_recipe: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     words = ("train", "--recipe", tiny_recipe, "--data", survey, "--out", run)
     done = run_cli(*words, "--set", "data.use_all=true")
     assert done.code == 0
-    assert "none is left to judge it by" in done.stdout
+    assert "none are held out" in done.stdout
     assert "soft Dice  " not in done.stdout
     assert not (run / "evaluation").exists()
     best = bundle.load(run)
@@ -85,7 +85,7 @@ def test_set_budget_resume_and_json(
     assert resumed.answer["stopped"] == "budget"
 
 
-def test_only_the_main_process_judges(
+def test_only_the_main_process_evaluates(
     run_cli: RunCli,
     survey: Path,
     tiny_recipe: Path,

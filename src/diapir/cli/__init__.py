@@ -12,6 +12,7 @@ import contextlib
 import io
 import json as json_module
 import os
+import shlex
 import signal
 import sys
 import traceback
@@ -117,7 +118,7 @@ def _launch(
     if "output" not in ignored:  # --help and --version
         command(*bound.args, **bound.kwargs)
         return 0
-    with Output(json=json) as output:
+    with Output(json=json, command=shlex.join(("diapir", *tokens))) as output:
         answer: Answer = command(*bound.args, **bound.kwargs, output=output)
         output.finish(answer.content)
     return answer.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,6 @@ from cyclopts import App, Parameter
 
 from diapir.cli.options import Encoding, SkipBad
 from diapir.cli.output import Answer, Injected, Output
-from diapir.cli.reporting import can_report
 from diapir.cli.running import (
     DEFAULT_POST_PROCESSING,
     DEFAULT_RUNNING,
@@ -17,9 +17,13 @@ from diapir.cli.running import (
     PostProcessing,
     Running,
 )
+from diapir.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from diapir.evaluation import Evaluated
+
+REPORT_PACKAGES = ("jinja2", "matplotlib")
+"""What draws a report; an extra installs it."""
 
 app = App(
     name="evaluate",
@@ -68,8 +72,8 @@ def evaluate(
         running: how the network runs.
         output: where lines and the answer go.
     """
-    from diapir.cli.judging import summary
     from diapir.evaluation import claim_evaluation, evaluate_models
+    from diapir.evaluation.summary import summary
 
     models = models or []
     if out is not None:
@@ -99,9 +103,18 @@ def evaluate(
     return Answer(content)
 
 
+def _can_report(output: Output) -> bool:
+    """Whether the packages that draw a report are installed; says how to install them if not."""
+    missing = [package for package in REPORT_PACKAGES if find_spec(package) is None]
+    if missing:
+        error = MissingDependencyError(missing[0], "report")
+        output.say("", f"no report: {error.found}; install it with: {error.fix}")
+    return not missing
+
+
 def _report(path: Path, done: Evaluated, output: Output) -> dict[str, Any]:
     """Write the report, if its libraries are installed."""
-    if not can_report(output):
+    if not _can_report(output):
         return {}
     from diapir.reports import write_evaluation_report
 

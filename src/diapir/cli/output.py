@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json as json_module
-import math
 import os
 import sys
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Self, TextIO
 from cyclopts import Parameter
 
 from diapir.progress import Progress, is_main_process, progress
+from diapir.text import plain
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,12 @@ class Output:
 
     Args:
         json: whether stdout is reserved for the JSON object.
+        command: the command line that was typed, without --json and --debug.
     """
 
-    def __init__(self, *, json: bool) -> None:
+    def __init__(self, *, json: bool, command: str = "") -> None:
         self.json = json
+        self.command = command
         self._stdout: TextIO = sys.stdout
         self._open = contextlib.ExitStack()
 
@@ -83,21 +85,6 @@ class Output:
     ) -> contextlib.AbstractContextManager[Progress]:
         """Show the progress of long work; see `diapir.progress`."""
         return progress(doing, unit=unit, per=per)
-
-
-def plain(value: Any) -> Any:
-    """`value` for JSON: NumPy scalars and paths converted, null for NaN and infinity."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if hasattr(value, "item"):
-        return plain(value.item())
-    return str(value)
 
 
 Injected = Annotated[Output, Parameter(parse=False)]

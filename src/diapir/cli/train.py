@@ -1,4 +1,4 @@
-"""`diapir train`: from a recipe and tiles to a judged run folder."""
+"""`diapir train`: from a recipe and tiles to an evaluated run folder."""
 
 from __future__ import annotations
 
@@ -41,22 +41,24 @@ def train(
     budget: Annotated[Duration | None, Parameter(name="--budget", metavar="TIME")] = None,
     output: Injected,
 ) -> Answer:
-    """Train a network on labelled tiles, judge it and write a report.
+    """Train a network on labelled tiles, evaluate it and report.
 
-    Ctrl-C finishes the step and saves; the same command with --resume goes on
-    from there.
+    Ctrl-C finishes the current step and saves a checkpoint; run the same
+    command with --resume to resume.
 
     Args:
-        recipe: a shipped recipe (baseline, demo) or a YAML file.
+        recipe: a bundled recipe (baseline, demo) or a YAML file.
         data: labelled tiles: a folder, or Kaggle's zip as it is.
         out: the run folder to make.
-        overrides: change one key of the recipe, as in train.batch=4; may be given often.
-        resume: continue the run that --out holds.
+        overrides: change one key of the recipe, as in train.batch=4; repeatable.
+        resume: resume the run in --out.
         budget: stop cleanly after this time: 90s, 20m or 1.5h.
         output: where lines and the answer go.
     """
-    from diapir.cli.judging import judge_run, summary
+    from diapir.comparison.evaluate_run import evaluate_run
     from diapir.config import load_recipe
+    from diapir.evaluation.summary import summary
+    from diapir.run.folder import BEST
     from diapir.training import train as train_run
 
     config = load_recipe(recipe, overrides)
@@ -71,25 +73,26 @@ def train(
         "stopped": result.stopped,
     }
     if config.data.use_all:
-        model = result.run / "best"
+        model = result.run / BEST
         output.say(
-            "", "It learnt from every tile, so none is left to judge it by", f"model   {model}"
+            "", "Trained on all tiles; none are held out, so no score is given.", f"model   {model}"
         )
         return Answer(answer | {"model": model})
-    judged = judge_run(result.run, data, config, output)
+    with output.progress("evaluating") as progress:
+        run = evaluate_run(result.run, data, config, progress)
     output.say(
         "",
-        *summary(judged.evaluation),
+        *summary(run.evaluation),
         "",
-        f"model   {judged.bundle.path}",
-        f"report  {judged.report}",
+        f"model   {run.bundle.path}",
+        f"report  {run.report}",
     )
     return Answer(
         answer
         | {
-            "model": judged.bundle.path,
-            "report": judged.report,
-            "data": judged.evaluation.data,
-            "metrics": judged.evaluation.metrics,
+            "model": run.bundle.path,
+            "report": run.report,
+            "data": run.evaluation.data,
+            "metrics": run.evaluation.metrics,
         }
     )

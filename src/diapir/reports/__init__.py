@@ -7,19 +7,17 @@
 """
 
 from diapir.reports.compare.comparison_gallery import sample_ids
-from diapir.reports.compare.comparison_page import write_comparison
-from diapir.reports.compare.leaderboard import Contender, Failure, Results, rows
+from diapir.reports.compare.comparison_page import ComparisonReport, write_comparison
+from diapir.reports.compare.comparison_words import findings
+from diapir.reports.compare.leaderboard import as_text
 from diapir.reports.run.report import write_evaluation_report, write_run_report
 from diapir.reports.survey.map import write_survey_pictures
 from diapir.reports.survey.products_page import write_products_report
-from diapir.run.history import read_history
 
 __all__ = [
-    "Contender",
-    "Failure",
-    "Results",
-    "read_history",
-    "rows",
+    "ComparisonReport",
+    "as_text",
+    "findings",
     "sample_ids",
     "write_comparison",
     "write_evaluation_report",

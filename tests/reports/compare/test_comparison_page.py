@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from diapir.config import RunConfig
-from diapir.evaluation import Comparison, evaluate
+from diapir.evaluation import Comparison, Difference, evaluate
+from diapir.evaluation.standings import Candidate, Cost, Failure, Results, outcome
 from diapir.inference import Latency
-from diapir.reports import Contender, Failure, Results, rows, sample_ids, write_comparison
+from diapir.reports import as_text, sample_ids, write_comparison
 from diapir.reports.compare.comparison_figures import Point, pareto
 from diapir.reports.compare.comparison_page import CSV, MARKDOWN
 from diapir.reports.compare.comparison_words import findings, unequal
-from diapir.reports.compare.leaderboard import as_csv, as_markdown
+from diapir.reports.compare.leaderboard import as_csv, as_markdown, rows, verdict_words
 from diapir.run.history import History
 from diapir.tiles import TileSet, make_split
 from tests.reports.made import COVERAGES, case_of, predict, write_tiles
@@ -43,30 +44,30 @@ def history(epochs: int, best: int, speed: float = 60.0) -> History:
 def made(tiles: TileSet, config: RunConfig, noises: dict[str, float], *, seeds: int = 1) -> Results:
     """Models of more or less noise, the first of them the baseline."""
     shown = sample_ids(case_of(tiles).evaluation)
-    evaluations, contenders = {}, {}
+    evaluations, candidates = {}, {}
     for number, (name, noise) in enumerate(noises.items()):
         answers = [predict(tiles, noise=noise + 0.02 * seed) for seed in range(seeds)]
         evaluations[name] = [evaluate(tiles, answer, part="val") for answer in answers]
-        contenders[name] = Contender(
+        cost = Cost.of_training([history(10 + seed, 8) for seed in range(seeds)], 900_000_000)
+        candidates[name] = Candidate(
             name,
             config.model_copy(update={"name": name}),
             tuple(range(42, 42 + seeds)),
-            tuple(history(10 + seed, 8) for seed in range(seeds)),
-            parameters=1_500_000 * (number + 1),
-            multiply_adds=2_000_000_000 * (number + 1),
-            latency=Latency(10.0 * (number + 1), 90.0 * (number + 1), 16, "torch on cpu", 2),
-            peak_memory=900_000_000,
+            dataclasses.replace(
+                cost,
+                parameters=1_500_000 * (number + 1),
+                multiply_adds=2_000_000_000 * (number + 1),
+                latency=Latency(10.0 * (number + 1), 90.0 * (number + 1), 16, "torch on cpu", 2),
+            ),
             probabilities={
                 tile: answers[0][place] for place, tile in enumerate(tiles.ids) if tile in shown
             },
         )
-    first = next(iter(evaluations.values()))[0]
     return Results(
         comparison=Comparison(evaluations),
-        contenders=contenders,
+        candidates=candidates,
         baseline=next(iter(noises)),
         by="kaggle_map",
-        evaluation=first,
         split=make_split(tiles, val_fraction=0.4, seed=11),
         terms=[("Budget", "12 min each"), ("Machine", "a small one")],
         command="diapir compare --recipes unet,linknet --data survey --out zoo",
@@ -98,25 +99,27 @@ def page(folder: Path) -> Page:
 def test_the_leaderboard_is_in_order_with_intervals_and_verdicts(
     results: Results, page: Page
 ) -> None:
-    assert [one.name for one in results.ranked] == ["lite0/linknet", "linknet", "unet", "segnet"]
-    for rank, contender in enumerate(results.ranked, 1):
-        score = results.comparison.score(contender.name, "kaggle_map")
-        name = re.sub(r"([/_-])", r"\1 ", contender.name)  # where it may be broken
-        tie = " ≈" if contender.name in results.tied else ""
+    names = ["lite0/linknet", "linknet", "unet", "segnet"]
+    assert [one.name for one in results.standings] == names
+    assert [one.rank for one in results.standings] == [1, 2, 3, 4]
+    for one in results.standings:
+        name = re.sub(r"([/_-])", r"\1 ", one.name)  # where it may be broken
+        tie = " ≈" if one.tied else ""
+        score = results.comparison.score(one.name, "kaggle_map")
         shown = f"{score.value:.3f} {score.low:.3f} – {score.high:.3f}"
-        assert f"{rank} {name}{tie} {shown}" in page.text
-    assert results.tied == ["linknet"]
+        assert f"{one.rank} {name}{tie} {shown}" in page.text
+    assert [one.name for one in results.standings if one.tied] == ["linknet"]
     assert page.text.count("baseline") >= 1
 
 
 def test_costs_and_terms_are_told(page: Page) -> None:
     for words in (
-        "1.50 M 2.00 G 32 px 10.0 90.0 60.0 900 10–11 8 5 min",
+        "1.50 M 2.00 G 32 10.0 90.0 60.0 900 10–11 8 5 min",
         "Budget 12 min each",
         "Machine a small one",
         "diapir compare --recipes unet,linknet --data survey --out zoo",
         "hrnet, seed 42 out of memory Fix: smaller train.batch",
-        "1 came to nothing",
+        "1 failed",
         "42, 43",
     ):
         assert words in page.text
@@ -179,7 +182,7 @@ def test_names_from_users_are_escaped(tmp_path: Path, tiles: TileSet, config: Ru
         results, command=f"diapir compare {evil}", failures=[Failure(evil, evil, evil)]
     )
 
-    page = read(write_comparison(tmp_path, results))
+    page = read(write_comparison(tmp_path, results).page)
 
     assert page.all("script") == []
     assert evil in page.text
@@ -194,27 +197,30 @@ def test_findings(results: Results) -> None:
     told = " ".join(findings(results))
     score = results.comparison.score("lite0/linknet", "kaggle_map")
     assert f"lite0/linknet scores highest: Kaggle mAP {score.value:.3f}" in told
-    assert "Not shown to be worse: linknet." in told
-    assert "Of these, linknet is the quickest: 20.0 ms a tile, 1.5 times as quick" in told
-    assert "Against the baseline, unet, by Kaggle mAP: better: lite0/linknet, linknet;" in told
+    assert "Statistically tied with it: linknet." in told
+    assert "The fastest of these is linknet: 20.0 ms per tile, 1.5 times as fast" in told
+    assert "Kaggle mAP against the baseline unet: better: lite0/linknet, linknet;" in told
 
 
 def test_findings_where_one_is_best_and_where_all_are_alike(
     tiles: TileSet, config: RunConfig
 ) -> None:
     one = made(tiles, config, {"a": 0.1, "b": 0.6, "c": 0.6})
-    assert "It is shown to be better than each of the others." in findings(one)
+    assert "It is significantly better than all others." in findings(one)
     alike = made(tiles, config, {"a": 0.3, "b": 0.3})
-    assert "None of the others is shown to be worse." in findings(alike)
-    assert any("no difference shown: b" in sentence for sentence in findings(alike))
+    assert "No other model is significantly worse." in findings(alike)
+    assert any("no significant difference: b" in sentence for sentence in findings(alike))
 
 
 def test_few_groups_are_a_caution(results: Results) -> None:
-    assert not any("first impression" in sentence for sentence in findings(results))
-    few = dataclasses.replace(results.evaluation, data=results.evaluation.data | {"n_groups": 3})
-    (caution, *_) = findings(dataclasses.replace(results, evaluation=few))
+    assert not any("preliminary" in sentence for sentence in findings(results))
+    few = {
+        name: [dataclasses.replace(run, data=run.data | {"n_groups": 3}) for run in runs]
+        for name, runs in results.comparison.evaluations.items()
+    }
+    (caution, *_) = findings(dataclasses.replace(results, comparison=Comparison(few)))
     assert caution == (
-        "Judged on only 27 tiles of 3 section groups: take the order as a first impression."
+        "Evaluated on only 27 tiles in 3 section groups: the ranking is preliminary."
     )
 
 
@@ -222,12 +228,12 @@ def test_settings_that_differ_beside_the_network_are_listed(
     results: Results, config: RunConfig
 ) -> None:
     assert unequal(results) == []
-    changed = dict(results.contenders)
+    changed = dict(results.candidates)
     odd = config.model_copy(
         update={"preprocess": config.preprocess.model_copy(update={"size": 48}), "seed": 7}
     )
     changed["segnet"] = dataclasses.replace(changed["segnet"], config=odd)
-    assert unequal(dataclasses.replace(results, contenders=changed)) == [
+    assert unequal(dataclasses.replace(results, candidates=changed)) == [
         ("preprocess.size", [("32", "unet, linknet, lite0/linknet"), ("48", "segnet")])
     ]
 
@@ -245,16 +251,26 @@ def test_models_that_no_other_beats() -> None:
 
 
 def test_csv_holds_the_numbers(results: Results) -> None:
-    table = list(csv.DictReader(io.StringIO(as_csv(results))))
-    assert [row["model"] for row in table] == [one.name for one in results.ranked]
-    for row, plain in zip(table, rows(results), strict=True):
-        difference = results.difference(row["model"], "dice")
+    table = list(csv.DictReader(io.StringIO(as_csv(rows(results)))))
+    assert [row["model"] for row in table] == [one.name for one in results.standings]
+    for row, one in zip(table, results.standings, strict=True):
+        difference = one.differences.get("dice")
         assert float(row["dice"]) == results.comparison.score(row["model"], "dice").value
         assert row["dice_verdict"] == (difference.verdict if difference else "baseline")
         assert row["dice_difference"] == (str(difference.value) if difference else "")
-        assert float(row["epochs"]) == plain["epochs"] == 10.5
+        assert float(row["epochs"]) == 10.5
         assert float(row["train_tiles_per_s"]) == 60
         assert float(row["peak_memory_mb"]) == 900
+
+
+def test_text_is_a_table(results: Results) -> None:
+    head, *lines = as_text(results)
+    assert "Kaggle mAP (95% CI)" in head
+    assert "against unet" in head
+    score = results.standings[0].score
+    shown = f"{score.value:.3f} ({score.low:.3f} – {score.high:.3f})"
+    assert lines[0].split() == ["1.", "lite0/linknet", *shown.split(), "30.0", "better"]
+    assert lines[2].split()[-2:] == ["10.0", "baseline"]
 
 
 def test_markdown_is_a_table_with_its_command(results: Results) -> None:
@@ -273,28 +289,29 @@ def test_markdown_is_a_table_with_its_command(results: Results) -> None:
 def test_what_is_not_known_is_left_out(tmp_path: Path, results: Results) -> None:
     bare = {
         name: dataclasses.replace(
-            one, parameters=None, multiply_adds=None, latency=None, peak_memory=None
+            one,
+            cost=dataclasses.replace(
+                one.cost, parameters=None, multiply_adds=None, latency=None, peak_memory=None
+            ),
         )
-        for name, one in results.contenders.items()
+        for name, one in results.candidates.items()
     }
-    page = read(
-        write_comparison(
-            tmp_path, dataclasses.replace(results, contenders=bare, tiles=None, failures=[])
-        )
-    )
+    results = dataclasses.replace(results, candidates=bare, tiles=None, failures=[])
+    page = read(write_comparison(tmp_path, results).page)
     sections = [section.get("id") for section in page.all("section")]
     assert sections == ["summary", "leaderboard", "cost", "differences", "terms"]
-    assert "– – 32 px – – 60.0 – 10–11" in page.text
+    assert "– – 32 – – 60.0 – 10–11" in page.text
     assert not any(svg.get("class") == "plot wide" for svg in page.all("svg"))
     (row, *_) = csv.DictReader((tmp_path / CSV).read_text().splitlines())
     assert row["latency_tile_ms"] == row["parameters"] == ""
 
 
-def test_multiply_adds_stand_in_for_latency(tmp_path: Path, results: Results) -> None:
-    slower = dict(results.contenders)
-    slower["unet"] = dataclasses.replace(slower["unet"], latency=None)
-    page = read(write_comparison(tmp_path, dataclasses.replace(results, contenders=slower)))
-    assert "Kaggle mAP against multiply-adds of one tile" in page.text
+def test_macs_stand_in_for_latency(tmp_path: Path, results: Results) -> None:
+    slower = dict(results.candidates)
+    cost = dataclasses.replace(slower["unet"].cost, latency=None)
+    slower["unet"] = dataclasses.replace(slower["unet"], cost=cost)
+    report = write_comparison(tmp_path, dataclasses.replace(results, candidates=slower))
+    assert "Kaggle mAP against MACs per tile" in read(report.page).text
 
 
 def test_one_group_has_no_intervals(tmp_path: Path, tiles: TileSet, config: RunConfig) -> None:
@@ -304,16 +321,68 @@ def test_one_group_has_no_intervals(tmp_path: Path, tiles: TileSet, config: RunC
         name: [evaluate(alone, predict(tiles, noise=noise))]
         for name, noise in {"a": 0.1, "b": 0.6}.items()
     }
-    results = dataclasses.replace(
-        results, comparison=Comparison(evaluations), evaluation=evaluations["a"][0]
-    )
-    page = read(write_comparison(tmp_path, results))
-    assert "no difference shown" in page.text
-    assert "Judged on only 27 tiles of 1 section group" in page.text
+    results = dataclasses.replace(results, comparison=Comparison(evaluations))
+    page = read(write_comparison(tmp_path, results).page)
+    assert "no significant difference" in page.text
+    assert "Evaluated on only 27 tiles in 1 section group" in page.text
 
 
 def test_ranked_by_dice(tmp_path: Path, results: Results) -> None:
-    page = read(write_comparison(tmp_path, dataclasses.replace(results, by="dice")))
+    report = write_comparison(tmp_path, dataclasses.replace(results, by="dice"))
     score = max(results.comparison.score(name, "dice").value for name in NOISES)
-    assert f"scores highest: Dice {score:.3f}" in page.text
+    assert f"scores highest: Dice {score:.3f}" in report.findings[0]
+    page = read(report.page)
+    assert report.findings[0] in page.text
     assert "Dice against latency of one tile" in page.text
+
+
+def test_the_standings_are_computed_once(
+    tmp_path: Path, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: Counter[str] = Counter()
+    difference = Comparison.difference
+
+    def counted(self: Comparison, name: str, baseline: str, key: str) -> Difference:
+        calls[f"{name} - {baseline}: {key}"] += 1
+        return difference(self, name, baseline, key)
+
+    monkeypatch.setattr(Comparison, "difference", counted)
+    fresh = dataclasses.replace(results)
+    report = write_comparison(tmp_path, fresh)
+    list(as_text(fresh))
+    assert report.findings
+    assert set(calls.values()) == {1}
+
+
+# ── standings ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_seeds_that_overlap_are_no_significant_difference() -> None:
+    better = Difference(0.1, 0.05, 0.15, (0.1, 0.1), False)
+    assert outcome(better) == "better"
+    assert outcome(dataclasses.replace(better, seeds_overlap=True)) == "tied"
+    assert outcome(dataclasses.replace(better, seeds_overlap=None)) == "better"
+    assert outcome(Difference(-0.1, -0.2, -0.05, (), None)) == "worse"
+    assert outcome(Difference(0.1, None, None, (), None)) == "tied"
+    overlapping = dataclasses.replace(better, seeds_overlap=True)
+    assert verdict_words(overlapping) == "better, but seeds overlap"
+    assert verdict_words(None) == "baseline"
+
+
+def test_the_fastest_of_the_tied(results: Results) -> None:
+    assert results.fastest_tied is not None
+    assert results.fastest_tied.name == "linknet"
+    untimed = {
+        name: dataclasses.replace(one, cost=dataclasses.replace(one.cost, latency=None))
+        for name, one in results.candidates.items()
+    }
+    assert dataclasses.replace(results, candidates=untimed).fastest_tied is None
+
+
+def test_cost_of_training() -> None:
+    cost = Cost.of_training([history(10, 8, speed=50.0), history(12, 9, speed=70.0)])
+    assert (cost.epochs, cost.best_epochs) == ((10, 12), (8, 9))
+    assert cost.tiles_per_s == 60
+    assert cost.training_s == 11 * 30.0
+    unknown = History(np.zeros(0, np.int64), {}, None)
+    assert np.isnan(Cost.of_training([unknown]).tiles_per_s)

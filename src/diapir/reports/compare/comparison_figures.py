@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup
 
 from diapir.evaluation import Difference, Score
-from diapir.reports.compare.leaderboard import verdict_kind, verdict_words
+from diapir.evaluation.standings import outcome
+from diapir.reports.compare.leaderboard import signed_interval, verdict_words
 from diapir.reports.labels import Box, place
 from diapir.reports.style import LIGHT, Plot, draw
 from diapir.text import decimal, signed, significant
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 WIDE_IN, NARROW_IN = (10.4, 5.4), (4.0, 5.4)
 """Width and height of the plot of accuracy against cost on a desktop and on a phone."""
 
-VERDICT_COLOURS = {"better": "third", "worse": "second", "no": "muted"}
+VERDICT_COLOURS = {"better": "third", "worse": "second", "tied": "muted"}
 
 
 class Point(NamedTuple):
@@ -68,7 +69,7 @@ def against_cost(
             )
         axes.margins(0.09, 0.06)
         _log_ticks(axes)
-        axes.set_xlabel(f"{cost} [{unit}], log scale")
+        axes.set_xlabel(f"{cost[0].upper()}{cost[1:]} [{unit}], log scale")
         axes.set_ylabel(metric)
         axes.grid(axis="x", visible=False)
         _names(figure, axes, points)
@@ -85,15 +86,15 @@ def against_cost(
         )
     )
     note = (
-        "Up is better, left is cheaper. Filled: no other model is both better and cheaper; the "
-        f"dotted line joins them. Bars are 95 % intervals. The baseline, {baseline}, is in another "
-        "colour."
+        "Up is better, left is cheaper. Filled points, joined by the dotted line, are Pareto-"
+        f"optimal: no other model is both better and cheaper. Bars are 95% CI. The baseline, "
+        f"{baseline}, is in another colour."
     )
-    return Plot(f"{metric} against {cost[0].lower()}{cost[1:]}", note, svg)
+    return Plot(f"{metric} against {cost}", note, svg)
 
 
 def pareto(points: Sequence[Point]) -> list[Point]:
-    """The models that no other beats in one of score and cost without losing in the other."""
+    """The Pareto-optimal models, cheapest first: no other is both better and cheaper."""
     front: list[Point] = []
     for point in sorted(points, key=lambda point: (point.cost, -point.score.value)):
         if not front or point.score.value > front[-1].score.value:
@@ -155,13 +156,13 @@ def _log_ticks(axes: Axes) -> None:
 def differences(
     rows: Sequence[tuple[str, Difference]], *, key: str, metric: str, baseline: str
 ) -> Plot:
-    """Each model's difference from the baseline with its interval; best at the top."""
+    """Each model's difference from the baseline with its 95% CI, best at the top."""
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
         axes.axvline(0, color=LIGHT["ink"], linewidth=0.9)
         for row, (_, difference) in enumerate(rows):
-            colour = LIGHT[VERDICT_COLOURS[verdict_kind(difference)]]
+            colour = LIGHT[VERDICT_COLOURS[outcome(difference)]]
             if difference.low is not None and difference.high is not None:
                 ends = [difference.low, difference.high]
                 axes.plot(ends, [row, row], color=colour, linewidth=2.2, solid_capstyle="butt")
@@ -187,17 +188,13 @@ def differences(
 
     alt = f"Differences in {metric} from {baseline}. " + "; ".join(
         f"{name}: {signed(difference.value)}"
-        + (
-            f", 95 % interval {signed(difference.low)} to {signed(difference.high)}"
-            if difference.low is not None
-            else ""
-        )
+        + (f", 95% CI {signed_interval(difference)}" if difference.low is not None else "")
         + f", {verdict_words(difference)}"
         for name, difference in rows
     )
     several = any(len(difference.by_seed) > 1 for _, difference in rows)
-    note = "Right of the line is better than the baseline; bars are 95 % intervals."
+    note = "Right of the line is better than the baseline. Bars are 95% CI."
     if several:
-        note += " The small dots are the single seeds."
+        note += " Small dots are single seeds."
     height = max(1.4, 0.75 + 0.3 * len(rows))
     return Plot(metric, note, draw(plot, name=f"difference-{key}", alt=alt, height=height))

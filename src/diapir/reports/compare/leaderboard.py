@@ -1,185 +1,81 @@
-"""A comparison as a table: for programs (rows, CSV) and for documents (Markdown)."""
+"""The standings of a comparison as rows, CSV, Markdown and lines of text.
+
+A new column goes into `rows` (CSV and JSON), and into `cost_table` (page and Markdown).
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from diapir.config import RunConfig
-from diapir.evaluation import PAIRED, Comparison, Difference, Evaluation
+from diapir.evaluation import PAIRED, Difference, Score
 from diapir.evaluation.metric_names import METRICS
-from diapir.reports.run.facts import Facts
-from diapir.run.history import History
-from diapir.text import decimal, integer, short, signed, significant
-
-if TYPE_CHECKING:
-    from diapir.inference import Latency
-    from diapir.tiles import Split, TileSet
-
-SCORES = ("kaggle_map", "dice", "iou", "soft_dice")
-"""The metrics of a leaderboard."""
-
-Ranking = Literal["kaggle_map", "dice"]
+from diapir.evaluation.standings import SCORES, Results, Standing, outcome
+from diapir.text import decimal, duration, integer, short, signed, significant
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A model of a comparison: one recipe, trained with one seed or several.
-
-    Attributes:
-        name: what it is called.
-        config: of its first training.
-        seeds: of its trainings.
-        histories: what each training's metrics.csv tells.
-        parameters: number of trainable values; None where it could not be counted.
-        multiply_adds: of one tile of its own input size; None likewise.
-        latency: None where it could not be measured.
-        peak_memory: of the largest of its trainings' processes, in bytes; None where unknown.
-        probabilities: float32 (H, W) of salt, by tile id, of the tiles that are shown.
-    """
-
-    name: str
-    config: RunConfig
-    seeds: tuple[int, ...]
-    histories: tuple[History, ...]
-    parameters: int | None = None
-    multiply_adds: int | None = None
-    latency: Latency | None = None
-    peak_memory: int | None = None
-    probabilities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-
-    @property
-    def epochs(self) -> list[int]:
-        """Epochs that each training has done."""
-        return [len(history) for history in self.histories]
-
-    @property
-    def best_epochs(self) -> list[int]:
-        """The epoch of each training's best model, where there is one."""
-        return [history.best_epoch for history in self.histories if history.best_epoch]
-
-    @property
-    def tiles_per_s(self) -> float:
-        """Training speed: the median over epochs, then the mean over trainings; nan if unknown."""
-        speeds = [history.column("tiles_per_s") for history in self.histories]
-        known = [float(np.nanmedian(speed)) for speed in speeds if np.isfinite(speed).any()]
-        return float(np.mean(known)) if known else math.nan
-
-    @property
-    def training_s(self) -> float:
-        """Seconds of training steps, the mean over trainings."""
-        return float(np.mean([history.seconds() for history in self.histories]))
-
-
-class Failure(NamedTuple):
-    """A training that came to nothing, or a model that could not be measured."""
-
-    name: str
-    reason: str
-    fix: str
-
-
-@dataclass(frozen=True)
-class Results:
-    """All that a comparison has found.
-
-    Attributes:
-        comparison: the scores.
-        contenders: the models by name, in the order they were given.
-        baseline: name of the model that the others are compared with.
-        by: the metric that ranks.
-        evaluation: one of the models', for what was judged on.
-        split: what all of them were trained and judged by.
-        terms: how it was measured: name and value.
-        command: the command line that does the same again.
-        failures: what came to nothing.
-        tiles: the judged tiles, labelled; None where they are not at hand.
-    """
-
-    comparison: Comparison
-    contenders: Mapping[str, Contender]
-    baseline: str
-    by: Ranking
-    evaluation: Evaluation
-    split: Split
-    terms: Facts
-    command: str
-    failures: Sequence[Failure] = ()
-    tiles: TileSet | None = None
-
-    @cached_property
-    def ranked(self) -> list[Contender]:
-        """The models, best first."""
-        return sorted(
-            self.contenders.values(),
-            key=lambda contender: -self.comparison.score(contender.name, self.by).value,
-        )
-
-    def difference(self, name: str, key: str) -> Difference | None:
-        """A model's difference from the baseline; None for the baseline itself."""
-        if name == self.baseline:
-            return None
-        return self.comparison.difference(name, self.baseline, key)
-
-    @cached_property
-    def tied(self) -> list[str]:
-        """The models that are not shown to be worse than the first, the first not among them."""
-        first, *others = self.ranked
-        differences = {
-            one.name: self.comparison.difference(one.name, first.name, self.by) for one in others
-        }
-        return [name for name, found in differences.items() if verdict_kind(found) != "worse"]
+def cost_table(results: Results) -> tuple[list[str], list[list[str]]]:
+    """The costs on the page and in Markdown: the headings, and the cells of each standing."""
+    latencies = [one.cost.latency for one in results.standings]
+    batch = next((latency.batch for latency in latencies if latency), "Many")
+    columns: dict[str, Callable[[Standing], str]] = {
+        "Parameters": lambda one: short(one.cost.parameters),
+        "MACs per tile": lambda one: short(one.cost.multiply_adds),
+        "Input, px": lambda one: str(one.candidate.config.preprocess.size),
+        "1 tile, ms": lambda one: significant(one.tile_ms),
+        f"{batch} tiles, ms": lambda one: significant(_batch_ms(one)),
+        "Training, tiles/s": lambda one: significant(one.cost.tiles_per_s),
+        "Peak memory, MB": lambda one: integer(_peak_mb(one)),
+        "Epochs": lambda one: span(one.cost.epochs),
+        "Best epoch": lambda one: span(one.cost.best_epochs),
+        "Training time": lambda one: duration(one.cost.training_s) or "–",
+    }
+    cells = [[cell(one) for cell in columns.values()] for one in results.standings]
+    return list(columns), cells
 
 
 def rows(results: Results) -> list[dict[str, Any]]:
-    """The leaderboard in plain values, best first; None where something is unknown."""
+    """The leaderboard in plain values, best first; None for unknown values."""
     table = []
-    for rank, contender in enumerate(results.ranked, 1):
-        row: dict[str, Any] = {"rank": rank, "model": contender.name}
-        for key in SCORES:
-            score = results.comparison.score(contender.name, key)
+    for one in results.standings:
+        row: dict[str, Any] = {"rank": one.rank, "model": one.name}
+        for key, score in one.scores.items():
             row |= {key: score.value, f"{key}_low": score.low, f"{key}_high": score.high}
         for key in PAIRED:
-            found = results.difference(contender.name, key)
+            found = one.differences.get(key)
             row |= {
                 f"{key}_difference": found.value if found else None,
                 f"{key}_difference_low": found.low if found else None,
                 f"{key}_difference_high": found.high if found else None,
                 f"{key}_verdict": found.verdict if found else "baseline",
             }
-        latency, memory = contender.latency, contender.peak_memory
-        table.append(
-            row
-            | {
-                "seeds": len(contender.seeds),
-                "parameters": contender.parameters,
-                "multiply_adds": contender.multiply_adds,
-                "input_px": contender.config.preprocess.size,
-                "train_tiles_per_s": _known(contender.tiles_per_s),
-                "latency_tile_ms": latency.tile_ms if latency else None,
-                "latency_batch_ms": latency.batch_ms if latency else None,
-                "latency_batch": latency.batch if latency else None,
-                "peak_memory_mb": memory / 1e6 if memory else None,
-                "epochs": _known(_mean(contender.epochs)),
-                "best_epoch": _known(_mean(contender.best_epochs)),
-                "training_s": _known(contender.training_s),
-            }
-        )
+        cost = one.cost
+        row |= {
+            "seeds": len(one.candidate.seeds),
+            "parameters": cost.parameters,
+            "multiply_adds": cost.multiply_adds,
+            "input_px": one.candidate.config.preprocess.size,
+            "train_tiles_per_s": _known(cost.tiles_per_s),
+            "latency_tile_ms": one.tile_ms,
+            "latency_batch_ms": _batch_ms(one),
+            "latency_batch": cost.latency.batch if cost.latency else None,
+            "peak_memory_mb": _peak_mb(one),
+            "epochs": _mean(cost.epochs),
+            "best_epoch": _mean(cost.best_epochs),
+            "training_s": _known(cost.training_s),
+        }
+        table.append(row)
     return table
 
 
-def as_csv(results: Results) -> str:
-    """The leaderboard as CSV, one row a model, a dot in numbers, nothing where unknown."""
+def as_csv(table: Sequence[dict[str, Any]]) -> str:
+    """Rows as CSV: a decimal point in numbers, an empty cell if a value is unknown."""
     stream = io.StringIO()
-    table = rows(results)
     writer = csv.DictWriter(stream, list(table[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(table)
@@ -187,106 +83,121 @@ def as_csv(results: Results) -> str:
 
 
 def as_markdown(results: Results) -> str:
-    """The leaderboard as Markdown, to be put into a document."""
+    """The leaderboard as Markdown, to be pasted into a document."""
+    metric, (headings, costs) = METRICS[results.by].name, cost_table(results)
     scores = [METRICS[key].name for key in SCORES]
-    batch = next((one.latency.batch for one in results.ranked if one.latency), 16)
-    head = [
-        "Model",
-        *scores,
-        f"Δ {METRICS[results.by].name}",
-        "Verdict",
-        "Parameters",
-        "Multiply-adds",
-        "Input px",
-        "Train tiles/s",
-        "1 tile ms",
-        f"{batch} tiles ms",
-        "Peak MB",
-        "Epochs (best)",
-    ]
-    body = []
-    for contender in results.ranked:
-        cells = [_cell(contender.name)]
-        for key in SCORES:
-            score = results.comparison.score(contender.name, key)
-            cells.append(decimal(score.value) + interval(score.low, score.high))
-        found = results.difference(contender.name, results.by)
-        if found:
-            between = interval(found.low, found.high, sign=True)
-            cells += [signed(found.value) + between, verdict_words(found)]
-        else:
-            cells += ["", "baseline"]
-        latency, memory = contender.latency, contender.peak_memory
-        cells += [
-            short(contender.parameters),
-            short(contender.multiply_adds),
-            str(contender.config.preprocess.size),
-            significant(contender.tiles_per_s),
-            significant(latency.tile_ms if latency else None),
-            significant(latency.batch_ms if latency else None),
-            integer(memory / 1e6 if memory else None),
-            f"{span(contender.epochs)} ({span(contender.best_epochs)})",
+    head = ["Model", *scores, f"Δ {metric}", "Verdict", *headings]
+    align = ["---", *["---:"] * (len(SCORES) + 1), "---", *["---:"] * len(headings)]
+    body = [
+        [
+            _cell(one.name),
+            *(score_words(score) for score in one.scores.values()),
+            difference_words(one.difference),
+            verdict_words(one.difference),
+            *cells,
         ]
-        body.append(cells)
-    align = ["---", *["---:"] * 5, "---", *["---:"] * 8]
+        for one, cells in zip(results.standings, costs, strict=True)
+    ]
     lines = [f"| {' | '.join(cells)} |" for cells in (head, align, *body)]
+    ranges = (
+        "Ranges are 95% CI over section groups; Δ is the difference from "
+        f"{_cell(results.baseline)}, paired tile by tile."
+    )
+    command = ["", f"`{results.command}`"] if results.command else []
     notes = [f"- {name}: {_cell(value)}" for name, value in results.terms]
     failed = [f"- {_cell(one.name)} FAILED: {_cell(one.reason)}" for one in results.failures]
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"Intervals are 95 %, over section groups; Δ is the difference from "
-            f"{_cell(results.baseline)}, tile by tile.",
-            "",
-            f"`{results.command}`",
-            "",
-            *notes,
-            *failed,
-            "",
-        ]
-    )
+    return "\n".join([*lines, "", ranges, *command, "", *notes, *failed, ""])
 
 
-def verdict_kind(difference: Difference) -> Literal["better", "worse", "no"]:
-    """The verdict in a word; `no` also where the seeds of both overlap."""
-    if difference.seeds_overlap or difference.verdict == "no difference shown":
-        return "no"
-    return difference.verdict
+def as_text(results: Results) -> Iterator[str]:
+    """The leaderboard as lines for a terminal."""
+    metric = METRICS[results.by].name
+    head = ("", "", f"{metric} (95% CI)", "ms/tile", f"against {results.baseline}")
+    table = [
+        (
+            f"{one.rank}.",
+            one.name,
+            score_words(one.score),
+            significant(one.tile_ms),
+            verdict_words(one.difference),
+        )
+        for one in results.standings
+    ]
+    widths = [max(len(cells[place]) for cells in (head, *table)) for place in range(len(head))]
+    for rank, name, score, latency, verdict in (head, *table):
+        yield (
+            f"{rank:>{widths[0]}} {name:<{widths[1]}}  {score:<{widths[2]}}  "
+            f"{latency:>{widths[3]}}  {verdict}"
+        )
 
 
-def verdict_words(difference: Difference) -> str:
-    """The verdict, with the caution that several seeds ask for."""
-    if difference.seeds_overlap and difference.verdict != "no difference shown":
+def verdict_words(difference: Difference | None) -> str:
+    """The verdict for people; “baseline” if there is no difference."""
+    if difference is None:
+        return "baseline"
+    kind = outcome(difference)
+    if kind != "tied":
+        return kind
+    if difference.verdict in ("better", "worse"):
         return f"{difference.verdict}, but seeds overlap"
-    return difference.verdict
+    return "no significant difference"
 
 
-def interval(low: float | None, high: float | None, *, sign: bool = False) -> str:
-    """` (0.841 – 0.868)`, or ` (−0.012 to +0.034)`; nothing where it is not known."""
-    if low is None or high is None:
+def score_words(score: Score) -> str:
+    """0.853 (0.841 – 0.868)."""
+    return decimal(score.value) + _bracketed(interval(score.low, score.high))
+
+
+def difference_words(difference: Difference | None) -> str:
+    """+0.021 (−0.012 to +0.034); nothing for the baseline itself."""
+    if difference is None:
         return ""
-    return f" ({signed(low)} to {signed(high)})" if sign else f" ({decimal(low)} – {decimal(high)})"
+    return signed(difference.value) + _bracketed(signed_interval(difference))
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """0.841 – 0.868; empty if unknown."""
+    return "" if low is None or high is None else f"{decimal(low)} – {decimal(high)}"
+
+
+def signed_interval(difference: Difference) -> str:
+    """−0.012 to +0.034; empty if unknown."""
+    if difference.low is None or difference.high is None:
+        return ""
+    return f"{signed(difference.low)} to {signed(difference.high)}"
 
 
 def span(numbers: Sequence[int]) -> str:
-    """12; 11–13 where several differ; an en dash where there is none."""
+    """12; 11–13 if several differ; an en dash if there are none."""
     if not numbers:
         return "–"
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low}–{high}"
 
 
+def _bracketed(text: str) -> str:
+    return f" ({text})" if text else ""
+
+
 def _cell(text: str) -> str:
-    """Text that neither ends a cell nor begins anything else of Markdown or HTML."""
+    """Text escaped for a Markdown table: it can neither end a cell nor start markup or HTML."""
     plain = " ".join(text.split())
     for mark in "\\|`*_<>[]":
         plain = plain.replace(mark, f"\\{mark}")
     return plain
 
 
-def _mean(numbers: Sequence[int]) -> float:
-    return float(np.mean(numbers)) if numbers else math.nan
+def _batch_ms(standing: Standing) -> float | None:
+    return standing.cost.latency.batch_ms if standing.cost.latency else None
+
+
+def _peak_mb(standing: Standing) -> float | None:
+    memory = standing.cost.peak_memory
+    return memory / 1e6 if memory else None
+
+
+def _mean(numbers: Sequence[int]) -> float | None:
+    return float(np.mean(numbers)) if numbers else None
 
 
 def _known(value: float) -> float | None:

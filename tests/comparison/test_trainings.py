@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from diapir.cli import trainings as module
-from diapir.cli.ledger import Entry, Ledger
-from diapir.cli.trainings import Training, Trainings
-from diapir.cli.trainings_display import Display
+from diapir.comparison import trainings as module
+from diapir.comparison.display import Display
+from diapir.comparison.state import StateFile, TrainingState
+from diapir.comparison.trainings import Training, TrainingQueue
 from diapir.errors import Interrupted, RunError
 from diapir.run.folder import RunFolder
 
@@ -63,17 +63,17 @@ print(json.dumps({"stopped": "budget", "epochs": 4, "metrics": {"kaggle_map": 0.
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Trainings by name and what they are to do, with their ledger and what people see."""
+    """Trainings by name and what they are to do, with their state file and what people see."""
     script = tmp_path / "train.py"
     script.write_text(FAKE)
     monkeypatch.setattr(module, "TRAIN", (sys.executable, str(script)))
     monkeypatch.setattr(module, "_POLL_S", 0.01)
 
     def trainings(
-        *names: str, budget_s: float | None = None, ledger: Ledger | None = None
-    ) -> tuple[Trainings, Ledger, io.StringIO]:
+        *names: str, budget_s: float | None = None, state: StateFile | None = None
+    ) -> tuple[TrainingQueue, StateFile, io.StringIO]:
         stream = io.StringIO()
-        ledger = ledger or Ledger(tmp_path / "compare.json", {})
+        state = state or StateFile(tmp_path / "compare.json", {})
         # "linknet-seed42 wait": the run folder, and a word that tells the fake what to do
         queue = []
         for name in names:
@@ -82,7 +82,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
             run = tmp_path / "runs" / folder
             queue.append(Training(model, int(seed), run, ("--recipe", model, word)))
         display = Display(stream, total=len(queue), budget_s=budget_s, took_s=[])
-        return Trainings(queue, ledger, budget_s=budget_s, display=display), ledger, stream
+        return TrainingQueue(queue, state, budget_s=budget_s, display=display), state, stream
 
     return trainings
 
@@ -93,10 +93,10 @@ def calls(tmp_path: Path, name: str) -> list[list[str]]:
 
 
 def test_all_are_run_and_remembered(make: Callable[..., Any], tmp_path: Path) -> None:
-    trainings, ledger, stream = make("a-seed1", "b-seed2")
+    trainings, state, stream = make("a-seed1", "b-seed2")
     trainings.run()
 
-    content = json.loads(ledger.path.read_text())["trainings"]
+    content = json.loads(state.path.read_text())["trainings"]
     assert [entry["state"] for entry in content.values()] == ["done", "done"]
     assert [entry["stopped"] for entry in content.values()] == ["budget", "budget"]
     assert all(entry["peak_memory"] > 1e6 for entry in content.values())
@@ -104,9 +104,9 @@ def test_all_are_run_and_remembered(make: Callable[..., Any], tmp_path: Path) ->
     run = str(tmp_path / "runs" / "b-seed2")
     assert calls(tmp_path, "b-seed2") == [["--recipe", "b", "", "--out", run, "--resume", "--json"]]
     lines = stream.getvalue().splitlines()
-    assert lines[0] == "[1/2] a, seed 1: begins"
-    assert "[1/2] a, seed 1: done in 1 s: Kaggle mAP 0.5000, Dice 0.7500, 4 whole epochs" in lines
-    assert lines[2].startswith("[2/2] b, seed 2: begins; all end about ")
+    assert lines[0] == "[1/2] a, seed 1: starts"
+    assert "[1/2] a, seed 1: done in 1 s: Kaggle mAP 0.5000, Dice 0.7500, 4 full epochs" in lines
+    assert lines[2].startswith("[2/2] b, seed 2: starts; all done about ")
     assert len(lines) == 4  # one line an event
 
 
@@ -115,15 +115,15 @@ def test_all_are_run_and_remembered(make: Callable[..., Any], tmp_path: Path) ->
     [
         ("refuse", "a bad key"),
         ("crash", "exit code 1: ZeroDivisionError: by nought"),
-        ("die", "its process was ended by SIGKILL, as the system does where memory runs out"),
-        ("silent", "exit code 0: it said nothing"),
+        ("die", "its process was killed by SIGKILL, possibly for lack of memory"),
+        ("silent", "exit code 0: no output"),
     ],
 )
 def test_a_failure_does_not_stop_the_rest(make: Callable[..., Any], word: str, reason: str) -> None:
-    trainings, ledger, stream = make(f"a-seed1 {word}", "b-seed1")
+    trainings, state, stream = make(f"a-seed1 {word}", "b-seed1")
     trainings.run()
 
-    failed, done = ledger.entries["a-seed1"], ledger.entries["b-seed1"]
+    failed, done = state.trainings["a-seed1"], state.trainings["b-seed1"]
     assert (failed.state, failed.reason) == ("failed", reason)
     assert done.state == "done"
     assert f"[1/2] a, seed 1: FAILED: {reason}\n" in stream.getvalue()
@@ -134,15 +134,15 @@ def test_a_failure_does_not_stop_the_rest(make: Callable[..., Any], word: str, r
 def test_what_is_done_is_not_done_again_and_what_failed_is(
     make: Callable[..., Any], tmp_path: Path
 ) -> None:
-    first, ledger, _ = make("a-seed1", "b-seed1 refuse", "c-seed1")
+    first, state, _ = make("a-seed1", "b-seed1 refuse", "c-seed1")
     first.run()
     (tmp_path / "runs" / "c-seed1" / "evaluation" / "evaluation.json").unlink()  # lost since
-    again, ledger, stream = make("a-seed1", "b-seed1", "c-seed1", ledger=ledger)
+    again, state, stream = make("a-seed1", "b-seed1", "c-seed1", state=state)
     again.run()
 
     assert [len(calls(tmp_path, f"{name}-seed1")) for name in "abc"] == [1, 2, 2]
-    assert {entry.state for entry in ledger.entries.values()} == {"done"}
-    assert ledger.entries["b-seed1"].reason == ""
+    assert {entry.state for entry in state.trainings.values()} == {"done"}
+    assert state.trainings["b-seed1"].reason == ""
     assert "[1/3]" not in stream.getvalue()
 
 
@@ -153,31 +153,31 @@ def budgets(tmp_path: Path, name: str) -> list[str]:
 def test_a_training_that_was_cut_off_gets_what_is_left_of_its_budget(
     make: Callable[..., Any], tmp_path: Path
 ) -> None:
-    trainings, ledger, stream = make("a-seed1", "b-seed1", budget_s=600.0)
+    trainings, state, stream = make("a-seed1", "b-seed1", budget_s=600.0)
     last = tmp_path / "runs" / "a-seed1" / "last"
     last.mkdir(parents=True)
     (last.parent / "config.yaml").touch()
     (last / "manifest.json").write_text("{}")
     saved = (last / "manifest.json").stat().st_mtime
     # it began 200 s before its last save, after 150 s in an attempt before
-    ledger.entries["a-seed1"] = Entry("begun", spent_s=150.0, begun_at=saved - 200)
+    state.trainings["a-seed1"] = TrainingState("begun", spent_s=150.0, begun_at=saved - 200)
     trainings.run()
 
     (left,) = budgets(tmp_path, "a-seed1")
     assert float(left.removesuffix("s")) == pytest.approx(250, abs=0.2)
     assert budgets(tmp_path, "b-seed1") == ["600.0s"]
-    assert "[1/2] a, seed 1: continues after 6 min; all end about" in stream.getvalue()
+    assert "[1/2] a, seed 1: resumes after 6 min; all done about" in stream.getvalue()
 
 
 @pytest.mark.parametrize(("best", "least"), [(True, "1.0s"), (False, "60.0s")])
-def test_a_spent_budget_is_enough_to_judge(
+def test_a_spent_budget_is_enough_to_evaluate(
     make: Callable[..., Any], tmp_path: Path, best: bool, least: str
 ) -> None:
-    trainings, ledger, _ = make("a-seed1", budget_s=600.0)
+    trainings, state, _ = make("a-seed1", budget_s=600.0)
     if best:
         (tmp_path / "runs" / "a-seed1" / "best").mkdir(parents=True)
         (tmp_path / "runs" / "a-seed1" / "config.yaml").touch()
-    ledger.entries["a-seed1"] = Entry("waiting", spent_s=700.0)
+    state.trainings["a-seed1"] = TrainingState("waiting", spent_s=700.0)
     trainings.run()
     assert budgets(tmp_path, "a-seed1") == [least]
 
@@ -188,7 +188,7 @@ def test_a_spent_budget_is_enough_to_judge(
 def test_a_signal_reaches_the_training_once_and_the_rest_waits(
     make: Callable[..., Any], tmp_path: Path, signum: signal.Signals, code: int
 ) -> None:
-    trainings, ledger, stream = make("a-seed1", "b-seed1 wait", "c-seed1", budget_s=600.0)
+    trainings, state, stream = make("a-seed1", "b-seed1 wait", "c-seed1", budget_s=600.0)
     waiting = tmp_path / "runs" / "b-seed1" / "waiting"
 
     def stop() -> None:
@@ -199,7 +199,9 @@ def test_a_signal_reaches_the_training_once_and_the_rest_waits(
     thread = threading.Thread(target=stop)
     before = signal.getsignal(signum)
     thread.start()
-    with pytest.raises(Interrupted, match=r"stopped at training 2 of 3 .*same command") as ended:
+    with pytest.raises(
+        Interrupted, match=r"interrupted at training 2 of 3 .*same command"
+    ) as ended:
         trainings.run()
     thread.join()
 
@@ -207,32 +209,32 @@ def test_a_signal_reaches_the_training_once_and_the_rest_waits(
     assert signal.getsignal(signum) == before
     assert (tmp_path / "runs" / "b-seed1" / "last" / "manifest.json").exists()  # it saved itself
     assert calls(tmp_path, "c-seed1") == []
-    entry = ledger.entries["b-seed1"]
+    entry = state.trainings["b-seed1"]
     assert (entry.state, entry.reason) == ("waiting", "")
     assert 0 < entry.spent_s < 60
-    assert "asked to stop; it saves itself" in stream.getvalue()
+    assert "stopping after a checkpoint" in stream.getvalue()
 
-    again, _, stream = make("a-seed1", "b-seed1", "c-seed1", ledger=ledger)
+    again, _, stream = make("a-seed1", "b-seed1", "c-seed1", state=state)
     again.run()
-    assert {entry.state for entry in ledger.entries.values()} == {"done"}
+    assert {entry.state for entry in state.trainings.values()} == {"done"}
     assert len(calls(tmp_path, "a-seed1")) == 1
 
 
 def test_a_stop_between_two_trainings_begins_no_other(
     make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainings, ledger, _ = make("a-seed1", "b-seed1")
-    note = Ledger.note
+    trainings, state, _ = make("a-seed1", "b-seed1")
+    note = StateFile.note
 
-    def note_and_stop(self: Ledger, name: str, entry: Entry) -> None:
+    def note_and_stop(self: StateFile, name: str, entry: TrainingState) -> None:
         note(self, name, entry)
         if entry.state == "done":
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Ledger, "note", note_and_stop)
+    monkeypatch.setattr(StateFile, "note", note_and_stop)
     with pytest.raises(Interrupted):
         trainings.run()
-    assert ledger.entries["a-seed1"].state == "done"
+    assert state.trainings["a-seed1"].state == "done"
     assert calls(tmp_path, "b-seed1") == []
 
 

@@ -1,4 +1,4 @@
-"""What is said of trainings, and when they will end."""
+"""Progress of several trainings, and when all will be done."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diapir.cli import trainings_display
-from diapir.cli.trainings_display import Display, Forecast, last_epoch_line, share_done
+from diapir.comparison import display as module
+from diapir.comparison.display import Display, Forecast, last_epoch_line, share_done
 
 
 def test_with_a_budget_the_end_is_known_from_the_start() -> None:
     forecast = Forecast(4, 600, [])
     assert forecast.left_s(0, 0) == 2400
     assert forecast.left_s(100, 0.9) == 2300
-    forecast.done(630)  # starting and judging take time, too
+    forecast.done(630)  # start-up and evaluation take time, too
     assert forecast.left_s(0, 0) == 3 * 630
     forecast.failed()
     assert forecast.left_s(700, 0) == 630  # over its time, and one more
@@ -76,7 +76,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_shows_the_training_that_is_on(
+def test_a_terminal_shows_the_current_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
@@ -90,7 +90,7 @@ def test_a_terminal_shows_the_training_that_is_on(
         display.done("Kaggle mAP 0.7000", 605)
     assert "[2/3] linknet, seed 42" in shown
     assert "Epoch [5/20] - Loss: 0.4321" in shown
-    assert "all end about" in shown
+    assert "all done about" in shown
     assert "done in 10 min: Kaggle mAP 0.7000" in stream.getvalue()
 
 
@@ -99,16 +99,36 @@ def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> No
     stream = Terminal()
     with Display(stream, total=1, budget_s=None, took_s=[]) as display:
         display.start("linknet", 42, 1, 0)
-    assert stream.getvalue() == "[1/1] linknet, seed 42: begins\n"
+    assert stream.getvalue() == "[1/1] linknet, seed 42: starts\n"
 
 
 def test_an_end_on_another_day_names_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Clock(trainings_display.datetime):
+    class Clock(module.datetime):
         @classmethod
         def now(cls, tz: object = None) -> Clock:
             return cls(2024, 3, 1, 22, 0, 30)  # a Friday
 
-    monkeypatch.setattr(trainings_display, "datetime", Clock)
+    monkeypatch.setattr(module, "datetime", Clock)
     stream = io.StringIO()
     Display(stream, total=4, budget_s=3600, took_s=[]).start("linknet", 42, 1, 0)
-    assert "all end about Sat 02:00, in 4 h 0 min" in stream.getvalue()
+    assert "all done about Sat 02:00, in 4 h 0 min" in stream.getvalue()
+
+
+def test_without_a_stream_nothing_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log.txt").write_text("Epoch [5/20] - Loss: 0.4321\n")
+    with Display(None, total=1, budget_s=None, took_s=[]) as display:
+        display.start("linknet", 42, 1, 0)
+        display.look(tmp_path)
+        display.done("Kaggle mAP 0.7000", 605)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_long_lines_and_markup_stay_as_they_are() -> None:
+    stream = io.StringIO()
+    reason = "a [bold]key[/bold] :smile: " + 30 * "of many words "
+    with Display(stream, total=1, budget_s=None, took_s=[]) as display:
+        display.start("linknet", 42, 1, 0)
+        display.failed(reason)
+    assert stream.getvalue().splitlines()[1] == f"[1/1] linknet, seed 42: FAILED: {reason}"

@@ -1,4 +1,4 @@
-"""Which models a comparison trains: recipes, and variations of each."""
+"""Which models a comparison trains: recipes, and variants of each."""
 
 import re
 
@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diapir.cli.variants import Variant, variants
+from diapir.comparison.variants import Variant, variants
 from diapir.errors import ConfigError
 
 
-def test_each_recipe_is_followed_by_its_variations() -> None:
+def test_each_recipe_is_followed_by_its_variants() -> None:
     found = variants(
         ["lite0/unet", "here/mine.yaml"],
         ["no flip: augment.flip=none", "augment.shift=0 augment.scale=0"],
@@ -43,24 +43,22 @@ def test_values_keep_their_colons_lists_and_spaces() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipes", "variations", "told"),
+    ("recipes", "vary", "told"),
     [
-        (["unet"], [], "--recipes names 1"),
-        ([], [], "--recipes names 0"),
-        (["unet", "unet"], [], "two recipes are called unet"),
-        (["a/b", "a-b"], [], "two recipes are called a-b"),
-        (["unet"], ["seed=1", "seed=1"], "two recipes and variations are called unet, seed=1"),
-        (["unet"], ["no flip"], "no key=value form"),
-        (["unet"], ["no flip:"], "no key=value form"),
-        (["unet"], ["off: augment.flip"], "no key=value form"),
+        (["unet"], [], "--recipes names 1 recipe"),
+        ([], [], "--recipes names 0 recipes"),
+        (["unet", "unet"], [], "two recipes are named unet"),
+        (["a/b", "a-b"], [], "two recipes are named a-b"),
+        (["unet"], ["seed=1", "seed=1"], "two recipes and variants are named unet, seed=1"),
+        (["unet"], ["no flip"], "not of the form key=value"),
+        (["unet"], ["no flip:"], "not of the form key=value"),
+        (["unet"], ["off: augment.flip"], "not of the form key=value"),
         (["unet"], ["name='open"], "No closing quotation"),
     ],
 )
-def test_what_is_no_comparison_is_refused(
-    recipes: list[str], variations: list[str], told: str
-) -> None:
+def test_what_cannot_be_compared_is_refused(recipes: list[str], vary: list[str], told: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(told)) as caught:
-        variants(recipes, variations)
+        variants(recipes, vary)
     assert caught.value.fix
 
 

@@ -1,0 +1,24 @@
+"""The headline metrics as text."""
+
+from __future__ import annotations
+
+from diapir.evaluation import Evaluation
+from diapir.evaluation.summary import HEADLINES, summary
+
+
+def evaluation(groups: int, intervals: dict[str, list[float]]) -> Evaluation:
+    metrics = dict.fromkeys(HEADLINES, 0.5) | {"ci95": intervals}
+    data = {"name": "survey", "part": "val", "n_images": 12, "n_groups": groups}
+    return Evaluation(metrics, [], [], [], [], {}, data)
+
+
+def test_a_line_per_metric_with_its_interval() -> None:
+    head, *lines = summary(evaluation(3, {"dice": [0.4, 0.6]}))
+    assert head == "survey, part val: 12 tiles in 3 sections"
+    assert len(lines) == len(HEADLINES)
+    assert lines[0].endswith("  0.5000  (95% CI 0.4000 to 0.6000)")
+    assert all("CI" not in line for line in lines[1:])
+
+
+def test_tiles_without_sections() -> None:
+    assert next(summary(evaluation(12, {}))) == "survey, part val: 12 tiles"
