@@ -55,7 +55,7 @@ DOORS: dict[str, tuple[str, ...]] = {
 }
 """Heavy packages, and the rooms of diapir that may import each."""
 
-NEED_AN_EXTRA = {"training", "export", "models", "run"}
+NEED_AN_EXTRA = {"training", "export", "models"}
 """Parts that may need more than `pip install diapir` brings."""
 
 
