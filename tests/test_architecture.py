@@ -19,10 +19,11 @@ ROWS: tuple[frozenset[str], ...] = tuple(
         "cli",
         "reports",
         "evaluation training export",
-        "surveys run",
+        "surveys",
         "inference",
         "models tiles",
         "bundle preprocess",
+        "run",
         "config",  # over its neighbour: a recipe that cannot be used is an error
         "architectures files recipes shipped",
         "errors progress text version",

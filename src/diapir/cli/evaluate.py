@@ -247,10 +247,10 @@ def _part(tiles: TileSet, split: str) -> tuple[str, tuple[str, ...]]:
 
 def trained_by(runs: Sequence[Path]) -> Path | None:
     """The groups.csv that runs were trained by, where it is still there."""
-    from diapir.evaluation.held_out import config_of
+    from diapir.run.folder import saved_config
 
     for run in runs:
-        config = config_of(run)
+        config = saved_config(run)
         if config and config.data.groups and Path(config.data.groups).is_file():
             return Path(config.data.groups)
     return None

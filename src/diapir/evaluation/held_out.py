@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.config import RunConfig, load_recipe
 from diapir.errors import SplitError
+from diapir.run.folder import SPLIT, saved_config
 from diapir.tiles import Split
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from diapir.inference import Marker
     from diapir.tiles import TileSet
 
-SPLIT, CONFIG = "split.json", "config.yaml"
-"""Files of a run folder."""
 PART = "out of fold"
 """What the parts of several folds are called together."""
 
@@ -64,15 +62,9 @@ class Unseen:
     min_area: int
 
 
-def config_of(run: Path) -> RunConfig | None:
-    """What a run was trained with; None where the folder is no run's."""
-    path = run / CONFIG
-    return load_recipe(path) if path.is_file() else None
-
-
 def learnt_all(run: Path) -> bool:
     """Whether a run learnt from its validation part as well."""
-    config = config_of(run)
+    config = saved_config(run)
     return config is not None and config.data.use_all
 
 
