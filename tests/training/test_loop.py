@@ -22,7 +22,8 @@ from diapir.config import RunConfig, parse_config
 from diapir.errors import BundleError, ConfigError, DeviceError, Interrupted, RunError, SplitError
 from diapir.tiles import Split
 from diapir.training import TrainResult, loop, session, train
-from diapir.training.session import Session, StepTerms
+from diapir.training.cursor import StepTerms
+from diapir.training.session import Session
 from diapir.training.stopping import Stopping
 from diapir.training.validation import Validation
 from tests.training.conftest import TINY, write_bright_salt

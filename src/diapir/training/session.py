@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,84 +18,13 @@ from diapir.models import Network, build, check_size, parameter_count
 from diapir.tiles import TileSet
 from diapir.training.augment import alternate_flips, draw
 from diapir.training.batches import Indices, input_size, load_batch, load_varied_batch, shard
+from diapir.training.cursor import Cursor, StepTerms
 from diapir.training.device import Device
 from diapir.training.ema import AveragedNetwork
 from diapir.training.encoder import freeze
 from diapir.training.losses import auxiliary_loss, segmentation_loss
 from diapir.training.optimizer import make_optimizer
 from diapir.training.schedule import make_schedule
-
-
-class StepTerms(NamedTuple):
-    """What one optimiser step measured; finite numbers."""
-
-    loss: float
-    ce: float
-    dice: float
-    """Soft Dice."""
-    norm: float
-    """Norm of the gradient of all parameters, before clipping."""
-
-
-@dataclass
-class Cursor:
-    """Where a run stands; saved with the weights."""
-
-    epoch: int = 1
-    batch: int = 0
-    """Batches done in this epoch."""
-    step: int = 0
-    """Steps done in the run."""
-    sums: list[float] = field(default_factory=lambda: [0.0] * len(StepTerms._fields))
-    """Sums of the epoch's `StepTerms`."""
-    counted: int = 0
-    skipped: int = 0
-    bad_steps: int = 0
-    """Steps skipped one after the other, up to now."""
-    norm_max: float = 0.0
-    tiles: int = 0
-    seconds: float = 0.0
-    best_val_loss: float = math.inf
-    """Validation loss of the epoch that is kept."""
-    best_epoch: int = 0
-    """The epoch that is kept; 0 where there is none yet."""
-    best_score: float = -math.inf
-    """The best of what epochs are compared by, so far; higher is better."""
-    stale_epochs: int = 0
-    """Epochs since that."""
-    rollbacks: int = 0
-    validation_s: float = 0.0
-    """Seconds that the last validation took."""
-
-    def count(self, terms: StepTerms | None, tiles: int, seconds: float) -> None:
-        """Enter a step of `tiles` tiles; `terms` is None for one that was skipped."""
-        if terms is None:
-            self.skipped += 1
-            self.bad_steps += 1
-        else:
-            self.counted += 1
-            self.bad_steps = 0
-            self.sums = [total + term for total, term in zip(self.sums, terms, strict=True)]
-            self.norm_max = max(self.norm_max, terms.norm)
-        self.tiles += tiles
-        self.seconds += seconds
-        self.batch += 1
-        self.step += 1
-
-    def means(self) -> StepTerms:
-        """Means over the epoch's counted steps."""
-        return StepTerms(*(total / max(self.counted, 1) for total in self.sums))
-
-    def tiles_per_s(self) -> float:
-        """Training speed of the epoch."""
-        return self.tiles / max(self.seconds, 1e-9)
-
-    def next_epoch(self) -> None:
-        """Step to the start of the next epoch."""
-        self.epoch += 1
-        self.batch = self.counted = self.skipped = self.tiles = 0
-        self.sums = [0.0] * len(self.sums)
-        self.norm_max = self.seconds = 0.0
 
 
 class Session:
@@ -237,8 +166,7 @@ class Session:
         self.schedule.load_state_dict(state["schedule"])
         if self._average:
             self._average.load_state_dict(state["average"])
-        cursor = state["cursor"]  # of an earlier version it has no score yet
-        self.cursor = Cursor(**{"best_score": -cursor["best_val_loss"]} | cursor)
+        self.cursor = Cursor(**state["cursor"])
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """The network's tensors by name, for a bundle."""
