@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, model_validator
@@ -37,6 +37,10 @@ class DataConfig(Section):
     """Further labelled tiles (any layout), such as pseudo-labels, for the training part only."""
     use_all: bool = False
     """Train on the validation part as well, for a model to ship; its score then says nothing."""
+
+    def reading(self) -> dict[str, Any]:
+        """How `diapir.tiles.load_tiles` reads the tiles, as its keyword arguments."""
+        return {"encoding": self.mask_encoding, "skip_bad": self.skip_bad, "groups": self.groups}
 
     @model_validator(mode="after")
     def _fold_exists(self) -> DataConfig:

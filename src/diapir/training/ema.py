@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +35,7 @@ class AveragedNetwork:
     @property
     def network(self) -> Network:
         """The averaged network, in evaluation mode."""
-        network: Network = self._average.module
-        return network
+        return cast(Network, self._average.module)
 
     def update(self, network: nn.Module) -> None:
         """Add the network's weights after a step to the average."""

@@ -40,6 +40,11 @@ class Validation:
     iou: float
     kaggle_map: float
 
+    @property
+    def dice_loss(self) -> float:
+        """1 − soft Dice."""
+        return 1 - self.soft_dice
+
 
 @torch.inference_mode()
 def validate(
