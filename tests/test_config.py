@@ -122,9 +122,9 @@ def test_each_architecture_has_its_own_keys(recipe: str, override: str, message:
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:
-    with pytest.raises(ConfigError, match="ce, dice and lovasz are all 0: nothing"):
+    with pytest.raises(ConfigError, match="ce, dice and lovasz are all 0: there is no loss"):
         load_recipe("baseline", ["loss.ce=0", "loss.dice=0"])
-    with pytest.raises(ConfigError, match="are all 0 at the end of the ramp: nothing"):
+    with pytest.raises(ConfigError, match="are all 0 at the end of the ramp: there is no loss"):
         load_recipe("baseline", ["loss.ce=[1, 0]", "loss.dice=[1, 0]"])
     with pytest.raises(ConfigError, match=r"widths must be 3 numbers, .* found 4"):
         load_recipe("halite", ["model.levels=4"])

@@ -231,7 +231,7 @@ class Loop:
 
     def _save(self) -> None:
         if self._tracking:
-            beside = {"trackers": self._tracking.state(), "tiles": self._run.tiles.training.hash}
+            beside = {"trackers": self._tracking.state(), "tiles": self._run.tiles.hash}
             self._run.checkpoints.save(self._session.state() | beside)
 
     def _roll_back(self, reason: str) -> None:

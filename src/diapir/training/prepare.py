@@ -109,7 +109,7 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
 def batches_of(config: RunConfig, tiles: RunTiles, device: Device, *, epoch: int) -> list[Indices]:
     """The batches of an epoch (from 1); each epoch has the same number."""
     return epoch_batches(
-        len(tiles.training),
+        tiles.count,
         config.train.batch,
         seed=config.seed,
         epoch=epoch,
@@ -118,7 +118,7 @@ def batches_of(config: RunConfig, tiles: RunTiles, device: Device, *, epoch: int
 
 
 def _restore(run: PreparedRun, state: State) -> None:
-    if state["tiles"] != run.tiles.training.hash:
+    if state["tiles"] != run.tiles.hash:
         raise RunError(
             f"the training tiles of {run.folder} have changed since the run was started",
             expected="the same tiles, including those of data.extra",

@@ -33,6 +33,16 @@ class RunTiles:
     examples: TileSet
     notes: tuple[str, ...]
 
+    @property
+    def count(self) -> int:
+        """Number of images that an epoch trains on."""
+        return len(self.training)
+
+    @property
+    def hash(self) -> str:
+        """Identifies what the run trains on, which may not change when it is resumed."""
+        return self.training.hash
+
     @classmethod
     def choose(cls, config: RunConfig, labelled: TileSet, saved: Path) -> RunTiles:
         """Split the tiles as the recipe says, or as the run has done before.

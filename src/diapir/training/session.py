@@ -1,4 +1,4 @@
-"""What is being trained: a network, its optimiser and schedule, and where the run stands."""
+"""A network in training: its optimiser, its schedule, and the position of the run."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Session:
     Args:
         config: the run.
         device: where it computes.
-        pretrained: fill the network's encoder as `model.weights` says; a run that is continued has
-            its weights already.
-        steps: of the whole run; what moves along a curve follows them.
+        pretrained: load pretrained weights into the encoder as `model.weights` says; a resumed run
+            has its weights already.
+        steps: optimiser steps of the whole run, over which schedules and ramps are defined.
 
     Attributes:
-        cursor: where the run stands.
-        schedule: what moves the learning rates.
+        cursor: position of the run.
+        schedule: sets the learning rates.
     """
 
     def __init__(
@@ -60,29 +60,29 @@ class Session:
         self._average = None if decay is None else AveragedNetwork(network, decay)
         optimizer = make_optimizer(network, config.optimizer, device.torch_device)
         self.schedule = make_schedule(config.schedule, optimizer, steps)
-        # the model that trains may be wrapped for many processes, compiling or precision
+        # the model in training may be wrapped for several processes, compilation or precision
         self._model, self._optimizer = device.accelerator.prepare(network, optimizer)
         self.cursor = Cursor()
 
     def step(self, tiles: TileSet, batch: Indices) -> StepTerms | None:
-        """One optimiser step on a batch that all processes share.
+        """Do one optimiser step on a batch that all processes share.
 
         Returns:
-            What it measured; None where loss or gradient was not finite, and no weight moved.
+            What it measured; None where loss or gradient was not finite and the step was skipped.
         """
         config, device = self._config, self._device
-        # what a step draws at random follows from these alone, so that resuming is exact
+        # all random draws of a step depend on these alone, so that resuming is exact
         torch.manual_seed(
             _step_seed(config.seed, self.cursor.step, self.cursor.rollbacks, device.rank)
         )
         self.schedule.before_step(self.cursor.step)
         self._model.train()
         for part in self._frozen:
-            part.eval()  # its batch norms keep their statistics
+            part.eval()  # batch norms of frozen stages keep their statistics
         images, masks = self._load(tiles, batch)
         images = device.images(images)
         masks = masks.to(device.torch_device, non_blocking=True).long()
-        # processes wait for the gradient of every weight, be it 0
+        # several processes wait for a gradient of every weight, even if it is 0
         wants_more = bool(config.loss.empty or config.loss.deep) or device.world > 1
         outputs = self._model(images, auxiliary=True) if wants_more else self._model(images)
         logits = outputs.logits if wants_more else outputs
@@ -96,7 +96,7 @@ class Session:
         norm = device.accelerator.clip_grad_norm_(
             self._network.parameters(), math.inf if limit is None else limit
         )
-        # one transfer for all four
+        # one transfer from the device for all four
         values = torch.stack([*(term.detach() for term in terms), norm.detach().float()]).tolist()
         if not all(map(math.isfinite, values)):
             return None
@@ -106,7 +106,7 @@ class Session:
         return StepTerms(*values)
 
     def _load(self, tiles: TileSet, batch: Indices) -> tuple[Tensor, Tensor]:
-        """This process's images and masks of a step, varied where the recipe says so."""
+        """This process's images and masks of a step, augmented as the recipe says."""
         config, device = self._config, self._device
         mine = shard(batch, device.rank, device.world)
         size = input_size(config, self._done)
@@ -128,12 +128,12 @@ class Session:
 
     @property
     def _done(self) -> float:
-        """Share of the run's steps that are done, in [0, 1]."""
+        """Completed share of the run's steps, in [0, 1]."""
         return min(self.cursor.step / self._steps, 1.0)
 
     @property
     def _ramped(self) -> float:
-        """How much of the ramp of the loss's weights is done, in [0, 1]."""
+        """Completed share of the ramp of the loss weights, in [0, 1]."""
         begin, end = self._config.loss.ramp
         if self._done >= end:
             return 1.0
@@ -141,16 +141,16 @@ class Session:
 
     @property
     def network(self) -> Network:
-        """The network that is judged and kept: the average where there is one."""
+        """The network that is evaluated and saved: the average where there is one."""
         return self._average.network if self._average else self._network
 
     @property
     def lr(self) -> float:
-        """The learning rate of all but an encoder that has its own."""
+        """Learning rate of the first parameter group; an encoder may have its own."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     def state(self) -> dict[str, Any]:
-        """All that `restore` needs to go on as if nothing had happened."""
+        """What `restore` needs to continue exactly."""
         state = {
             "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -160,7 +160,7 @@ class Session:
         return state | ({"average": self._average.state_dict()} if self._average else {})
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over a saved state."""
+        """Restore a saved state."""
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
@@ -176,9 +176,9 @@ class Session:
         }
 
     def save_bytes(self) -> int:
-        """Disk that a run needs: three states, and two bundles.
+        """Disk space that a run needs in bytes: three checkpoints and two bundles.
 
-        A state is the weights, two moments of each, and their average where there is one.
+        A checkpoint has the weights, two moments of each, and their average where there is one.
         """
         weights = sum(value.nbytes for value in self.weights().values())
         return (3 * (4 if self._average else 3) + 2) * weights
@@ -189,7 +189,7 @@ class Session:
         return (
             f"{self._config.model.name}, {parameter_count(self._network):,} parameters"
             + (f", {len(self._frozen)} stages frozen" if self._frozen else "")
-            + (f", encoder filled from {found}" if found else "")
+            + (f", encoder weights from {found}" if found else "")
             + f", on {self._device.describe()}"
         )
 
@@ -198,8 +198,8 @@ def _check_sizes(network: Network, progressive: Sequence[tuple[float, int]]) -> 
     for _, size in progressive:
         if size % network.divisor:
             raise ConfigError(
-                f"train.progressive has {size} pixels, no multiple of {network.divisor}",
-                expected=f"multiples of {network.divisor}, the network's divisor",
+                f"train.progressive has {size} pixels, not a multiple of {network.divisor}",
+                expected=f"multiples of {network.divisor}, by which the network halves its input",
                 fix=f"{-(-size // network.divisor) * network.divisor} pixels",
             )
 
