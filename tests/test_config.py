@@ -93,8 +93,8 @@ def test_any_key_can_be_set(override: str, section: str, key: str, value: object
         ("preprocess.std=[1, 1, 0]", r"preprocess\.std\.2 = 0: "),
         ("data.folds=1", r"data\.folds = 1: "),
         ("batch=4", r"unknown key 'batch'"),
-        ("train.batch", "has no key=value form"),
-        ("=4", "has no key=value form"),
+        ("train.batch", "is not of the form key=value"),
+        ("=4", "is not of the form key=value"),
         ("train.batch=[4", "is not YAML"),
     ],
 )
@@ -144,8 +144,8 @@ def test_an_unknown_recipe_names_the_nearest_and_all(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("train: [", "cannot be read as YAML"),
-        ("- train", "holds a list at its top"),
-        ("just text", "holds a str at its top"),
+        ("- train", "is a list at the top level"),
+        ("just text", "is a str at the top level"),
         ("!!python/object/apply:os.system ['true']", "cannot be read as YAML"),
         ("seed: {a: 1}", "seed"),
     ],

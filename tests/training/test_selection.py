@@ -16,17 +16,17 @@ def split_of(tiles: TileSet) -> Split:
     return make_split(tiles, val_fraction=0.25, seed=1)
 
 
-def test_all_tiles_may_be_learnt_from(bright_salt: Path) -> None:
+def test_use_all_trains_on_the_validation_part(bright_salt: Path) -> None:
     tiles = load_tiles(bright_salt)
     split = split_of(tiles)
     plain, notes = training_tiles(DataConfig(), tiles, split)
     assert (plain.ids, notes) == (split.part("train"), [])
     every, notes = training_tiles(DataConfig(use_all=True), tiles, split)
     assert sorted(every.ids) == sorted(tiles.ids)
-    assert "their scores say nothing" in notes[0]
+    assert "their scores are optimistic" in notes[0]
 
 
-def test_further_tiles_join_the_training_part_but_for_images_that_judge(
+def test_further_tiles_join_the_training_part_except_validation_images(
     bright_salt: Path, tmp_path: Path
 ) -> None:
     tiles = load_tiles(bright_salt)
@@ -44,7 +44,7 @@ def test_further_tiles_join_the_training_part_but_for_images_that_judge(
     joined, notes = training_tiles(DataConfig(extra=str(extra)), tiles, split)
 
     assert notes == [
-        "Further tiles: extra, 6, masks index; 1 left out whose image is in the validation part"
+        "Further tiles: extra, 6, masks index; 1 skipped whose image is in the validation part"
     ]
     assert len(joined) == len(split.part("train")) + 6
     assert "copied" not in joined.ids

@@ -146,8 +146,8 @@ class ScheduleConfig(Section):
     """Learning rate schedule: by the validation loss, or a curve over all steps."""
 
     name: Literal["plateau", "one_cycle", "cosine"] = "plateau"
-    """`plateau` is ReduceLROnPlateau; `one_cycle` and `cosine` warm up linearly, then decay linearly
-    or along a half cosine."""
+    """`plateau` is ReduceLROnPlateau; `one_cycle` and `cosine` warm up linearly, then decay
+    linearly or along a half cosine."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.7
     patience: Annotated[int, Field(ge=0)] = 10
     """Epochs without a better validation loss before `lr` is multiplied by `factor`."""
@@ -171,8 +171,8 @@ class TrainConfig(Section):
     save_minutes: Annotated[float, Field(gt=0)] = 10.0
     """Minutes between checkpoints within an epoch; there is one after each epoch as well."""
     ema: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """Decay of an exponential moving average (EMA) of the weights, which is then evaluated and saved;
-    null for none."""
+    """Decay of an exponential moving average (EMA) of the weights, which is then evaluated and
+    saved; null for none."""
     select: Literal["loss", "kaggle_map", "last"] = "loss"
     """Which epoch is saved as the best: lowest validation loss, highest Kaggle mAP, or the last."""
     progressive: tuple[tuple[Fraction, Annotated[int, Field(ge=16, le=4096)]], ...] = ()

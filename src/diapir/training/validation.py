@@ -1,4 +1,4 @@
-"""Judging the network between epochs, and predicting the example tiles."""
+"""Validation after an epoch, and prediction of the example tiles."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from diapir.training.device import Device
 from diapir.training.losses import segmentation_loss
 
 KAGGLE_THRESHOLDS = torch.arange(50, 100, 5, dtype=torch.float64) / 100
-"""0.50, 0.55 … 0.95: a hit needs an IoU greater than one of them."""
+"""0.50, 0.55 … 0.95, which the IoU has to exceed."""
 
 BATCH = 8
-"""Tiles of a validation batch: the metric `soft_dice` is defined over batches of 8."""
+"""Tiles per validation batch: the metric `soft_dice` is defined over batches of 8."""
 
 
 @dataclass(frozen=True)
 class Validation:
     """Means of `loss`, `ce` and `soft_dice` over batches of 8 tiles in id order.
 
-    `loss` has the weights that the recipe ends with. `dice` and `iou` are pooled over the valid
-    pixels of all tiles at probability 0.5; `kaggle_map` is the mean of the tiles' scores there, nan
+    `loss` has the final weights of the recipe. `dice` and `iou` are pooled over the valid pixels of
+    all tiles at threshold 0.5; `kaggle_map` is the mean score of the tiles at this threshold, nan
     where no tile has a valid pixel.
     """
 
@@ -54,18 +54,18 @@ def validate(
     device: Device,
     on_batch: Callable[[int, int], None],
 ) -> Validation:
-    """Score tiles; the processes share the batches, and each tile counts once.
+    """Evaluate tiles; the processes share the batches, and each tile counts once.
 
     Args:
-        network: the bare network.
+        network: the network, not wrapped for several processes.
         tiles: the validation part, in id order.
         config: the run.
         device: where the network is.
-        on_batch: called with the number of batches done and their total; it may raise to stop.
+        on_batch: called with the number of batches done and their total; may raise to stop.
     """
     network.eval()
     batches = consecutive_batches(np.arange(len(tiles)), BATCH)
-    # a process fills in its own batches; the sum over processes has them all
+    # each process fills in its own batches; the sum over processes has all
     scores = torch.zeros(len(batches), 3, dtype=torch.float64)
     counts = torch.zeros(len(tiles), 4, dtype=torch.float64)
     for start in range(0, len(batches), device.world):
@@ -85,15 +85,16 @@ def validate(
     gathered = device.total(torch.cat([scores.flatten(), counts.flatten()]))
     loss, ce, soft_dice = gathered[: scores.numel()].reshape(-1, 3).mean(dim=0).tolist()
     by_tile = gathered[scores.numel() :].reshape(-1, 4)
-    hit, false, missed, _ = by_tile.sum(dim=0).tolist()
-    judged = by_tile[by_tile.any(dim=1)]
+    true_positive, false_positive, missed, _ = by_tile.sum(dim=0).tolist()
+    wrong = false_positive + missed
+    valid = by_tile[by_tile.any(dim=1)]
     return Validation(
         loss=loss,
         ce=ce,
         soft_dice=soft_dice,
-        dice=2 * hit / max(2 * hit + false + missed, 1),
-        iou=hit / max(hit + false + missed, 1),
-        kaggle_map=kaggle_scores(judged).mean().item(),
+        dice=2 * true_positive / max(2 * true_positive + wrong, 1),
+        iou=true_positive / max(true_positive + wrong, 1),
+        kaggle_map=kaggle_scores(valid).mean().item(),
     )
 
 
@@ -101,14 +102,14 @@ def kaggle_scores(counts: Tensor) -> Tensor:
     """Kaggle's score of each tile: the share of the ten thresholds that its IoU exceeds.
 
     Args:
-        counts: `float64 (N, 4)`: pixels of a tile that are hit, false, missed and right without
-            salt.
+        counts: `float64 (N, 4)`: true positive, false positive, false negative and true negative
+            pixels of a tile.
 
     Returns:
-        `float64 (N,)`; where neither truth nor prediction has salt, 1.
+        `float64 (N,)`; 1 where neither ground truth nor prediction has salt.
     """
-    hit, union = counts[:, 0], counts[:, :3].sum(dim=1)
-    iou = torch.where(union > 0, hit / union.clamp(min=1), 1.0)
+    overlap, union = counts[:, 0], counts[:, :3].sum(dim=1)
+    iou = torch.where(union > 0, overlap / union.clamp(min=1), 1.0)
     return (iou[:, None] > KAGGLE_THRESHOLDS).double().mean(dim=1)
 
 
@@ -116,7 +117,7 @@ def kaggle_scores(counts: Tensor) -> Tensor:
 def predict(
     network: nn.Module, tiles: TileSet, config: RunConfig, device: Device
 ) -> NDArray[np.float32]:
-    """Probabilities of salt `float32 (n, H, W)` of tiles of one size `(H, W)`."""
+    """Salt probabilities `float32 (n, H, W)` of tiles of one size `(H, W)`."""
     network.eval()
     images, _ = load_batch(tiles, np.arange(len(tiles)), config.preprocess)
     probabilities = network(device.images(images)).float().softmax(dim=1)[:, 1].cpu().numpy()
