@@ -24,7 +24,7 @@ from diapir.evaluation import Evaluation
 from diapir.inference import latency
 from diapir.tiles import Split, synthesise
 from tests.cli.conftest import RunCli
-from tests.training.conftest import TINY, write_bright_salt
+from tests.helpers.tiny import TINY, write_bright_salt
 
 
 @pytest.fixture

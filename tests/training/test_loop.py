@@ -28,7 +28,7 @@ from diapir.training.cursor import StepTerms
 from diapir.training.session import Session
 from diapir.training.stopping import Stopping
 from diapir.training.validation import Validation
-from tests.training.conftest import TINY, write_bright_salt
+from tests.helpers.tiny import TINY, write_bright_salt
 
 Recipe = Callable[..., RunConfig]
 Weights = dict[str, torch.Tensor]

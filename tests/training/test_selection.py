@@ -9,7 +9,7 @@ from PIL import Image
 from diapir.config import DataConfig
 from diapir.tiles import Split, TileSet, load_tiles, make_split
 from diapir.training.selection import training_tiles
-from tests.training.conftest import write_bright_salt
+from tests.helpers.tiny import write_bright_salt
 
 
 def split_of(tiles: TileSet) -> Split:
