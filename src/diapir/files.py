@@ -25,6 +25,7 @@ _SUFFIX = ".writing"
 _HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 _STALE_S = 86_400.0
 """Age at which scratch of another host is taken for abandoned, in seconds."""
+_FREE_SPACE = "free space, fix the permissions, or choose another --out"
 
 
 def replace_file(path: Path, content: bytes | memoryview | str) -> None:
@@ -167,7 +168,9 @@ def claim(
 
 
 @contextlib.contextmanager
-def disk_errors(path: Path, kind: type[DiapirError] = DataError) -> Iterator[None]:
+def disk_errors(
+    path: Path, kind: type[DiapirError] = DataError, *, fix: str = _FREE_SPACE
+) -> Iterator[None]:
     """Turn the system's errors of writing to `path` into one that says what to do.
 
     Raises:
@@ -176,17 +179,21 @@ def disk_errors(path: Path, kind: type[DiapirError] = DataError) -> Iterator[Non
     try:
         yield
     except OSError as error:
-        raise unwritable(error.filename or path, error, kind) from None
+        raise unwritable(error.filename or path, error, kind, fix=fix) from None
 
 
 def unwritable(
-    path: Path | str, error: OSError, kind: type[DiapirError] = DataError
+    path: Path | str,
+    error: OSError,
+    kind: type[DiapirError] = DataError,
+    *,
+    fix: str = _FREE_SPACE,
 ) -> DiapirError:
     """The error of a file or folder that cannot be written."""
     return kind(
         f"{path} cannot be written: {error.strerror or error}",
         expected="a place that can be written, on a disk with free space",
-        fix="free space, fix the permissions, or choose another --out",
+        fix=fix,
     )
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from diapir.config import RunConfig, config_diff, load_recipe
 from diapir.errors import MissingDependencyError, RunError
-from diapir.files import replace_file
+from diapir.files import replace_file, unwritable
 from diapir.text import listing, size
 
 CONFIG = "config.yaml"
@@ -26,6 +26,8 @@ BEST = "best"
 EVALUATION = "evaluation"
 """Folder of the evaluation of the best model."""
 REPORT = "report.html"
+RESUME = "free space or fix the permissions, then resume the run"
+"""How to fix a run folder that cannot be written any more."""
 _LOCK = ".lock"
 _OWNER = ".owner.json"
 
@@ -110,11 +112,7 @@ class RunFolder:
             ) from None
         except OSError as error:
             self._leave()
-            raise RunError(
-                f"{self.path} cannot be written: {error.strerror or error}",
-                expected="a writable folder on a disk with free space",
-                fix="free space, fix the permissions, or choose another --out",
-            ) from None
+            raise unwritable(self.path, error, RunError) from None
         try:
             self._refuse_foreign()
             self._refuse_earlier()

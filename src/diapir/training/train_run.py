@@ -12,7 +12,8 @@ from typing import TextIO
 
 from diapir.config import RunConfig
 from diapir.errors import RunError
-from diapir.run.folder import CONFIG, LOG, RunFolder
+from diapir.files import unwritable
+from diapir.run.folder import CONFIG, LOG, RESUME, RunFolder
 from diapir.tiles import load_tiles
 from diapir.training.device import Device, close_device, open_device
 from diapir.training.display.console import Console
@@ -76,11 +77,7 @@ def _opened(config: RunConfig, run: Path, *, resume: bool) -> Iterator[tuple[Dev
             yield device, folder
         except OSError as error:
             # saving weights has its own messages; this is for the small files beside them
-            raise RunError(
-                f"{error.filename or run} cannot be written: {error.strerror or error}",
-                expected="a writable run folder on a disk with free space",
-                fix="free space or fix the permissions, then resume the run",
-            ) from error
+            raise unwritable(error.filename or run, error, RunError, fix=RESUME) from error
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from typing import TextIO
 from rich.console import Console as Terminal
 
 from diapir.errors import RunError
+from diapir.files import unwritable
+from diapir.run.folder import RESUME
 from diapir.training.cursor import StepTerms
 from diapir.training.display.live import LiveDisplay
 from diapir.training.validation import Validation
@@ -56,7 +58,7 @@ class Console:
             if torn:
                 self._log.write("\n")
         except OSError as error:
-            raise _log_error(log, error) from None
+            raise unwritable(log, error, RunError, fix=RESUME) from None
         self._display: LiveDisplay | None = None
         if stream.isatty():
             terminal = Terminal(file=stream, force_terminal=True)
@@ -139,7 +141,7 @@ class Console:
         try:
             self._log.write(line + "\n")
         except OSError as error:
-            raise _log_error(self._log_path, error) from None
+            raise unwritable(self._log_path, error, RunError, fix=RESUME) from None
         if self._display:
             if in_terminal:
                 self._show(lambda display: display.line(line, style))
@@ -176,11 +178,3 @@ def _ends_within_a_line(log: Path) -> bool:
     with log.open("rb") as file:
         file.seek(-1, 2)
         return file.read(1) != b"\n"
-
-
-def _log_error(log: Path, error: OSError) -> RunError:
-    return RunError(
-        f"the log {log} cannot be written: {error.strerror or error}",
-        expected="a writable run folder on a disk with free space",
-        fix="free space or fix the permissions, then resume the run",
-    )

@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 
 from diapir.errors import RunError
-from diapir.files import replace_file
+from diapir.files import disk_errors, replace_file, unwritable
+from diapir.run.folder import RESUME
 from diapir.training.metrics import COLUMNS, METRICS, Row
 
 
@@ -35,7 +36,7 @@ class MetricsFile:
         try:
             replace_file(path, text.getvalue())
         except OSError as error:
-            raise _write_error(path, error) from None
+            raise unwritable(path, error, RunError, fix=RESUME) from None
 
     def append(self, row: Row) -> None:
         """Write one row and wait until it is on the disk.
@@ -45,13 +46,13 @@ class MetricsFile:
         """
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(_cells(row))
-        try:
-            with self._path.open("a", encoding="utf-8", newline="") as file:
-                file.write(text.getvalue())
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise _write_error(self._path, error) from None
+        with (
+            disk_errors(self._path, RunError, fix=RESUME),
+            self._path.open("a", encoding="utf-8", newline="") as file,
+        ):
+            file.write(text.getvalue())
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def read_metrics(path: Path) -> list[Row]:
@@ -90,11 +91,3 @@ def _cells(row: Row) -> list[str]:
         str(int(row[metric.name])) if metric.whole else repr(float(row[metric.name]))
         for metric in METRICS
     ]
-
-
-def _write_error(path: Path, error: OSError) -> RunError:
-    return RunError(
-        f"{path} cannot be written: {error.strerror or error}",
-        expected="a writable run folder on a disk with free space",
-        fix="free space or fix the permissions, then resume the run",
-    )
