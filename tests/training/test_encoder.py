@@ -104,7 +104,7 @@ def test_nothing_is_frozen_unless_asked(tiny: Recipe, tiles: TileSet, device: De
     assert not [name for name in before if after[name].equal(before[name])]
 
 
-def test_the_encoder_learns_at_its_own_rate(tiny: Recipe) -> None:
+def test_the_encoder_is_trained_at_its_own_rate(tiny: Recipe) -> None:
     config = tiny(*OWN_RATE)
     network = build(config.model)
     others, encoder = parameter_groups(network, config.optimizer)
@@ -156,7 +156,7 @@ def test_halving_and_the_schedule_move_both_rates(tiny: Recipe, device: Device) 
 
 
 @pytest.mark.parametrize("overrides", [OWN_RATE, FROZEN])
-def test_a_restored_session_goes_on_to_the_same_bits(
+def test_a_restored_session_continues_to_the_same_bits(
     tiny: Recipe, tiles: TileSet, device: Device, overrides: tuple[str, ...]
 ) -> None:
     whole = Session(tiny(*overrides), device)

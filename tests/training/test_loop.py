@@ -120,7 +120,7 @@ def test_the_best_bundle_is_of_the_epoch_with_the_lowest_validation_loss(
     assert bundle.load(undisturbed[1]).info.training["epoch"] == int(best["epoch"])
 
 
-def test_it_learns(bright_salt: Path, tmp_path: Path, tiny: Recipe) -> None:
+def test_training_reaches_a_high_dice(bright_salt: Path, tmp_path: Path, tiny: Recipe) -> None:
     config = tiny("model.base=4", "train.epochs=25", "optimizer.lr=5e-3")
     quietly(config, bright_salt, tmp_path / "run")
     assert max(float(row["val_dice"]) for row in curves(tmp_path / "run")) > 0.9
@@ -322,11 +322,11 @@ def test_a_validation_loss_that_is_not_finite_is_never_saved(
     bright_salt: Path, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     genuine = loop.validate
-    judged = itertools.count(1)
+    validations = itertools.count(1)
 
     def validate(*words: Any) -> Validation:
         validation = genuine(*words)
-        return replace(validation, loss=math.nan) if next(judged) in broken else validation
+        return replace(validation, loss=math.nan) if next(validations) in broken else validation
 
     monkeypatch.setattr(loop, "validate", validate)
     broken: Container[int] = {2}
@@ -338,7 +338,7 @@ def test_a_validation_loss_that_is_not_finite_is_never_saved(
 
     broken = range(1, 10**6)
     for budget in (None, 1e-3):
-        judged = itertools.count(1)
+        validations = itertools.count(1)
         with pytest.raises(RunError, match=r"not finite after 3|no validation loss was finite"):
             quietly(tiny(), bright_salt, tmp_path / f"ever{budget}", budget_s=budget)
         assert not (tmp_path / f"ever{budget}" / "best").exists()
@@ -481,7 +481,7 @@ def test_a_rich_recipe_resumes_to_the_same_bits(
         assert torch.equal(weights, averages[1]["network"][name])
 
 
-def test_the_average_is_what_is_judged_and_kept(
+def test_the_average_is_evaluated_and_saved(
     bright_salt: Path, tmp_path: Path, tiny: Recipe
 ) -> None:
     quietly(tiny("train.ema=0.9", "train.select=last"), bright_salt, tmp_path / "run")
@@ -495,7 +495,7 @@ def test_the_average_is_what_is_judged_and_kept(
 @pytest.mark.parametrize(
     ("select", "kept", "stopped"), [("loss", 2, 5), ("kaggle_map", 3, 6), ("last", 5, 5)]
 )
-def test_the_epoch_that_is_kept_is_the_one_asked_for(
+def test_select_decides_which_epoch_is_saved(
     bright_salt: Path,
     tmp_path: Path,
     tiny: Recipe,
@@ -543,7 +543,7 @@ def test_what_follows_the_steps_of_the_run_refuses_more_epochs(
     assert "train.epochs" not in caught.value.expected
 
 
-def test_further_tiles_are_learnt_from_named_and_may_not_change(
+def test_further_tiles_are_trained_on_named_and_may_not_change(
     bright_salt: Path, tmp_path: Path, tiny: Recipe
 ) -> None:
     extra = write_bright_salt(tmp_path / "extra", 30)

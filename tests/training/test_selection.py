@@ -1,4 +1,4 @@
-"""What is learnt from beside the training part."""
+"""Tiles that are trained on beside the training part."""
 
 import shutil
 from pathlib import Path
@@ -37,9 +37,9 @@ def test_further_tiles_join_the_training_part_except_validation_images(
         Image.fromarray(rng.integers(0, 256, (12, 17), dtype=np.uint8)).save(path)
         mask = rng.choice(np.array([0, 1, 255], np.uint8), (12, 17))
         Image.fromarray(mask).save(extra / "masks" / path.name)
-    judge = split.part("val")[0]
-    shutil.copy(bright_salt / "images" / f"{judge}.png", extra / "images" / "copied.png")
-    size = tiles.shapes[tiles.ids.index(judge)][::-1].tolist()
+    held_out = split.part("val")[0]
+    shutil.copy(bright_salt / "images" / f"{held_out}.png", extra / "images" / "copied.png")
+    size = tiles.shapes[tiles.ids.index(held_out)][::-1].tolist()
     Image.new("L", size, 0).save(extra / "masks" / "copied.png")
     joined, notes = training_tiles(DataConfig(extra=str(extra)), tiles, split)
 

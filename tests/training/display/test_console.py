@@ -272,7 +272,7 @@ def test_the_figures_fit_one_line_of_80_columns(
         assert len(terminal.screen()) == 3
 
 
-def test_an_error_gives_the_cursor_back_and_takes_the_bars_away(
+def test_an_error_restores_the_cursor_and_removes_the_bars(
     tmp_path: Path, terminal: Terminal
 ) -> None:
     def interrupted_run() -> None:

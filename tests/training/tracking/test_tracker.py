@@ -72,7 +72,7 @@ def test_rows_that_are_kept_keep_every_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", range(1, 60, 7))
-def test_a_line_torn_by_a_kill_is_mended(tmp_path: Path, missing: int) -> None:
+def test_a_line_torn_by_a_kill_is_dropped(tmp_path: Path, missing: int) -> None:
     tracking = track(tmp_path)
     for epoch in (1, 2, 3):
         tracking.epoch(a_row(epoch))

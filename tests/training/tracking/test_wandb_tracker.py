@@ -249,7 +249,7 @@ def test_a_run_without_examples_and_best_model_is_complete_too(tmp_path: Path) -
     assert len(of_kind(folder, "exit")) == 1
 
 
-def test_a_resumed_run_keeps_its_id_and_goes_on_at_its_epoch(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_its_id_and_continues_at_its_epoch(tmp_path: Path) -> None:
     notes: list[str] = []
     first = track_a_run(tmp_path, configuration(), notes)
     state = json.loads(json.dumps(first.state()))
