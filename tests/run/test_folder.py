@@ -2,13 +2,14 @@
 
 import errno
 import os
+import sys
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from diapir.config import RunConfig, load_recipe
-from diapir.errors import ConfigError, RunError
+from diapir.errors import ConfigError, MissingDependencyError, RunError
 from diapir.run.folder import CONFIG, RunFolder, run_config, saved_config
 
 BASELINE = load_recipe("baseline")
@@ -39,6 +40,15 @@ def test_the_recipe_of_a_run_is_read_and_another_folder_is_refused(
     assert saved_config(tmp_path) is None
     with pytest.raises(RunError, match=f"{tmp_path} is not a run folder"):
         run_config(tmp_path)
+
+
+def test_a_run_folder_can_be_read_without_the_train_extra(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "filelock", None)
+    assert run_config(run) == BASELINE
+    with pytest.raises(MissingDependencyError, match="filelock"):
+        RunFolder(run, resume=True)
 
 
 def test_two_processes_cannot_share_a_folder(run: Path) -> None:

@@ -199,7 +199,7 @@ def _check_sizes(network: Network, progressive: Sequence[tuple[float, int]]) -> 
         if size % network.divisor:
             raise ConfigError(
                 f"train.progressive has {size} pixels, not a multiple of {network.divisor}",
-                expected=f"multiples of {network.divisor}, by which the network halves its input",
+                expected=f"multiples of {network.divisor} for this network",
                 fix=f"{-(-size // network.divisor) * network.divisor} pixels",
             )
 

@@ -91,6 +91,7 @@ class LiveDisplay:
         self._bars.stop()
 
     def _begin(self, part: str, done: int, total: int) -> None:
+        self._drawn = time.monotonic()
         self._bars.reset(  # which draws as well
             self._part, description=part, completed=done, total=total, shown=f"{done}/{total}"
         )
