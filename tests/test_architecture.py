@@ -21,10 +21,11 @@ ROWS: tuple[frozenset[str], ...] = tuple(
         "reports",
         "training export",
         "evaluation",
-        "surveys run",
+        "surveys",
         "inference",
         "models tiles",
         "bundle preprocess",
+        "run",
         "config",  # over its neighbour: a recipe that cannot be used is an error
         "architectures connected files recipes shipped",
         "progress",  # shows durations as text does
@@ -58,7 +59,7 @@ DOORS: dict[str, tuple[str, ...]] = {
 }
 """Heavy packages, and the rooms of diapir that may import each."""
 
-NEED_AN_EXTRA = {"training", "export", "models", "run"}
+NEED_AN_EXTRA = {"training", "export", "models"}
 """Parts that may need more than `pip install diapir` brings."""
 
 

@@ -93,8 +93,8 @@ def test_any_key_can_be_set(override: str, section: str, key: str, value: object
         ("preprocess.std=[1, 1, 0]", r"preprocess\.std\.2 = 0: "),
         ("data.folds=1", r"data\.folds = 1: "),
         ("batch=4", r"unknown key 'batch'"),
-        ("train.batch", "has no key=value form"),
-        ("=4", "has no key=value form"),
+        ("train.batch", "is not of the form key=value"),
+        ("=4", "is not of the form key=value"),
         ("train.batch=[4", "is not YAML"),
     ],
 )
@@ -122,9 +122,9 @@ def test_each_architecture_has_its_own_keys(recipe: str, override: str, message:
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:
-    with pytest.raises(ConfigError, match="ce, dice and lovasz are all 0: nothing"):
+    with pytest.raises(ConfigError, match="ce, dice and lovasz are all 0: there is no loss"):
         load_recipe("baseline", ["loss.ce=0", "loss.dice=0"])
-    with pytest.raises(ConfigError, match="are all 0 at the end of the ramp: nothing"):
+    with pytest.raises(ConfigError, match="are all 0 at the end of the ramp: there is no loss"):
         load_recipe("baseline", ["loss.ce=[1, 0]", "loss.dice=[1, 0]"])
     with pytest.raises(ConfigError, match=r"widths must be 3 numbers, .* found 4"):
         load_recipe("halite", ["model.levels=4"])
@@ -144,8 +144,8 @@ def test_an_unknown_recipe_names_the_nearest_and_all(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("train: [", "cannot be read as YAML"),
-        ("- train", "holds a list at its top"),
-        ("just text", "holds a str at its top"),
+        ("- train", "is a list at the top level"),
+        ("just text", "is a str at the top level"),
         ("!!python/object/apply:os.system ['true']", "cannot be read as YAML"),
         ("seed: {a: 1}", "seed"),
     ],

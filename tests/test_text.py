@@ -93,13 +93,6 @@ def test_a_listing_counts_what_it_does_not_show() -> None:
     assert words.listing(range(2000), 2, separator="; ") == "0; 1 and 1\u202f998 more"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(None, "-:--"), (0, "0:00"), (61.4, "1:01"), (3600, "1:00:00")]
-)
-def test_clock(seconds: float | None, text: str) -> None:
-    assert words.clock(seconds) == text
-
-
 @pytest.mark.parametrize(("count", "text"), [(12_300_000, "12.3 MB"), (4e9, "4.0 GB")])
 def test_sizes(count: float, text: str) -> None:
     assert words.size(count) == text

@@ -88,15 +88,6 @@ def listing(names: Sequence[object], shown: int = 3, *, separator: str = ", ") -
     return first + (f" and {integer(len(names) - shown)} more" if len(names) > shown else "")
 
 
-def clock(seconds: float | None) -> str:
-    """Seconds as m:ss or h:mm:ss; -:-- if unknown."""
-    if seconds is None:
-        return "-:--"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def size(count: float) -> str:
     """Bytes: 12_300_000 → 12.3 MB; 4e9 → 4.0 GB."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from diapir.cli import main
+from tests.helpers import tiny
 
 
 class Done(NamedTuple):
@@ -52,21 +53,16 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-TINY = """
-name: tiny
-data: {mask_encoding: grey8, val_fraction: 0.3}
-model: {name: unet, base: 2, levels: 2}
-preprocess: {size: 112}
-train: {batch: 8, epochs: 1}
-device: {threads: 1}
-"""
-
-
 @pytest.fixture(scope="session")
 def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe that trains in about a second."""
     path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
-    path.write_text(TINY, encoding="utf-8")
+    recipe = tiny.tiny_recipe(
+        data={"mask_encoding": "grey8", "val_fraction": 0.3},
+        preprocess={"size": 112},
+        train={"batch": 8, "epochs": 1},
+    )
+    path.write_text(recipe, encoding="utf-8")
     return path
 
 

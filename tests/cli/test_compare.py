@@ -25,7 +25,7 @@ from diapir.inference import latency
 from diapir.tiles import Split, load_tiles, synthesise
 from tests.cli.conftest import RunCli
 from tests.comparison.made import named, write_recipes
-from tests.training.conftest import write_bright_salt
+from tests.helpers.tiny import write_bright_salt
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.comparison.made import write_recipes
-from tests.training.conftest import write_bright_salt
+from tests.helpers.tiny import write_bright_salt
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.training.conftest import TINY
+from tests.helpers.tiny import TINY
 
 
 def write_recipes(folder: Path) -> Path:

@@ -7,11 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.training.conftest import TINY, bright_salt
-
-__all__ = ["bright_salt"]
+from tests.helpers import tiny
 
 Command = Callable[..., "subprocess.Popen[str]"]
 
@@ -19,8 +16,13 @@ Command = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture
 def tiny_recipe(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(TINY))
+    path.write_text(tiny.tiny_recipe())
     return path
+
+
+@pytest.fixture(scope="session")
+def bright_salt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.write_bright_salt(tmp_path_factory.mktemp("tiles") / "bright")
 
 
 @pytest.fixture

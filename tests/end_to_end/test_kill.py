@@ -60,7 +60,7 @@ def test_ten_kills_end_in_the_weights_of_the_undisturbed_run(
     done = diapir("train", *options, "--out", run, "--resume")
 
     assert done.returncode == 0, done.stderr
-    assert "Resumed in epoch" in done.stdout
+    assert "Resumed at epoch" in done.stdout
     expected, found = weights(whole), weights(run)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert curves(run) == curves(whole)
@@ -90,5 +90,5 @@ def test_a_signal_finishes_the_step_saves_and_exits(
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "Traceback" not in err
-    assert f"continue with --resume --out {run}" in out + err
+    assert f"resume with: diapir train --recipe {run}/config.yaml " in out + err
     assert weights(run)

@@ -45,6 +45,6 @@ def test_two_processes_give_the_curve_of_one(
     for expected, found in zip(one, two, strict=True):
         for key in expected.keys() - {"seconds", "tiles_per_s"}:
             assert found[key] == pytest.approx(expected[key], rel=1e-3, abs=1e-5), key
-    # the main process alone prints, judges and reports
+    # only the main process prints, evaluates and reports
     assert together.stdout.count("New best model saved!") == log.count("New best model saved!")
     assert (tmp_path / "two" / "report.html").is_file()

@@ -2,14 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
-from diapir import bundle as bundles
-from diapir import models
-from diapir.architectures import UNetConfig
 from diapir.bundle import Bundle
-from diapir.config import PreprocessConfig
+from tests.helpers.tiny import small_bundle
 
 SIZE = 32
 
@@ -17,16 +13,7 @@ SIZE = 32
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A U-Net with random weights and an input of 32 pixels."""
-    config = UNetConfig(base=4, levels=3)
-    torch.manual_seed(5)
-    network = models.build(config)
-    return bundles.save(
-        tmp_path_factory.mktemp("model") / "best",
-        {name: value.numpy() for name, value in network.state_dict().items()},
-        name="small",
-        model=config,
-        preprocess=PreprocessConfig(size=SIZE),
-    )
+    return small_bundle(tmp_path_factory.mktemp("model") / "best", size=SIZE)
 
 
 class BrightIsSalt:

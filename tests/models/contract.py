@@ -17,10 +17,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from diapir import bundle as bundles
 from diapir import models
 from diapir.architectures import ModelConfig
-from diapir.config import PreprocessConfig
 from diapir.errors import ConfigError
 from diapir.inference.torch_engine import TorchEngine
 from diapir.models import Network
+from tests.helpers.tiny import small_bundle
 
 NORMS_AND_DROPOUTS = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 RUNNING_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -208,13 +208,7 @@ class ModelContract:
 
     def test_a_bundle_gives_the_same_logits_back(self, tmp_path: Path) -> None:
         network = seeded(self.small).eval()
-        saved = bundles.save(
-            tmp_path / "model",
-            {name: value.numpy() for name, value in network.state_dict().items()},
-            name="contract",
-            model=self.small,
-            preprocess=PreprocessConfig(size=64),
-        )
+        saved = small_bundle(tmp_path / "model", self.small, network=network, size=64)
         engine = TorchEngine(bundles.load(saved.path), device="cpu")
         images = some_images(2, 64, 64)
         with torch.inference_mode():

@@ -27,11 +27,11 @@ from diapir.architectures import (
     SegNetConfig,
     UNetConfig,
 )
-from diapir.config import PreprocessConfig
 from diapir.errors import ConfigError
 from diapir.inference.torch_engine import TorchEngine
 from diapir.models import pretrained
 from diapir.models.encoders import EncoderDecoder
+from tests.helpers.tiny import small_bundle, small_network
 
 LITE0 = "tf_efficientnet_lite0"
 MILITARY_UNIFORM = 652
@@ -442,15 +442,8 @@ def test_none_looks_for_none() -> None:
 @pytest.mark.usefixtures("never")
 def test_a_bundle_loads_without_them(tmp_path: Path) -> None:
     config = tiny("imagenet")
-    torch.manual_seed(0)
-    network = models.build(config)
-    saved = bundles.save(
-        tmp_path / "model",
-        {name: value.numpy() for name, value in network.state_dict().items()},
-        name="filled",
-        model=config,
-        preprocess=PreprocessConfig(size=64),
-    )
+    network = small_network(config)
+    saved = small_bundle(tmp_path / "model", config, network=network, size=64)
     engine = TorchEngine(bundles.load(saved.path), device="cpu")
     images = np.zeros((1, 3, 64, 64), np.float32)
     with torch.inference_mode():

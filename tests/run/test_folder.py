@@ -2,14 +2,15 @@
 
 import errno
 import os
+import sys
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from diapir.config import RunConfig, load_recipe
-from diapir.errors import ConfigError, RunError
-from diapir.run.folder import CONFIG, RunFolder, saved_config
+from diapir.errors import ConfigError, MissingDependencyError, RunError
+from diapir.run.folder import CONFIG, RunFolder, run_config, saved_config
 
 BASELINE = load_recipe("baseline")
 
@@ -32,6 +33,24 @@ def test_a_new_folder_keeps_its_recipe_and_leaves_no_owner(run: Path) -> None:
     assert {path.name for path in run.iterdir()} <= {CONFIG, ".lock"}
 
 
+def test_the_recipe_of_a_run_is_read_and_another_folder_is_refused(
+    run: Path, tmp_path: Path
+) -> None:
+    assert run_config(run) == BASELINE
+    assert saved_config(tmp_path) is None
+    with pytest.raises(RunError, match=f"{tmp_path} is not a run folder"):
+        run_config(tmp_path)
+
+
+def test_a_run_folder_can_be_read_without_the_train_extra(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "filelock", None)
+    assert run_config(run) == BASELINE
+    with pytest.raises(MissingDependencyError, match="filelock"):
+        RunFolder(run, resume=True)
+
+
 def test_two_processes_cannot_share_a_folder(run: Path) -> None:
     with (
         RunFolder(run, resume=True),
@@ -44,13 +63,13 @@ def test_two_processes_cannot_share_a_folder(run: Path) -> None:
 
 
 def test_a_run_is_not_overwritten(run: Path) -> None:
-    with pytest.raises(RunError, match="--resume to continue it"), RunFolder(run, resume=False):
+    with pytest.raises(RunError, match="add --resume to resume it"), RunFolder(run, resume=False):
         pass
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("…")
-    with pytest.raises(RunError, match="is no run folder"), RunFolder(tmp_path, resume=True):
+    with pytest.raises(RunError, match="is not a run folder"), RunFolder(tmp_path, resume=True):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     assert (tmp_path / "thesis.tex").read_text() == "…"
@@ -116,5 +135,5 @@ def test_too_little_space_is_found_before_the_start(
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10**9, 10**9 - 10**6, 10**6))
     with RunFolder(run, resume=True) as folder:
         folder.check_space(10**6)
-        with pytest.raises(RunError, match=r"1 MB free(.|\n)*2 MB"):
+        with pytest.raises(RunError, match=r"1\.0 MB free(.|\n)*2\.0 MB"):
             folder.check_space(2 * 10**6)

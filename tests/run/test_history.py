@@ -55,9 +55,9 @@ def test_torn_lines_and_unknown_values_are_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("epochs", "best", "ending"),
     [
-        (50, 44, "ran all of its 50 epochs"),
-        (20, 5, "stopped early: no better validation loss for 15 epochs"),
-        (20, 6, "stopped after 20 of 50 epochs, by its time budget or by hand"),
+        (50, 44, "completed all 50 epochs"),
+        (20, 5, "early stopping: no better validation loss for 15 epochs"),
+        (20, 6, "stopped after 20 of 50 epochs, by the time budget or manually"),
     ],
 )
 def test_how_a_run_ended(tmp_path: Path, epochs: int, best: int, ending: str) -> None:

@@ -1,4 +1,4 @@
-"""Where pixels come from when tiles are varied, image and mask alike."""
+"""Augmentation: where pixels are sampled, in image and mask alike."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -34,7 +34,7 @@ def raw(size: int, pad: str = "zero") -> PreprocessConfig:
     )
 
 
-def unvaried(count: int) -> Variation:
+def unchanged(count: int) -> Variation:
     return draw(AugmentConfig(), count, (0,))
 
 
@@ -63,12 +63,12 @@ def blobs(height: int, width: int, count: int = 2, seed: int = 0) -> NDArray[np.
 
 @pytest.mark.parametrize("pad", ["zero", "reflect", "edge"])
 @pytest.mark.parametrize("shape", [(21, 19), (20, 24), (32, 32)])
-def test_unvaried_tiles_are_the_input_as_it_always_is(pad: str, shape: tuple[int, int]) -> None:
+def test_without_augmentation_tiles_are_the_usual_input(pad: str, shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(1)
     images = rng.integers(0, 256, (3, *shape), dtype=np.uint8)
     masks = rng.choice(np.array([0, 1, 255], np.uint8), (3, *shape))
     config = PreprocessConfig.model_validate({"size": 32, "pad": pad})
-    seen, kept = varied(images, masks, unvaried(3), config)
+    seen, kept = varied(images, masks, unchanged(3), config)
     np.testing.assert_allclose(seen, to_input(images, config), atol=2e-4)
     np.testing.assert_array_equal(kept, pad_masks(masks, config))
     assert (seen.dtype, kept.dtype) == (np.float32, np.int64)
@@ -109,7 +109,7 @@ def dot(variation: Variation, x: int, y: int) -> tuple[float, float]:
 
 
 def drawn(**extreme: Any) -> Variation:
-    """The largest of what a recipe allows: the variation at one end of its draws."""
+    """The strongest augmentation that a recipe allows, at one end of its draws."""
     found = draw(AugmentConfig(**extreme), 2000, (0,))
     corner = np.abs(found.matrix - np.eye(2)).sum(axis=(1, 2)) + np.abs(found.shift).sum(axis=1)
     index = int(corner.argmax())
@@ -120,7 +120,7 @@ def test_a_shift_moves_whole_pixels_and_what_comes_in_is_unknown() -> None:
     rng = np.random.default_rng(3)
     images = rng.integers(0, 256, (1, 20, 20), dtype=np.uint8)
     masks = rng.integers(0, 2, (1, 20, 20), dtype=np.uint8)
-    shift = replace(unvaried(1), shift=np.array([[0.1, -0.25]]))  # taken from 2 right, 5 above
+    shift = replace(unchanged(1), shift=np.array([[0.1, -0.25]]))  # taken from 2 right, 5 above
     seen, kept = varied(images, masks, shift, raw(20))
     np.testing.assert_array_equal(np.rint(seen[0, 0, 5:, :18] * 255), images[0, :15, 2:])
     np.testing.assert_array_equal(kept[0, 5:, :18], masks[0, :15, 2:])
@@ -132,14 +132,14 @@ def test_a_flip_is_left_to_right_alone() -> None:
     rng = np.random.default_rng(4)
     images = rng.integers(0, 256, (2, 18, 18), dtype=np.uint8)
     masks = rng.integers(0, 2, (2, 18, 18), dtype=np.uint8)
-    flip = replace(unvaried(2), flip=np.array([True, False]))
+    flip = replace(unchanged(2), flip=np.array([True, False]))
     seen, kept = varied(images, masks, flip, raw(18))
     np.testing.assert_array_equal(np.rint(seen[:, 0] * 255)[0], images[0, :, ::-1])
     np.testing.assert_array_equal(kept[0], masks[0, :, ::-1])
     np.testing.assert_array_equal(kept[1], masks[1])
 
 
-def test_zoom_stretch_and_turn_go_where_they_are_said_to() -> None:
+def test_zoom_stretch_and_rotation_map_pixels_as_documented() -> None:
     zoom = drawn(scale=0.5)
     factor = 1 / zoom.matrix[0, 0, 0]
     assert max(factor, 1 / factor) == pytest.approx(1.5, abs=0.01)
@@ -164,7 +164,7 @@ def test_zoom_means_the_same_of_the_smaller_input() -> None:
     images = rng.integers(0, 256, (2, 24, 24), dtype=np.uint8)
     masks = np.zeros_like(images)
     masks[:, :12] = 1
-    seen, kept = varied(images, masks, unvaried(2), raw(32, "reflect"), 16)
+    seen, kept = varied(images, masks, unchanged(2), raw(32, "reflect"), 16)
     whole = to_input(images, raw(32, "reflect"))[:, 0]
     # half the size is the mean of two by two pixels
     means = whole.reshape(2, 16, 2, 16, 2).mean(axis=(2, 4))
@@ -174,7 +174,7 @@ def test_zoom_means_the_same_of_the_smaller_input() -> None:
     assert (kept[:, 8:14, 2:14] == 0).all()
 
 
-def test_grey_values_change_as_said_and_padding_and_mask_do_not() -> None:
+def test_grey_levels_change_as_documented_and_padding_and_mask_do_not() -> None:
     rng = np.random.default_rng(6)
     images = rng.integers(60, 180, (1, 20, 20), dtype=np.uint8)
     masks = blobs(20, 20, 1)
@@ -186,12 +186,12 @@ def test_grey_values_change_as_said_and_padding_and_mask_do_not() -> None:
         "invert": (np.array([True]), 255 - plain),
     }
     for key, (value, expected) in changes.items():
-        variation = replace(unvaried(1), **{key: value})
+        variation = replace(unchanged(1), **{key: value})
         seen, kept = varied(images, masks, variation, raw(32))
         np.testing.assert_allclose(seen[0, 0][tile] * 255, expected, atol=0.02, err_msg=key)
         assert np.delete(seen[0, 0], np.s_[6:26], axis=0).max() < 1e-5
         np.testing.assert_array_equal(kept, pad_masks(masks, raw(32)))
-    bright = replace(unvaried(1), offset=np.array([1.0]))
+    bright = replace(unchanged(1), offset=np.array([1.0]))
     assert varied(images, masks, bright, raw(32))[0].max() == 1  # as bright as a tile can be
 
 

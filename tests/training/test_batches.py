@@ -73,7 +73,7 @@ def test_smaller_inputs_come_first() -> None:
     assert input_size(RunConfig(), 0.0) == RunConfig().preprocess.size
 
 
-def test_varied_tiles_of_several_sizes_are_each_varied_as_if_alone(tmp_path: Path) -> None:
+def test_tiles_of_several_sizes_are_each_augmented_as_if_alone(tmp_path: Path) -> None:
     write_tiles(tmp_path, count=3)
     images, masks = make_tiles(2, size=(10, 30), seed=1)
     more = {f"u{tile}": image for tile, image in images.items()}

@@ -30,7 +30,7 @@ def test_weights_and_statistics_are_averaged_and_counters_copied() -> None:
         torch.testing.assert_close(found[name], value)
 
 
-def test_it_is_no_part_of_the_training_and_goes_on_from_its_state() -> None:
+def test_the_average_is_not_trained_and_is_restored_from_its_state() -> None:
     torch.manual_seed(0)
     network = build(ImprovedUNetConfig(base=2, levels=1))
     average = AveragedNetwork(network, 0.9)

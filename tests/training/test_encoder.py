@@ -104,7 +104,7 @@ def test_nothing_is_frozen_unless_asked(tiny: Recipe, tiles: TileSet, device: De
     assert not [name for name in before if after[name].equal(before[name])]
 
 
-def test_the_encoder_learns_at_its_own_rate(tiny: Recipe) -> None:
+def test_the_encoder_is_trained_at_its_own_rate(tiny: Recipe) -> None:
     config = tiny(*OWN_RATE)
     network = build(config.model)
     others, encoder = parameter_groups(network, config.optimizer)
@@ -156,7 +156,7 @@ def test_halving_and_the_schedule_move_both_rates(tiny: Recipe, device: Device) 
 
 
 @pytest.mark.parametrize("overrides", [OWN_RATE, FROZEN])
-def test_a_restored_session_goes_on_to_the_same_bits(
+def test_a_restored_session_continues_to_the_same_bits(
     tiny: Recipe, tiles: TileSet, device: Device, overrides: tuple[str, ...]
 ) -> None:
     whole = Session(tiny(*overrides), device)
@@ -228,26 +228,26 @@ def test_a_rollback_halves_both_rates(
 
 
 @pytest.fixture
-def learnt(tmp_path: Path) -> Path:
-    path = tmp_path / "learnt.safetensors"
+def pretrained(tmp_path: Path) -> Path:
+    path = tmp_path / "pretrained.safetensors"
     tensors = timm.create_model("test_resnet").state_dict()
     save_file({name: (1.1 * value).to(value.dtype) for name, value in tensors.items()}, path)
     return path
 
 
-def test_a_run_starts_from_learnt_weights_and_goes_on_without_them(
-    bright_salt: Path, tmp_path: Path, tiny: Recipe, learnt: Path
+def test_a_run_starts_from_pretrained_weights_and_resumes_without_them(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe, pretrained: Path
 ) -> None:
     def config(epochs: int) -> RunConfig:
-        return tiny(*FROZEN, f"model.weights={learnt}", f"train.epochs={epochs}")
+        return tiny(*FROZEN, f"model.weights={pretrained}", f"train.epochs={epochs}")
 
     log = quietly(config(2), bright_salt, tmp_path / "whole")
-    assert f"encoder filled from {learnt}" in log
+    assert f"encoder weights from {pretrained}" in log
     assert "2 stages frozen" in log
 
-    stem = load_file(learnt)["bn1.weight"]
+    stem = load_file(pretrained)["bn1.weight"]
     quietly(config(1), bright_salt, tmp_path / "parts")
-    learnt.rename(tmp_path / "elsewhere")
+    pretrained.rename(tmp_path / "elsewhere")
     quietly(config(2), bright_salt, tmp_path / "parts", resume=True)
     assert_same_end(tmp_path / "whole", tmp_path / "parts")
     assert last_weights(tmp_path / "parts")["features.model.bn1.weight"].equal(stem)

@@ -6,6 +6,7 @@ import io
 import itertools
 import math
 import os
+import shlex
 import signal
 from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
@@ -18,14 +19,16 @@ import torch
 from PIL import Image
 
 from diapir import bundle
+from diapir.cli import main
 from diapir.config import RunConfig, parse_config
 from diapir.errors import BundleError, ConfigError, DeviceError, Interrupted, RunError, SplitError
 from diapir.tiles import Split
 from diapir.training import TrainResult, loop, session, train
-from diapir.training.session import Session, StepTerms
+from diapir.training.cursor import StepTerms
+from diapir.training.session import Session
 from diapir.training.stopping import Stopping
 from diapir.training.validation import Validation
-from tests.training.conftest import TINY, write_bright_salt
+from tests.helpers.tiny import TINY, write_bright_salt
 
 Recipe = Callable[..., RunConfig]
 Weights = dict[str, torch.Tensor]
@@ -117,7 +120,7 @@ def test_the_best_bundle_is_of_the_epoch_with_the_lowest_validation_loss(
     assert bundle.load(undisturbed[1]).info.training["epoch"] == int(best["epoch"])
 
 
-def test_it_learns(bright_salt: Path, tmp_path: Path, tiny: Recipe) -> None:
+def test_training_reaches_a_high_dice(bright_salt: Path, tmp_path: Path, tiny: Recipe) -> None:
     config = tiny("model.base=4", "train.epochs=25", "optimizer.lr=5e-3")
     quietly(config, bright_salt, tmp_path / "run")
     assert max(float(row["val_dice"]) for row in curves(tmp_path / "run")) > 0.9
@@ -163,6 +166,31 @@ def test_a_stopped_run_resumes_to_the_same_bits(
 
     assert (result.epochs, result.stopped) == (3, "epochs")
     assert_same_end(tmp_path / "run", whole)
+
+
+def test_the_command_in_the_message_resumes_the_run(
+    bright_salt: Path,
+    tmp_path: Path,
+    tiny: Recipe,
+    signal_at: Callable[[int, signal.Signals], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tmp_path / "a run"
+    signal_at(3, signal.SIGINT)
+    with pytest.raises(Interrupted) as stopped:
+        quietly(tiny("train.epochs=1"), bright_salt, run)
+    found, _, command = str(stopped.value).partition("; resume with: ")
+    assert found == "interrupted at epoch 1, batch 3/5; checkpoint saved"
+    monkeypatch.undo()
+    monkeypatch.setenv("DIAPIR_CACHE", str(tmp_path / "cache"))
+
+    program, *words = shlex.split(command)
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+
+    assert (program, ended.value.code) == ("diapir", 0)
+    assert "Resumed at epoch 1, batch 3/5" in (run / "log.txt").read_text()
+    assert [row["epoch"] for row in curves(run)] == ["1"]
 
 
 def test_a_budget_stops_cleanly_and_more_budget_continues_to_the_same_bits(
@@ -255,9 +283,7 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(
     bad_steps(itertools.chain([False, True, False], itertools.repeat(False)))
     quietly(tiny(), bright_salt, tmp_path / "run")
     assert [row["skipped_steps"] for row in curves(tmp_path / "run")] == ["1", "0", "0"]
-    assert (
-        "batch 1: the loss or its gradient is not finite" in (tmp_path / "run/log.txt").read_text()
-    )
+    assert "batch 1: loss or gradient is not finite" in (tmp_path / "run/log.txt").read_text()
 
 
 def test_three_bad_steps_lead_back_to_the_last_save_with_half_the_rate(
@@ -271,7 +297,10 @@ def test_three_bad_steps_lead_back_to_the_last_save_with_half_the_rate(
     result = quietly(tiny(), bright_salt, tmp_path / "run")
     assert result.epochs == 3
     assert [float(row["lr"]) for row in curves(tmp_path / "run")] == [5e-4, 2.5e-4, 2.5e-4]
-    assert "3 steps: back to batch 0 of epoch 2" in (tmp_path / "run/log.txt").read_text()
+    assert (
+        "3 consecutive steps; rolled back to epoch 2, batch 0"
+        in (tmp_path / "run/log.txt").read_text()
+    )
 
 
 def test_bad_steps_are_counted_beyond_an_epoch(
@@ -283,18 +312,21 @@ def test_bad_steps_are_counted_beyond_an_epoch(
     # two steps an epoch
     bad_steps(itertools.chain([False, True, True, True], itertools.repeat(False)))
     quietly(tiny("train.batch=9"), bright_salt, tmp_path / "run")
-    assert "3 steps: back to batch 0 of epoch 2" in (tmp_path / "run/log.txt").read_text()
+    assert (
+        "3 consecutive steps; rolled back to epoch 2, batch 0"
+        in (tmp_path / "run/log.txt").read_text()
+    )
 
 
 def test_a_validation_loss_that_is_not_finite_is_never_saved(
     bright_salt: Path, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     genuine = loop.validate
-    judged = itertools.count(1)
+    validations = itertools.count(1)
 
     def validate(*words: Any) -> Validation:
         validation = genuine(*words)
-        return replace(validation, loss=math.nan) if next(judged) in broken else validation
+        return replace(validation, loss=math.nan) if next(validations) in broken else validation
 
     monkeypatch.setattr(loop, "validate", validate)
     broken: Container[int] = {2}
@@ -302,12 +334,12 @@ def test_a_validation_loss_that_is_not_finite_is_never_saved(
     assert result.epochs == 3
     assert [row["epoch"] for row in curves(tmp_path / "once")] == ["1", "2", "3"]
     log = (tmp_path / "once/log.txt").read_text()
-    assert "validation loss is not finite: back to batch 0 of epoch 2" in log
+    assert "validation loss is not finite; rolled back to epoch 2, batch 0" in log
 
     broken = range(1, 10**6)
     for budget in (None, 1e-3):
-        judged = itertools.count(1)
-        with pytest.raises(RunError, match=r"non-finite after 3|no finite validation loss yet"):
+        validations = itertools.count(1)
+        with pytest.raises(RunError, match=r"not finite after 3|no validation loss was finite"):
             quietly(tiny(), bright_salt, tmp_path / f"ever{budget}", budget_s=budget)
         assert not (tmp_path / f"ever{budget}" / "best").exists()
 
@@ -319,7 +351,7 @@ def test_a_loss_that_stays_nan_ends_the_run_and_keeps_the_last_good_state(
     bad_steps: Callable[[Iterator[bool]], None],
 ) -> None:
     bad_steps(itertools.chain([False] * 5, itertools.repeat(True)))
-    with pytest.raises(RunError, match="non-finite after 3 returns"):
+    with pytest.raises(RunError, match="not finite after 3 rollbacks"):
         quietly(tiny(), bright_salt, tmp_path / "run")
     assert all(bool(tensor.isfinite().all()) for tensor in last_weights(tmp_path / "run").values())
     assert bundle.load(tmp_path / "run").info.training["epoch"] == 1
@@ -449,7 +481,7 @@ def test_a_rich_recipe_resumes_to_the_same_bits(
         assert torch.equal(weights, averages[1]["network"][name])
 
 
-def test_the_average_is_what_is_judged_and_kept(
+def test_the_average_is_evaluated_and_saved(
     bright_salt: Path, tmp_path: Path, tiny: Recipe
 ) -> None:
     quietly(tiny("train.ema=0.9", "train.select=last"), bright_salt, tmp_path / "run")
@@ -463,7 +495,7 @@ def test_the_average_is_what_is_judged_and_kept(
 @pytest.mark.parametrize(
     ("select", "kept", "stopped"), [("loss", 2, 5), ("kaggle_map", 3, 6), ("last", 5, 5)]
 )
-def test_the_epoch_that_is_kept_is_the_one_asked_for(
+def test_select_decides_which_epoch_is_saved(
     bright_salt: Path,
     tmp_path: Path,
     tiny: Recipe,
@@ -511,7 +543,7 @@ def test_what_follows_the_steps_of_the_run_refuses_more_epochs(
     assert "train.epochs" not in caught.value.expected
 
 
-def test_further_tiles_are_learnt_from_named_and_may_not_change(
+def test_further_tiles_are_trained_on_named_and_may_not_change(
     bright_salt: Path, tmp_path: Path, tiny: Recipe
 ) -> None:
     extra = write_bright_salt(tmp_path / "extra", 30)
@@ -526,9 +558,9 @@ def test_further_tiles_are_learnt_from_named_and_may_not_change(
     assert training["further tiles"] == "the validation part and extra"
     log = (tmp_path / "run/log.txt").read_text()
     assert "Further tiles: extra, 30" in log
-    assert "54 to train on, 6 to validate on" in log
+    assert "54 for training, 6 for validation" in log
     next((extra / "images").iterdir()).write_bytes(next(iter(own)))
-    with pytest.raises(RunError, match="have changed since it began"):
+    with pytest.raises(RunError, match="have changed since the run was started"):
         quietly(config, bright_salt, tmp_path / "run", resume=True)
 
 

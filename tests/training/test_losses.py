@@ -146,7 +146,7 @@ def test_weights_given_as_a_pair_move_along_the_ramp() -> None:
         torch.testing.assert_close(terms.total, expected)
 
 
-def test_the_guess_of_an_empty_tile_is_judged_where_a_pixel_counts() -> None:
+def test_the_tile_classifier_is_scored_on_tiles_with_a_valid_pixel() -> None:
     masks = torch.zeros(3, 4, 4, dtype=torch.int64)
     masks[0, 0, 0] = 1
     masks[2] = 255
@@ -159,7 +159,7 @@ def test_the_guess_of_an_empty_tile_is_judged_where_a_pixel_counts() -> None:
     assert guesses.grad[2] == 0
 
 
-def test_coarse_logits_are_judged_as_if_repeated_over_their_pixels() -> None:
+def test_coarse_logits_have_the_loss_of_repeating_them_over_their_pixels() -> None:
     _, masks = random_batch(9)
     deep = tuple(torch.randn(3, 2, 8 // step, 12 // step) for step in (4, 2))
     loss = auxiliary_loss(None, deep, masks, LossConfig(deep=0.3))

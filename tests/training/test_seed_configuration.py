@@ -19,9 +19,11 @@ def test_the_first_batch_reads_as_the_seeds_did(real_tgs_zip: Path, tmp_path: Pa
     config = load_recipe("baseline")
     tiles = load_tiles(real_tgs_zip)
     split = make_split(tiles, val_fraction=config.data.val_fraction, seed=config.data.split_seed)
-    learnt = tiles.select(split.part("train"))
-    batches = epoch_batches(len(learnt), config.train.batch, seed=config.seed, epoch=1, processes=1)
-    first = learnt.select(learnt.ids[index] for index in batches[0])
+    training = tiles.select(split.part("train"))
+    batches = epoch_batches(
+        len(training), config.train.batch, seed=config.seed, epoch=1, processes=1
+    )
+    first = training.select(training.ids[index] for index in batches[0])
     write_train_super(first, tmp_path)
     doubled = load_tiles(tmp_path)
     assert (doubled.layout, doubled.encoding) == ("train_super", "seed")

@@ -1,4 +1,4 @@
-"""What is learnt from beside the training part."""
+"""Tiles that are trained on beside the training part."""
 
 import shutil
 from pathlib import Path
@@ -9,24 +9,24 @@ from PIL import Image
 from diapir.config import DataConfig
 from diapir.tiles import Split, TileSet, load_tiles, make_split
 from diapir.training.selection import training_tiles
-from tests.training.conftest import write_bright_salt
+from tests.helpers.tiny import write_bright_salt
 
 
 def split_of(tiles: TileSet) -> Split:
     return make_split(tiles, val_fraction=0.25, seed=1)
 
 
-def test_all_tiles_may_be_learnt_from(bright_salt: Path) -> None:
+def test_use_all_trains_on_the_validation_part(bright_salt: Path) -> None:
     tiles = load_tiles(bright_salt)
     split = split_of(tiles)
     plain, notes = training_tiles(DataConfig(), tiles, split)
     assert (plain.ids, notes) == (split.part("train"), [])
     every, notes = training_tiles(DataConfig(use_all=True), tiles, split)
     assert sorted(every.ids) == sorted(tiles.ids)
-    assert "their scores say nothing" in notes[0]
+    assert "their scores are optimistic" in notes[0]
 
 
-def test_further_tiles_join_the_training_part_but_for_images_that_judge(
+def test_further_tiles_join_the_training_part_except_validation_images(
     bright_salt: Path, tmp_path: Path
 ) -> None:
     tiles = load_tiles(bright_salt)
@@ -37,14 +37,14 @@ def test_further_tiles_join_the_training_part_but_for_images_that_judge(
         Image.fromarray(rng.integers(0, 256, (12, 17), dtype=np.uint8)).save(path)
         mask = rng.choice(np.array([0, 1, 255], np.uint8), (12, 17))
         Image.fromarray(mask).save(extra / "masks" / path.name)
-    judge = split.part("val")[0]
-    shutil.copy(bright_salt / "images" / f"{judge}.png", extra / "images" / "copied.png")
-    size = tiles.shapes[tiles.ids.index(judge)][::-1].tolist()
+    held_out = split.part("val")[0]
+    shutil.copy(bright_salt / "images" / f"{held_out}.png", extra / "images" / "copied.png")
+    size = tiles.shapes[tiles.ids.index(held_out)][::-1].tolist()
     Image.new("L", size, 0).save(extra / "masks" / "copied.png")
     joined, notes = training_tiles(DataConfig(extra=str(extra)), tiles, split)
 
     assert notes == [
-        "Further tiles: extra, 6, masks index; 1 left out whose image is in the validation part"
+        "Further tiles: extra, 6, masks index; 1 skipped whose image is in the validation part"
     ]
     assert len(joined) == len(split.part("train")) + 6
     assert "copied" not in joined.ids

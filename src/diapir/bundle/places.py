@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from diapir.errors import BundleError
+from diapir.run.folder import BEST
 
 INFO = "bundle.json"
 CARD = "card.md"
@@ -25,7 +26,7 @@ def find(model: str | Path | None) -> Path:
     """
     path = Path(SHIPPED if model is None else model)
     if model is not None:
-        for folder in (path, path / "best"):
+        for folder in (path, path / BEST):
             if not folder.exists() and previous(folder).is_dir():
                 folder = previous(folder)  # a save was killed between its two renames
             if (folder / INFO).is_file():

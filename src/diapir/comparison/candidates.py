@@ -11,7 +11,7 @@ from diapir.config import DataConfig, RunConfig, TrackConfig
 from diapir.errors import ConfigError, DataError, RunError
 from diapir.evaluation import Evaluation, check_comparable
 from diapir.evaluation.standings import Candidate, Cost
-from diapir.run.folder import CONFIG, SPLIT, saved_config
+from diapir.run.folder import EVALUATION, METRICS, SPLIT, run_config
 from diapir.run.history import read_history
 from diapir.tiles import Split, TileSet, load_tiles
 
@@ -27,8 +27,8 @@ def candidate_of(name: str, runs: Sequence[Path], peak_memory: int | None = None
     Raises:
         RunError: a folder is not a run folder.
     """
-    configs = [_config(run) for run in runs]
-    histories = [read_history(run / "metrics.csv") for run in runs]
+    configs = [run_config(run) for run in runs]
+    histories = [read_history(run / METRICS) for run in runs]
     return Candidate(
         name,
         configs[0],
@@ -52,7 +52,7 @@ def group_runs(runs: Sequence[Path]) -> list[Candidate]:
             expected="each run once",
             fix="remove the duplicate",
         )
-    configs = {run: _config(run) for run in runs}
+    configs = {run: run_config(run) for run in runs}
     groups: dict[str, list[Path]] = {}
     for run, config in configs.items():
         groups.setdefault(_without_seed(config), []).append(run)
@@ -94,7 +94,7 @@ def validation_tiles(run: Path, data: Path) -> TileSet:
     Raises:
         DataError: these are other tiles.
     """
-    tiles = labelled_tiles(data, _config(run).data)
+    tiles = labelled_tiles(data, run_config(run).data)
     split = Split.load(run / SPLIT)
     split.verify(tiles)
     return tiles.select(sorted(split.part("val")))
@@ -113,7 +113,7 @@ def labelled_tiles(path: Path, config: DataConfig) -> TileSet:
 
 def _evaluated(run: Path) -> tuple[Evaluation, Split]:
     try:
-        return Evaluation.load(run / "evaluation"), Split.load(run / SPLIT)
+        return Evaluation.load(run / EVALUATION), Split.load(run / SPLIT)
     except DataError as error:
         raise DataError(
             error.found,
@@ -133,17 +133,6 @@ def _names(runs: Sequence[Path], configs: dict[Path, RunConfig]) -> list[str]:
             name = folder if folders[folder] == 1 else str(run)
         names.append(name)
     return names
-
-
-def _config(run: Path) -> RunConfig:
-    config = saved_config(run)
-    if config is None:
-        raise RunError(
-            f"{run} is not a run folder: it has no {CONFIG}",
-            expected="the --out of a `diapir train`",
-            fix="name the folder of a finished training",
-        )
-    return config
 
 
 def _without_seed(config: RunConfig) -> str:

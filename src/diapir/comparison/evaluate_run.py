@@ -13,7 +13,7 @@ from diapir.evaluation import Evaluation, evaluate_model
 from diapir.inference import Predictor
 from diapir.progress import Progress
 from diapir.reports import write_run_report
-from diapir.run.folder import SPLIT
+from diapir.run.folder import EVALUATION, SPLIT
 from diapir.tiles import Split
 
 
@@ -50,7 +50,7 @@ def evaluate_run(
     bundle = bundles.load(run)
     predictor = Predictor(bundle, device=config.device.name, threads=config.device.threads)
     evaluation, probabilities = evaluate_model(predictor, validation, part="val", progress=progress)
-    evaluation.save(run / "evaluation")
+    evaluation.save(run / EVALUATION)
     bundle = bundles.annotate(bundle, metrics=evaluation.metrics | {"data": evaluation.data})
     report = write_run_report(run, evaluation, validation, probabilities)
     return EvaluatedRun(evaluation, bundle, report)

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from diapir.config import config_diff, parse_config
 from diapir.errors import RunError
 from diapir.files import replace_file
+from diapir.run.folder import LAST
 from diapir.text import listing, plain
 
 STATE = "compare.json"
@@ -68,7 +69,7 @@ class TrainingState:
         if self.state != "begun":
             return self
         try:
-            kept = (run / "last" / "manifest.json").stat().st_mtime - self.begun_at
+            kept = (run / LAST / "manifest.json").stat().st_mtime - self.begun_at
         except OSError:
             kept = 0.0
         return replace(self, state="waiting", spent_s=self.spent_s + max(0.0, kept))

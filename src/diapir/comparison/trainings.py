@@ -24,7 +24,8 @@ from diapir.comparison.display import Display
 from diapir.comparison.signals import handled
 from diapir.comparison.state import StateFile, TrainingState
 from diapir.errors import Interrupted
-from diapir.run.folder import BEST, LOG, RunFolder
+from diapir.evaluation.result import SCORES
+from diapir.run.folder import BEST, EVALUATION, LOG, RunFolder
 from diapir.text import plural
 
 TRAIN = (sys.executable, "-m", "diapir", "train")
@@ -193,7 +194,7 @@ class TrainingQueue:
 
 def is_evaluated(run: Path) -> bool:
     """Whether a run folder holds the evaluation of its best model."""
-    return (run / "evaluation" / "evaluation.json").is_file()
+    return (run / EVALUATION / SCORES).is_file()
 
 
 @dataclass(frozen=True)

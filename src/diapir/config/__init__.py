@@ -1,7 +1,7 @@
-"""What a run is: every key of a recipe, its type, range and default. YAML in and out.
+"""The configuration of a run: every key of a recipe with its type, range and default.
 
 A recipe is a YAML file of sections; `load_recipe` merges it with `--set section.key=value`
-overrides and checks the whole.
+overrides and validates the result.
 """
 
 from diapir.choices import MaskEncoding

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, in words: the key, what was found, and the nearest valid one."""
+"""Errors of a recipe in words: the key, what was found, and the nearest valid key or value."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 80, 80
 
 
 def unfit(error: ValidationError, source: str) -> ConfigError:
-    """The error of a recipe that does not fit, from pydantic's.
+    """The error of an invalid recipe, from pydantic's error.
 
     Args:
-        error: what pydantic found, all of it.
+        error: all that pydantic found.
         source: where the recipe comes from.
     """
-    faults: dict[str, list[str]] = {}  # what is wrong, by key; of a union each choice complains
-    mends = []
+    faults: dict[str, list[str]] = {}  # messages by key; of a union each choice has its own
+    fixes = []
     for issue in error.errors():
         parts = list(issue["loc"])
         # pydantic puts the union's tag into the path
@@ -38,12 +38,12 @@ def unfit(error: ValidationError, source: str) -> ConfigError:
             valid = _valid_keys(location[:-1], architecture)
             line = f"unknown key {key!r}" + did_you_mean(location[-1], valid)
             where = ".".join(location[:-1]) or "the top of a recipe"
-            mends.append(f"keys of {where}: {', '.join(valid)}")
+            fixes.append(f"keys of {where}: {', '.join(valid)}")
             faults[line] = []
             continue
         found = issue["input"]
         if issue["type"].startswith("union_tag"):
-            mends.append("architectures: " + ", ".join(ARCHITECTURES))
+            fixes.append("architectures: " + ", ".join(ARCHITECTURES))
             key, found = "model.name", issue["ctx"].get("tag", {})
         line = key if isinstance(found, dict) else f"{key} = {_SHORT.repr(found)}"
         faults.setdefault(line, []).append(_complaint(issue, location))
@@ -51,17 +51,17 @@ def unfit(error: ValidationError, source: str) -> ConfigError:
         f"{source}: "
         + "; ".join(": ".join(filter(None, (line, " or ".join(f)))) for line, f in faults.items()),
         expected="known keys with values of their type and range",
-        fix="; ".join(dict.fromkeys(mends)) or "correct the value in the recipe or in --set",
+        fix="; ".join(dict.fromkeys(fixes)) or "correct the value in the recipe or in --set",
     )
 
 
 def _complaint(issue: ErrorDetails, location: Sequence[str]) -> str:
-    """What pydantic has against one value, in words of YAML."""
+    """Pydantic's message about one value, in terms of YAML."""
     if issue["type"] == "union_tag_invalid":
         name = issue["ctx"]["tag"]
-        return f"no architecture of this name{did_you_mean(name, ARCHITECTURES)}"
+        return f"there is no architecture of this name{did_you_mean(name, ARCHITECTURES)}"
     if issue["type"] == "union_tag_not_found":
-        return "it is missing"
+        return "it is required"
     if issue["type"] in {"model_type", "model_attributes_type"}:
         return f"it should be a section with the keys {', '.join(_valid_keys(location))}"
     if issue["type"] == "tuple_type":
@@ -75,7 +75,7 @@ def _complaint(issue: ErrorDetails, location: Sequence[str]) -> str:
 
 
 def _known(location: Sequence[int | str], architecture: str) -> list[str]:
-    """A location without what pydantic adds to tell the types of a union apart."""
+    """A location without the parts by which pydantic distinguishes the types of a union."""
     known = [str(location[0])]
     for part in location[1:]:
         if isinstance(part, int) or _valid_keys(known, architecture):
@@ -96,6 +96,6 @@ def _valid_keys(location: Sequence[str], architecture: str = "unet") -> list[str
 
 
 def did_you_mean(found: str, valid: Iterable[str]) -> str:
-    """The valid name nearest to one that is not, in brackets; empty where none is near."""
+    """The valid name that is most similar, in brackets; empty where none is similar."""
     close = difflib.get_close_matches(found, list(valid), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -17,7 +17,7 @@ from diapir.errors import ConfigError
 
 
 def recipe_names() -> list[str]:
-    """Names of the shipped recipes, sorted."""
+    """Names of the built-in recipes, sorted."""
     root = Path(str(resources.files("diapir.recipes")))
     paths = (path.relative_to(root).with_suffix("") for path in root.rglob("*.yaml"))
     return sorted(path.as_posix() for path in paths)
@@ -27,11 +27,11 @@ def load_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
     """Read a recipe and apply overrides.
 
     Args:
-        recipe: the name of a shipped recipe, or the path of a YAML file.
+        recipe: the name of a built-in recipe, or the path of a YAML file.
         overrides: `section.key=value` strings; the value is YAML (`[a, b]`, `null`, `1e-3`).
 
     Raises:
-        ConfigError: no such recipe, not YAML, an unknown key or a wrong type or value.
+        ConfigError: no such recipe, invalid YAML, an unknown key, a wrong type or value.
     """
     path = _find_recipe(str(recipe))
     try:
@@ -40,7 +40,7 @@ def load_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
         raise ConfigError(
             f"{path} cannot be read as YAML: {_yaml_reason(error)}",
             expected="a YAML file of recipe sections, in UTF-8",
-            fix="compare it with a shipped recipe: " + ", ".join(recipe_names()),
+            fix="compare it with a built-in recipe: " + ", ".join(recipe_names()),
         ) from None
     overrides = list(overrides)
     source = f"{path} with --set" if overrides else str(path)
@@ -48,18 +48,18 @@ def load_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
 
 
 def parse_config(values: object, *, source: str, overrides: Iterable[str] = ()) -> RunConfig:
-    """Check the values of a recipe (as YAML gives them) and apply overrides.
+    """Validate the values of a recipe (as read from YAML) and apply overrides.
 
     Raises:
-        ConfigError: an unknown key (naming the nearest valid one) or a wrong type or value.
+        ConfigError: an unknown key (with the nearest valid one), a wrong type or value.
     """
     if values is None:
         values = {}
     if not isinstance(values, dict):
         raise ConfigError(
-            f"{source} holds a {type(values).__name__} at its top",
+            f"{source} is a {type(values).__name__} at the top level",
             expected="sections with keys, such as `train: {batch: 8}`",
-            fix="write it as `section:` lines with indented `key: value` lines",
+            fix="write `section:` lines with indented `key: value` lines below them",
         )
     for override in overrides:
         values = _override(values, override)
@@ -90,7 +90,7 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice, of which YAML would silently take the last."""
+    """Refuses duplicate keys, of which YAML would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -104,7 +104,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _yaml_reason(error: Exception) -> str:
-    """What is wrong and where, in one line."""
+    """The message and position of an error, in one line."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"{error.problem} (line {mark.line + 1}, column {mark.column + 1})"
@@ -118,8 +118,8 @@ def _find_recipe(recipe: str) -> Path:
             return path
         raise ConfigError(
             f"no recipe file {path}",
-            expected="the path of a YAML file, or the name of a shipped recipe",
-            fix="shipped recipes: " + ", ".join(recipe_names()),
+            expected="the path of a YAML file, or the name of a built-in recipe",
+            fix="built-in recipes: " + ", ".join(recipe_names()),
         )
     if recipe in recipe_names():
         return Path(str(resources.files("diapir.recipes"))) / f"{recipe}.yaml"
@@ -131,11 +131,11 @@ def _find_recipe(recipe: str) -> Path:
 
 
 def _override(values: dict[str, Any], override: str) -> dict[str, Any]:
-    """`values` with one `section.key=value` applied; the argument is left as it is."""
+    """`values` with one `section.key=value` applied; the argument is not changed."""
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise ConfigError(
-            f"--set {override!r} has no key=value form",
+            f"--set {override!r} is not of the form key=value",
             expected="section.key=value, such as --set train.batch=4",
             fix="write the key, an equals sign and the value without spaces around them",
         )
@@ -148,7 +148,7 @@ def _override(values: dict[str, Any], override: str) -> dict[str, Any]:
             fix="quote the value, for example --set 'track.trackers=[tensorboard]'",
         ) from None
     if isinstance(value, str):
-        # YAML 1.1 reads 1e-3 as text; the field's type decides whether a number is right
+        # YAML 1.1 reads 1e-3 as text; the type of the field decides whether a number is valid
         with contextlib.suppress(ValueError):
             value = float(value)
     changed = dict(values)

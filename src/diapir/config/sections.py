@@ -11,7 +11,7 @@ from diapir.architectures import ModelConfig, Section, UNetConfig
 from diapir.choices import DeviceName, MaskEncoding
 
 IGNORE = 255
-"""Mask value of pixels that count in no loss and no metric."""
+"""Mask value of pixels that are ignored in losses and metrics."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -25,26 +25,27 @@ class Reading(TypedDict):
 
 
 class DataConfig(Section):
-    """Which labelled tiles are used, and how they are split."""
+    """The labelled tiles and how they are split."""
 
     mask_encoding: MaskEncoding | Literal["auto"] = "auto"
     split: str | None = None
-    """A split.json to train by (parts train and val, or folds); null makes a split."""
+    """A split.json (parts train and val, or folds); null makes a new split."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
-    """Seed of the split, apart from the run's, so that runs of other seeds share a split."""
+    """Seed of the split, apart from the run's, so that runs with other seeds share a split."""
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
     folds: Annotated[int, Field(ge=2)] | None = None
-    """k-fold instead of `val_fraction`: the number of folds."""
+    """Number of folds, for a k-fold split instead of `val_fraction`."""
     fold: Annotated[int, Field(ge=0)] = 0
-    """Which of the `folds` is the validation part."""
+    """Index of the fold that is the validation part."""
     skip_bad: bool = False
-    """Train without the tiles that cannot be read instead of refusing the set."""
+    """Skip tiles that cannot be read, instead of refusing the data set."""
     groups: str | None = None
-    """A groups.csv (`id,group`) as `diapir data mosaic` writes it; splits keep a group whole."""
+    """A groups.csv (`id,group`) of `diapir data mosaic`; a split never divides a group."""
     extra: str | None = None
-    """Further labelled tiles (any layout), such as pseudo-labels, for the training part only."""
+    """Further labelled tiles (any layout), such as pseudo-labels, for training only."""
     use_all: bool = False
-    """Train on the validation part as well, for a model to ship; its score then says nothing."""
+    """Train on the validation part as well, for a final model; its validation score is then not a
+    held-out score."""
 
     def reading(self) -> Reading:
         """How the tiles are read: `load_tiles(path, **config.data.reading())`."""
@@ -62,12 +63,12 @@ class DataConfig(Section):
 
 
 class PreprocessConfig(Section):
-    """How a tile becomes the network's input. It travels inside the bundle."""
+    """How a tile becomes the network's input; saved in the bundle as well."""
 
     size: Annotated[int, Field(ge=16, le=4096)] = 224
     """Height and width in pixels of the network's input; smaller tiles are padded to it."""
     pad: Literal["zero", "reflect", "edge"] = "zero"
-    """How images are padded (before normalising); masks are always padded with 255."""
+    """How images are padded, before normalisation; masks are always padded with 255."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: Annotated[
         tuple[
@@ -80,139 +81,140 @@ class PreprocessConfig(Section):
 
 
 class AugmentConfig(Section):
-    """How a tile is varied each time it is learnt from; as given here, nothing is."""
+    """Augmentation of training tiles; by default there is none."""
 
     flip: Literal["none", "random", "alternate"] = "none"
-    """Left to right: by chance, or every second epoch. Never top to bottom: gravity has a side."""
+    """Horizontal flip: at random, or every second epoch. Never vertical: depth has a direction."""
     shift: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """Largest shift each way, as a share of the tile's side."""
+    """Largest shift in either direction, as a share of the tile's side."""
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Largest zoom: a factor between 1 / (1 + scale) and 1 + scale."""
+    """Largest zoom; the factor is between 1 / (1 + scale) and 1 + scale."""
     stretch: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """As `scale`, but of the vertical axis alone."""
+    """Largest stretch of the vertical axis; the factor is drawn as that of `scale`."""
     rotate: Annotated[float, Field(ge=0, le=45)] = 0.0
-    """Largest rotation in degrees, either way."""
+    """Largest rotation in degrees, in either direction."""
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Largest shift of the grey values, as a share of their range."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Largest change of contrast about the tile's mean: a factor as of `scale`."""
+    """Largest change of contrast about the tile's mean; the factor is drawn as that of `scale`."""
     polarity: Fraction = 0.0
-    """Share of tiles whose amplitudes change sign."""
+    """Share of tiles whose polarity is reversed."""
     cutout: Fraction = 0.0
-    """Share of tiles of which a rectangle is painted grey; the mask stays."""
+    """Share of tiles with a grey rectangle (cutout); the mask is not changed."""
 
 
 Weight = Annotated[float, Field(ge=0)]
 Ramped = Weight | tuple[Weight, Weight]
-"""A weight, or two: the first until the ramp begins, the second from its end on."""
+"""A weight, or a pair: the weight before the ramp and the weight after it."""
 
 
 class LossConfig(Section):
-    """A weighted sum: the seed's has cross entropy and soft Dice only."""
+    """The weighted sum of loss terms; by default cross entropy and soft Dice."""
 
     ce: Ramped = 0.3
-    """Cross entropy of the valid pixels."""
+    """Weight of the cross entropy of the valid pixels."""
     dice: Ramped = 2.0
-    """1 − soft Dice of salt."""
+    """Weight of 1 − soft Dice of salt."""
     lovasz: Ramped = 0.0
-    """Symmetric Lovász hinge (Berman et al., arXiv 1705.08790) with ELU + 1, by tile."""
+    """Weight of the symmetric Lovász hinge per tile, with ELU + 1 (arXiv 1705.08790)."""
     ramp: tuple[Fraction, Fraction] = (0.0, 0.0)
-    """Where weights given as a pair begin and end to change, as shares of all steps."""
+    """Start and end of the ramp between the two weights of a pair, as shares of all steps."""
     empty: Weight = 0.0
-    """Cross entropy of the network's guess whether the tile has salt at all, where it makes one."""
+    """Weight of the cross entropy of the tile classifier (any salt or none), where there is one."""
     deep: Weight = 0.0
-    """Cross entropy of the network's coarser outputs, where it has them."""
+    """Weight of deep supervision: cross entropy of coarser outputs, where there are any."""
 
     @model_validator(mode="after")
     def _some_weight(self) -> LossConfig:
         if self.ramp[0] > self.ramp[1]:
-            raise ValueError(f"ramp must begin before it ends, found {list(self.ramp)}")
+            raise ValueError(f"ramp must start before it ends, found {list(self.ramp)}")
         for share in (0, 1):
             if sum(weight_at(weight, share) for weight in (self.ce, self.dice, self.lovasz)) == 0:
                 when = " at the end of the ramp" if share else ""
-                raise ValueError(f"ce, dice and lovasz are all 0{when}: nothing would be learnt")
+                raise ValueError(f"ce, dice and lovasz are all 0{when}: there is no loss")
         return self
 
 
 def weight_at(weight: Ramped, share: float) -> float:
-    """A weight where `share` in [0, 1] of the ramp is done."""
+    """A weight after `share` in [0, 1] of the ramp."""
     if isinstance(weight, tuple):
         return weight[0] + (weight[1] - weight[0]) * share
     return weight
 
 
 class OptimizerConfig(Section):
-    """AdamW (Loshchilov and Hutter, arXiv 1711.05101), or Muon for the inner convolutions."""
+    """AdamW (Loshchilov and Hutter, arXiv 1711.05101), or Muon for inner convolutions."""
 
     name: Literal["adamw", "muon"] = "adamw"
     lr: Annotated[float, Field(gt=0)] = 5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     encoder_lr: Annotated[float, Field(gt=0)] | None = None
-    """Learning rate of a network's encoder; null takes `lr` there as well."""
+    """Learning rate of the encoder; null uses `lr` there as well."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
-    """Largest norm of the gradient of all parameters; null clips nothing."""
+    """Gradient clipping: largest norm of the gradient of all parameters; null for none."""
 
 
 class ScheduleConfig(Section):
-    """How the learning rate moves: by the validation loss, or along a curve over all steps."""
+    """Learning rate schedule: by the validation loss, or a curve over all steps."""
 
     name: Literal["plateau", "one_cycle", "cosine"] = "plateau"
-    """`plateau` is ReduceLROnPlateau; `one_cycle` rises linearly and falls linearly; `cosine` rises
-    linearly and falls along a half cosine."""
+    """`plateau` is ReduceLROnPlateau; `one_cycle` and `cosine` warm up linearly, then decay
+    linearly or along a half cosine."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.7
     patience: Annotated[int, Field(ge=0)] = 10
-    """Epochs without a better validation loss before the learning rate is multiplied by factor."""
+    """Epochs without a better validation loss before `lr` is multiplied by `factor`."""
     warmup: Fraction = 0.1
-    """Share of all steps in which `one_cycle` and `cosine` rise from 0."""
+    """Share of all steps in which `one_cycle` and `cosine` warm up from 0."""
     floor: Fraction = 0.0
-    """What they end at, as a share of the learning rate."""
+    """Final learning rate of `one_cycle` and `cosine`, as a share of `lr`."""
 
 
 class TrainConfig(Section):
-    """The loop."""
+    """The training loop."""
 
     batch: Annotated[int, Field(ge=1)] = 8
-    """Tiles of one optimiser step, over all processes together."""
+    """Tiles per optimiser step, over all processes together."""
     epochs: Annotated[int, Field(ge=1)] = 50
     early_stopping: Annotated[int, Field(ge=1)] | None = 15
-    """Epochs without a better validation loss (or Kaggle mAP, where `select` goes by that) before
-    the run ends; null never ends it."""
+    """Epochs without a better validation loss (Kaggle mAP where `select` is kaggle_map) after which
+    the run ends; null for no early stopping."""
     log_every: Annotated[int, Field(ge=1)] = 20
-    """Batches between two lines of the log."""
+    """Batches per line of the log."""
     save_minutes: Annotated[float, Field(gt=0)] = 10.0
-    """Time between two saves within an epoch; each epoch's end is saved as well."""
+    """Minutes between checkpoints within an epoch; there is one after each epoch as well."""
     ema: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """Decay of a running average of the weights, which is what is judged and kept."""
+    """Decay of an exponential moving average (EMA) of the weights, which is then evaluated and
+    saved; null for none."""
     select: Literal["loss", "kaggle_map", "last"] = "loss"
-    """Which epoch is kept: of the least validation loss, of the best Kaggle mAP, or the last."""
+    """Which epoch is saved as the best: lowest validation loss, highest Kaggle mAP, or the last."""
     progressive: tuple[tuple[Fraction, Annotated[int, Field(ge=16, le=4096)]], ...] = ()
-    """Smaller inputs first: `[[0.5, 64]]` learns the first half of the steps at 64 pixels."""
+    """Progressive resizing: `[[0.5, 64]]` trains the first half of the steps at 64 pixels."""
 
 
 class DeviceConfig(Section):
-    """Where and how the arithmetic runs. `auto` follows measurements in docs/results.md."""
+    """Device and numerics. `auto` follows measurements in docs/results.md."""
 
     name: DeviceName = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     channels_last: bool | Literal["auto"] = "auto"
     compile: bool | Literal["auto"] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
-    """CPU threads of one process; null leaves PyTorch's own choice."""
+    """CPU threads per process; null for PyTorch's own choice."""
 
 
 class TrackConfig(Section):
-    """Where curves go besides metrics.csv, which is always written."""
+    """Experiment tracking, beside metrics.csv, which is always written."""
 
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ()
     wandb_mode: Literal["auto", "offline", "online"] = "auto"
-    """`auto` is online where a login is known and the server answers, else offline."""
+    """`auto` is online if there is a login and the server answers, else offline."""
     project: Annotated[str, Field(min_length=1)] = "diapir"
     examples: Annotated[int, Field(ge=0, le=64)] = 8
-    """Validation tiles drawn with truth and prediction after each epoch."""
+    """Validation tiles that are drawn with ground truth and prediction after each epoch."""
 
 
 class RunConfig(Section):
-    """A whole run: what `config.yaml` of a run folder holds."""
+    """The configuration of a run, as config.yaml of a run folder holds it."""
 
     name: Annotated[str, Field(min_length=1)] = "run"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
@@ -228,5 +230,5 @@ class RunConfig(Section):
     track: TrackConfig = TrackConfig()
 
     def to_yaml(self) -> str:
-        """This run as YAML that `parse_config` reads back to an equal one."""
+        """This configuration as YAML, which `parse_config` reads back."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)

@@ -18,12 +18,11 @@ from typing import Any
 
 from diapir.errors import DataError, RunError
 from diapir.files import claim, replace_file, unwritable
+from diapir.run.folder import EVALUATION
 
 SCORES = "evaluation.json"
 TILES = "tiles.csv"
 _FORMAT = 2
-_OF_A_RUN = "evaluation"
-"""Name of the folder in which a training saves the evaluation of its best model."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ def claim_evaluation(out: Path, models: Sequence[Path], data: Path) -> None:
     kept = {data.resolve(): "the tile set"}
     for model in models:
         kept[model.resolve()] = "the model"
-        kept[(model / _OF_A_RUN).resolve()] = "the run's own evaluation"
+        kept[(model / EVALUATION).resolve()] = "the run's own evaluation"
     if out.exists() and out.resolve() in kept:
         raise RunError(
             f"{out} is {kept[out.resolve()]}",

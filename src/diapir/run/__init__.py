@@ -1,1 +1,1 @@
-"""A run folder: the names of its files, its lock, its configuration and its history."""
+"""A run folder: the names of its files, its configuration, its lock and its history."""

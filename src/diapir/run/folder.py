@@ -1,4 +1,4 @@
-"""The folder of a run: one process at a time, writable, big enough, and the same run at resume."""
+"""The folder of a run: what its files are called, its recipe, and the process that holds it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from filelock import FileLock, Timeout
-
 from diapir.config import RunConfig, config_diff, load_recipe
-from diapir.errors import RunError
-from diapir.files import replace_file
+from diapir.errors import MissingDependencyError, RunError
+from diapir.files import replace_file, unwritable
+from diapir.text import listing, size
 
 CONFIG = "config.yaml"
 SPLIT = "split.json"
+METRICS = "metrics.csv"
 LOG = "log.txt"
+LAST = "last"
+"""Folder of the resume states."""
 BEST = "best"
+"""Folder of the best model, a bundle."""
+EVALUATION = "evaluation"
+"""Folder of the evaluation of the best model."""
+REPORT = "report.html"
+RESUME = "free space or fix the permissions, then resume the run"
+"""How to fix a run folder that cannot be written any more."""
 _LOCK = ".lock"
 _OWNER = ".owner.json"
 
@@ -33,28 +41,62 @@ CHANGEABLE = (
     "train.save_minutes",
     "track.",
 )
-"""Keys (or sections, ending in a dot) that a resumed run may change: they move no weight. (The
-number of epochs does where something follows the whole run's steps, and may not change there.)"""
+"""Keys (or sections, ending in a dot) that may change when a run is resumed, because the weights do
+not depend on them. Where something is scheduled over all steps, `train.epochs` may not change."""
+
+
+def saved_config(run: Path) -> RunConfig | None:
+    """The configuration of the run in a folder; None where there is none.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    path = run / CONFIG
+    return load_recipe(path) if path.is_file() else None
+
+
+def run_config(run: Path) -> RunConfig:
+    """The configuration of the run in a folder.
+
+    Raises:
+        RunError: the folder is not a run folder.
+        ConfigError: its configuration cannot be read.
+    """
+    config = saved_config(run)
+    if config is None:
+        raise RunError(
+            f"{run} is not a run folder: it has no {CONFIG}",
+            expected="a folder that `diapir train --out` wrote",
+            fix="name the --out of a training",
+        )
+    return config
 
 
 class RunFolder:
-    """A run folder that this process holds while it is entered as a context manager.
+    """A run folder that this process holds exclusively, as a context manager.
 
     Args:
-        path: the folder; made where it is missing.
-        resume: whether an earlier run in it is continued.
+        path: the folder; created where it is missing.
+        resume: whether to resume a run that the folder holds.
 
     Raises:
         RunError: the folder is in use, not writable, or holds a run that is not to be resumed.
+        MissingDependencyError: filelock is not installed.
     """
 
     def __init__(self, path: Path, *, resume: bool) -> None:
+        try:  # not in the base install, which must be able to read run folders
+            from filelock import FileLock
+        except ImportError:
+            raise MissingDependencyError("filelock", "train") from None
         self.path = path
         self._resume = resume
         self._lock = FileLock(path / _LOCK)
         self._made = False
 
     def __enter__(self) -> RunFolder:
+        from filelock import Timeout
+
         owner = {"pid": os.getpid(), "host": socket.gethostname()}
         try:
             self._refuse_foreign()
@@ -65,16 +107,12 @@ class RunFolder:
         except Timeout:
             raise RunError(
                 f"{self.path} is in use by {_owner(self.path)}",
-                expected="a run folder that no other process trains in",
-                fix="wait for that run to end, stop it, or choose another --out",
+                expected="a run folder that no other process uses",
+                fix="wait until that run ends, stop it, or choose another --out",
             ) from None
         except OSError as error:
             self._leave()
-            raise RunError(
-                f"{self.path} cannot be written: {error.strerror or error}",
-                expected="a folder this user may write in, on a disk that is not full",
-                fix="choose another --out, free space, or change the folder's permissions",
-            ) from None
+            raise unwritable(self.path, error, RunError) from None
         try:
             self._refuse_foreign()
             self._refuse_earlier()
@@ -92,21 +130,21 @@ class RunFolder:
         self._leave()
 
     def _leave(self) -> None:
-        """Give the folder back; one in which nothing was begun is left as it was found."""
+        """Release the folder; one in which no run was started is left as it was found."""
         with suppress(OSError):
             (self.path / _OWNER).unlink(missing_ok=True)
             if not self._content():
-                (self.path / _LOCK).unlink(missing_ok=True)  # before the release: nobody has it yet
+                (self.path / _LOCK).unlink(missing_ok=True)  # while we still hold it
         self._lock.release()
         if self._made:
-            with suppress(OSError):  # a run has begun in it
+            with suppress(OSError):  # it is not empty: a run was started in it
                 self.path.rmdir()
 
     def _content(self) -> set[str]:
         return {path.name for path in self.path.iterdir()} - {_LOCK, _OWNER}
 
     def _refuse_foreign(self) -> None:
-        """Refuse what is no run folder, before anything is written there."""
+        """Refuse a folder of something else, before anything is written there."""
         if not self.path.exists():
             return
         if not self.path.is_dir():
@@ -118,28 +156,28 @@ class RunFolder:
         content = self._content()
         if content and CONFIG not in content:
             raise RunError(
-                f"{self.path} holds {', '.join(sorted(content)[:3])} and is no run folder",
+                f"{self.path} is not a run folder: it holds {listing(sorted(content))}",
                 expected="an empty or new folder, or the folder of a run",
                 fix="choose another --out",
             )
 
     def _refuse_earlier(self) -> None:
-        """Refuse an earlier run that was not asked for."""
+        """Refuse an earlier run unless it is to be resumed."""
         if self._content() and not self._resume:
             raise RunError(
                 f"{self.path} already holds a run",
                 expected="an empty or new folder for a new run",
-                fix="--resume to continue it, or another --out",
+                fix="add --resume to resume it, or choose another --out",
             )
 
     def check_config(self, config: RunConfig) -> list[str]:
-        """Check the configuration against the one of the run that is continued, if there is one.
+        """Compare the configuration with that of the run to resume, if there is one.
 
         Returns:
-            One line for each changed key.
+            A line for the log if keys have changed, else nothing.
 
         Raises:
-            RunError: a key that decides about the weights has changed.
+            RunError: a key has changed that the weights depend on.
         """
         saved = saved_config(self.path)
         changes: dict[str, tuple[object, object]] = {}
@@ -153,19 +191,20 @@ class RunFolder:
             }
             if refused:
                 raise RunError(
-                    f"the recipe has changed since {self.path} began: " + _listing(refused),
-                    expected="the same recipe; only these may change: "
+                    f"the recipe has changed since the run in {self.path} was started: "
+                    + _changes(refused),
+                    expected="the same recipe; only these keys may change: "
                     + ", ".join(key.rstrip(".") for key in changeable),
-                    fix="set these keys back, or train into a new --out",
+                    fix="restore the values of these keys, or choose another --out",
                 )
-        return [f"Changed at resume: {_listing(changes)}"] if changes else []
+        return [f"Changed since the last start: {_changes(changes)}"] if changes else []
 
     def save_config(self, config: RunConfig) -> None:
-        """Save the configuration: from now on the folder holds a run."""
+        """Save the configuration, which makes the folder a run folder."""
         replace_file(self.path / CONFIG, config.to_yaml())
 
     def check_space(self, needed: int) -> None:
-        """Refuse to start where the disk cannot hold the saves.
+        """Check that the disk has space for the resume states and the best model.
 
         Raises:
             RunError: fewer than `needed` bytes are free.
@@ -173,28 +212,18 @@ class RunFolder:
         free = shutil.disk_usage(self.path).free
         if free < needed:
             raise RunError(
-                f"the disk of {self.path} has {free / 1e6:.0f} MB free",
-                expected=f"{needed / 1e6:.0f} MB for the resume states and the best model",
+                f"the disk of {self.path} has {size(free)} free",
+                expected=f"{size(needed)} for the resume states and the best model",
                 fix="free space or choose an --out on another disk",
             )
 
 
 def _follows_steps(config: RunConfig) -> bool:
-    """Whether the number of epochs decides what each step does."""
+    """Whether something is scheduled over all steps, so that the number of epochs matters."""
     ramped = any(
         isinstance(value, tuple) for value in (config.loss.ce, config.loss.dice, config.loss.lovasz)
     )
     return config.schedule.name != "plateau" or ramped or bool(config.train.progressive)
-
-
-def saved_config(run: Path) -> RunConfig | None:
-    """The configuration of the run in a folder; None where there is none.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
-    path = run / CONFIG
-    return load_recipe(path) if path.is_file() else None
 
 
 def _owner(run: Path) -> str:
@@ -205,5 +234,5 @@ def _owner(run: Path) -> str:
         return "another process"
 
 
-def _listing(changes: dict[str, tuple[object, object]]) -> str:
+def _changes(changes: dict[str, tuple[object, object]]) -> str:
     return "; ".join(f"{key}: {old!r} → {new!r}" for key, (old, new) in changes.items())

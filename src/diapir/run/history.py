@@ -1,4 +1,8 @@
-"""A run's metrics.csv, read forgivingly: a report of what is there beats none."""
+"""metrics.csv of a run, read leniently: a report shows whatever can be read.
+
+Resuming reads it strictly (`diapir.training.tracking.metrics_file`), as a run must not continue
+from a damaged file.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.config import RunConfig
+from diapir.text import plural
 
 
 @dataclass(frozen=True)
 class History:
-    """What was recorded after each epoch.
+    """The metrics of each epoch.
 
     Attributes:
         epochs: int (E,), counted from 1.
         columns: the columns of metrics.csv by name, each float64 (E,), nan where unknown.
-        best_epoch: the epoch of the best model, None where no epoch was finished.
+        best_epoch: the epoch of the best model; None where no epoch was completed.
     """
 
     epochs: NDArray[np.int64]
@@ -30,35 +35,35 @@ class History:
         return len(self.epochs)
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """A column, all nan where metrics.csv has none of that name."""
+        """A column; all nan where metrics.csv does not have it."""
         return self.columns.get(name, np.full(len(self), np.nan))
 
     def at_best(self, name: str) -> float:
-        """A column's value at the best epoch, nan where unknown."""
+        """The value of a column at the best epoch; nan where unknown."""
         if self.best_epoch is None:
             return float("nan")
         return float(self.column(name)[self.epochs == self.best_epoch][-1])
 
     def seconds(self) -> float:
-        """Time of all epochs together, in seconds."""
+        """Total duration of all epochs in seconds."""
         return float(np.nansum(self.column("seconds")))
 
     def ending(self, config: RunConfig | None) -> str:
-        """How the run ended, in words, as far as its epochs tell."""
+        """How the run ended, in words, as far as its epochs show."""
         if not len(self) or config is None:
             return ""
         last, patience = int(self.epochs[-1]), config.train.early_stopping
         if last >= config.train.epochs:
-            return f"ran all of its {last} epochs"
-        if patience and self.best_epoch and last - self.best_epoch >= patience:
-            return f"stopped early: no better validation loss for {last - self.best_epoch} epochs"
-        return (
-            f"stopped after {last} of {config.train.epochs} epochs, by its time budget or by hand"
-        )
+            return f"completed all {plural(last, 'epoch')}"
+        since = last - (self.best_epoch or last)
+        if patience and since >= patience:
+            return f"early stopping: no better validation loss for {plural(since, 'epoch')}"
+        of_all = f"{last} of {plural(config.train.epochs, 'epoch')}"
+        return f"stopped after {of_all}, by the time budget or manually"
 
 
 def read_history(path: Path) -> History:
-    """Read a metrics.csv; lines that are torn or without an epoch are passed over."""
+    """Read a metrics.csv; truncated lines and lines without an epoch are skipped."""
     rows: list[dict[str, float]] = []
     try:
         with path.open(encoding="utf-8", errors="replace", newline="") as stream:
@@ -78,7 +83,7 @@ def read_history(path: Path) -> History:
 
 
 def _best_epoch(epochs: NDArray[np.int64], columns: dict[str, NDArray[np.float64]]) -> int | None:
-    """The last epoch marked as best, else the one of the lowest validation loss."""
+    """The last epoch marked as best, else the epoch with the lowest validation loss."""
     marked = epochs[columns.get("best", np.zeros(len(epochs))) == 1]
     if len(marked):
         return int(marked[-1])

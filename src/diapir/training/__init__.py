@@ -1,7 +1,6 @@
-"""From a recipe and tiles to a run folder."""
+"""Training: from a recipe and labelled tiles to a run folder."""
 
-from diapir.run.folder import saved_config
 from diapir.training.loop import TrainResult
 from diapir.training.train_run import train
 
-__all__ = ["TrainResult", "saved_config", "train"]
+__all__ = ["TrainResult", "train"]

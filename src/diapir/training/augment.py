@@ -1,7 +1,7 @@
-"""Tiles varied for learning: what is drawn for each, and its arithmetic on a whole batch.
+"""Augmentation of training tiles: random draws per tile, applied to a whole batch at once.
 
-What a step draws follows from the run's seed and the step alone, for the whole batch before it is
-shared among processes; so neither resuming nor the number of processes changes it.
+The draws of a step depend on the run's seed and the step alone, and are made for the whole batch
+before it is shared among processes; so neither resuming nor the number of processes changes them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from diapir.config import IGNORE, AugmentConfig, PreprocessConfig
 from diapir.preprocess import padding
 
 CUTOUT = (0.1, 0.35)
-"""Least and largest side of the painted rectangle, as a share of the tile's."""
+"""Smallest and largest side of the cutout rectangle, as a share of the tile's."""
 
 GREY = 127.5
-"""What the rectangle is painted with: no amplitude at all."""
+"""Grey level of the cutout: zero amplitude."""
 
 _SAMPLING = {"zero": "zeros", "reflect": "reflection", "edge": "border"}
 
@@ -33,20 +33,20 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Variation:
-    """How each of n tiles is varied, in the order in which it is done."""
+    """The augmentation of each of n tiles, in the order in which it is applied."""
 
     flip: Flags
-    """`(n,)`: left to right."""
+    """`(n,)`: horizontal flip."""
     gain: Floats
-    """`(n,)`: factor of the contrast about the tile's mean."""
+    """`(n,)`: contrast factor about the tile's mean."""
     offset: Floats
-    """`(n,)`: added to the grey values, as a share of their range."""
+    """`(n,)`: added to the grey levels, as a share of their range."""
     invert: Flags
-    """`(n,)`: the sign of the amplitudes."""
+    """`(n,)`: reversed polarity."""
     cutout: Floats
-    """`(n, 4)`: top, left, bottom, right of what is painted, as shares of the tile's sides."""
+    """`(n, 4)`: top, left, bottom, right of the cutout, as shares of the tile's sides."""
     matrix: Floats
-    """`(n, 2, 2)`: leads from a pixel's (x, y) off the centre to where it is taken from."""
+    """`(n, 2, 2)`: maps a pixel's (x, y) from the centre to where it is sampled."""
     shift: Floats
     """`(n, 2)`: (x, y) added to that, as shares of the tile's sides."""
 
@@ -54,22 +54,22 @@ class Variation:
         return len(self.flip)
 
     def take(self, rows: slice | NDArray[np.int64]) -> Variation:
-        """That of some of the tiles."""
+        """The augmentation of some of the tiles."""
         return Variation(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
 def draw(
     config: AugmentConfig, count: int, seed: Sequence[int], flip: Flags | None = None
 ) -> Variation:
-    """Draw how `count` tiles are varied.
+    """Draw the augmentation of `count` tiles.
 
     Args:
-        config: what may be done, and how much.
+        config: the ranges.
         count: number of tiles.
-        seed: the numbers that all draws follow from.
-        flip: `(count,)`: which tiles are flipped; None draws that.
+        seed: the numbers that all draws depend on.
+        flip: `(count,)`: which tiles to flip; None draws them.
     """
-    # all is drawn whatever is asked for, so that one key of a recipe moves no other's draws
+    # everything is always drawn, so that one key of a recipe does not change the draws of another
     rng = np.random.default_rng(seed)
     chance = rng.uniform(size=(3, count))
     both_ways = rng.uniform(-1, 1, size=(7, count))
@@ -78,7 +78,7 @@ def draw(
     zoom = (1 + config.scale) ** both_ways[0]
     taller = (1 + config.stretch) ** both_ways[1]
     angle = np.deg2rad(config.rotate) * both_ways[2]
-    # what is seen has been stretched, turned and zoomed; this leads back
+    # the inverse of stretching, rotating and zooming
     across = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     down = np.stack([-np.sin(angle), np.cos(angle)], axis=1) / taller[:, None]
     painted = chance[2] < config.cutout
@@ -94,10 +94,10 @@ def draw(
 
 
 def alternate_flips(ids: Sequence[str], *, seed: int, epoch: int) -> Flags:
-    """Which tiles are flipped in an epoch: each in every second, half of them at a time.
+    """Which tiles are flipped in an epoch: each tile every second epoch, half of them at a time.
 
-    So a network sees both sides of every tile in two epochs, which it does not by chance (Jordan,
-    arXiv 2404.00498).
+    In two epochs a network then sees both orientations of every tile, which random flips do not
+    guarantee (Jordan, arXiv 2404.00498).
     """
     phases = [hashlib.blake2b(f"{seed} {tile}".encode(), digest_size=1).digest()[0] for tile in ids]
     flips: Flags = (np.array(phases, dtype=np.int64) + epoch) % 2 == 1
@@ -111,20 +111,20 @@ def vary(
     config: PreprocessConfig,
     size: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Varied tiles of one size, as the network takes them.
+    """Augment tiles of one size, and turn them into the network's input.
 
-    With nothing varied this is `preprocess.to_input` and `pad_masks`, but for rounding.
+    Without augmentation this is `preprocess.to_input` and `pad_masks`, except for rounding.
 
     Args:
         images: `uint8 (N, H, W)`, grey.
         masks: `uint8 (N, H, W)` of {0, 1, 255}.
-        variation: of the N tiles.
+        variation: the augmentation of the N tiles.
         config: size, padding, mean and standard deviation of the network's input.
-        size: side of a smaller input that shows the same; None takes `config.size`.
+        size: side of a smaller input that covers the same area; None takes `config.size`.
 
     Returns:
         images `float32 (N, 3, size, size)`, and masks `int64 (N, size, size)`, 255 where a pixel
-        comes from outside its tile.
+        is sampled outside its tile.
     """
 
     def column(values: NDArray[np.generic]) -> Tensor:
@@ -138,7 +138,7 @@ def vary(
     seen = functional.grid_sample(
         grey[:, None], grid, padding_mode=_SAMPLING[config.pad], align_corners=True
     )
-    # as a difference to 255, so that the zeros from outside the tile become 255
+    # as a difference to 255, so that zeros sampled outside the tile become 255
     kept = functional.grid_sample(
         masks[:, None].float() - IGNORE, grid, mode="nearest", align_corners=True
     )
@@ -164,7 +164,7 @@ def _shade(images: Tensor, variation: Variation) -> Tensor:
 
 
 def _paint(grey: Tensor, variation: Variation) -> Tensor:
-    """Paint the rectangles of `float32 (N, H, W)`."""
+    """Apply the cutouts to `float32 (N, H, W)`."""
     if not variation.cutout.any():
         return grey
     height, width = grey.shape[1:]
@@ -176,19 +176,19 @@ def _paint(grey: Tensor, variation: Variation) -> Tensor:
 
 
 def _grid(variation: Variation, grey: Tensor, config: PreprocessConfig, size: int) -> Tensor:
-    """Where each pixel is taken from, `float32 (N, size, size, 2)`, as `grid_sample` wants it."""
+    """Where each pixel is sampled, `float32 (N, size, size, 2)`, as `grid_sample` takes it."""
     height, width = grey.shape[1:]
     pads = padding(height, width, config)
     sides = np.array([width, height], np.float64)
-    # an output pixel, from -1 to 1, → the padded frame's pixels → off the tile's centre
+    # an output pixel, from -1 to 1, → pixels of the padded frame → pixels from the tile's centre
     reach = (size - 1) / 2 * config.size / size
     centre = (config.size - 1) / 2 - np.array([pads.left, pads.top]) - (sides - 1) / 2
-    # whole pixels, so that a shift alone blurs nothing
+    # whole pixels, so that a shift alone does not blur
     shift = np.rint(variation.shift * sides)
     matrix = np.concatenate(
         [variation.matrix * reach, (variation.matrix @ centre + shift)[..., None]], axis=2
     )
-    matrix /= np.maximum(sides - 1, 1)[:, None] / 2  # −1 and 1 are the tile's outermost pixels
+    matrix /= np.maximum(sides - 1, 1)[:, None] / 2  # −1 and 1 are the outermost pixels of the tile
     by_x, by_y, still = torch.from_numpy(matrix).float().to(grey.device)[:, None, None].unbind(4)
     # `affine_grid` by two additions: its matrix product takes ten times as long on a CPU
     line = torch.linspace(-1, 1, size, device=grey.device)

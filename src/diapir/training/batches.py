@@ -1,4 +1,4 @@
-"""From cached tiles to a step's tensors. The order follows from seed and epoch alone."""
+"""From cached tiles to the tensors of a step. The order depends on seed and epoch alone."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Indices = NDArray[np.int64]
 def epoch_batches(
     tiles: int, batch: int, *, seed: int, epoch: int, processes: int
 ) -> list[Indices]:
-    """The shuffled batches of an epoch; every process computes the same.
+    """The shuffled batches of an epoch, the same in every process.
 
-    The last batch may be smaller; one with fewer tiles than processes is left out, because each
+    The last batch may be smaller; with fewer tiles than processes it is dropped, because every
     process must take part in a step.
     """
     order = np.random.default_rng([seed, epoch]).permutation(tiles)
@@ -31,18 +31,18 @@ def epoch_batches(
 
 
 def consecutive_batches(order: Sequence[int] | Indices, batch: int) -> list[Indices]:
-    """`order` cut into batches."""
+    """`order` divided into batches."""
     indices = np.asarray(order, dtype=np.int64)
     return [indices[start : start + batch] for start in range(0, len(indices), batch)]
 
 
 def shard(indices: Indices, rank: int, processes: int) -> Indices:
-    """The tiles of a batch that belong to one process; sizes differ by one at most."""
+    """The tiles of a batch that one process takes; the shares differ by one tile at most."""
     return np.array_split(indices, processes)[rank]
 
 
 def input_size(config: RunConfig, done: float) -> int:
-    """Side of the input in pixels when a share `done` of the run's steps is done."""
+    """Side of the input in pixels after a share `done` of the run's steps."""
     smaller = (size for until, size in config.train.progressive if done < until)
     return next(smaller, config.preprocess.size)
 
@@ -67,15 +67,15 @@ def load_varied_batch(
     size: int,
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:
-    """Varied images `float32 (n, 3, size, size)` and masks `int64 (n, size, size)`, on a device.
+    """Augmented images `float32 (n, 3, size, size)`, masks `int64 (n, size, size)`, on a device.
 
     Args:
-        tiles: the tiles; their bytes are what is moved to the device.
+        tiles: the tiles, which are moved to the device as bytes.
         indices: `(n,)`: which of them.
-        variation: of these n tiles.
+        variation: the augmentation of these n tiles.
         config: how a tile becomes the network's input.
-        size: side of the images, which show what `config.size` pixels show.
-        device: where the arithmetic is done.
+        size: side of the images, which cover the same area as `config.size` pixels.
+        device: where to compute.
     """
     one_size = _of_one_size(tiles, indices)
     rows = [slice(None)] if one_size else [slice(row, row + 1) for row in range(len(indices))]

@@ -1,10 +1,10 @@
-"""The resume state of a run: `last/`, saved so that a kill at any moment leaves a good one.
+"""Checkpoints of a run in `last/`, saved so that a kill at any moment leaves a complete one.
 
     last/  state-000016.pt   state-000017.pt   manifest.json
 
-A state is written under another name, flushed, and renamed; then the manifest, which names the
-newest states with their SHA-256, is replaced in the same way. The state before the newest is kept
-for the case that the newest does not read back. `torch.load` gets `weights_only=True`.
+A state is written under another name, flushed, and renamed; then the manifest, which lists the
+newest states with their SHA-256, is replaced in the same way. The previous state is kept in case
+the newest cannot be read back. `torch.load` gets `weights_only=True`.
 """
 
 from __future__ import annotations
@@ -20,36 +20,41 @@ import torch
 
 from diapir.errors import RunError
 from diapir.files import replace_file
+from diapir.run.folder import LAST
+from diapir.text import size
 
 MANIFEST = "manifest.json"
 _KEPT = 2
 
+State = dict[str, Any]
+"""Tensors and plain values by name."""
+
 
 class Checkpoints:
-    """The states in `run/last`.
+    """The checkpoints of a run.
 
     Args:
         run: the run folder.
-        note: takes one line for the log.
+        note: prints a line.
     """
 
     def __init__(self, run: Path, note: Callable[[str], None]) -> None:
-        self.folder = run / "last"
+        self.folder = run / LAST
         self._note = note
 
     @property
     def exist(self) -> bool:
-        """Whether `load` has something to load."""
+        """Whether there is a checkpoint to load."""
         return (self.folder / MANIFEST).is_file()
 
-    def save(self, state: dict[str, Any]) -> None:
-        """Save a state of tensors and plain values.
+    def save(self, state: State) -> None:
+        """Save a checkpoint.
 
         Args:
-            state: what `load` will return.
+            state: tensors and plain values, as `load` will return them.
 
         Raises:
-            RunError: the disk is full or not writable; the states before are untouched.
+            RunError: the disk is full or not writable; earlier checkpoints are untouched.
         """
         # into memory first: torch reports a full disk as a RuntimeError without its reason
         buffer = io.BytesIO()
@@ -66,20 +71,20 @@ class Checkpoints:
             replace_file(self.folder / MANIFEST, json.dumps({"states": entries}).encode())
         except OSError as error:
             raise RunError(
-                f"the resume state could not be saved in {self.folder}: {error.strerror or error}",
-                expected=f"a writable folder with {len(content) / 1e6:.0f} MB free",
-                fix="free space, then continue with --resume from the state saved before",
+                f"the checkpoint cannot be saved in {self.folder}: {error.strerror or error}",
+                expected=f"a writable folder with {size(len(content))} free",
+                fix="free space, then resume the run from its previous checkpoint",
             ) from None
         kept = {old["file"] for old in entries} | {MANIFEST}
         for path in self.folder.iterdir():
             if path.name not in kept:
                 path.unlink(missing_ok=True)
 
-    def load(self) -> dict[str, Any] | None:
-        """The newest state that reads back whole; None where none was saved.
+    def load(self) -> State | None:
+        """The newest checkpoint that can be read back; None where none was saved.
 
         Raises:
-            RunError: states were saved and none of them reads back.
+            RunError: checkpoints were saved, and none of them can be read back.
         """
         entries = self._entries()
         for entry in entries:
@@ -87,25 +92,23 @@ class Checkpoints:
             try:
                 content = path.read_bytes()
             except OSError as error:
-                self._note(f"{path} cannot be read ({error.strerror}); trying the state before it")
+                self._note(f"{path} cannot be read ({error.strerror}); trying the one before")
                 continue
             if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-                self._note(f"{path} has changed since it was saved; trying the state before it")
+                self._note(f"{path} has changed since it was saved; trying the one before")
                 continue
-            state: dict[str, Any] = torch.load(
-                io.BytesIO(content), map_location="cpu", weights_only=True
-            )
+            state: State = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
             return state
         if entries or self._has_states():
             raise RunError(
-                f"no saved state in {self.folder} can be read back",
-                expected=f"{MANIFEST} and a state with the SHA-256 it names",
-                fix="copy the folder from a backup, or train into a new --out",
+                f"no checkpoint in {self.folder} can be read back",
+                expected=f"{MANIFEST} and a checkpoint with the SHA-256 that it lists",
+                fix="restore the folder from a backup, or train into another --out",
             )
         return None
 
     def _has_states(self) -> bool:
-        # the first state alone, without a manifest, is a kill during the first save
+        # the first state without a manifest is left by a kill during the first save
         first = {self.folder / _state_name(0)}
         return self.folder.is_dir() and bool(set(self.folder.glob("state-*.pt")) - first)
 

@@ -1,4 +1,4 @@
-"""Where a run computes: device, precision, memory format, processes."""
+"""The device of a run: hardware, precision, memory format, processes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Device:
     """An opened device.
 
     Attributes:
-        accelerator: Hugging Face Accelerate's handle of device, precision and processes.
-        channels_last: whether images and weights are laid out `(N, H, W, C)` in memory.
+        accelerator: Hugging Face Accelerate's object for device, precision and processes.
+        channels_last: whether images and weights are stored as `(N, H, W, C)`.
     """
 
     accelerator: Accelerator
@@ -29,13 +29,13 @@ class Device:
 
     @property
     def torch_device(self) -> torch.device:
-        """The device tensors go to."""
+        """The device of tensors."""
         device: torch.device = self.accelerator.device
         return device
 
     @property
     def drawing_device(self) -> torch.device:
-        """Where tiles are varied: a GPU of CUDA, else the CPU, which can sample by reflection."""
+        """Where tiles are augmented: a CUDA GPU, else the CPU, which can sample by reflection."""
         device = self.torch_device
         return device if device.type == "cuda" else torch.device("cpu")
 
@@ -60,7 +60,7 @@ class Device:
         return images.to(self.torch_device, non_blocking=True, memory_format=layout)
 
     def sum(self, values: Tensor) -> Tensor:
-        """The sum of `values` over all processes, with its gradient."""
+        """The sum of `values` over all processes, with gradient."""
         if self.world == 1:
             return values
         summed: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
@@ -75,7 +75,7 @@ class Device:
         return shared.cpu()
 
     def highest(self, value: int) -> int:
-        """The largest `value` of all processes, so that they decide alike."""
+        """The largest `value` of all processes, so that all take the same decision."""
         if self.world == 1:
             return value
         shared = torch.tensor(value, device=self.torch_device)
@@ -83,11 +83,11 @@ class Device:
         return int(shared)
 
     def wait(self) -> None:
-        """Wait until every process is here."""
+        """Wait for all processes."""
         self.accelerator.wait_for_everyone()
 
     def describe(self) -> str:
-        """One line for the log: what computes, how precisely, with how many processes."""
+        """One line for the log: hardware, precision and number of processes."""
         if self.torch_device.type == "cuda":
             name = torch.cuda.get_device_name(self.torch_device)
         else:
@@ -98,33 +98,33 @@ class Device:
         return f"{name}, {precision}{processes}"
 
     def advice(self, config: DeviceConfig) -> str | None:
-        """A line for the log where another precision is faster; None where none is known to be.
+        """A line for the log where another precision is known to be faster, else None.
 
-        `auto` stays with float32 on CPUs, so that a recipe gives the same on all of them.
+        `auto` is float32 on all CPUs, so that a recipe gives the same results on each.
         """
         if config.precision != "auto" or self.torch_device.type != "cpu":
             return None
         if not torch.cpu.get_capabilities().get("amx_bf16"):
             return None
-        return "This CPU has AMX: --set device.precision=bf16 trains faster, less exactly"
+        return "This CPU has AMX: --set device.precision=bf16 trains faster at lower precision"
 
 
 def open_device(config: DeviceConfig) -> Device:
     """Choose and open the device.
 
     `auto` takes CUDA, then MPS, then the CPU; bfloat16 on CUDA; channels_last on CUDA and on CPUs
-    with AVX-512, where docs/results.md found it to pay. Compiling is for those who ask: it gains
-    nothing beside channels_last there, and its first steps may take a minute.
+    with AVX-512, where docs/results.md measured a gain. It never compiles: beside channels_last
+    there was no gain, and the first steps may take a minute.
 
     Raises:
-        DeviceError: a device or precision was asked for that is not there.
+        DeviceError: the requested device or precision is not available.
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     kind = choose_device(config.name, option="--set device.name=")
     if config.precision == "bf16" and kind == "cuda" and not torch.cuda.is_bf16_supported():
         raise DeviceError(
-            "this GPU does not compute in bfloat16",
+            "this GPU does not support bfloat16",
             expected="a GPU of compute capability 8.0 or later",
             fix="--set device.precision=fp32",
         )
@@ -144,8 +144,8 @@ def open_device(config: DeviceConfig) -> Device:
 
 
 def close_device(device: Device) -> None:
-    """Leave the group of processes, so that this process can open another device."""
+    """Leave the process group, so that this process can open another device."""
     device.accelerator.end_training()
-    # Accelerate keeps one state for the whole process and refuses another precision after it
+    # Accelerate keeps one state per process and then refuses another precision
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()

@@ -1,54 +1,63 @@
-"""A running average of a network's weights: smoother than they are, and often better."""
+"""Exponential moving average (EMA) of a network's weights."""
 
 from __future__ import annotations
 
-import copy
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from diapir.models import Network
 
 
 class AveragedNetwork:
-    """An exponential moving average of a network in training.
+    """torch's `AveragedModel` with an EMA whose decay is warmed up.
 
-    The decay starts low, at (1 + t) / (10 + t) after t updates, so that the first weights are soon
-    forgotten. The statistics of batch norms are averaged as the weights are: of averaged weights,
-    the averaged means are right to first order, and those of the newest weights are not.
+    After t updates the decay is min(decay, (1 + t) / (10 + t)), so that the initial weights are
+    soon forgotten; torch's own EMA has a constant decay. The statistics of batch norms are averaged
+    like the weights: for averaged weights, averaged means are right to first order, and the latest
+    network's are not.
 
     Args:
-        network: the network, before it is wrapped for processes or precision.
+        network: the network, before it is wrapped for several processes or mixed precision.
         decay: of the average, in [0, 1).
-
-    Attributes:
-        network: the averaged network; it is never trained.
     """
 
     def __init__(self, network: Network, decay: float) -> None:
-        self._decay = decay
-        self._updates = 0
-        self.network: Network = copy.deepcopy(network)
-        self.network.requires_grad_(False).eval()
+        self._average = AveragedModel(network, multi_avg_fn=_warmed_up(decay), use_buffers=True)
+        self._average.requires_grad_(False).eval()
+        self._average.n_averaged.fill_(
+            1
+        )  # the initial weights; else the first update replaces them
+
+    @property
+    def network(self) -> Network:
+        """The averaged network, in evaluation mode."""
+        return cast(Network, self._average.module)
 
     def update(self, network: nn.Module) -> None:
-        """Take the network's weights after a step into the average."""
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        self._updates += 1
-        averages, values = self.network.state_dict(), network.state_dict()
-        floating = [name for name, value in values.items() if value.is_floating_point()]
-        torch._foreach_lerp_(
-            [averages[name] for name in floating], [values[name] for name in floating], 1 - decay
-        )
-        for name in averages.keys() - set(floating):  # counters
-            averages[name].copy_(values[name])
+        """Add the network's weights after a step to the average."""
+        self._average.update_parameters(network)
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` goes on from."""
-        return {"updates": self._updates, "network": self.network.state_dict()}
+        """What `load_state_dict` restores."""
+        updates = int(self._average.n_averaged) - 1
+        return {"updates": updates, "network": self.network.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
-        self._updates = int(state["updates"])
+        """Restore a saved state."""
+        self._average.n_averaged.fill_(1 + int(state["updates"]))
         self.network.load_state_dict(state["network"])
+
+
+def _warmed_up(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
+    def update(averages: list[Tensor], values: list[Tensor], averaged: Tensor | int) -> None:
+        if not averages[0].is_floating_point():  # counters of batch norms
+            torch._foreach_copy_(averages, values)
+            return
+        count = int(averaged)
+        torch._foreach_lerp_(averages, values, 1 - min(decay, count / (9 + count)))
+
+    return update

@@ -1,4 +1,4 @@
-"""An encoder that learns less than the rest: frozen stages, a learning rate of its own."""
+"""Frozen stages and a separate learning rate of an encoder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from diapir.models import Network
 
 
 def freeze(network: Network, stages: int) -> list[nn.Module]:
-    """Keep the encoder's first stages from being trained.
+    """Freeze the first stages of the encoder.
 
     Args:
         network: the network.
         stages: how many; the stem is the first.
 
     Returns:
-        The frozen stages; while training, the caller keeps them in evaluation mode.
+        The frozen stages, which the caller keeps in evaluation mode during training.
 
     Raises:
         ConfigError: the network has fewer.
@@ -38,12 +38,12 @@ def freeze(network: Network, stages: int) -> list[nn.Module]:
 
 
 def parameter_groups(network: Network, config: OptimizerConfig) -> list[dict[str, Any]]:
-    """The network's trainable parameters with their learning rates.
+    """The trainable parameters of a network with their learning rates.
 
-    The first group has the main one; a second is the encoder where it has its own.
+    The first group has the main learning rate; an encoder with its own is the second.
 
     Raises:
-        ConfigError: there is no encoder that could have its own.
+        ConfigError: a learning rate for the encoder of a network without one.
     """
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if config.encoder_lr is None:
@@ -51,7 +51,7 @@ def parameter_groups(network: Network, config: OptimizerConfig) -> list[dict[str
     if not network.encoder_parts:
         raise ConfigError(
             f"optimizer.encoder_lr = {config.encoder_lr:g}, and the network has no encoder",
-            expected="an encoder's learning rate only where there is an encoder",
+            expected="optimizer.encoder_lr for networks with an encoder only",
             fix="--set optimizer.encoder_lr=null",
         )
     inside = {id(value) for part in network.encoder_parts for value in part.parameters()}

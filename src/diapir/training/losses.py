@@ -1,7 +1,7 @@
-"""Losses, each from one definition.
+"""Loss terms.
 
-Every term is a ratio of sums over the whole batch, so a batch that is shared among processes is
-scored as one: the sums are added up across them, gradient included.
+Every term is a ratio of sums over the whole batch, which are added up over all processes with their
+gradient; so a batch has the same loss however many processes share it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch.nn import functional
 from diapir.config import IGNORE, LossConfig, weight_at
 from diapir.training.lovasz import symmetric_lovasz_hinge
 
-_TINY = 1e-7  # keeps 0/0 away where a batch has no valid pixel
+_TINY = 1e-7  # avoids 0/0 where a batch has no valid pixel
 
 Pool = Callable[[Tensor], Tensor]
-"""Adds up sums `float32 (K,)` of all processes, keeping the gradient."""
+"""Adds up sums `float32 (K,)` over all processes, with gradient."""
 
 
 def _alone(sums: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ class LossTerms(NamedTuple):
     """Scalars `float32 ()` of one batch.
 
     Attributes:
-        total: the weighted sum of the recipe's terms.
+        total: the weighted sum of the terms of the recipe.
         ce: mean cross entropy of the valid pixels, in nats.
         dice: soft Dice of salt, in [0, 1].
     """
@@ -50,15 +50,15 @@ def segmentation_loss(
     """Cross entropy, soft Dice and Lovász hinge of a batch.
 
     Soft Dice is 2·Σp·g / (Σp + Σg) of the salt channel (Milletari et al., arXiv 1606.04797, without
-    squares). Pixels marked 255 count nowhere. A batch without salt has soft Dice 0, so false salt
-    there is always paid for. The Lovász hinge is averaged over the tiles with a valid pixel.
+    squares). Pixels of 255 are ignored. A batch without salt has soft Dice 0, so false positives
+    there always cost. The Lovász hinge is averaged over the tiles with a valid pixel.
 
     Args:
         logits: `float32 (N, 2, H, W)`.
         masks: `int64 (N, H, W)` of {0, 1, 255}.
         config: the weights.
-        pool: adds up the sums of all processes.
-        ramped: how much of the ramp of the weights is done, in [0, 1].
+        pool: adds up sums over all processes.
+        ramped: completed share of the ramp of the weights, in [0, 1].
     """
     logits = logits.float()
     salt = functional.softmax(logits, dim=1)[:, 1]
@@ -76,9 +76,9 @@ def segmentation_loss(
         margins = (logits[:, 1] - logits[:, 0]).flatten(1)
         pixels, known = (masks == 1).flatten(1), valid.flatten(1)
         sums += [symmetric_lovasz_hinge(margins, pixels, known).sum(), known.any(dim=1).sum()]
-    cross_entropy, counted, hit, marked, *hinge = pool(torch.stack(sums)).unbind()
+    cross_entropy, counted, overlap, both, *hinge = pool(torch.stack(sums)).unbind()
     ce = cross_entropy / counted.clamp(min=1)
-    dice = 2 * hit / marked.clamp(min=_TINY)
+    dice = 2 * overlap / both.clamp(min=_TINY)
     total = weight_at(config.ce, ramped) * ce + weight_at(config.dice, ramped) * (1 - dice)
     if lovasz:
         total = total + lovasz * hinge[0] / hinge[1].clamp(min=1)
@@ -92,46 +92,46 @@ def auxiliary_loss(
     config: LossConfig,
     pool: Pool = _alone,
 ) -> Tensor:
-    """The weighted losses `float32 ()` of what a network says beside its logits.
+    """The weighted loss `float32 ()` of the auxiliary outputs of a network.
 
     Args:
-        salt: `float32 (N,)`, logit of the tile having any salt; None where it is not guessed.
+        salt: `float32 (N,)`, logit that the tile has any salt; None where there is no classifier.
         deep: coarser logits `float32 (N, 2, h, w)`.
         masks: `int64 (N, H, W)` of {0, 1, 255}.
         config: the weights.
-        pool: adds up the sums of all processes.
+        pool: adds up sums over all processes.
     """
     valid = masks != IGNORE
-    marked = (masks == 1).float()[:, None]
+    truth = (masks == 1).float()[:, None]
     known = valid.float()[:, None]
     loss = masks.new_zeros((), dtype=torch.float32)
     if salt is not None:
-        judged = valid.flatten(1).any(dim=1).float()
+        counted = valid.flatten(1).any(dim=1).float()
         entropy = functional.binary_cross_entropy_with_logits(
-            salt.float(), marked.flatten(1).amax(dim=1), weight=judged, reduction="sum"
+            salt.float(), truth.flatten(1).amax(dim=1), weight=counted, reduction="sum"
         )
-        total, tiles = pool(torch.stack([entropy, judged.sum()])).unbind()
+        total, tiles = pool(torch.stack([entropy, counted.sum()])).unbind()
         loss = loss + config.empty * total / tiles.clamp(min=1)
     if deep:
-        coarse = torch.stack([_coarse_cross_entropy(each, marked, known) for each in deep])
+        coarse = torch.stack([_coarse_cross_entropy(each, truth, known) for each in deep])
         sums = pool(coarse.flatten()).reshape(-1, 2)
         loss = loss + config.deep * (sums[:, 0] / sums[:, 1].clamp(min=_TINY)).mean()
     return loss
 
 
-def _coarse_cross_entropy(logits: Tensor, marked: Tensor, known: Tensor) -> Tensor:
-    """Sum of the cross entropies of coarse cells, and of their shares of valid pixels: `(2,)`.
+def _coarse_cross_entropy(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """Sums over coarse cells of their cross entropy and of their share of valid pixels: `(2,)`.
 
-    A cell is judged by the shares of salt and background in it, which is what its logits, repeated
-    over its pixels, would be judged by.
+    The target of a cell is its shares of salt and background, which gives the same loss as
+    repeating its logits over its pixels.
 
     Args:
         logits: `float32 (N, 2, h, w)`.
-        marked: `float32 (N, 1, H, W)`, 1 where salt is.
-        known: `float32 (N, 1, H, W)`, 1 where a pixel counts.
+        truth: `float32 (N, 1, H, W)`, 1 for salt.
+        known: `float32 (N, 1, H, W)`, 1 for valid pixels.
     """
     size = (logits.shape[-2], logits.shape[-1])
-    salt = functional.adaptive_avg_pool2d(marked, size)[:, 0]
+    salt = functional.adaptive_avg_pool2d(truth, size)[:, 0]
     valid = functional.adaptive_avg_pool2d(known, size)[:, 0]
     scores = functional.log_softmax(logits.float(), dim=1)
     entropy = -(salt * scores[:, 1] + (valid - salt) * scores[:, 0]).sum()

@@ -14,12 +14,12 @@ from diapir.training.encoder import parameter_groups
 def make_optimizer(network: Network, config: OptimizerConfig, device: torch.device) -> Optimizer:
     """The optimiser of a network's trainable parameters.
 
-    Muon (Jordan et al. 2024) makes the update of a matrix orthogonal. Its steps are scaled to those
-    of AdamW (Liu et al., arXiv 2502.16982), so both take the same learning rate; the parameters
-    that are no inner convolutions get AdamW with Nesterov's momentum.
+    Muon (Jordan et al. 2024) orthogonalises the update of a matrix. Its steps are scaled to those
+    of AdamW (Liu et al., arXiv 2502.16982), so both take the same learning rate; parameters other
+    than inner convolutions get AdamW with Nesterov momentum.
 
     Raises:
-        ConfigError: a learning rate for an encoder that is not there.
+        ConfigError: a learning rate for the encoder of a network without one.
     """
     groups = parameter_groups(network, config)
     if config.name == "adamw":
@@ -43,8 +43,8 @@ def make_optimizer(network: Network, config: OptimizerConfig, device: torch.devi
 
 
 def _is_inner(weights: nn.Parameter) -> bool:
-    """Whether these are a convolution between features: no stem, no head, not by single channels.
+    """Whether these are weights of an inner convolution: no stem, no head, not depthwise.
 
-    `(out, in, height, width)` becomes a matrix of `out` rows.
+    Muon takes `(out, in, height, width)` as a matrix with `out` rows.
     """
     return weights.ndim == 4 and min(weights.shape[:2]) >= 8

@@ -1,4 +1,4 @@
-"""How the learning rate moves: by the validation loss, or along a curve over all steps."""
+"""Learning rate schedules: by the validation loss, or a curve over all steps."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class Schedule(Protocol):
     """Sets the learning rates of an optimiser's groups."""
 
     def before_step(self, step: int) -> None:
-        """Set the rates of a step, counted from 0."""
+        """Set the learning rates for a step (from 0)."""
 
     def after_epoch(self, val_loss: float) -> None:
-        """Take note of an epoch's validation loss."""
+        """Take the validation loss of an epoch into account."""
 
     def halve(self) -> None:
-        """Go on with half the learning rates."""
+        """Continue with half the learning rates."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` goes on from."""
+        """What `load_state_dict` restores."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Restore a saved state."""
 
 
 def make_schedule(config: ScheduleConfig, optimizer: Optimizer, steps: int) -> Schedule:
@@ -35,8 +35,8 @@ def make_schedule(config: ScheduleConfig, optimizer: Optimizer, steps: int) -> S
 
     Args:
         config: the schedule.
-        optimizer: whose groups have the learning rates that it starts or peaks at.
-        steps: of the whole run.
+        optimizer: its groups have the initial (plateau) or peak learning rates.
+        steps: optimiser steps of the whole run.
     """
     if config.name == "plateau":
         return Plateau(config, optimizer)
@@ -53,28 +53,32 @@ class Plateau:
         )
 
     def before_step(self, step: int) -> None:
-        """Nothing: the rates move between epochs only."""
+        """Nothing: the rates change between epochs only."""
 
     def after_epoch(self, val_loss: float) -> None:
-        """Lower the rates where the loss has not fallen for long."""
+        """Lower the rates where the loss has not fallen for `patience` epochs."""
         self._inner.step(val_loss)
 
     def halve(self) -> None:
-        """Go on with half the learning rates."""
+        """Continue with half the learning rates."""
         for group in self._optimizer.param_groups:
             group["lr"] /= 2
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` goes on from; the optimiser saves its rates itself."""
+        """What `load_state_dict` restores; the optimiser saves the rates."""
         return self._inner.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Restore a saved state."""
         self._inner.load_state_dict(state)
 
 
 class Curve:
-    """A linear rise from 0, then a fall to the floor: linear (`one_cycle`), or a half cosine."""
+    """Linear warm-up from 0, then linear (`one_cycle`) or half-cosine decay to the floor.
+
+    Own code, because the rate has to depend on the run's step alone: steps may be skipped or rolled
+    back, and torch's schedulers (`OneCycleLR`, `LambdaLR`) count their own calls.
+    """
 
     def __init__(self, config: ScheduleConfig, optimizer: Optimizer, steps: int) -> None:
         self._config = config
@@ -84,31 +88,31 @@ class Curve:
         self._share = 1.0
 
     def before_step(self, step: int) -> None:
-        """Set the rates of a step, counted from 0."""
+        """Set the learning rates for a step (from 0)."""
         factor = self._share * curve(self._config, step, self._steps)
         for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
             group["lr"] = peak * factor
 
     def after_epoch(self, val_loss: float) -> None:
-        """Nothing: the curve follows the steps alone."""
+        """Nothing: the rates depend on the step alone."""
 
     def halve(self) -> None:
-        """Go on along a curve of half the height."""
+        """Continue with half the peak."""
         self._share /= 2
         for group in self._optimizer.param_groups:
             group["lr"] /= 2
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` goes on from."""
+        """What `load_state_dict` restores."""
         return {"share": self._share}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Restore a saved state."""
         self._share = float(state["share"])
 
 
 def curve(config: ScheduleConfig, step: int, steps: int) -> float:
-    """Share of the peak learning rate at a step (from 0) of `steps`, in (0, 1]."""
+    """The learning rate at a step (from 0) of `steps` as a share of its peak, in (0, 1]."""
     warmup = min(math.floor(config.warmup * steps), steps - 1)
     if step < warmup:
         return (step + 1) / (warmup + 1)

@@ -1,4 +1,4 @@
-"""Which tiles a run trains on, validates on, and draws."""
+"""Selection of the tiles that a run trains on, validates on, and draws."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from diapir.tiles.stratify import image_digests
 
 
 def settle_split(config: DataConfig, tiles: TileSet, saved: Path) -> Split:
-    """The split of a continued run, else the one the recipe names, else a new one.
+    """The split of a resumed run, else the one that the recipe names, else a new one.
 
     Args:
         config: how to split.
         tiles: the labelled tiles.
-        saved: the run's split.json, which need not be there.
+        saved: the run's split.json, which need not exist.
 
     Raises:
-        SplitError: there is none that is usable and fits the tiles.
+        SplitError: the split cannot be used or does not fit the tiles.
     """
     if saved.is_file():
         split = Split.load(saved)
@@ -40,10 +40,10 @@ def settle_split(config: DataConfig, tiles: TileSet, saved: Path) -> Split:
 
 
 def training_tiles(config: DataConfig, tiles: TileSet, split: Split) -> tuple[TileSet, list[str]]:
-    """The tiles a run learns from, and lines for the log about those beside the training part.
+    """The tiles that a run trains on, and lines for the log about those beyond the training part.
 
-    Further tiles whose image is one of the validation part's are left out: the network would be
-    judged on what it saw.
+    Further tiles with an image of the validation part are left out, so that the network is not
+    evaluated on training images.
 
     Raises:
         DataError: the further tiles cannot be used.
@@ -52,30 +52,30 @@ def training_tiles(config: DataConfig, tiles: TileSet, split: Split) -> tuple[Ti
     notes = []
     if config.use_all:
         chosen += split.part("val")
-        notes.append("Trained on the validation tiles as well: their scores say nothing")
-    learnt = tiles.select(chosen)
+        notes.append("Training on the validation tiles as well: their scores are optimistic")
+    training = tiles.select(chosen)
     if config.extra is None:
-        return learnt, notes
+        return training, notes
     further = _further_tiles(config.extra, skip_bad=config.skip_bad)
-    judged = tiles.select(split.part("val"))
-    seen = set(image_digests(judged, range(len(judged))))
+    validation = tiles.select(split.part("val"))
+    held_out = set(image_digests(validation, range(len(validation))))
     digests = image_digests(further, range(len(further)))
-    kept = [tile for tile, image in zip(further.ids, digests, strict=True) if image not in seen]
+    kept = [tile for tile, image in zip(further.ids, digests, strict=True) if image not in held_out]
     notes.append(
         f"Further tiles: {further.name}, {len(kept)}, masks {further.encoding}"
         + (
-            f"; {len(further) - len(kept)} left out whose image is in the validation part"
+            f"; {len(further) - len(kept)} skipped whose image is in the validation part"
             if len(kept) < len(further)
             else ""
         )
     )
-    return learnt.join(further.select(kept)), notes
+    return training.join(further.select(kept)), notes
 
 
 def _further_tiles(path: str, *, skip_bad: bool) -> TileSet:
-    """Tiles whose masks have 0, 1 and, where unsure, 255; or any other encoding.
+    """Tiles with masks of 0, 1 and 255 (ignore), or else in any other encoding.
 
-    Of pseudo-labels more may be unsure than is salt, which is too odd for `auto` to take.
+    Pseudo-labels may have more ignored pixels than salt, which `auto` would refuse.
     """
     try:
         return load_tiles(path, encoding="index", skip_bad=skip_bad)
@@ -84,8 +84,8 @@ def _further_tiles(path: str, *, skip_bad: bool) -> TileSet:
 
 
 def choose_examples(tiles: TileSet, count: int) -> TileSet:
-    """Tiles to draw after each epoch: evenly spread over the salt coverage, always the same."""
-    # trackers take one array, so all have the first tile's size
+    """Tiles to draw after each epoch, spread evenly over salt coverage; always the same ones."""
+    # trackers take one array, so all have the size of the first tile
     members = np.flatnonzero((tiles.shapes == tiles.shapes[0]).all(axis=1))
     order = members[np.lexsort((members, tiles.coverage[members]))]
     chosen = order[np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)]

@@ -1,11 +1,11 @@
-"""What is being trained: a network, its optimiser and schedule, and where the run stands."""
+"""A network in training: its optimiser, its schedule, and the position of the run."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from diapir.models import Network, build, check_size, parameter_count
 from diapir.tiles import TileSet
 from diapir.training.augment import alternate_flips, draw
 from diapir.training.batches import Indices, input_size, load_batch, load_varied_batch, shard
+from diapir.training.cursor import Cursor, StepTerms
 from diapir.training.device import Device
 from diapir.training.ema import AveragedNetwork
 from diapir.training.encoder import freeze
@@ -26,91 +27,19 @@ from diapir.training.optimizer import make_optimizer
 from diapir.training.schedule import make_schedule
 
 
-class StepTerms(NamedTuple):
-    """What one optimiser step measured; finite numbers."""
-
-    loss: float
-    ce: float
-    dice: float
-    """Soft Dice."""
-    norm: float
-    """Norm of the gradient of all parameters, before clipping."""
-
-
-@dataclass
-class Cursor:
-    """Where a run stands; saved with the weights."""
-
-    epoch: int = 1
-    batch: int = 0
-    """Batches done in this epoch."""
-    step: int = 0
-    """Steps done in the run."""
-    sums: list[float] = field(default_factory=lambda: [0.0] * len(StepTerms._fields))
-    """Sums of the epoch's `StepTerms`."""
-    counted: int = 0
-    skipped: int = 0
-    bad_steps: int = 0
-    """Steps skipped one after the other, up to now."""
-    norm_max: float = 0.0
-    tiles: int = 0
-    seconds: float = 0.0
-    best_val_loss: float = math.inf
-    """Validation loss of the epoch that is kept."""
-    best_epoch: int = 0
-    """The epoch that is kept; 0 where there is none yet."""
-    best_score: float = -math.inf
-    """The best of what epochs are compared by, so far; higher is better."""
-    stale_epochs: int = 0
-    """Epochs since that."""
-    rollbacks: int = 0
-    validation_s: float = 0.0
-    """Seconds that the last validation took."""
-
-    def count(self, terms: StepTerms | None, tiles: int, seconds: float) -> None:
-        """Enter a step of `tiles` tiles; `terms` is None for one that was skipped."""
-        if terms is None:
-            self.skipped += 1
-            self.bad_steps += 1
-        else:
-            self.counted += 1
-            self.bad_steps = 0
-            self.sums = [total + term for total, term in zip(self.sums, terms, strict=True)]
-            self.norm_max = max(self.norm_max, terms.norm)
-        self.tiles += tiles
-        self.seconds += seconds
-        self.batch += 1
-        self.step += 1
-
-    def means(self) -> StepTerms:
-        """Means over the epoch's counted steps."""
-        return StepTerms(*(total / max(self.counted, 1) for total in self.sums))
-
-    def tiles_per_s(self) -> float:
-        """Training speed of the epoch."""
-        return self.tiles / max(self.seconds, 1e-9)
-
-    def next_epoch(self) -> None:
-        """Step to the start of the next epoch."""
-        self.epoch += 1
-        self.batch = self.counted = self.skipped = self.tiles = 0
-        self.sums = [0.0] * len(self.sums)
-        self.norm_max = self.seconds = 0.0
-
-
 class Session:
     """A network in training.
 
     Args:
         config: the run.
         device: where it computes.
-        pretrained: fill the network's encoder as `model.weights` says; a run that is continued has
-            its weights already.
-        steps: of the whole run; what moves along a curve follows them.
+        pretrained: load pretrained weights into the encoder as `model.weights` says; a resumed run
+            has its weights already.
+        steps: optimiser steps of the whole run, over which schedules and ramps are defined.
 
     Attributes:
-        cursor: where the run stands.
-        schedule: what moves the learning rates.
+        cursor: position of the run.
+        schedule: sets the learning rates.
     """
 
     def __init__(
@@ -131,29 +60,29 @@ class Session:
         self._average = None if decay is None else AveragedNetwork(network, decay)
         optimizer = make_optimizer(network, config.optimizer, device.torch_device)
         self.schedule = make_schedule(config.schedule, optimizer, steps)
-        # the model that trains may be wrapped for many processes, compiling or precision
+        # the model in training may be wrapped for several processes, compilation or precision
         self._model, self._optimizer = device.accelerator.prepare(network, optimizer)
         self.cursor = Cursor()
 
     def step(self, tiles: TileSet, batch: Indices) -> StepTerms | None:
-        """One optimiser step on a batch that all processes share.
+        """Do one optimiser step on a batch that all processes share.
 
         Returns:
-            What it measured; None where loss or gradient was not finite, and no weight moved.
+            What it measured; None where loss or gradient was not finite and the step was skipped.
         """
         config, device = self._config, self._device
-        # what a step draws at random follows from these alone, so that resuming is exact
+        # all random draws of a step depend on these alone, so that resuming is exact
         torch.manual_seed(
             _step_seed(config.seed, self.cursor.step, self.cursor.rollbacks, device.rank)
         )
         self.schedule.before_step(self.cursor.step)
         self._model.train()
         for part in self._frozen:
-            part.eval()  # its batch norms keep their statistics
+            part.eval()  # batch norms of frozen stages keep their statistics
         images, masks = self._load(tiles, batch)
         images = device.images(images)
         masks = masks.to(device.torch_device, non_blocking=True).long()
-        # processes wait for the gradient of every weight, be it 0
+        # several processes wait for a gradient of every weight, even if it is 0
         wants_more = bool(config.loss.empty or config.loss.deep) or device.world > 1
         outputs = self._model(images, auxiliary=True) if wants_more else self._model(images)
         logits = outputs.logits if wants_more else outputs
@@ -167,7 +96,7 @@ class Session:
         norm = device.accelerator.clip_grad_norm_(
             self._network.parameters(), math.inf if limit is None else limit
         )
-        # one transfer for all four
+        # one transfer from the device for all four
         values = torch.stack([*(term.detach() for term in terms), norm.detach().float()]).tolist()
         if not all(map(math.isfinite, values)):
             return None
@@ -177,7 +106,7 @@ class Session:
         return StepTerms(*values)
 
     def _load(self, tiles: TileSet, batch: Indices) -> tuple[Tensor, Tensor]:
-        """This process's images and masks of a step, varied where the recipe says so."""
+        """This process's images and masks of a step, augmented as the recipe says."""
         config, device = self._config, self._device
         mine = shard(batch, device.rank, device.world)
         size = input_size(config, self._done)
@@ -199,12 +128,12 @@ class Session:
 
     @property
     def _done(self) -> float:
-        """Share of the run's steps that are done, in [0, 1]."""
+        """Completed share of the run's steps, in [0, 1]."""
         return min(self.cursor.step / self._steps, 1.0)
 
     @property
     def _ramped(self) -> float:
-        """How much of the ramp of the loss's weights is done, in [0, 1]."""
+        """Completed share of the ramp of the loss weights, in [0, 1]."""
         begin, end = self._config.loss.ramp
         if self._done >= end:
             return 1.0
@@ -212,16 +141,16 @@ class Session:
 
     @property
     def network(self) -> Network:
-        """The network that is judged and kept: the average where there is one."""
+        """The network that is evaluated and saved: the average where there is one."""
         return self._average.network if self._average else self._network
 
     @property
     def lr(self) -> float:
-        """The learning rate of all but an encoder that has its own."""
+        """Learning rate of the first parameter group; an encoder may have its own."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     def state(self) -> dict[str, Any]:
-        """All that `restore` needs to go on as if nothing had happened."""
+        """What `restore` needs to continue exactly."""
         state = {
             "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -231,14 +160,13 @@ class Session:
         return state | ({"average": self._average.state_dict()} if self._average else {})
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over a saved state."""
+        """Restore a saved state."""
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         if self._average:
             self._average.load_state_dict(state["average"])
-        cursor = state["cursor"]  # of an earlier version it has no score yet
-        self.cursor = Cursor(**{"best_score": -cursor["best_val_loss"]} | cursor)
+        self.cursor = Cursor(**state["cursor"])
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """The network's tensors by name, for a bundle."""
@@ -248,9 +176,9 @@ class Session:
         }
 
     def save_bytes(self) -> int:
-        """Disk that a run needs: three states, and two bundles.
+        """Disk space that a run needs in bytes: three checkpoints and two bundles.
 
-        A state is the weights, two moments of each, and their average where there is one.
+        A checkpoint has the weights, two moments of each, and their average where there is one.
         """
         weights = sum(value.nbytes for value in self.weights().values())
         return (3 * (4 if self._average else 3) + 2) * weights
@@ -261,7 +189,7 @@ class Session:
         return (
             f"{self._config.model.name}, {parameter_count(self._network):,} parameters"
             + (f", {len(self._frozen)} stages frozen" if self._frozen else "")
-            + (f", encoder filled from {found}" if found else "")
+            + (f", encoder weights from {found}" if found else "")
             + f", on {self._device.describe()}"
         )
 
@@ -270,8 +198,8 @@ def _check_sizes(network: Network, progressive: Sequence[tuple[float, int]]) -> 
     for _, size in progressive:
         if size % network.divisor:
             raise ConfigError(
-                f"train.progressive has {size} pixels, no multiple of {network.divisor}",
-                expected=f"multiples of {network.divisor}, the network's divisor",
+                f"train.progressive has {size} pixels, not a multiple of {network.divisor}",
+                expected=f"multiples of {network.divisor} for this network",
                 fix=f"{-(-size // network.divisor) * network.divisor} pixels",
             )
 

@@ -1,4 +1,4 @@
-"""When a run must stop before its last epoch: a signal or a budget of time."""
+"""Stopping a run before its last epoch: by a signal or a time budget."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopping:
-    """Notes signals instead of dying of them, and watches the clock.
+    """Catches signals, and watches the time budget.
 
-    Used as a context manager. The first SIGINT or SIGTERM sets `signum`; the second ends the
+    Use it as a context manager. The first SIGINT or SIGTERM sets `signum`; the second ends the
     process at once.
 
     Args:
-        budget_s: seconds from now after which the run should have ended; None never.
+        budget_s: time budget in seconds from now; None for none.
     """
 
     def __init__(self, budget_s: float | None) -> None:
@@ -31,7 +31,7 @@ class Stopping:
         return self._deadline is not None and time.monotonic() + reserve_s >= self._deadline
 
     def __enter__(self) -> Stopping:
-        # only the main thread may set handlers; elsewhere the caller's own stay in force
+        # only the main thread may set handlers; in another, the caller's handlers stay
         if threading.current_thread() is threading.main_thread():
             self._handlers = {number: signal.signal(number, self._note) for number in SIGNALS}
         return self

@@ -1,4 +1,4 @@
-"""Judging the network between epochs, and predicting the example tiles."""
+"""Validation after an epoch, and prediction of the example tiles."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from diapir.training.device import Device
 from diapir.training.losses import segmentation_loss
 
 BATCH = 8
-"""Tiles of a validation batch: the metric `soft_dice` is defined over batches of 8."""
+"""Tiles per validation batch: the metric `soft_dice` is defined over batches of 8."""
 
 
 @dataclass(frozen=True)
 class Validation:
     """Means of `loss`, `ce` and `soft_dice` over batches of 8 tiles in id order.
 
-    `loss` has the weights that the recipe ends with. `dice` and `iou` are pooled over the valid
-    pixels of all tiles at probability 0.5; `kaggle_map` is the mean of the tiles' scores there, nan
+    `loss` has the final weights of the recipe. `dice` and `iou` are pooled over the valid pixels of
+    all tiles at threshold 0.5; `kaggle_map` is the mean score of the tiles at this threshold, nan
     where no tile has a valid pixel.
     """
 
@@ -39,6 +39,11 @@ class Validation:
     iou: float
     kaggle_map: float
 
+    @property
+    def dice_loss(self) -> float:
+        """1 − soft Dice."""
+        return 1 - self.soft_dice
+
 
 @torch.inference_mode()
 def validate(
@@ -48,18 +53,18 @@ def validate(
     device: Device,
     on_batch: Callable[[int, int], None],
 ) -> Validation:
-    """Score tiles; the processes share the batches, and each tile counts once.
+    """Evaluate tiles; the processes share the batches, and each tile counts once.
 
     Args:
-        network: the bare network.
+        network: the network, not wrapped for several processes.
         tiles: the validation part, in id order.
         config: the run.
         device: where the network is.
-        on_batch: called with the number of batches done and their total; it may raise to stop.
+        on_batch: called with the number of batches done and their total; may raise to stop.
     """
     network.eval()
     batches = consecutive_batches(np.arange(len(tiles)), BATCH)
-    # a process fills in its own batches; the sum over processes has them all
+    # each process fills in its own batches; the sum over processes has all
     scores = torch.zeros(len(batches), 3, dtype=torch.float64)
     counts = torch.zeros(len(tiles), 4, dtype=torch.float64)
     for start in range(0, len(batches), device.world):
@@ -95,7 +100,7 @@ def validate(
 def predict(
     network: nn.Module, tiles: TileSet, config: RunConfig, device: Device
 ) -> NDArray[np.float32]:
-    """Probabilities of salt `float32 (n, H, W)` of tiles of one size `(H, W)`."""
+    """Salt probabilities `float32 (n, H, W)` of tiles of one size `(H, W)`."""
     network.eval()
     images, _ = load_batch(tiles, np.arange(len(tiles)), config.preprocess)
     probabilities = network(device.images(images)).float().softmax(dim=1)[:, 1].cpu().numpy()

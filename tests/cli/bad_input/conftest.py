@@ -16,17 +16,7 @@ import pytest
 
 from diapir.cli import main
 from tests.cli.conftest import Done, RunCli
-from tests.training.conftest import write_bright_salt
-
-TINY = """
-name: tiny
-model: {name: unet, base: 2, levels: 2}
-preprocess: {size: 32}
-data: {val_fraction: 0.25}
-train: {batch: 4, epochs: 1}
-device: {name: cpu, threads: 1}
-track: {examples: 2}
-"""
+from tests.helpers.tiny import tiny_recipe, write_bright_salt
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +28,7 @@ def bright(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bright_run(bright: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on the bright tiles; beside it its recipe."""
     folder = tmp_path_factory.mktemp("bright_run")
-    (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    (folder / "tiny.yaml").write_text(tiny_recipe(train={"epochs": 1}), encoding="utf-8")
     words = ["--recipe", folder / "tiny.yaml", "--data", bright, "--out", folder / "run"]
     with pytest.raises(SystemExit) as ended:
         main(["train", *map(str, words)])

@@ -55,8 +55,8 @@ def occupy(here: Path) -> None:
         (("evaluate", "run", "--data", "tiles", "--out", "run/evaluation"), ["run/evaluation"]),
         (("evaluate", "run", "--data", "tiles", "--out", "mine"), ["mine", "not an evaluation"]),
         (("evaluate", "run", "--data", "tiles", "--out", "tiny.yaml"), ["tiny.yaml", "a file"]),
-        (train(out="tiles"), ["tiles", "no run folder"]),
-        (train(out="tiles/images"), ["tiles/images", "no run folder"]),
+        (train(out="tiles"), ["tiles", "not a run folder"]),
+        (train(out="tiles/images"), ["tiles/images", "not a run folder"]),
         (train(out="tiny.yaml"), ["tiny.yaml", "a file"]),
         (train(out="tiny.yaml/new"), ["tiny.yaml/new"]),
         (train(out="run"), ["run", "already holds a run", "--resume"]),
@@ -249,7 +249,7 @@ def test_a_state_that_was_damaged_is_passed_over_and_logged(run_cli: RunCli, her
     flip(here / "run/last" / manifest["states"][0]["file"], 900)
     done = run_cli(*train("--resume", out="run"))
     assert done.code == 0
-    assert "has changed since it was saved; trying the state before it" in done.stdout
+    assert "has changed since it was saved; trying the one before" in done.stdout
     assert Checkpoints(here / "run", lambda note: pytest.fail(note)).load()
 
 
@@ -258,9 +258,9 @@ def test_a_loss_that_is_not_finite_ends_with_the_last_good_state(
     refuse: Refuse, here: Path, key: str
 ) -> None:
     settings = ("--set", key, "--set", "optimizer.clip_norm=null")
-    done = refuse(*train(*settings), names=["non-finite", "optimizer.lr", "data check"], late=True)
+    done = refuse(*train(*settings), names=["not finite", "optimizer.lr", "data check"], late=True)
     assert "new/best" not in done["found"]  # there is none
-    assert "the step is skipped" in (here / "new" / "log.txt").read_text(encoding="utf-8")
+    assert "step skipped" in (here / "new" / "log.txt").read_text(encoding="utf-8")
     state = Checkpoints(here / "new", lambda note: pytest.fail(note)).load()
     assert state
     assert all(values.isfinite().all() for values in state["network"].values())

@@ -36,7 +36,7 @@ SET = {
     "preprocess.size=16": ["30 × 30", "preprocess.size = 16", "N at least 30"],
     "model.levels=6": ["multiple of 64", "--set preprocess.size=64"],
 }
-"""`--set` values, and what has to be said of them."""
+"""`--set` values, and what the message has to name."""
 
 RECIPES: dict[str, tuple[bytes, list[str]]] = {
     "a key": (b"train: {epocs: 3}", ["unknown key 'train.epocs'", "did you mean 'epochs'?"]),
@@ -62,7 +62,7 @@ RECIPES: dict[str, tuple[bytes, list[str]]] = {
         ["name"],
     ),
 }
-"""What a recipe file holds, and what has to be said of it, beside its name."""
+"""Content of a recipe file, and what the message has to name beside the file."""
 
 
 @pytest.mark.parametrize("override", SET)

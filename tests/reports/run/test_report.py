@@ -82,7 +82,7 @@ def test_run_report_tells_what_was_trained_on_what(
         "AdamW, learning rate 0.0005, weight decay 0.0001, gradient clipped at 1; batch size 8",
         "0.3 × cross entropy + 2 × (1 − soft Dice)",
         "20 of max. 50; best: epoch 5",
-        "stopped early: no better validation loss for 15 epochs",
+        "early stopping: no better validation loss for 15 epochs",
         "10 min, 64 tiles/s",
         case.tiles.hash,
         "early_stopping: 15",  # the configuration is there as it is

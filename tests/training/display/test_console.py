@@ -13,13 +13,13 @@ from typing import TextIO
 import pytest
 
 from diapir.errors import RunError
-from diapir.text import clock
+from diapir.training.cursor import StepTerms
 from diapir.training.display.console import Console
-from diapir.training.display.live import Clock
+from diapir.training.validation import Validation
 
 SEED_LINES = """\
 Epoch [1/50], Batch [0/425], Loss: 1.5469, CE: 0.7188, Dice Loss: 0.6656, Dice Score: 0.3344
-Epoch [15/50] - Loss: 0.6725, CE: 0.1022, Dice Loss: 0.3209, Dice Score: 0.6956
+Epoch [15/50] - Loss: 0.6725, CE: 0.1022, Dice Loss: 0.3044, Dice Score: 0.6956
 Validation - Loss: 0.6455, CE: 0.1224, Dice Loss: 0.3044
 New best model saved! Validation loss: 0.6455
 Early stopping triggered after 15 epochs.
@@ -30,21 +30,13 @@ A note [in brackets] that is no markup
 def run_as_the_seed_did(console: Console) -> None:
     console.start_epoch(1)
     for batch in range(3):
-        console.batch(
-            1,
-            batch,
-            loss=1.54686,
-            ce=0.71884,
-            dice_loss=0.66558,
-            dice=0.33442,
-            tiles_per_s=12.3,
-            line=batch == 0,
-            lr=5e-4,
-        )
-    console.train_epoch(15, loss=0.6725, ce=0.1022, dice_loss=0.3209, dice=0.6956)
+        terms = StepTerms(loss=1.54686, ce=0.71884, dice=0.33442, norm=1.0)
+        console.batch(batch, terms, tiles_per_s=12.3, lr=5e-4, line=batch == 0)
+    console.train_epoch(15, StepTerms(loss=0.6725, ce=0.1022, dice=0.69561, norm=1.0))
     console.validating(1, 2)
     console.validating(2, 2)
-    console.validation(loss=0.6455, ce=0.1224, dice_loss=0.3044)
+    scores = Validation(0.6455, 0.1224, soft_dice=0.6956, dice=0.7, iou=0.6, kaggle_map=0.5)
+    console.validation(scores)
     console.best(0.6455)
     console.early_stopping(15)
     console.note("A note [in brackets] that is no markup")
@@ -107,7 +99,7 @@ def test_a_full_disk_is_a_plain_error() -> None:
     console = open_console(Path("/dev/full"), io.StringIO())
     with pytest.raises(RunError, match="No space left") as caught:
         console.note("does not fit")
-    assert "--resume" in caught.value.fix
+    assert "resume" in caught.value.fix
     console.close()
 
 
@@ -198,18 +190,9 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     pseudo.close()
 
 
-def a_batch(console: Console, epoch: int, batch: int) -> None:
-    console.batch(
-        epoch,
-        batch,
-        loss=0.9876,
-        ce=0.1234,
-        dice_loss=0.4322,
-        dice=0.5678,
-        tiles_per_s=98.76,
-        line=True,
-        lr=2.5e-4,
-    )
+def a_batch(console: Console, batch: int) -> None:
+    terms = StepTerms(loss=0.9876, ce=0.1234, dice=0.5678, norm=1.0)
+    console.batch(batch, terms, tiles_per_s=98.76, lr=2.5e-4, line=True)
 
 
 def test_a_terminal_shows_bars_and_figures_and_no_line_of_a_batch(
@@ -219,17 +202,21 @@ def test_a_terminal_shows_bars_and_figures_and_no_line_of_a_batch(
         tmp_path / "log.txt", epochs=8, batches=4, stream=terminal.stream, best_loss=0.8765
     ) as console:
         console.start_epoch(3, 1)
-        a_batch(console, 3, 1)
+        a_batch(console, 1)
+        a_batch(console, 2)
         epoch, batch, figures = terminal.screen()
         assert re.fullmatch(r"Epoch +3/8 ━+[╸╺]━+ \d+:\d\d left", epoch)
-        assert re.fullmatch(r"Batch +2/4 ━+[╸╺]?━+ \d+:\d\d left", batch)
+        assert re.fullmatch(r"Batch +3/4 ━+[╸╺]?━+ \d+:\d\d left", batch)
         assert figures == (
             "Loss 0.9876  CE 0.1234  Soft Dice 0.5678  Tiles/s 98.8  LR 2.5e-04  Best 0.8765"
         )
+        console.validating(2, 7)
         console.validating(3, 7)
         assert re.fullmatch(r"Validation +3/7 ━+[╸╺]?━+ \d+:\d\d left", terminal.screen()[1])
     assert (tmp_path / "log.txt").read_text() == (
         "Epoch [3/8], Batch [1/4], "
+        "Loss: 0.9876, CE: 0.1234, Dice Loss: 0.4322, Dice Score: 0.5678\n"
+        "Epoch [3/8], Batch [2/4], "
         "Loss: 0.9876, CE: 0.1234, Dice Loss: 0.4322, Dice Score: 0.5678\n"
     )
 
@@ -255,7 +242,7 @@ def test_many_batches_are_drawn_few_times(
     with open_console(tmp_path / "log.txt", terminal.stream) as console:
         console.start_epoch(1)
         for batch in range(200):
-            a_batch(console, 1, batch)
+            a_batch(console, batch)
         terminal.screen()
     assert terminal.sent.count("Batch ") == 1
 
@@ -267,7 +254,7 @@ def test_no_drawing_is_wider_than_the_terminal(
     monkeypatch.setenv("COLUMNS", str(columns))
     with open_console(tmp_path / "log.txt", terminal.stream, best_loss=0.5) as console:
         console.start_epoch(1)
-        a_batch(console, 1, 423)
+        a_batch(console, 423)
         screen = terminal.screen()
         assert 0 < max(len(line) for line in screen) <= columns
         console.validating(1, 2)
@@ -281,17 +268,17 @@ def test_the_figures_fit_one_line_of_80_columns(
     monkeypatch.setenv("COLUMNS", "80")
     with open_console(tmp_path / "log.txt", terminal.stream, best_loss=0.5) as console:
         console.start_epoch(1)
-        a_batch(console, 1, 0)
+        a_batch(console, 0)
         assert len(terminal.screen()) == 3
 
 
-def test_an_error_gives_the_cursor_back_and_takes_the_bars_away(
+def test_an_error_restores_the_cursor_and_removes_the_bars(
     tmp_path: Path, terminal: Terminal
 ) -> None:
     def interrupted_run() -> None:
         with open_console(tmp_path / "log.txt", terminal.stream) as console:
             console.start_epoch(1)
-            a_batch(console, 1, 0)
+            a_batch(console, 0)
             assert len(terminal.screen()) == 3
             assert not terminal.cursor_shown
             raise KeyboardInterrupt
@@ -346,74 +333,3 @@ def test_a_terminal_that_is_lost_does_not_end_the_run(
         stream.lost = True
         run_as_the_seed_did(console)
     assert (tmp_path / "log.txt").read_text() == SEED_LINES
-
-
-# -- time left -------------------------------------------------------------------------------
-
-
-def test_nothing_is_foretold_before_the_first_batch() -> None:
-    clock = Clock(epochs=3, batches=10)
-    clock.start_epoch(1, 0, now=100.0)
-    assert clock.epoch_left is None
-    assert clock.run_left is None
-    assert clock.epochs_done == 0
-
-
-def test_an_even_pace_foretells_the_time_exactly() -> None:
-    clock = Clock(epochs=3, batches=10)
-    now = 100.0
-    clock.start_epoch(1, 0, now)
-    for batch in range(1, 11):
-        now += 2
-        clock.batch(batch, now)
-        assert clock.epoch_left == pytest.approx(2 * (10 - batch))
-        assert clock.run_left == pytest.approx(2 * (30 - batch))
-        assert clock.epochs_done == pytest.approx(batch / 10)
-    clock.tick(now + 3)
-    assert clock.epoch_left == 0, "how long a validation takes is not known yet"
-    now += 5
-    clock.start_epoch(2, 0, now)
-    assert clock.epoch_left == pytest.approx(20 + 5)
-    assert clock.run_left == pytest.approx(2 * (20 + 5))
-    for batch in range(1, 11):
-        now += 2
-        clock.batch(batch, now)
-    clock.tick(now + 3)
-    assert clock.epoch_left == pytest.approx(2)
-    assert clock.run_left == pytest.approx(2 + 25)
-    clock.tick(now + 9)
-    assert clock.epoch_left == 0, "late, but never in the past"
-
-
-def test_a_resumed_epoch_is_judged_by_the_batches_it_still_had() -> None:
-    clock = Clock(epochs=2, batches=10)
-    clock.start_epoch(2, 8, now=50.0)
-    clock.batch(9, now=53.0)
-    assert clock.epoch_left == pytest.approx(3)
-    assert clock.run_left == pytest.approx(3)
-    assert clock.epochs_done == pytest.approx(1.9)
-
-
-def test_the_pace_follows_a_machine_that_slows_down() -> None:
-    clock = Clock(epochs=1, batches=1000)
-    clock.start_epoch(1, 0, now=0.0)
-    now = 0.0
-    for batch in range(1, 701):
-        now += 1.0 if batch <= 300 else 3.0
-        clock.batch(batch, now)
-    assert clock.epoch_left == pytest.approx(3 * 300, rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "-:--"),
-        (0.0, "0:00"),
-        (59.4, "0:59"),
-        (59.6, "1:00"),
-        (3599.9, "1:00:00"),
-        (36061, "10:01:01"),
-    ],
-)
-def test_durations_read_as_a_clock_does(seconds: float | None, text: str) -> None:
-    assert clock(seconds) == text

@@ -9,13 +9,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from diapir.config import RunConfig, TrackConfig
 from diapir.inference.overlay import FALSE, HIT, MISSED, SALT
-from diapir.training.tracking.metrics_file import COLUMNS
-from diapir.training.tracking.tensorboard_tracker import (
-    GAP,
-    TRAIN_TAGS,
-    VALIDATION_TAGS,
-    triptych,
-)
+from diapir.training.metrics import COLUMNS, METRICS
+from diapir.training.tracking.tensorboard_tracker import GAP, triptych
 from diapir.training.tracking.tracker import Tracking
 
 CONFIG = RunConfig(name="halokinesis", track=TrackConfig(trackers=("tensorboard",)))
@@ -50,18 +45,21 @@ def test_every_column_is_a_curve_over_the_epochs(tmp_path: Path) -> None:
     for epoch in (1, 2, 3):
         tracking.epoch(figures(epoch))
     tracking.finish(None)
-    for part, tags in (("train", TRAIN_TAGS), ("validation", VALIDATION_TAGS)):
+    charted = [metric for metric in METRICS if metric.chart]
+    for part, of_validation in (("train", False), ("validation", True)):
         events = read(tmp_path, part)
-        assert set(events.Tags()["scalars"]) == set(tags.values())
-        for column, tag in tags.items():
-            number = COLUMNS.index(column)
-            assert drawn(events, tag) == [(e, e * 100 + number) for e in (1, 2, 3)]
-    assert {*TRAIN_TAGS, *VALIDATION_TAGS} == set(COLUMNS) - {"epoch", "best"}
+        own = [metric for metric in charted if metric.of_validation == of_validation]
+        assert set(events.Tags()["scalars"]) == {metric.chart for metric in own}
+        for metric in own:
+            number = COLUMNS.index(metric.name)
+            assert drawn(events, metric.chart) == [(e, e * 100 + number) for e in (1, 2, 3)]
+    assert {metric.name for metric in charted} == set(COLUMNS) - {"epoch", "best"}
 
 
 def test_training_and_validation_share_the_charts_of_what_both_have() -> None:
     shared = {"loss/total", "loss/cross_entropy", "loss/dice", "score/soft_dice"}
-    assert set(TRAIN_TAGS.values()) & set(VALIDATION_TAGS.values()) == shared
+    of_training = {metric.chart for metric in METRICS if not metric.of_validation}
+    assert of_training & {metric.chart for metric in METRICS if metric.of_validation} == shared
 
 
 def test_the_configuration_can_be_read_there(tmp_path: Path) -> None:

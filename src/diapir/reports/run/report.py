@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diapir import bundle as bundles
 from diapir.bundle import Bundle
-from diapir.config import RunConfig, load_recipe
+from diapir.config import RunConfig
 from diapir.errors import DiapirError
 from diapir.evaluation.breakdown import COVERAGE_NAMES
 from diapir.evaluation.held_out import PART
@@ -19,6 +19,7 @@ from diapir.reports.page import common, css, write_page
 from diapir.reports.run import facts, figures
 from diapir.reports.run.findings import findings
 from diapir.reports.run.gallery import Gallery, probability_colours
+from diapir.run.folder import METRICS, REPORT, SPLIT, saved_config
 from diapir.run.history import read_history
 from diapir.text import plural
 
@@ -50,10 +51,10 @@ def write_run_report(
     Raises:
         RunError: the report cannot be written; an earlier one is kept.
     """
-    config = _config(run / "config.yaml")
-    history = read_history(run / "metrics.csv")
+    config = _config(run)
+    history = read_history(run / METRICS)
     bundle = _bundle(run)
-    split = _split(run / "split.json")
+    split = _split(run / SPLIT)
     count = facts.parameter_count(bundle.path / bundles.WEIGHTS) if bundle else None
     title = run.resolve().name
     trained = facts.training_facts(config, history, count) if config else []
@@ -69,7 +70,7 @@ def write_run_report(
         "settings": config.to_yaml() if config else "",
         "settings_title": "Full configuration (config.yaml)",
     }
-    return write_page(run / "report.html", TEMPLATE, page)
+    return write_page(run / REPORT, TEMPLATE, page)
 
 
 def write_evaluation_report(
@@ -186,9 +187,9 @@ def _page(
     }
 
 
-def _config(path: Path) -> RunConfig | None:
+def _config(run: Path) -> RunConfig | None:
     try:
-        return load_recipe(path)
+        return saved_config(run)
     except DiapirError:
         return None
 

@@ -1,1 +1,1 @@
-"""What a training shows: plain lines and log.txt, or a live display in a terminal."""
+"""Output of a training: plain lines and log.txt, or a live display in a terminal."""

@@ -1,7 +1,7 @@
-"""What a person sees of a run: log.txt and plain lines, or a live display in a terminal.
+"""Output of a run: log.txt, and plain lines or a live display in a terminal.
 
-Every line goes to log.txt. The same lines go to a stream that is no terminal. In a terminal the
-lines of epochs stay above two bars, which show the batches that would otherwise flood it.
+Every line goes to log.txt, and to the stream where that is not a terminal. In a terminal the lines
+of epochs stay above two progress bars, which replace the lines of batches.
 """
 
 from __future__ import annotations
@@ -15,18 +15,22 @@ from typing import TextIO
 from rich.console import Console as Terminal
 
 from diapir.errors import RunError
+from diapir.files import unwritable
+from diapir.run.folder import RESUME
+from diapir.training.cursor import StepTerms
 from diapir.training.display.live import LiveDisplay
+from diapir.training.validation import Validation
 
 
 class Console:
-    """The lines and the display of a run. Use it as a context manager, or call `close`.
+    """Lines and display of a run. Use it as a context manager, or call `close`.
 
     Args:
-        log: the log file; a resumed run appends to it, a new one starts it afresh.
+        log: the log file; a resumed run appends to it, a new one overwrites it.
         epochs: the number of epochs of the whole run.
         batches: the number of batches of an epoch.
-        stream: where people look; a display is drawn where this is a terminal.
-        resumed: whether the run continues an earlier one.
+        stream: for people; a display is drawn where this is a terminal.
+        resumed: whether this is a resumed run.
         best_loss: the best validation loss so far of a resumed run.
 
     Raises:
@@ -46,6 +50,7 @@ class Console:
         self._log_path = log
         self._epochs = epochs
         self._batches = batches
+        self._epoch = 1
         self._stream: TextIO | None = stream
         try:
             torn = resumed and _ends_within_a_line(log)
@@ -53,7 +58,7 @@ class Console:
             if torn:
                 self._log.write("\n")
         except OSError as error:
-            raise _log_error(log, error) from None
+            raise unwritable(log, error, RunError, fix=RESUME) from None
         self._display: LiveDisplay | None = None
         if stream.isatty():
             terminal = Terminal(file=stream, force_terminal=True)
@@ -72,81 +77,61 @@ class Console:
         self.close()
 
     def start_epoch(self, epoch: int, batches_done: int = 0) -> None:
-        """Begin an epoch (from 1), or continue it after `batches_done` batches."""
+        """Start an epoch (from 1) of which `batches_done` batches are done."""
+        self._epoch = epoch
         self._show(lambda display: display.start_epoch(epoch, batches_done))
 
     def batch(
-        self,
-        epoch: int,
-        batch: int,
-        *,
-        loss: float,
-        ce: float,
-        dice_loss: float,
-        dice: float,
-        tiles_per_s: float,
-        line: bool,
-        lr: float | None = None,
+        self, batch: int, terms: StepTerms, tiles_per_s: float, lr: float, *, line: bool
     ) -> None:
-        """Report a finished batch (from 0); `line` says whether it gets a line of the log.
+        """Report a finished batch of the epoch.
 
         Args:
-            epoch: the epoch, from 1.
-            batch: the batch within the epoch, from 0.
-            loss: the weighted loss.
-            ce: cross entropy.
-            dice_loss: 1 − soft Dice.
-            dice: soft Dice, in [0, 1].
-            tiles_per_s: tiles per second.
-            line: whether this batch gets a line.
-            lr: the learning rate, where it is to be shown.
+            batch: the batch, from 0.
+            terms: what its step measured.
+            tiles_per_s: training speed.
+            lr: learning rate.
+            line: whether this batch gets a line of the log.
         """
         if line:
             self._write(
-                f"Epoch [{epoch}/{self._epochs}], Batch [{batch}/{self._batches}], "
-                f"Loss: {loss:.4f}, CE: {ce:.4f}, Dice Loss: {dice_loss:.4f}, "
-                f"Dice Score: {dice:.4f}",
+                f"Epoch [{self._epoch}/{self._epochs}], Batch [{batch}/{self._batches}], "
+                + _training(terms),
                 in_terminal=False,
             )
-        self._show(lambda display: display.batch(batch, loss, ce, dice, tiles_per_s, lr))
+        self._show(lambda display: display.batch(batch, terms, tiles_per_s, lr))
 
-    def train_epoch(
-        self, epoch: int, *, loss: float, ce: float, dice_loss: float, dice: float
-    ) -> None:
-        """Report the means of an epoch's training."""
-        self._write(
-            f"Epoch [{epoch}/{self._epochs}] - Loss: {loss:.4f}, CE: {ce:.4f}, "
-            f"Dice Loss: {dice_loss:.4f}, Dice Score: {dice:.4f}"
-        )
+    def train_epoch(self, epoch: int, means: StepTerms) -> None:
+        """Report the means over an epoch of training."""
+        self._write(f"Epoch [{epoch}/{self._epochs}] - {_training(means)}")
 
     def validating(self, done: int, total: int) -> None:
         """Report that `done` of `total` batches of the validation part are done."""
         self._show(lambda display: display.validating(done, total))
 
-    def validation(
-        self, *, loss: float, ce: float, dice_loss: float, kaggle_map: float | None = None
-    ) -> None:
-        """Report the means over the validation part; Kaggle's mAP where it chooses the model."""
+    def validation(self, scores: Validation, *, kaggle_map: bool = False) -> None:
+        """Report the scores of the validation part, with Kaggle's mAP where it selects."""
         self._write(
-            f"Validation - Loss: {loss:.4f}, CE: {ce:.4f}, Dice Loss: {dice_loss:.4f}"
-            + ("" if kaggle_map is None else f", Kaggle mAP: {kaggle_map:.4f}")
+            f"Validation - Loss: {scores.loss:.4f}, CE: {scores.ce:.4f}, "
+            f"Dice Loss: {scores.dice_loss:.4f}"
+            + (f", Kaggle mAP: {scores.kaggle_map:.4f}" if kaggle_map else "")
         )
 
     def best(self, val_loss: float) -> None:
-        """Report that a model better than all before was saved."""
+        """Report that a new best model was saved."""
         self._show(lambda display: display.best(val_loss))
         self._write(f"New best model saved! Validation loss: {val_loss:.4f}", style="green")
 
     def early_stopping(self, epochs: int) -> None:
-        """Report that the run ends after `epochs` epochs for want of progress."""
+        """Report that early stopping ends the run after `epochs` epochs."""
         self._write(f"Early stopping triggered after {epochs} epochs.")
 
     def note(self, text: str) -> None:
-        """Say something else that a person should know: one line."""
+        """Write any other line."""
         self._write(text, style="yellow")
 
     def close(self) -> None:
-        """Take the display away, give the cursor back, and close the log. May be repeated."""
+        """Remove the display, restore the cursor, and close the log. May be repeated."""
         self._show(LiveDisplay.close)
         self._display = None
         with contextlib.suppress(OSError):  # each line was flushed, and its failure reported
@@ -156,7 +141,7 @@ class Console:
         try:
             self._log.write(line + "\n")
         except OSError as error:
-            raise _log_error(self._log_path, error) from None
+            raise unwritable(self._log_path, error, RunError, fix=RESUME) from None
         if self._display:
             if in_terminal:
                 self._show(lambda display: display.line(line, style))
@@ -173,11 +158,18 @@ class Console:
 
     @contextlib.contextmanager
     def _while_somebody_reads(self) -> Iterator[None]:
-        """Where nobody reads any more (`| head`, a lost session), go on with the log alone."""
+        """Continue with the log alone once the reader is gone (`| head`, a lost session)."""
         try:
             yield
         except OSError:
             self._stream = self._display = None
+
+
+def _training(terms: StepTerms) -> str:
+    return (
+        f"Loss: {terms.loss:.4f}, CE: {terms.ce:.4f}, Dice Loss: {terms.dice_loss:.4f}, "
+        f"Dice Score: {terms.dice:.4f}"
+    )
 
 
 def _ends_within_a_line(log: Path) -> bool:
@@ -186,11 +178,3 @@ def _ends_within_a_line(log: Path) -> bool:
     with log.open("rb") as file:
         file.seek(-1, 2)
         return file.read(1) != b"\n"
-
-
-def _log_error(log: Path, error: OSError) -> RunError:
-    return RunError(
-        f"the log {log} cannot be written: {error.strerror or error}",
-        expected="a run folder that can be written, on a disk with room",
-        fix="free space or fix the permissions, then run again with --resume",
-    )

@@ -1,51 +1,23 @@
-"""metrics.csv of a run: one row an epoch, whole rows only, readable at any time."""
+"""metrics.csv of a run: one row per epoch, complete rows only, readable at any time."""
 
 from __future__ import annotations
 
 import csv
 import io
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from diapir.errors import RunError
-
-COLUMNS = (
-    "epoch",
-    "lr",
-    "train_loss",
-    "train_ce",
-    "train_dice_loss",
-    "train_soft_dice",
-    "val_loss",
-    "val_ce",
-    "val_dice_loss",
-    "val_soft_dice",
-    "val_dice",
-    "val_iou",
-    "val_kaggle_map",
-    "grad_norm_mean",
-    "grad_norm_max",
-    "skipped_steps",
-    "tiles_per_s",
-    "seconds",
-    "best",
-)
-"""Columns of metrics.csv, one row an epoch; epochs count from 1, `best` is 0 or 1."""
-
-LATER = frozenset({"val_kaggle_map"})
-"""Columns that runs of earlier versions do not have; read as nan there."""
-
-INTEGERS = frozenset({"epoch", "skipped_steps", "best"})
-
-Row = dict[str, float | int]
+from diapir.files import disk_errors, replace_file, unwritable
+from diapir.run.folder import RESUME
+from diapir.training.metrics import COLUMNS, METRICS, Row
 
 
 class MetricsFile:
-    """metrics.csv: whole rows only, each on the disk before the next epoch begins.
+    """metrics.csv: complete rows only, each flushed to the disk before the next epoch starts.
 
     Args:
-        path: the file; started afresh where `epochs_done` is 0.
+        path: the file; created anew where `epochs_done` is 0.
         epochs_done: rows of later epochs, and a line torn by a kill, are dropped.
 
     Raises:
@@ -61,17 +33,12 @@ class MetricsFile:
         for row in rows:
             if row["epoch"] <= epochs_done:
                 writer.writerow(_cells(row))
-        writing = path.with_name(f".{path.name}.writing")
         try:
-            with writing.open("w", encoding="utf-8", newline="") as file:
-                file.write(text.getvalue())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(writing, path)
+            replace_file(path, text.getvalue())
         except OSError as error:
-            raise _write_error(path, error) from None
+            raise unwritable(path, error, RunError, fix=RESUME) from None
 
-    def append(self, row: Mapping[str, float | int]) -> None:
+    def append(self, row: Row) -> None:
         """Write one row and wait until it is on the disk.
 
         Raises:
@@ -79,17 +46,17 @@ class MetricsFile:
         """
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(_cells(row))
-        try:
-            with self._path.open("a", encoding="utf-8", newline="") as file:
-                file.write(text.getvalue())
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise _write_error(self._path, error) from None
+        with (
+            disk_errors(self._path, RunError, fix=RESUME),
+            self._path.open("a", encoding="utf-8", newline="") as file,
+        ):
+            file.write(text.getvalue())
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def read_metrics(path: Path) -> list[Row]:
-    """The whole rows of a metrics.csv; a last line torn by a kill is passed over.
+    """The complete rows of a metrics.csv; a last line torn by a kill is ignored.
 
     Raises:
         RunError: the file cannot be read, or is not a metrics.csv of these columns.
@@ -99,38 +66,28 @@ def read_metrics(path: Path) -> list[Row]:
         if lines and not lines[-1].endswith("\n"):
             lines.pop()
         cells = list(csv.reader(lines))
-        names = tuple(cells[0]) if cells else ()
-        if names not in {COLUMNS, tuple(name for name in COLUMNS if name not in LATER)}:
+        if not cells or tuple(cells[0]) != COLUMNS:
             raise ValueError("its first line does not name these columns")
-        return [_row(names, line) for line in cells[1:]]
+        return [_row(line) for line in cells[1:]]
     except (OSError, ValueError) as error:
         raise RunError(
             f"{path} cannot be read: {error}",
-            expected="one row an epoch of " + ", ".join(COLUMNS),
-            fix="restore the file, or start a new run with another --out",
+            expected="one row per epoch with the columns " + ", ".join(COLUMNS),
+            fix="restore the file, or train into another --out",
         ) from None
 
 
-def _row(names: tuple[str, ...], cells: list[str]) -> Row:
-    if len(cells) != len(names):
+def _row(cells: list[str]) -> Row:
+    if len(cells) != len(COLUMNS):
         raise ValueError(f"a line has {len(cells)} values")
-    found = dict(zip(names, cells, strict=True))
     return {
-        column: int(found[column]) if column in INTEGERS else float(found.get(column, "nan"))
-        for column in COLUMNS
+        metric.name: int(cell) if metric.whole else float(cell)
+        for metric, cell in zip(METRICS, cells, strict=True)
     }
 
 
-def _cells(row: Mapping[str, float | int]) -> list[str]:
+def _cells(row: Row) -> list[str]:
     return [
-        str(int(row[column])) if column in INTEGERS else repr(float(row[column]))
-        for column in COLUMNS
+        str(int(row[metric.name])) if metric.whole else repr(float(row[metric.name]))
+        for metric in METRICS
     ]
-
-
-def _write_error(path: Path, error: OSError) -> RunError:
-    return RunError(
-        f"{path} cannot be written: {error.strerror or error}",
-        expected="a run folder that can be written, on a disk with room",
-        fix="free space or fix the permissions, then run again with --resume",
-    )

@@ -1,4 +1,4 @@
-"""TensorBoard: curves of training and validation in one chart each, examples beside their truth."""
+"""TensorBoard: training and validation curves in common charts, and example predictions."""
 
 from __future__ import annotations
 
@@ -12,50 +12,25 @@ from numpy.typing import NDArray
 from diapir.config import RunConfig
 from diapir.errors import MissingDependencyError
 from diapir.inference.overlay import overlay
-from diapir.training.tracking.metrics_file import Row
-
-TRAIN_TAGS = {
-    "train_loss": "loss/total",
-    "train_ce": "loss/cross_entropy",
-    "train_dice_loss": "loss/dice",
-    "train_soft_dice": "score/soft_dice",
-    "lr": "optimizer/learning_rate",
-    "grad_norm_mean": "optimizer/gradient_norm_mean",
-    "grad_norm_max": "optimizer/gradient_norm_max",
-    "skipped_steps": "optimizer/skipped_steps",
-    "tiles_per_s": "speed/tiles_per_second",
-    "seconds": "speed/seconds_per_epoch",
-}
-"""Column of metrics.csv → tag of the curve that the folder `train` holds."""
-
-VALIDATION_TAGS = {
-    "val_loss": "loss/total",
-    "val_ce": "loss/cross_entropy",
-    "val_dice_loss": "loss/dice",
-    "val_soft_dice": "score/soft_dice",
-    "val_dice": "score/dice",
-    "val_iou": "score/iou",
-    "val_kaggle_map": "score/kaggle_map",
-}
-"""The same of the folder `validation`; equal tags share a chart."""
+from diapir.training.metrics import METRICS, Row
 
 GAP = 4
-"""Pixels of white between the three panels of an example."""
+"""White pixels between the three panels of an example."""
 
 SMALLEST_PANEL = 200
-"""Pixels; smaller tiles are drawn enlarged by a whole factor, each pixel a square."""
+"""Size in pixels below which tiles are enlarged by a whole factor, without interpolation."""
 
 
 class TensorBoardTracker:
     """Event files in `run/tensorboard/{train,validation}`.
 
-    A resumed run writes a further file and purges, by `purge_step`, what the run had drawn
-    beyond the epochs it builds on.
+    A resumed run writes a further file and purges, by `purge_step`, the epochs after those that it
+    resumes from.
 
     Args:
         run: the run folder.
         config: the run's configuration, shown as text.
-        epochs_done: finished epochs that a resumed run builds on.
+        epochs_done: finished epochs that a resumed run starts from.
 
     Raises:
         MissingDependencyError: TensorBoard is not installed.
@@ -77,12 +52,15 @@ class TensorBoardTracker:
         self._train.add_text("config", indented, epochs_done)
 
     def epoch(self, row: Row) -> None:
-        """Draw the figures of an epoch."""
+        """Draw the metrics of an epoch."""
         epoch = int(row["epoch"])
-        for writer, tags in ((self._train, TRAIN_TAGS), (self._validation, VALIDATION_TAGS)):
-            for column, tag in tags.items():
-                writer.add_scalar(tag, row[column], epoch)
-            writer.flush()
+        for metric in METRICS:
+            if metric.chart:
+                # equal tags in the two folders share a chart
+                writer = self._validation if metric.of_validation else self._train
+                writer.add_scalar(metric.chart, row[metric.name], epoch)
+        self._train.flush()
+        self._validation.flush()
 
     def examples(
         self,
@@ -92,14 +70,14 @@ class TensorBoardTracker:
         masks: NDArray[np.uint8],
         probabilities: NDArray[np.float32],
     ) -> None:
-        """Draw the example tiles of an epoch, a slider over the epochs for each."""
+        """Draw the example tiles of an epoch; TensorBoard has a slider over the epochs for each."""
         for tile, image, mask, probability in zip(ids, images, masks, probabilities, strict=True):
             picture = triptych(image, mask, probability)
             self._validation.add_image(f"examples/{tile}", picture, epoch, dataformats="HWC")
         self._validation.flush()
 
     def state(self) -> dict[str, Any]:
-        """Nothing: the folder of the run is the place."""
+        """Nothing: the run folder says where to resume."""
         return {}
 
     def finish(self, best: Path | None) -> None:
@@ -115,7 +93,7 @@ class TensorBoardTracker:
 def triptych(
     image: NDArray[np.uint8], mask: NDArray[np.uint8], probability: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """A tile, its truth and the prediction with its errors, side by side.
+    """A tile, its ground truth and the prediction with its errors, side by side.
 
     Args:
         image: uint8 (H, W), grey.

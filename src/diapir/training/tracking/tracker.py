@@ -1,12 +1,12 @@
-"""Where the figures of a run go: metrics.csv always, TensorBoard and W&B where chosen.
+"""Where the metrics of a run go: always metrics.csv, and TensorBoard and W&B where chosen.
 
-metrics.csv is the truth: reports and resuming read it, and no tracker can hold up or end a run.
+Reports and resuming read metrics.csv only, and no tracker can delay or end a run.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 
 from diapir.config import RunConfig
 from diapir.errors import MissingDependencyError
-from diapir.training.tracking.metrics_file import MetricsFile, Row
+from diapir.run.folder import METRICS
+from diapir.training.metrics import Row
+from diapir.training.tracking.metrics_file import MetricsFile
 
 
 class Tracker(Protocol):
-    """A service that draws curves and examples. It may raise: `Tracking` then goes on without."""
+    """A service that draws curves and examples. Where it raises, `Tracking` drops it."""
 
     title: str
     """The tracker's name in notes."""
 
     def epoch(self, row: Row) -> None:
-        """Take the figures of an epoch."""
+        """Record the metrics of an epoch."""
 
     def examples(
         self,
@@ -35,16 +37,16 @@ class Tracker(Protocol):
         masks: NDArray[np.uint8],
         probabilities: NDArray[np.float32],
     ) -> None:
-        """Take the example tiles of an epoch, as `Tracking.examples` describes them."""
+        """Record the example tiles of an epoch, as `Tracking.examples` describes them."""
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs to go on in the same place, JSON-able."""
+        """What a resumed run needs to continue the same curves, as JSON values."""
 
     def finish(self, best: Path | None) -> None:
-        """End, keeping the best bundle where there is one and the tracker keeps models."""
+        """Close, and keep the best bundle where the tracker stores models."""
 
     def abandon(self) -> None:
-        """End after an error, waiting for nothing."""
+        """Close after an error, without waiting."""
 
 
 class Tracking:
@@ -53,12 +55,12 @@ class Tracking:
     Args:
         run: the run folder; each tracker writes into a folder of its own name in it.
         config: the run's configuration; `config.track` chooses.
-        epochs_done: finished epochs that a resumed run builds on; rows of later ones are dropped.
+        epochs_done: finished epochs that a resumed run starts from; later rows are dropped.
         state: what `state` of the interrupted run returned.
-        note: says a line to the person at the terminal.
+        note: prints a line.
 
     Raises:
-        RunError: metrics.csv cannot be written, or a resumed run's does not hold an epoch a row.
+        RunError: metrics.csv cannot be written, or cannot be read by a resumed run.
         MissingDependencyError: a chosen tracker is not installed.
     """
 
@@ -73,7 +75,7 @@ class Tracking:
     ) -> None:
         self._note = note
         self._state = dict(state or {})
-        self._metrics = MetricsFile(run / "metrics.csv", epochs_done=epochs_done)
+        self._metrics = MetricsFile(run / METRICS, epochs_done=epochs_done)
         self._trackers: list[Tracker] = []
         for name in dict.fromkeys(config.track.trackers):
             try:
@@ -81,13 +83,13 @@ class Tracking:
             except MissingDependencyError:
                 raise
             except Exception as error:  # no tracker may end a run
-                note(f"{name} cannot start ({_said(error)}); this run goes on without it.")
+                note(f"{name} cannot start ({_said(error)}); continuing without it")
             else:
                 self._trackers.append(tracker)
                 self._state[name] = tracker.state()
 
-    def epoch(self, row: Mapping[str, float | int]) -> None:
-        """Record an epoch: exactly the keys of `metrics_file.COLUMNS`.
+    def epoch(self, row: Row) -> None:
+        """Record an epoch: a row with exactly the columns `metrics.COLUMNS`.
 
         Raises:
             RunError: metrics.csv cannot be written.
@@ -103,7 +105,7 @@ class Tracking:
         masks: NDArray[np.uint8],
         probabilities: NDArray[np.float32],
     ) -> None:
-        """Draw the example tiles of an epoch.
+        """Record the example tiles of an epoch.
 
         Args:
             epoch: the epoch, from 1.
@@ -115,17 +117,17 @@ class Tracking:
         self._tell(lambda tracker: tracker.examples(epoch, ids, images, masks, probabilities))
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run passes as `state`: JSON-able, by tracker."""
+        """What a resumed run passes as `state`: JSON values by tracker."""
         return dict(self._state)
 
     def finish(self, best: Path | None) -> None:
-        """End all trackers; may be repeated.
+        """Close all trackers; may be repeated.
 
-        W&B keeps the best bundle as an artifact. Where its server does not answer, nothing waits
-        for it: what was not uploaded stays in the run folder.
+        W&B stores the best bundle as an artifact. Where its server does not answer, this does not
+        wait, and what was not uploaded stays in the run folder.
 
         Args:
-            best: the best bundle, None where there is none yet.
+            best: the best bundle; None where there is none yet.
         """
         self._tell(lambda tracker: tracker.finish(best))
         self._trackers = []
@@ -144,12 +146,12 @@ class Tracking:
             try:
                 message(tracker)
             except Exception as error:  # no tracker may end a run
-                self._note(f"{tracker.title} failed ({_said(error)}); this run goes on without it.")
+                self._note(f"{tracker.title} failed ({_said(error)}); continuing without it")
                 self._trackers.remove(tracker)
                 with contextlib.suppress(Exception):
                     tracker.abandon()
 
 
 def _said(error: Exception) -> str:
-    """What an error says, on one line."""
+    """The message of an error, on one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,14 +1,14 @@
-"""Weights & Biases: online where a server is at hand, else offline; never waited for.
+"""Weights & Biases: online where its server answers, else offline; training never waits for it.
 
-The mode is chosen once, before `wandb.init`, because a process whose online start failed cannot
-go on offline without ending W&B's service first. A resumed run keeps its W&B id: online it
-continues the same curves; offline it writes a further folder of the same id, and `wandb sync`
-uploads both in the order of their starts into one run. An epoch is W&B's step of that number, so
-that an epoch which both hold falls on one place.
+The mode is chosen before `wandb.init`, because after a failed online start a process has to end
+W&B's service before it can start offline. A resumed run keeps its W&B id: online it continues the
+same curves; offline it writes a further folder with the same id, and `wandb sync` merges both into
+one run. W&B's step is the epoch, so that an epoch that both folders hold appears once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -27,45 +27,35 @@ from numpy.typing import NDArray
 
 from diapir.config import RunConfig
 from diapir.errors import MissingDependencyError
-from diapir.training.tracking.metrics_file import Row
+from diapir.training.metrics import METRICS, Metric, Row
 
 PROBE_SECONDS = 2.0
-"""Longest wait for a first answer of the server, name resolution included."""
+"""Longest wait for a first answer of the server, including name resolution."""
 
 INIT_SECONDS = 10.0
-"""Longest wait for a server that answered the probe to take the run."""
+"""Longest wait for `wandb.init` on a server that answered."""
 
 FINISH_SECONDS = 10.0
-"""Longest wait for the last rows to be uploaded; what is left stays on the disk."""
+"""Longest wait for the upload of the last rows; the rest stays on the disk."""
 
 UPLOAD_SECONDS = 600.0
-"""Longest wait for the best model to be uploaded while the server goes on answering."""
+"""Longest wait for the upload of the best model while the server answers."""
 
 LABELS = {0: "background", 1: "salt", 255: "ignored"}
 
-CHARTS = {
-    "lr": "optimizer/learning_rate",
-    "grad_norm_mean": "optimizer/gradient_norm_mean",
-    "grad_norm_max": "optimizer/gradient_norm_max",
-    "skipped_steps": "optimizer/skipped_steps",
-    "tiles_per_s": "speed/tiles_per_second",
-    "seconds": "speed/seconds_per_epoch",
-}
-"""Column of metrics.csv → name of its chart; `train_…` and `val_…` become `train/…`, `val/…`."""
-
 
 class WandbTracker:
-    """One W&B run, its files in `run/wandb`.
+    """One W&B run with its files in `run/wandb`.
 
     Args:
         run: the run folder.
         config: the run's configuration.
         state: what `state` of the interrupted run returned; None for a new run.
-        note: says a line to the person at the terminal.
+        note: prints a line.
 
     Raises:
         MissingDependencyError: W&B is not installed.
-        Exception: whatever W&B raises; the caller goes on without it.
+        Exception: whatever W&B raises; the caller continues without it.
     """
 
     title = "W&B"
@@ -78,8 +68,7 @@ class WandbTracker:
         state: dict[str, Any] | None,
         note: Callable[[str], None],
     ) -> None:
-        # the terminal is ours, and a run reports to nobody but the server that was chosen;
-        # both are read from the environment before any setting is
+        # no output of its own, and no error reports to W&B; read before any setting is
         os.environ.setdefault("WANDB_SILENT", "true")
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         try:
@@ -96,28 +85,29 @@ class WandbTracker:
         self.mode, reason = choose_mode(
             config.track.wandb_mode,
             server=self._server,
-            logged_in=is_logged_in(settings),
+            logged_in=is_logged_in(),
             switched_off=settings.mode != "online",
         )
+        if self.mode == "online":
+            try:
+                self._run = self._init(run, config, resumed=state is not None)
+            except Exception as error:
+                said = " ".join(str(error).split())
+                self.mode, reason = "offline", f"{self._server} refused the run ({said})"
         if reason:
             note(
-                f"W&B is offline: {reason}. "
-                f"`wandb sync {self._folder}/offline-run-*` uploads the run later."
+                f"W&B is offline: {reason}; "
+                f"upload later with: wandb sync {self._folder}/offline-run-*"
             )
-        try:
-            self._run = self._init(run, config, resumed=state is not None)
-        except Exception as error:
-            if self.mode == "offline":
-                raise
-            self.mode = "offline"
-            note(f"W&B is offline: its server refused the run ({' '.join(str(error).split())}).")
+        if self.mode == "offline":
             self._run = self._init(run, config, resumed=state is not None)
         self._run.define_metric("epoch")
         self._run.define_metric("*", step_metric="epoch")
 
     def epoch(self, row: Row) -> None:
-        """Log the figures of an epoch."""
-        self._log(int(row["epoch"]), {chart_name(column): row[column] for column in row})
+        """Log the metrics of an epoch."""
+        values = {chart_name(metric): row[metric.name] for metric in METRICS}
+        self._log(int(row["epoch"]), values)
 
     def examples(
         self,
@@ -127,49 +117,48 @@ class WandbTracker:
         masks: NDArray[np.uint8],
         probabilities: NDArray[np.float32],
     ) -> None:
-        """Log the example tiles of an epoch, with truth and prediction as masks to switch."""
+        """Log the example tiles of an epoch, with ground truth and prediction as mask overlays."""
+        predictions = (probabilities > 0.5).astype(np.uint8)
         pictures = [
             self._wandb.Image(
                 image,
                 caption=tile,
                 masks={
                     "truth": {"mask_data": mask, "class_labels": LABELS},
-                    "prediction": {
-                        "mask_data": (probability > 0.5).astype(np.uint8),
-                        "class_labels": LABELS,
-                    },
+                    "prediction": {"mask_data": prediction, "class_labels": LABELS},
                 },
             )
-            for tile, image, mask, probability in zip(
-                ids, images, masks, probabilities, strict=True
-            )
+            for tile, image, mask, prediction in zip(ids, images, masks, predictions, strict=True)
         ]
         self._log(epoch, {"epoch": epoch, "examples": pictures})
 
     def state(self) -> dict[str, Any]:
-        """The W&B id, by which a resumed run continues."""
+        """The W&B id, with which a resumed run continues."""
         return {"id": self._id}
 
     def finish(self, best: Path | None) -> None:
-        """Hand over the best model, wait within bounds, and end W&B's service."""
-        lost = self.mode == "online" and not answers(self._server)
-        if lost:
+        """Upload the best model within the time limits, and end W&B's service."""
+        if self.mode == "online" and not answers(self._server):
             self._note(
-                f"W&B's server {self._server} no longer answers: `wandb sync {self._folder}/run-*` "
-                "uploads what is missing, `wandb artifact put --type model` the best model."
+                f"W&B's server {self._server} no longer answers; upload the rest later with: "
+                f"wandb sync {self._folder}/run-* and wandb artifact put --type model {best}"
             )
         elif best is not None:
             artifact = self._wandb.Artifact(f"model-{self._id}", type="model")
             artifact.add_dir(str(self._keep(best)), policy="immutable", skip_cache=True)
             self._run.log_artifact(artifact, aliases=["best"])
-            if self.mode == "online":
-                self._await_upload(artifact)
+            give_up = time.monotonic() + UPLOAD_SECONDS
+            while self.mode == "online" and time.monotonic() < give_up and answers(self._server):
+                with contextlib.suppress(TimeoutError):
+                    artifact.wait(timeout=5)
+                    break
         self._run.finish()
-        self._end_service()
+        self.abandon()
 
     def abandon(self) -> None:
-        """End W&B's service; it gives up after `FINISH_SECONDS`."""
-        self._end_service()
+        """End W&B's service, which takes at most `FINISH_SECONDS`."""
+        if self._wandb.run is None:  # else the calling program has a W&B run of its own
+            self._wandb.teardown()
 
     def _init(self, run: Path, config: RunConfig, *, resumed: bool) -> Any:
         settings = self._wandb.Settings(
@@ -177,7 +166,7 @@ class WandbTracker:
             console="off",
             init_timeout=INIT_SECONDS,
             finish_timeout=FINISH_SECONDS,
-            disable_git=True,  # the working folder's repository need not be this run's
+            disable_git=True,  # the repository of the working folder has nothing to do with the run
         )
         try:
             return self._wandb.init(
@@ -192,35 +181,22 @@ class WandbTracker:
                 settings=settings,
             )
         except Exception:
-            self._end_service()  # only a fresh service takes the same id again
+            self.abandon()  # only a new service takes the same id again
             raise
 
     def _log(self, epoch: int, values: dict[str, Any]) -> None:
-        """Log half of an epoch, figures or examples; the second half completes W&B's step."""
+        """Log half of an epoch, metrics or examples; the second half completes W&B's step."""
         self._run.log(values, step=epoch, commit=self._logged_epoch == epoch)
         self._logged_epoch = epoch
 
     def _keep(self, best: Path) -> Path:
-        """Hold on to the bundle until a sync, as a resumed run may replace it: links, no copy.
+        """Hard links to the bundle, which a resumed run may replace before it is uploaded.
 
-        W&B itself would put a copy of every run's model into the user's home folder.
+        W&B's own cache would copy the model of every run into the user's home folder.
         """
         kept = self._folder / f"model-{self._id}-{time.time_ns():x}"
         shutil.copytree(best, kept, copy_function=_link)
         return kept.resolve()
-
-    def _await_upload(self, artifact: Any) -> None:
-        give_up = time.monotonic() + UPLOAD_SECONDS
-        while time.monotonic() < give_up and answers(self._server):
-            try:
-                artifact.wait(timeout=5)
-            except TimeoutError:
-                continue
-            return
-
-    def _end_service(self) -> None:
-        if self._wandb.run is None:  # else the calling program has a W&B run of its own
-            self._wandb.teardown()
 
 
 def _link(source: str, target: str) -> None:
@@ -230,10 +206,10 @@ def _link(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def chart_name(column: str) -> str:
-    """The W&B chart of a column of metrics.csv."""
-    part, _, rest = column.partition("_")
-    return f"{part}/{rest}" if part in {"train", "val"} else CHARTS.get(column, column)
+def chart_name(metric: Metric) -> str:
+    """The W&B chart of a metric."""
+    part, _, rest = metric.name.partition("_")
+    return f"{part}/{rest}" if part in {"train", "val"} else metric.chart or metric.name
 
 
 def choose_mode(
@@ -243,61 +219,52 @@ def choose_mode(
     logged_in: bool,
     switched_off: bool,
 ) -> tuple[Literal["online", "offline"], str]:
-    """Decide whether a run is tracked online, without a prompt.
+    """Choose the mode without a prompt.
 
     Args:
         asked: `track.wandb_mode`.
         server: the server's address.
-        logged_in: whether a login for it is known.
-        switched_off: whether `wandb offline` or WANDB_MODE switched W&B off for `auto`.
+        logged_in: whether W&B has a login for it.
+        switched_off: whether `wandb offline` or WANDB_MODE has switched W&B off for `auto`.
 
     Returns:
-        The mode, and why it is offline where a person may have expected otherwise, else "".
+        The mode, and why it is offline where the user may expect otherwise, else "".
     """
     if asked == "offline" or (asked == "auto" and switched_off):
         return "offline", ""
     if not logged_in:
-        return "offline", f"no login for {server} is known" if asked == "online" else ""
+        return "offline", f"no login for {server}, see `wandb login`" if asked == "online" else ""
     if not answers(server):
         return "offline", f"{server} does not answer"
     return "online", ""
 
 
-def is_logged_in(settings: Any) -> bool:
-    """Whether W&B knows a login for the server of its settings, without asking anybody."""
-    from wandb.errors import AuthenticationError
-    from wandb.sdk.lib.wbauth import read_netrc_auth
+def is_logged_in() -> bool:
+    """Whether W&B has a login for its server, from the environment, its settings or .netrc."""
+    import wandb
 
-    if settings.api_key or settings.identity_token_file:
-        return True
     try:
-        return read_netrc_auth(host=settings.base_url) is not None
-    except AuthenticationError:  # what the file holds is no key
+        return bool(wandb.login(prompt=False, verify=False))
+    except wandb.Error:  # what it found is not a key
         return False
 
 
 def answers(server: str) -> bool:
-    """Whether the server, through the system's proxy, gives any HTTP answer within 2 s."""
+    """Whether the server, through the system's proxy, gives any HTTP answer in time."""
     answered = threading.Event()
 
     def ask() -> None:
-        # any answer will do, a refusal as well; a failing check of certificates is one, too,
-        # since W&B may know an authority that Python does not
         request = urllib.request.Request(server, method="HEAD")  # noqa: S310 - the user's server
         try:
-            with urllib.request.urlopen(request, timeout=PROBE_SECONDS):  # noqa: S310
-                answered.set()
+            urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()  # noqa: S310
         except urllib.error.HTTPError as error:
-            error.close()
-            answered.set()
-        except urllib.error.URLError as error:
-            if isinstance(error.reason, ssl.SSLError):
-                answered.set()
-        except OSError:
-            pass
+            error.close()  # an answer as well
+        except OSError as error:
+            # W&B may trust a certificate that Python does not
+            if not isinstance(getattr(error, "reason", None), ssl.SSLError):
+                return
+        answered.set()
 
-    # a thread of its own, because no timeout bounds the resolution of a name
-    asking = threading.Thread(target=ask, name="wandb-probe", daemon=True)
-    asking.start()
-    asking.join(PROBE_SECONDS)
-    return answered.is_set()
+    # in a thread, because no timeout applies to name resolution
+    threading.Thread(target=ask, name="wandb-probe", daemon=True).start()
+    return answered.wait(PROBE_SECONDS)

@@ -1,0 +1,127 @@
+"""A run before its first step: everything that can be refused is refused here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from diapir.config import RunConfig
+from diapir.errors import RunError
+from diapir.run.folder import BEST, SPLIT, RunFolder
+from diapir.tiles import TileSet
+from diapir.training.batches import Indices, epoch_batches
+from diapir.training.checkpoint import Checkpoints, State
+from diapir.training.device import Device
+from diapir.training.run_tiles import RunTiles
+from diapir.training.session import Session
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that is ready to train: a new one, or one restored from its last checkpoint.
+
+    Attributes:
+        config: the recipe.
+        folder: the run folder.
+        device: where it trains.
+        tiles: what it trains and validates on.
+        session: the network in training.
+        checkpoints: the resume states.
+        batches: batches of each epoch.
+        state: the checkpoint that the run was restored from; None for a new run.
+        notes: lines for the log.
+    """
+
+    config: RunConfig
+    folder: Path
+    device: Device
+    tiles: RunTiles
+    session: Session
+    checkpoints: Checkpoints
+    batches: int
+    state: State | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def best(self) -> Path:
+        """Where the best model is saved."""
+        return self.folder / BEST
+
+    def introduction(self) -> Iterator[str]:
+        """The first lines of the log."""
+        tiles, cursor = self.tiles, self.session.cursor
+        yield from self.notes
+        if self.state:
+            yield f"Resumed at epoch {cursor.epoch}, batch {cursor.batch}/{self.batches}"
+        yield (
+            f"Tiles: {tiles.labelled.name}, {len(tiles.training)} for training, "
+            f"{len(tiles.validation)} for validation, masks {tiles.labelled.encoding}"
+        )
+        for skipped, reason in tiles.labelled.skipped:
+            yield f"Skipped {skipped}: {reason}"
+        yield f"Network: {self.session.describe()}"
+        if advice := self.device.advice(self.config.device):
+            yield advice
+
+
+def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Device) -> PreparedRun:
+    """Check and set up all that a run needs, and restore it where it was begun.
+
+    Args:
+        config: the recipe.
+        labelled: the labelled tiles.
+        folder: the run folder, which the main process holds.
+        device: where to train.
+
+    Raises:
+        DiapirError: something that the run cannot be started or resumed with.
+    """
+    notes = folder.check_config(config) if device.is_main else []
+    checkpoints = Checkpoints(folder.path, notes.append)
+    tiles = RunTiles.choose(config, labelled, folder.path / SPLIT)
+    notes += tiles.notes
+    batches = len(batches_of(config, tiles, device, epoch=1))
+    session = Session(
+        config, device, pretrained=not checkpoints.exist, steps=batches * config.train.epochs
+    )
+    if device.is_main:
+        folder.check_space(session.save_bytes())
+    device.wait()  # until the main process has claimed the folder
+    state = checkpoints.load()
+    run = PreparedRun(
+        config, folder.path, device, tiles, session, checkpoints, batches, state, notes
+    )
+    if state:
+        _restore(run, state)
+    elif run.best.exists():
+        raise RunError(
+            f"{run.folder} holds a best model, but {checkpoints.folder} holds no checkpoint",
+            expected="the checkpoints of the run, to resume it",
+            fix="restore last/ from a copy, or train into another --out",
+        )
+    if device.is_main:  # nothing is left to refuse: from here on the folder holds a run
+        folder.save_config(config)
+        tiles.split.save(run.folder / SPLIT)
+    return run
+
+
+def batches_of(config: RunConfig, tiles: RunTiles, device: Device, *, epoch: int) -> list[Indices]:
+    """The batches of an epoch (from 1); each epoch has the same number."""
+    return epoch_batches(
+        tiles.count,
+        config.train.batch,
+        seed=config.seed,
+        epoch=epoch,
+        processes=device.world,
+    )
+
+
+def _restore(run: PreparedRun, state: State) -> None:
+    if state["tiles"] != run.tiles.hash:
+        raise RunError(
+            f"the training tiles of {run.folder} have changed since the run was started",
+            expected="the same tiles, including those of data.extra",
+            fix="restore them, or train into another --out",
+        )
+    run.session.restore(state)

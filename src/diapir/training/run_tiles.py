@@ -1,0 +1,67 @@
+"""The tiles of a run: which it trains on, validates on, and draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from diapir.config import RunConfig
+from diapir.preprocess import padding
+from diapir.tiles import Split, TileSet
+from diapir.training.selection import choose_examples, settle_split, training_tiles
+
+
+@dataclass(frozen=True)
+class RunTiles:
+    """The tiles of a run by what they are for.
+
+    Attributes:
+        labelled: all labelled tiles of the data set.
+        split: of these.
+        training: the training part, and what the recipe adds to it.
+        validation: the validation part, in id order.
+        examples: tiles of the validation part that trackers draw.
+        notes: lines for the log.
+    """
+
+    labelled: TileSet
+    split: Split
+    training: TileSet
+    validation: TileSet
+    examples: TileSet
+    notes: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of images that an epoch trains on."""
+        return len(self.training)
+
+    @property
+    def hash(self) -> str:
+        """Identifies what the run trains on, which may not change when it is resumed."""
+        return self.training.hash
+
+    @classmethod
+    def choose(cls, config: RunConfig, labelled: TileSet, saved: Path) -> RunTiles:
+        """Split the tiles as the recipe says, or as the run has done before.
+
+        Args:
+            config: the run.
+            labelled: all labelled tiles.
+            saved: the run's split.json, which need not exist.
+
+        Raises:
+            SplitError: a split that cannot be used or does not fit the tiles.
+            DataError: further tiles that cannot be used.
+            ConfigError: tiles that are larger than the network's input.
+        """
+        split = settle_split(config.data, labelled, saved)
+        training, notes = training_tiles(config.data, labelled, split)
+        shapes = np.concatenate([labelled.shapes, training.shapes])
+        for height, width in np.unique(shapes, axis=0).tolist():
+            padding(height, width, config.preprocess)
+        validation = labelled.select(sorted(split.part("val")))
+        examples = choose_examples(validation, config.track.examples)
+        return cls(labelled, split, training, validation, examples, tuple(notes))
