@@ -241,12 +241,13 @@ def _peak_mb() -> float:
 
 
 def _child_ours(model: str, sections: int, side: int, tile: int, threads: int) -> dict[str, float]:
-    from diapir.inference import open_models
+    from diapir.inference import EngineOptions, open_models
     from diapir.surveys.prediction.section_predictor import SectionPredictor
     from diapir.surveys.prediction.window_size import with_tile
 
     # no mirror images: MONAI is not asked for them either
-    marker = with_tile(open_models([model], threads=threads, batch=BATCH, tta="none"), tile)
+    options = EngineOptions(threads=threads, batch=BATCH, tta="none")
+    marker = with_tile(open_models([model], options), tile)
     predictor = SectionPredictor(marker)
     volume = _sections(sections, side)
     predictor.probabilities([volume[0, :tile, :tile]])

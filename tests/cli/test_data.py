@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diapir.inference import Predictor
+from diapir.inference import EngineOptions, Predictor
 from diapir.tiles import Split, load_tiles, read_image
 from tests.cli.conftest import RunCli
 
@@ -144,7 +144,7 @@ def test_pseudo_labels_are_a_set_to_train_on(
 ) -> None:
     out = tmp_path / "pseudo"
     # a model that has learnt next to nothing: every probability lies near one half
-    probabilities = Predictor.load(trained, device="cpu").probabilities(
+    probabilities = Predictor.load(trained, EngineOptions(device="cpu")).probabilities(
         [read_image(path) for path in sorted((survey / "images").glob("*.png"))]
     )
     middle = float(np.median(np.concatenate([one.ravel() for one in probabilities])))

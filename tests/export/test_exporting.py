@@ -9,7 +9,7 @@ from diapir.bundle import CARD, INFO, WEIGHTS, Bundle
 from diapir.errors import BundleError, ExportError
 from diapir.export import export_bundle, graph, parity
 from diapir.export.mean import MeanEngine
-from diapir.inference import Predictor
+from diapir.inference import EngineOptions, Predictor
 from diapir.inference.ensemble import Ensemble
 from diapir.inference.predictor import salt_probability
 from tests.helpers.exports import exported, images
@@ -30,7 +30,7 @@ def test_an_export_is_the_model_in_another_form(source: Bundle) -> None:
 
 
 def test_it_predicts_what_the_model_predicts(source: Bundle) -> None:
-    expected = Predictor(source, device="cpu").probabilities(images())
+    expected = Predictor(source, EngineOptions(device="cpu")).probabilities(images())
     found = Predictor(exported(source, "onnx")).probabilities(images())
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -44,7 +44,7 @@ def test_openvino_is_made_of_an_onnx_export_too(source: Bundle) -> None:
     assert made.parity.reference == "onnxruntime on cpu"
     assert bundle.info.weights_sha256 == source.info.weights_sha256
     found = Predictor(bundle).probabilities(images())
-    expected = Predictor(source, device="cpu").probabilities(images())
+    expected = Predictor(source, EngineOptions(device="cpu")).probabilities(images())
     np.testing.assert_allclose(found, expected, atol=1e-5)
     with pytest.raises(BundleError, match="which nothing is exported from"):
         export_bundle(bundle, "onnx", bundle.path.with_name("again"), images=images(), data="")
@@ -181,11 +181,16 @@ def test_several_are_exported_as_their_mean(source: Bundle, tmp_path: Path, form
     made = export_bundle(
         first, "onnx", tmp_path / "both", images=images(), data="noise", further=further
     )
-    mean = Ensemble([Predictor(source, device="cpu"), Predictor(other, device="cpu")])
+    mean = Ensemble(
+        [
+            Predictor(source, EngineOptions(device="cpu")),
+            Predictor(other, EngineOptions(device="cpu")),
+        ]
+    )
     expected = mean.probabilities(images())
     found = Predictor(bundles.load(made.path)).probabilities(images())
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    alone = Predictor(source, device="cpu").probabilities(images())
+    alone = Predictor(source, EngineOptions(device="cpu")).probabilities(images())
     assert np.abs(np.stack(found) - np.stack(alone)).max() > 1e-3
 
     info = made.info

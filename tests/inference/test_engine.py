@@ -2,11 +2,11 @@ import os
 
 import pytest
 
-from diapir.inference.threads import default_threads
+from diapir.inference.engine import default_threads
 
 
 @pytest.mark.parametrize(("wanted", "threads"), [("3", 3), ("2,1", 2), (" 4 ", 4)])
-def test_what_the_environment_says(
+def test_threads_are_those_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, wanted: str, threads: int
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", wanted)
@@ -14,7 +14,9 @@ def test_what_the_environment_says(
 
 
 @pytest.mark.parametrize("unset", ["", "0", "many"])
-def test_else_the_cores_this_process_may_use(monkeypatch: pytest.MonkeyPatch, unset: str) -> None:
+def test_threads_default_to_the_cores_of_this_process(
+    monkeypatch: pytest.MonkeyPatch, unset: str
+) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", unset)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 5}, raising=False)
     assert default_threads() == 3

@@ -11,7 +11,7 @@ from PIL import Image
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
 from diapir.errors import ConfigError, DataError
-from diapir.inference import Predictor, images, predict_images
+from diapir.inference import EngineOptions, Predictor, images, predict_images
 from diapir.inference.overlay import overlay
 from diapir.inference.sources import Source
 from tests.inference.conftest import BrightIsSalt
@@ -19,7 +19,7 @@ from tests.inference.conftest import BrightIsSalt
 
 @pytest.fixture
 def predictor(bundle: Bundle, bright: BrightIsSalt) -> Predictor:
-    return Predictor(bundle, engine=bright, batch=3)
+    return Predictor(bundle, EngineOptions(batch=3), engine=bright)
 
 
 def _grey(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:

@@ -56,7 +56,7 @@ def judge_run(run: Path, data: Path, config: RunConfig, output: Output) -> Judge
     """
     from diapir import bundle as bundles
     from diapir.evaluation import evaluate_model
-    from diapir.inference import Predictor
+    from diapir.inference import EngineOptions, Predictor
     from diapir.reports import write_run_report
     from diapir.tiles import Split, load_tiles
 
@@ -68,7 +68,8 @@ def judge_run(run: Path, data: Path, config: RunConfig, output: Output) -> Judge
     )
     validation = tiles.select(Split.load(run / "split.json").part("val"))
     bundle = bundles.load(run)
-    predictor = Predictor(bundle, device=config.device.name, threads=config.device.threads)
+    options = EngineOptions(device=config.device.name, threads=config.device.threads)
+    predictor = Predictor(bundle, options)
     with output.progress("judging") as progress:
         evaluation, probabilities = evaluate_model(
             predictor, validation, part="val", progress=progress

@@ -39,16 +39,16 @@ class Running:
 
     def open(self, models: Sequence[Path]) -> Marker:
         """Load one model, several as one, or, where none is named, the shipped one."""
-        from diapir.inference import open_models
+        from diapir.inference import EngineOptions, open_models
 
-        return open_models(
-            models,
+        options = EngineOptions(
             engine=self.engine,
             device=self.device,
             threads=self.threads,
             batch=self.batch,
             tta=self.tta,
         )
+        return open_models(models, options)
 
 
 @Parameter(name="*")

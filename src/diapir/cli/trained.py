@@ -249,11 +249,11 @@ def _measure_apart(run: Path, config: RunConfig, images: Images) -> _Measured:
 
 
 def _measure(run: Path, device: str, threads: int | None, images: Images) -> _Measured:
-    from diapir.inference import Predictor, measure_latency
+    from diapir.inference import EngineOptions, Predictor, measure_latency
     from diapir.models.cost import cost
 
     try:
-        predictor = Predictor.load(run, device=device, threads=threads)
+        predictor = Predictor.load(run, EngineOptions(device=device, threads=threads))
         info = predictor.bundle.info
         counted = cost(info.model, info.preprocess.size)
         latency = measure_latency(predictor)

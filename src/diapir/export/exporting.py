@@ -17,7 +17,9 @@ from diapir import bundle as bundles
 from diapir.bundle import WEIGHTS, Bundle, BundleInfo, Form
 from diapir.errors import BundleError, ExportError
 from diapir.export import parity
-from diapir.inference.engine import Engine, open_engine, open_network
+from diapir.inference.engine import Engine
+from diapir.inference.engine_options import EngineOptions
+from diapir.inference.open_engine import open_engine, open_network
 
 _LIBRARIES: dict[Form, tuple[str, ...]] = {
     "onnx": ("onnx", "onnxruntime"),
@@ -68,7 +70,7 @@ def export_bundle(
         _refuse_used(one, out)
         _refuse_unfit(source, one)
     half = half or any(one.info.export and one.info.export.half for one in sources)
-    references = [open_engine(one, device="cpu") for one in sources]
+    references = [open_engine(one, EngineOptions(device="cpu")) for one in sources]
     with TemporaryDirectory(prefix="diapir-export-") as name:
         networks = [Path(name) / f"{place}.onnx" for place in range(len(sources))]
         # all are written, also behind one of a single size

@@ -1,6 +1,7 @@
-"""From a bundle and images to probabilities."""
+"""Inference: from a bundle and images to probabilities of salt."""
 
 from diapir.inference.engine import Engine
+from diapir.inference.engine_options import EngineOptions
 from diapir.inference.ensemble import Ensemble, open_models
 from diapir.inference.images import PredictionSummary, predict_images
 from diapir.inference.latency import Latency, measure_latency
@@ -9,6 +10,7 @@ from diapir.inference.predictor import Marker, Predictor
 
 __all__ = [
     "Engine",
+    "EngineOptions",
     "Ensemble",
     "Latency",
     "Marker",

@@ -1,15 +1,66 @@
-"""How many CPU threads an engine takes where nobody says."""
+"""Engines: what every library that runs a network provides, and what engines share.
+
+A new engine is a class that implements `Engine` in a file of its own (the only door to its
+library), a case in `open_engine`, and a subclass of the tests' `EngineContract`.
+"""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.errors import BundleError
+
+
+class Engine(Protocol):
+    """A loaded network.
+
+    Attributes:
+        name: library and device, as shown to people: `torch on cpu`.
+        threads: CPU threads of one call.
+    """
+
+    name: str
+    threads: int
+
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the network.
+
+        Args:
+            batch: `float32 (N, 3, H, W)` as `preprocess.to_input` makes it, N ≥ 1, H and W the
+                bundle's `preprocess.size`. It is not modified.
+
+        Returns:
+            Logits of background and salt, `float32 (N, 2, H, W)`. A tile's logits do not depend on
+            the other tiles of its batch, beyond rounding.
+        """
+        ...
 
 
 def default_threads() -> int:
-    """`OMP_NUM_THREADS` where it is set, as for PyTorch; else the cores this process may use."""
+    """CPU threads when none are set: `OMP_NUM_THREADS`, else the cores this process may use."""
     wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     if wanted.isdecimal() and int(wanted):
         return int(wanted)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def unusable(network: Path, form: str, reason: str) -> BundleError:
+    """The error for an exported network that cannot be used.
+
+    Args:
+        network: its file.
+        form: its format, `onnx` or `openvino`.
+        reason: what is wrong with it.
+    """
+    return BundleError(
+        f"{network} cannot be used: {reason}",
+        expected="one float input (N, 3, H, W) and one float output (N, 2, H, W)",
+        fix=f"export the model again: diapir export MODEL --to {form} --out DIR",
+    )

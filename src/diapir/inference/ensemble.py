@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.bundle import Bundle, Tta
+from diapir.bundle import Bundle
 from diapir.errors import ConfigError
-from diapir.inference.engine import EngineName
+from diapir.inference.engine_options import EngineOptions
 from diapir.inference.predictor import Marker, Predictor, Progress
 
 
@@ -91,36 +91,21 @@ class Ensemble:
             member.check(height, width)
 
 
-def open_models(
-    models: Sequence[str | Path],
-    *,
-    engine: EngineName = "auto",
-    device: str = "auto",
-    threads: int | None = None,
-    batch: int = 16,
-    tta: Tta | None = None,
-) -> Marker:
+def open_models(models: Sequence[str | Path], options: EngineOptions = EngineOptions()) -> Marker:
     """Open one model or several.
 
     Args:
-        models: run folders and bundle folders; none of them for the shipped model.
-        engine: what runs each; `auto` goes by what its bundle holds.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        threads: CPU threads; None leaves the engine's own choice.
-        batch: windows a network takes at once.
-        tta: `none` or `flip`; None takes each bundle's own.
+        models: run folders and bundle folders; the bundled model if empty.
+        options: how their networks are run.
 
     Raises:
-        BundleError: no model there, or one that has changed or does not fit.
-        ConfigError: a model twice.
-        DeviceError: a device that is not there.
+        BundleError: there is no model, or it has changed or does not fit.
+        ConfigError: the same model twice.
+        DeviceError: the device is not available.
         MissingDependencyError: an engine's library is not installed.
     """
     named: Sequence[str | Path | None] = models or [None]
-    members = [
-        Predictor.load(model, engine=engine, device=device, threads=threads, batch=batch, tta=tta)
-        for model in named
-    ]
+    members = [Predictor.load(model, options) for model in named]
     return members[0] if len(members) == 1 else Ensemble(members)
 
 

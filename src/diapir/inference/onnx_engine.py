@@ -8,8 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from diapir.inference.engine import unusable
-from diapir.inference.threads import default_threads
+from diapir.inference.engine import default_threads, unusable
 
 _ERRORS_ONLY = 3
 

@@ -1,104 +1,52 @@
-"""Engines: what runs a bundle's network. Each is a file of its own, the only door to its library.
-
-A new engine is a class that fulfils `Engine`, a case in `open_engine`, and a subclass of the tests'
-`EngineContract`.
-"""
+"""Opening a bundle's network in the engine that runs it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from diapir.bundle import Bundle
 from diapir.errors import BundleError, DeviceError, MissingDependencyError
+from diapir.inference.engine import Engine
+from diapir.inference.engine_options import EngineChoice, EngineOptions
 
-EngineName = Literal["auto", "onnx", "openvino", "torch"]
-
-RUN_BY: dict[str, tuple[EngineName, ...]] = {
+RUN_BY: dict[str, tuple[EngineChoice, ...]] = {
     "weights": ("torch",),
     "onnx": ("onnx", "openvino"),
     "openvino": ("openvino",),
 }
-"""Engines that can run each form of a network; the first is taken where none is named."""
+"""Engines that can run each form of a network; `auto` takes the first."""
 
 
-class Engine(Protocol):
-    """A loaded network.
-
-    Attributes:
-        name: which engine computes where, for people: `torch on cpu`.
-        threads: CPU threads of one call.
-    """
-
-    name: str
-    threads: int
-
-    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run the network.
-
-        Args:
-            batch: `float32 (N, 3, H, W)` as `preprocess.to_input` makes it, N ≥ 1, H and W the
-                bundle's `preprocess.size`; left as it is.
-
-        Returns:
-            Logits of background and salt, `float32 (N, 2, H, W)`. A tile's logits do not depend on
-            the other tiles of its batch, beyond rounding.
-        """
-        ...
-
-
-def open_engine(
-    bundle: Bundle,
-    *,
-    engine: EngineName = "auto",
-    device: str = "auto",
-    threads: int | None = None,
-) -> Engine:
+def open_engine(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Engine:
     """Load a bundle's network into an engine.
 
     Args:
         bundle: the model.
-        engine: `auto` goes by what the bundle holds: PyTorch for weights, ONNX Runtime or OpenVINO
-            for what was exported to them. OpenVINO can be asked for an ONNX file too.
-        device: `auto`, `cpu`, `cuda` or `mps`; only PyTorch computes elsewhere than on the CPU.
-        threads: CPU threads of one call; None leaves the engine's own choice.
+        options: engine, device and threads. The engine `auto` is PyTorch for weights, ONNX Runtime
+            for ONNX and OpenVINO for OpenVINO files; OpenVINO can also run an ONNX file. Only
+            PyTorch runs on another device than the CPU.
 
     Raises:
-        BundleError: the bundle holds nothing that this engine runs, or a network that does not fit.
-        DeviceError: a device that is not there.
+        BundleError: the engine cannot run what the bundle holds, or the network does not fit.
+        DeviceError: the device is not available.
         MissingDependencyError: the engine's library is not installed.
     """
-    able = RUN_BY[bundle.info.form]
-    chosen = able[0] if engine == "auto" else engine
-    if chosen not in able:
-        raise BundleError(
-            f"{bundle.path} holds {bundle.network.name}, which no engine {chosen!r} can run",
-            expected=f"--engine {' or '.join(able)} for this model",
-            fix="leave --engine out, or give "
-            + (
-                "the run that it was exported from"
-                if chosen == "torch"
-                else f"what `diapir export {bundle.path} --to {chosen} --out DIR` writes"
-            ),
-        )
-    if chosen != "torch" and device not in {"auto", "cpu"}:
+    engine = _choose(bundle, options.engine)
+    if engine != "torch" and options.device not in {"auto", "cpu"}:
         raise DeviceError(
-            f"device {device!r} was asked for, and the engine {chosen!r} computes on the CPU",
+            f"device {options.device!r} was requested, but the engine {engine!r} runs on the CPU",
             expected="auto or cpu for an exported model",
-            fix="leave --device out, or give the run that it was exported from",
+            fix="leave --device out, or give the run that the model was exported from",
         )
-    if chosen != "torch":
-        return open_network(chosen, bundle.network, threads=threads)
+    if engine != "torch":
+        return open_network(engine, bundle.network, threads=options.threads)
     try:
         from diapir.inference.torch_engine import TorchEngine
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise MissingDependencyError("torch", "train") from None
-    return TorchEngine(bundle, device=device, threads=threads)
+    return TorchEngine(bundle, device=options.device, threads=options.threads)
 
 
 def open_network(form: str, network: Path, *, threads: int | None = None) -> Engine:
@@ -121,16 +69,20 @@ def open_network(form: str, network: Path, *, threads: int | None = None) -> Eng
     return OpenvinoEngine(network, threads=threads)
 
 
-def unusable(network: Path, form: str, reason: str) -> BundleError:
-    """What is said of an exported network that is none.
-
-    Args:
-        network: its file.
-        form: what it should have been exported to: `onnx` or `openvino`.
-        reason: what is wrong with it.
-    """
-    return BundleError(
-        f"{network} cannot be used: {reason}",
-        expected="one float input (N, 3, H, W) and one float output (N, 2, H, W)",
-        fix=f"export the model again: diapir export MODEL --to {form} --out DIR",
+def _choose(bundle: Bundle, engine: EngineChoice) -> EngineChoice:
+    """The engine to use, which must be one that runs the bundle's form."""
+    able = RUN_BY[bundle.info.form]
+    if engine == "auto":
+        return able[0]
+    if engine in able:
+        return engine
+    source = (
+        "the run that the model was exported from"
+        if engine == "torch"
+        else f"what `diapir export {bundle.path} --to {engine} --out DIR` writes"
+    )
+    raise BundleError(
+        f"the engine {engine!r} cannot run {bundle.network.name} of {bundle.path}",
+        expected=f"--engine {' or '.join(able)} for this model",
+        fix=f"leave --engine out, or give {source}",
     )

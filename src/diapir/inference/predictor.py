@@ -14,7 +14,9 @@ from diapir import bundle as bundles
 from diapir import preprocess
 from diapir.bundle import Bundle, Tta
 from diapir.errors import BundleError
-from diapir.inference.engine import Engine, EngineName, open_engine
+from diapir.inference.engine import Engine
+from diapir.inference.engine_options import EngineOptions
+from diapir.inference.open_engine import open_engine
 from diapir.inference.tiling import Window, window_count, windows
 
 Progress = Callable[[int, int], None]
@@ -70,62 +72,48 @@ class _Patch(NamedTuple):
 
 
 class Predictor:
-    """A model ready to mark salt.
+    """A model ready to predict salt.
 
     Args:
         bundle: the model.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        threads: CPU threads; None leaves the engine's own choice.
-        batch: windows the network takes at once.
-        engine: a loaded engine, or the name of one; `auto` goes by what the bundle holds.
-        tta: `flip` averages an image and its mirror image, left to right, at twice the cost;
-            None takes the bundle's own.
+        options: how its network is run. `flip` as test-time augmentation averages an image and its
+            mirror image, left to right, at twice the cost.
+        engine: a loaded engine to use instead of the one that `options` names.
 
     Raises:
         BundleError: weights that do not fit the architecture.
-        DeviceError: a device that is not there.
+        DeviceError: the device is not available.
         MissingDependencyError: the engine's library is not installed.
     """
 
     def __init__(
         self,
         bundle: Bundle,
+        options: EngineOptions = EngineOptions(),
         *,
-        device: str = "auto",
-        threads: int | None = None,
-        batch: int = 16,
-        engine: Engine | EngineName = "auto",
-        tta: Tta | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self.bundle = bundle
-        self.batch = batch
-        self.tta: Tta = tta or bundle.info.tta
-        self.engine = (
-            open_engine(bundle, engine=engine, device=device, threads=threads)
-            if isinstance(engine, str)
-            else engine
-        )
+        self.batch = options.batch
+        self.tta: Tta = options.tta or bundle.info.tta
+        self.engine = open_engine(bundle, options) if engine is None else engine
 
     @classmethod
     def load(
-        cls,
-        model: str | Path | None = None,
-        *,
-        engine: EngineName = "auto",
-        device: str = "auto",
-        threads: int | None = None,
-        batch: int = 16,
-        tta: Tta | None = None,
+        cls, model: str | Path | None = None, options: EngineOptions = EngineOptions()
     ) -> Predictor:
-        """Open MODEL, a run folder or a bundle folder, or the shipped model where none is named.
+        """Open a model.
 
-        The rest is as in the constructor.
+        Args:
+            model: a run folder, a bundle folder or the bundled model's name; None for that model.
+            options: how its network is run.
 
         Raises:
-            BundleError: no model there, or one that has changed or does not fit.
+            BundleError: there is no model, or it has changed or does not fit.
+            DeviceError: the device is not available.
+            MissingDependencyError: the engine's library is not installed.
         """
-        bundle = bundles.load(model)
-        return cls(bundle, engine=engine, device=device, threads=threads, batch=batch, tta=tta)
+        return cls(bundles.load(model), options)
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.inference import open_models
+from diapir.inference import EngineOptions, open_models
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
 from diapir.surveys.prediction.prediction_store import PredictionStore, decode, encode, open_store
 from diapir.surveys.prediction.section_predictor import Polarity, SectionPredictor
@@ -44,7 +44,7 @@ class Job:
         store: folder of the predictions.
         survey: what `open_survey` takes to open it again.
         models: run folders or bundles.
-        model_options: further arguments of `open_models`.
+        model_options: fields of `EngineOptions`.
         tile: side of the windows; None leaves the models' own.
         overlap: of neighbouring windows, in [0, 1).
         polarity: sign in which amplitudes are shown.
@@ -144,7 +144,7 @@ def unpack(text: str) -> Job:
 @lru_cache(maxsize=1)
 def _workplace(text: str) -> Workplace:
     job = unpack(text)
-    marker = open_models(job.models, **job.model_options)
+    marker = open_models(job.models, EngineOptions(**job.model_options))
     if job.tile is not None:
         marker = with_tile(marker, job.tile)
     sections = SectionPredictor(marker, job.overlap, job.polarity, job.stretch)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from diapir.errors import DataError, MissingDependencyError, SurveyError
-from diapir.inference import Marker, open_models
-from diapir.inference.threads import default_threads
+from diapir.inference import EngineOptions, Marker, open_models
+from diapir.inference.engine import default_threads
 from diapir.surveys.prediction import plan as planning
 from diapir.surveys.prediction.blocks import (
     FIRST_VIEW,
@@ -126,7 +126,7 @@ def predict_survey(
         survey: the opened survey.
         out: folder to write to; made where it is not there.
         options: how.
-        model_options: further arguments of `open_models`; workers use them too.
+        model_options: fields of `EngineOptions`; workers use them too.
         tell: called with the plan before the work.
         progress: called as sections are done.
 
@@ -166,7 +166,9 @@ class _Prediction:
         if options.workers > 1 and not options.scheduler:
             model_options.setdefault("threads", max(1, default_threads() // options.workers))
         self.model_options = model_options
-        marker = open_models(model, **model_options) if isinstance(model, Sequence) else model
+        if isinstance(model, Sequence):
+            model = open_models(model, EngineOptions(**model_options))
+        marker = model
         self.threshold = marker.threshold if options.threshold is None else options.threshold
         self.formats: tuple[Format, ...] = (
             (("segy",) if is_segy(survey) else ()) if options.formats is None else options.formats

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diapir.bundle import Bundle
-from diapir.inference import Engine, Ensemble, Marker, Predictor
+from diapir.inference import Engine, EngineOptions, Ensemble, Marker, Predictor
 from diapir.inference.tiling import OVERLAP, window_count
 from diapir.preprocess import to_input
 
@@ -51,7 +51,8 @@ def _retiled(predictor: Predictor, tile: int) -> Predictor:
         info.model_copy(update={"tile": tile, "preprocess": preprocess}),
     )
     batch = max(1, predictor.batch * info.preprocess.size**2 // tile**2)
-    return Predictor(bundle, batch=batch, engine=predictor.engine, tta=predictor.tta)
+    options = EngineOptions(batch=batch, tta=predictor.tta)
+    return Predictor(bundle, options, engine=predictor.engine)
 
 
 def fastest_tile(

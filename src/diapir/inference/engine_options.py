@@ -1,0 +1,29 @@
+"""How networks are run: engine, device, threads, batch size and test-time augmentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+EngineChoice = Literal["auto", "onnx", "openvino", "torch"]
+TtaChoice = Literal["none", "flip"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """How a network is run.
+
+    Attributes:
+        engine: what runs the network, among what the model's files allow.
+        device: where it runs: auto, cpu, cuda, cuda:N or mps.
+        threads: CPU threads; None for the engine's own choice.
+        batch: tiles or windows in one forward pass.
+        tta: test-time augmentation: none, or flip (mean with the mirrored image); None for the
+            model's own setting.
+    """
+
+    engine: EngineChoice = "auto"
+    device: str = "auto"
+    threads: int | None = None
+    batch: int = 16
+    tta: TtaChoice | None = None
