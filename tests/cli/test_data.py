@@ -159,5 +159,5 @@ def test_pseudo_labels_are_a_set_to_train_on(
     assert "is not empty" in again.stderr
     unlabelled = run_cli(*words[:-1], tmp_path / "none", "--low", 0, "--high", 1)
     assert unlabelled.code == 2
-    assert "sure of salt in none" in unlabelled.stderr
+    assert "no high-confidence salt" in unlabelled.stderr
     assert not (tmp_path / "none").exists()

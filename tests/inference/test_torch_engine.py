@@ -111,7 +111,7 @@ def test_a_device_that_is_not_there_is_refused(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(DeviceError, match=f"device '{device}' was asked for") as caught:
+    with pytest.raises(DeviceError, match=f"device '{device}' was requested") as caught:
         TorchEngine(bundle, device=device)
     assert caught.value.expected == "auto or one of cpu"
     assert TorchEngine(bundle, device="auto").name == "torch on cpu"
