@@ -31,10 +31,6 @@ class UNetConfig(Section):
     """Channels of the first level; doubled at each level."""
     levels: Levels = 4
     """Number of halvings; height and width must be multiples of 2**levels."""
-    encoder: Encoder | None = None
-    """With one, the network is `resnet_unet` on it, and `base` and `levels` say nothing."""
-    weights: Weights = "none"
-    freeze: Freeze = 0
 
 
 class ImprovedUNetConfig(Section):

@@ -25,7 +25,6 @@ from diapir.architectures import (
     ModelConfig,
     ResNetUNetConfig,
     SegNetConfig,
-    UNetConfig,
 )
 from diapir.config import PreprocessConfig
 from diapir.errors import ConfigError
@@ -227,7 +226,6 @@ def test_a_package_that_is_not_what_was_published_is_refused(
         tiny("w.safetensors", "convnext_atto"),  # timm lifts its stages out of a sequence
         tiny("w.safetensors", "repvgg_a0"),
         ResNetUNetConfig(encoder="test_resnet", weights="w.safetensors"),
-        UNetConfig(encoder="test_resnet", weights="w.safetensors"),
         HRNetConfig(encoder="hrnet_w18_small", weights="w.safetensors"),
         FCNConfig(weights="w.safetensors"),
         SegNetConfig(weights="w.safetensors"),
@@ -318,11 +316,6 @@ def test_a_pickle_is_not_read(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read") as caught:
         models.build(tiny(str(path)), pretrained=True)
     assert "could run code" in caught.value.expected
-
-
-def test_weights_without_an_encoder_are_refused() -> None:
-    with pytest.raises(ConfigError, match="no encoder they could fill"):
-        models.build(UNetConfig(base=2, weights="imagenet"), pretrained=True)
 
 
 # Where ImageNet's weights are looked for

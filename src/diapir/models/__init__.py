@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from diapir.architectures import ModelConfig, UNetConfig
+from diapir.architectures import ModelConfig
 from diapir.models.network import Network, Outputs, check_images, check_size
 
 
@@ -82,10 +82,7 @@ def build(config: ModelConfig, *, pretrained: bool = False) -> Network:
     Raises:
         ConfigError: the weights are not to be had or do not fit.
     """
-    name = config.name
-    if isinstance(config, UNetConfig) and config.encoder is not None:
-        name = "resnet_unet"
-    network = REGISTRY[name].load()(config)
+    network = REGISTRY[config.name].load()(config)
     weights = getattr(config, "weights", "none")
     if pretrained and weights != "none":
         from diapir.models.pretrained import load_encoder

@@ -91,12 +91,7 @@ def load_encoder(network: Network, weights: str) -> None:
         ConfigError: the weights are not to be had, are damaged, or do not fit.
     """
     name = network.encoder_name
-    if name is None:
-        raise ConfigError(
-            f"model.weights = {weights!r}, and the network has no encoder they could fill",
-            expected="weights only where there is an encoder",
-            fix="--set model.weights=none, or name a --set model.encoder",
-        )
+    assert name is not None  # noqa: S101 - the settings of other networks have no weights
     found, tensors = _imagenet(name) if weights == "imagenet" else _file(Path(weights))
     _fill(cast(nn.Module, network.encoder), name, tensors, found)
     network.weights_found = found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import segmentation_models_pytorch as smp
 
-from diapir.architectures import ResNetUNetConfig, UNetConfig
+from diapir.architectures import ResNetUNetConfig
 from diapir.models.encoders import EncoderDecoder, usable
 
 
@@ -23,8 +23,7 @@ class ResNetUNet(EncoderDecoder):
         ConfigError: the encoder is unknown or cannot be used.
     """
 
-    def __init__(self, config: ResNetUNetConfig | UNetConfig) -> None:
-        assert config.encoder is not None  # noqa: S101 - without one, the registry builds UNet
+    def __init__(self, config: ResNetUNetConfig) -> None:
         with usable(config.encoder) as name:
             network = smp.Unet(name, encoder_weights=None, classes=2)
             super().__init__(

@@ -200,8 +200,6 @@ def model_words(model: ModelConfig, count: int | None) -> str:
     arguments = model.model_dump(mode="json")
     name = ARCHITECTURES.get(model.name, model.name)
     del arguments["name"]
-    if arguments.get("encoder"):  # which then decides about width and depth
-        arguments = {key: arguments[key] for key in arguments if key not in {"base", "levels"}}
     words = ", ".join(
         f"{key.replace('_', ' ')} {value}"
         for key, value in arguments.items()
