@@ -1,4 +1,4 @@
-"""The settings of every architecture, by the name the registry knows it by."""
+"""The settings of every architecture, by its name in the registry."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Encoder = Annotated[str, Field(min_length=1)]
 Weights = Annotated[str, Field(min_length=1)]
 """`imagenet`, `none`, or the path of a weights file (safetensors) for the encoder."""
 Freeze = Annotated[int, Field(ge=0, le=6)]
-"""Number of the encoder's first stages (the stem is one) that are not trained."""
+"""Number of the encoder's first stages (including the stem) that are frozen."""
 
 
 class UNetConfig(Section):
-    """U-Net of the seed (Ronneberger et al. 2015): no batch norm, ReLU."""
+    """Plain U-Net (Ronneberger et al. 2015): no batch norm, ReLU."""
 
     name: Literal["unet"] = "unet"
     base: Width = 64
@@ -34,21 +34,21 @@ class UNetConfig(Section):
 
 
 class ImprovedUNetConfig(Section):
-    """U-Net with switches: batch norm, dropout, activation, attention on the skips."""
+    """U-Net with options: batch norm, dropout, activation, attention on the skip connections."""
 
     name: Literal["improved_unet"] = "improved_unet"
     base: Width = 64
     levels: Levels = 4
     batch_norm: bool = True
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """Share of channels dropped after each encoder block; the decoder drops half as many."""
+    """Dropout rate of channels after each encoder block; half of it in the decoder."""
     activation: Literal["relu", "leaky_relu", "elu", "silu"] = "leaky_relu"
     attention: bool = True
-    """Spatial attention on each skip."""
+    """Spatial attention on each skip connection."""
 
 
 class EncoderConfig(Section):
-    """What architectures on an encoder of timm have in common."""
+    """Settings that all architectures on a timm encoder share."""
 
     encoder: Encoder
     weights: Weights = "none"
@@ -56,14 +56,14 @@ class EncoderConfig(Section):
 
 
 class ResNetUNetConfig(EncoderConfig):
-    """U-Net decoder with batch norm on a ResNet, skips from the stem and each stage."""
+    """U-Net decoder with batch norm on a ResNet, with skip connections from stem and stages."""
 
     name: Literal["resnet_unet"] = "resnet_unet"
     encoder: Encoder = "resnet18"
 
 
 class DeepLabV3PlusConfig(EncoderConfig):
-    """DeepLabV3+ (Chen et al. 2018): atrous pyramid and low-level decoder."""
+    """DeepLabV3+ (Chen et al. 2018): atrous spatial pyramid pooling and low-level features."""
 
     name: Literal["deeplabv3plus"] = "deeplabv3plus"
     encoder: Encoder = "resnet50"
@@ -77,62 +77,62 @@ class PSPNetConfig(EncoderConfig):
 
 
 class LinkNetConfig(EncoderConfig):
-    """LinkNet (Chaurasia and Culurciello 2017): skips are added."""
+    """LinkNet (Chaurasia and Culurciello 2017): adds skip connections."""
 
     name: Literal["linknet"] = "linknet"
     encoder: Encoder = "resnet18"
 
 
 class HRNetConfig(EncoderConfig):
-    """HRNet (Wang et al. 2020): four resolutions side by side, all of them in the head."""
+    """HRNet (Wang et al. 2020): four parallel resolutions, all used by the head."""
 
     name: Literal["hrnet"] = "hrnet"
     encoder: Encoder = "hrnet_w48"
 
 
 class DeepLabV3Config(Section):
-    """DeepLabV3 (Chen et al. 2017) of torchvision on ResNet-50."""
+    """DeepLabV3 (Chen et al. 2017) on ResNet-50, from torchvision."""
 
     name: Literal["deeplabv3"] = "deeplabv3"
     weights: Weights = "none"
 
 
 class FCNConfig(Section):
-    """FCN (Long et al. 2015) of torchvision on ResNet-50."""
+    """FCN (Long et al. 2015) on ResNet-50, from torchvision."""
 
     name: Literal["fcn"] = "fcn"
     weights: Weights = "none"
 
 
 class SegNetConfig(Section):
-    """SegNet (Badrinarayanan et al. 2017): VGG16-BN, unpooling with the stored indices."""
+    """SegNet (Badrinarayanan et al. 2017): VGG16-BN, unpooling with stored indices."""
 
     name: Literal["segnet"] = "segnet"
     weights: Weights = "none"
 
 
 class HaliteConfig(EncoderConfig):
-    """Halite, the flagship: a light encoder and a lean decoder."""
+    """Halite, the flagship: a light encoder and a small decoder."""
 
     name: Literal["halite"] = "halite"
     encoder: Encoder = "tf_efficientnet_lite0"
     levels: Annotated[int, Field(ge=2, le=5)] = 5
-    """Stages of the encoder that are used; height and width must be multiples of 2**levels (of half
-    or twice as much as `stem_stride` is 1 or 4)."""
+    """Number of encoder stages used. Height and width must be multiples of 2**levels (of half or
+    twice as much with a `stem_stride` of 1 or 4)."""
     widths: tuple[Width, ...] = (96, 64, 48, 32)
-    """Channels of the decoder from its coarsest block on; one block fewer than `levels`."""
+    """Channels of the decoder blocks, coarsest first; one fewer than `levels`."""
     finest: Width | None = None
-    """Channels of a further block, at the resolution of what the encoder is given, which it sees;
-    null enlarges the logits to it instead."""
+    """Channels of an additional block at the resolution of the encoder's input, which is its skip
+    connection; null upsamples the logits instead."""
     scse: bool = True
-    """Squeeze and excitation of channels and places (Roy et al., arXiv 1803.02579)."""
+    """Spatial and channel squeeze and excitation (Roy et al., arXiv 1803.02579)."""
     hypercolumn: bool = True
-    """The head sees every block of the decoder (Hariharan et al., arXiv 1411.5752)."""
+    """Hypercolumns: the head uses every decoder block (Hariharan et al., arXiv 1411.5752)."""
     stem_stride: Literal[1, 2, 4] = 2
-    """1 keeps full resolution one stage longer, at four times the cost; 4 halves the images first,
-    at a quarter of it."""
+    """1 keeps the full resolution for one more stage, at four times the cost; 4 halves the images
+    first, at a quarter of the cost."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of channels dropped before the head."""
+    """Dropout rate of channels before the head."""
 
     @model_validator(mode="after")
     def _blocks_fit(self) -> HaliteConfig:
@@ -142,7 +142,7 @@ class HaliteConfig(EncoderConfig):
                 f"found {len(self.widths)}"
             )
         if self.finest and self.stem_stride == 1:
-            raise ValueError("finest must be null with a stem_stride of 1, which is as fine")
+            raise ValueError("finest must be null with a stem_stride of 1")
         return self
 
 

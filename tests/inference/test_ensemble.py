@@ -68,7 +68,7 @@ def test_each_model_may_refuse_an_image(bundle: Bundle, members: list[Predictor]
     reflecting = other(bundle, "d", preprocess=PreprocessConfig(size=32, pad="reflect"))
     ensemble = Ensemble([*members, Predictor(reflecting, engine=BrightIsSalt())])
     ensemble.check(12, 12)
-    with pytest.raises(DataError, match="too small to be reflected"):
+    with pytest.raises(DataError, match="too small for reflection"):
         ensemble.check(8, 12)
 
 

@@ -191,7 +191,7 @@ def test_an_image_the_padding_cannot_take_is_reported(
     predictor = Predictor(dataclasses.replace(bundle, info=info), engine=bright)
     paths = [_save(tmp_path / f"{size}.png", _grey(size, size)) for size in (5, 40)]
     summary = predict_images(predictor, paths, tmp_path / "out")
-    assert "too small to be reflected" in summary.failed[str(paths[0])]
+    assert "too small for reflection" in summary.failed[str(paths[0])]
     assert summary.images == 1
 
 

@@ -121,7 +121,7 @@ def test_an_image_too_small_to_be_reflected_is_refused(
     info = bundle.info.model_copy(update={"preprocess": PreprocessConfig(size=32, pad="reflect")})
     predictor = Predictor(dataclasses.replace(bundle, info=info), engine=bright)
     predictor.check(12, 500)
-    with pytest.raises(DataError, match="10 × 32 pixels is too small to be reflected"):
+    with pytest.raises(DataError, match="10 × 32 pixels is too small for reflection"):
         predictor.check(10, 500)
 
 

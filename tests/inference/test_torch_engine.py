@@ -73,7 +73,7 @@ def test_weights_that_do_not_fit_are_refused(
 
 def test_an_input_size_the_network_cannot_take_is_refused(bundle: Bundle) -> None:
     info = bundle.info.model_copy(update={"preprocess": PreprocessConfig(size=33)})
-    with pytest.raises(BundleError, match="33 is no multiple of 8"):
+    with pytest.raises(BundleError, match="33 is not a multiple of 8"):
         TorchEngine(dataclasses.replace(bundle, info=info), device="cpu")
 
 

@@ -108,9 +108,9 @@ def test_only_what_pools_the_whole_image_may_meet_one_value(
         ("resnet19", r"no model\.encoder = 'resnet19' \(did you mean resnet18", "list them"),
         ("tf_efficientnet_light0", "did you mean tf_efficientnet_lite0", "list them"),
         ("hf-hub:someone/something", "timm .* has no", "list them"),
-        ("resnet18.no_such", "knows no weights 'no_such' of resnet18", "model.encoder=resnet18"),
+        ("resnet18.no_such", "has no weights 'no_such' for resnet18", "model.encoder=resnet18"),
         ("vit_tiny_patch16_224", "images of 224 × 224 pixels only", "model.encoder=resnet50"),
-        ("inception_v3", "its feature maps are not to be had", "model.encoder=resnet50"),
+        ("inception_v3", "it does not return feature maps", "model.encoder=resnet50"),
     ],
 )
 def test_an_encoder_that_cannot_serve_is_refused(encoder: str, found: str, fix: str) -> None:
@@ -131,9 +131,9 @@ def test_an_encoder_that_cannot_be_dilated_is_refused(
     architecture: type[EncoderConfig], encoder: str
 ) -> None:
     shapeless(LinkNetConfig(encoder=encoder))  # which needs no dilation
-    with pytest.raises(ConfigError, match="its feature maps are not to be had") as caught:
+    with pytest.raises(ConfigError, match="it does not return feature maps") as caught:
         shapeless(architecture(encoder=encoder))
-    assert "deeplabv3plus and pspnet can be dilated" in caught.value.expected
+    assert "for deeplabv3plus and pspnet also dilated" in caught.value.expected
 
 
 def test_an_encoder_whose_maps_have_other_sizes_than_it_says_is_refused(

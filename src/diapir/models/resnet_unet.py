@@ -1,4 +1,4 @@
-"""U-Net on a ResNet, or on any other encoder of timm; of segmentation-models-pytorch.
+"""U-Net on a ResNet or any other timm encoder, from segmentation-models-pytorch.
 
 Source: the decoder is that of Ronneberger, Fischer and Brox, "U-Net", MICCAI 2015,
 https://arxiv.org/abs/1505.04597, with batch norm; the encoder He, Zhang, Ren and Sun, "Deep
@@ -14,7 +14,7 @@ from diapir.models.encoders import EncoderDecoder, usable
 
 
 class ResNetUNet(EncoderDecoder):
-    """Skips from the stem and each stage, five steps up to the images' size.
+    """U-Net with skip connections from stem and stages, and five steps up to the images' size.
 
     Args:
         config: names the encoder.
