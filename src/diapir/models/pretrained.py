@@ -137,7 +137,7 @@ def _file(path: Path) -> tuple[str, Tensors]:
     except (SafetensorError, OSError) as error:
         raise ConfigError(
             f"{path} cannot be read: {error}",
-            expected="a safetensors file (.pt and .pth pickles could execute code and are not read)",
+            expected="a safetensors file (a pickle, .pt or .pth, could execute code)",
             fix=f"copy it again, or save it with safetensors.torch.save_file, or {FROM_SCRATCH}",
         ) from None
 
