@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 from diapir.cli.options import DeviceName, Whole
 
 if TYPE_CHECKING:
-    from diapir.inference import Marker
+    from diapir.inference import Segmenter
 
 Models = Annotated[list[Path] | None, Parameter(name="MODEL", negative="", show_default=False)]
 """Any number of models as words; none is the shipped one."""
@@ -37,7 +37,7 @@ class Running:
     batch: Annotated[Whole, Parameter(validator=Number(gte=1))] = 16
     """Tiles or windows that a network takes at once."""
 
-    def open(self, models: Sequence[Path]) -> Marker:
+    def open(self, models: Sequence[Path]) -> Segmenter:
         """Load one model, several as one, or, where none is named, the shipped one."""
         from diapir.inference import EngineOptions, open_models
 
@@ -63,9 +63,9 @@ class Marking:
 
     def check(self) -> None:
         """Refuse values out of range before long work begins."""
-        from diapir.inference.postprocess import check_marking
+        from diapir.inference.postprocess import check_postprocessing
 
-        check_marking(
+        check_postprocessing(
             0.5 if self.threshold is None else self.threshold,
             0 if self.min_area is None else self.min_area,
         )

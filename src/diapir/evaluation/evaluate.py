@@ -23,10 +23,10 @@ from diapir.evaluation.metrics import (
     tile_terms,
 )
 from diapir.evaluation.result import Evaluation, TileScore
-from diapir.inference.postprocess import check_marking
+from diapir.inference.postprocess import check_postprocessing
 
 if TYPE_CHECKING:
-    from diapir.inference import Marker
+    from diapir.inference import Segmenter
     from diapir.tiles import TileSet
 
 _ORDER = ("dice", "iou", "dice_per_image", "iou_per_image", "kaggle_map", "soft_dice")
@@ -135,7 +135,7 @@ def evaluate(
 
 
 def evaluate_model(
-    predictor: Marker,
+    predictor: Segmenter,
     tiles: TileSet,
     *,
     part: str = "all",
@@ -208,7 +208,7 @@ def _check(
             expected="one array of probabilities a tile, in the tiles' order",
             fix="predict the same tiles that are scored",
         )
-    check_marking(threshold, min_area)
+    check_postprocessing(threshold, min_area)
     if resamples < 0:
         raise ConfigError(
             f"{resamples} resamples of the bootstrap",

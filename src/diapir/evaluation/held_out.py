@@ -21,7 +21,7 @@ from diapir.tiles import Split
 
 if TYPE_CHECKING:
     from diapir.bundle import Bundle
-    from diapir.inference import Marker
+    from diapir.inference import Segmenter
     from diapir.tiles import TileSet
 
 SPLIT, CONFIG = "split.json", "config.yaml"
@@ -153,7 +153,7 @@ def share_validation(runs: Sequence[Path], tiles: TileSet) -> list[Share]:
 def predict_unseen(
     shares: Sequence[Share],
     tiles: TileSet,
-    open_models: Callable[[Sequence[Path]], Marker],
+    open_models: Callable[[Sequence[Path]], Segmenter],
     progress: Callable[[int, int], None] | None = None,
 ) -> Unseen:
     """Predict each share of tiles by its own models.
@@ -166,7 +166,7 @@ def predict_unseen(
     """
     total = sum(len(share.ids) for share in shares)
     found: dict[str, NDArray[np.float32]] = {}
-    markers: list[Marker] = []
+    markers: list[Segmenter] = []
     for share in shares:
         before, here = len(found), len(share.ids)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diapir.bundle import Bundle
 from diapir.errors import ConfigError
 from diapir.inference.engine_options import EngineOptions
-from diapir.inference.predictor import Marker, Predictor
+from diapir.inference.predictor import Predictor, Segmenter
 from diapir.progress import Progress
 
 
@@ -92,7 +92,9 @@ class Ensemble:
             member.check(height, width)
 
 
-def open_models(models: Sequence[str | Path], options: EngineOptions = EngineOptions()) -> Marker:
+def open_models(
+    models: Sequence[str | Path], options: EngineOptions = EngineOptions()
+) -> Segmenter:
     """Open one model or several.
 
     Args:

@@ -17,8 +17,8 @@ from PIL import Image
 from diapir.errors import DataError
 from diapir.files import claim, disk_errors, replace_file
 from diapir.inference.overlay import overlay
-from diapir.inference.postprocess import check_marking, salt_mask
-from diapir.inference.predictor import Marker
+from diapir.inference.postprocess import check_postprocessing, salt_mask
+from diapir.inference.predictor import Segmenter
 from diapir.inference.sources import OUTPUTS, Source, find_sources
 from diapir.progress import Progress
 from diapir.text import plural
@@ -68,7 +68,7 @@ class PredictionSummary:
 
 
 def predict_images(
-    predictor: Marker,
+    predictor: Segmenter,
     inputs: Sequence[Path],
     out: Path,
     *,
@@ -101,7 +101,7 @@ def predict_images(
     """
     threshold = predictor.threshold if threshold is None else threshold
     min_area = predictor.min_area if min_area is None else min_area
-    check_marking(threshold, min_area)
+    check_postprocessing(threshold, min_area)
     sources = find_sources(inputs, out)
     target = out.resolve() if out.is_symlink() else out  # results may go to another disk
     claim(target, holds="an earlier prediction", ours=_may_be_replaced)
@@ -140,7 +140,7 @@ _Read = tuple[Source, NDArray[np.uint8] | DataError]
 """A source with its image, or with the reason why it cannot be predicted."""
 
 
-def _chunks(sources: Sequence[Source], predictor: Marker) -> Iterator[list[_Read]]:
+def _chunks(sources: Sequence[Source], predictor: Segmenter) -> Iterator[list[_Read]]:
     """Read sources a batch at a time, to keep only one chunk in memory."""
     chunk: list[_Read] = []
     pixels = images = 0
@@ -163,7 +163,7 @@ def _chunks(sources: Sequence[Source], predictor: Marker) -> Iterator[list[_Read
 
 
 def _predict(
-    predictor: Marker,
+    predictor: Segmenter,
     chunk: Sequence[_Read],
     out: Path,
     threshold: float,

@@ -33,7 +33,7 @@ def salt_mask(
     return mask.astype(np.uint8)
 
 
-def check_marking(threshold: float, min_area: int) -> None:
+def check_postprocessing(threshold: float, min_area: int) -> None:
     """Refuse a threshold or a minimum component size out of range.
 
     Raises:

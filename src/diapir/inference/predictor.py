@@ -21,7 +21,7 @@ from diapir.inference.tiling import Window, window_count, windows
 from diapir.progress import Progress
 
 
-class Marker(Protocol):
+class Segmenter(Protocol):
     """One model (`Predictor`) or several (`Ensemble`) that predict salt.
 
     Attributes:

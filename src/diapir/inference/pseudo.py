@@ -25,7 +25,7 @@ from diapir.progress import Progress
 from diapir.text import plural
 
 if TYPE_CHECKING:
-    from diapir.inference.predictor import Marker
+    from diapir.inference.predictor import Segmenter
     from diapir.tiles import TileSet
 
 RECORD = "pseudo.json"
@@ -107,7 +107,7 @@ class Labelled(NamedTuple):
 
 
 def write_pseudo_labels(
-    predictor: Marker,
+    predictor: Segmenter,
     tiles: TileSet,
     out: Path,
     *,
@@ -158,7 +158,7 @@ def write_pseudo_labels(
 
 
 def _labelled(
-    predictor: Marker, tiles: TileSet, limits: Limits, progress: Progress | None
+    predictor: Segmenter, tiles: TileSet, limits: Limits, progress: Progress | None
 ) -> Iterator[Labelled]:
     """Every tile with its pseudo-labels, or with the reason why it has none."""
     seen: set[bytes] = set()

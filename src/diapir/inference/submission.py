@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diapir.files import claim, disk_errors, replace_file
-from diapir.inference.postprocess import check_marking, salt_mask
+from diapir.inference.postprocess import check_postprocessing, salt_mask
 from diapir.tiles import rle_encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from diapir.inference.predictor import Marker
+    from diapir.inference.predictor import Segmenter
     from diapir.progress import Progress
     from diapir.tiles import TileSet
 
@@ -54,7 +54,7 @@ class Submission:
 
 
 def write_submission(
-    predictor: Marker,
+    predictor: Segmenter,
     tiles: TileSet,
     out: Path,
     *,
@@ -79,7 +79,7 @@ def write_submission(
     """
     threshold = predictor.threshold if threshold is None else threshold
     min_area = predictor.min_area if min_area is None else min_area
-    check_marking(threshold, min_area)
+    check_postprocessing(threshold, min_area)
     ids = sorted(tiles.ids)
     tiles = tiles.select(ids)
     claim(

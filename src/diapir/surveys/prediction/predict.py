@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from diapir.errors import DataError, MissingDependencyError, SurveyError
-from diapir.inference import EngineOptions, Marker, open_models
+from diapir.inference import EngineOptions, Segmenter, open_models
 from diapir.inference.engine import default_threads
 from diapir.surveys.prediction import plan as planning
 from diapir.surveys.prediction.blocks import (
@@ -106,7 +106,7 @@ class SurveySummary:
 
 
 def predict_survey(
-    model: Marker | Sequence[str | Path],
+    model: Segmenter | Sequence[str | Path],
     survey: Survey,
     out: Path,
     options: SurveyOptions | None = None,
@@ -156,7 +156,7 @@ class _Prediction:
 
     def __init__(
         self,
-        model: Marker | Sequence[str | Path],
+        model: Segmenter | Sequence[str | Path],
         survey: Survey,
         out: Path,
         options: SurveyOptions,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from diapir.errors import SurveyError
-from diapir.inference import Marker
+from diapir.inference import Segmenter
 from diapir.surveys.prediction.blocks import View
 from diapir.surveys.prediction.plan import choose_block
 from diapir.surveys.prediction.prediction_store import open_store
@@ -29,7 +29,7 @@ _LEARNT_FROM = 512
 
 
 def settle(
-    marker: Marker,
+    marker: Segmenter,
     survey: Survey,
     options: SurveyOptions,
     views: Sequence[View],
@@ -93,7 +93,7 @@ def _hands(options: SurveyOptions) -> int:
 
 
 def _tile(
-    marker: Marker, survey: Survey, options: SurveyOptions, views: Sequence[View], stretch: float
+    marker: Segmenter, survey: Survey, options: SurveyOptions, views: Sequence[View], stretch: float
 ) -> tuple[int, float | None]:
     """The tile, and how many windows a second it does, where that is worth measuring."""
     shape = survey.grid.shape
@@ -115,7 +115,7 @@ def _tile(
     return fastest_tile(marker, wide, own.seen_samples(shape[2]), options.overlap)
 
 
-def _asked(marker: Marker, survey: Survey, options: SurveyOptions) -> dict[str, Any]:
+def _asked(marker: Segmenter, survey: Survey, options: SurveyOptions) -> dict[str, Any]:
     grid = survey.grid
     geometry = hashlib.sha256(repr((grid.shape, grid.interval, grid.start)).encode())
     for part in (grid.inlines, grid.crosslines, grid.live):

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.inference import Marker
+from diapir.inference import Segmenter
 from diapir.inference.tiling import OVERLAP, Window, window_count, windows
 from diapir.surveys.prediction.amplitude import reverse
 from diapir.surveys.prediction.resample import resample
@@ -37,7 +37,7 @@ class SectionPredictor:
         stretch: sections are resampled to so many times their samples, and predictions back.
     """
 
-    marker: Marker
+    marker: Segmenter
     overlap: float = OVERLAP
     polarity: Polarity = "normal"
     stretch: float = 1.0

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diapir.bundle import Bundle
-from diapir.inference import Engine, EngineOptions, Ensemble, Marker, Predictor
+from diapir.inference import Engine, EngineOptions, Ensemble, Predictor, Segmenter
 from diapir.inference.tiling import OVERLAP, window_count
 from diapir.preprocess import to_input
 
@@ -28,7 +28,7 @@ _TIMED_S, _TIMED_BATCH = 0.3, 8
 """A size is timed for at least so long, in batches of so many windows."""
 
 
-def with_tile(marker: Marker, tile: int) -> Marker:
+def with_tile(marker: Segmenter, tile: int) -> Segmenter:
     """The same model with windows of `tile` pixels a side, on the same engine.
 
     Its batches hold as many pixels as before, but at least one window.
@@ -56,7 +56,7 @@ def _retiled(predictor: Predictor, tile: int) -> Predictor:
 
 
 def fastest_tile(
-    marker: Marker, traces: int, samples: int, overlap: float = OVERLAP
+    marker: Segmenter, traces: int, samples: int, overlap: float = OVERLAP
 ) -> tuple[int, float]:
     """The size of windows that marks a section in the least time.
 
@@ -82,7 +82,7 @@ def fastest_tile(
     return best, rate
 
 
-def windows_per_second(marker: Marker) -> float:
+def windows_per_second(marker: Segmenter) -> float:
     """Windows a second that a model marks, measured on noise: what they show does not matter."""
     side = max(bundle.info.window for bundle in marker.bundles)
     noise = np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)
@@ -97,7 +97,7 @@ def windows_per_second(marker: Marker) -> float:
     return count / seconds
 
 
-def is_local(marker: Marker) -> bool:
+def is_local(marker: Segmenter) -> bool:
     """Whether a network's answer stays as it is when what changes is more than a window away.
 
     A large window of noise is shown twice, the second time with other noise of another contrast
@@ -106,13 +106,13 @@ def is_local(marker: Marker) -> bool:
     return all(_is_local(member.bundle, member.engine) for member in _members(marker))
 
 
-def takes_any_size(marker: Marker) -> bool:
+def takes_any_size(marker: Segmenter) -> bool:
     """Whether all its networks can be shown larger windows than they were trained on."""
     exports = (bundle.info.export for bundle in marker.bundles)
     return all(export is None or export.any_size for export in exports)
 
 
-def _candidates(marker: Marker, traces: int, samples: int) -> Iterator[int]:
+def _candidates(marker: Segmenter, traces: int, samples: int) -> Iterator[int]:
     sizes = {bundle.info.preprocess.size for bundle in marker.bundles}
     if len(sizes) > 1 or not takes_any_size(marker) or not is_local(marker):
         return
@@ -129,7 +129,7 @@ def _windows(height: int, width: int, tile: int, overlap: float) -> int:
     return window_count(max(height, tile), max(width, tile), tile, overlap)
 
 
-def _members(marker: Marker) -> tuple[Predictor, ...]:
+def _members(marker: Segmenter) -> tuple[Predictor, ...]:
     if isinstance(marker, Ensemble):
         return marker.members
     assert isinstance(marker, Predictor)  # noqa: S101 - these are the two kinds there are
