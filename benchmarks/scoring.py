@@ -31,8 +31,8 @@ from training_step import ENCODER
 from diapir import bundle as bundles
 from diapir import models, preprocess
 from diapir.config import PreprocessConfig
-from diapir.inference import Predictor
-from diapir.inference.engine import RUN_BY
+from diapir.inference import EngineOptions, Predictor
+from diapir.inference.open_engine import RUN_BY
 
 PEER = "segmentation-models-pytorch"
 TILE = 101
@@ -55,11 +55,13 @@ def main() -> None:
     opened = {
         f"{path.name}, {engine}": Predictor.load(
             path,
-            engine=engine,
-            device="cpu",
-            threads=options.threads,
-            batch=options.batch,
-            tta="none",
+            EngineOptions(
+                engine=engine,
+                device="cpu",
+                threads=options.threads,
+                batch=options.batch,
+                tta="none",
+            ),
         )
         for path in options.models
         for engine in RUN_BY[bundles.load(path).info.form]

@@ -103,6 +103,7 @@ def _growth(options: argparse.Namespace) -> None:
 
 
 def _child_growth(folder: str, threads: int | None) -> dict[str, float]:
+    from diapir.inference import EngineOptions
     from diapir.surveys import SurveyOptions, open_survey, predict_survey
 
     place = Path(folder)
@@ -113,7 +114,7 @@ def _child_growth(folder: str, threads: int | None) -> dict[str, float]:
         survey,
         place / "out",
         SurveyOptions(tile=256, formats=("segy",), products=("probability",)),
-        model_options={"threads": threads, "batch": 8},
+        engine=EngineOptions(threads=threads, batch=8),
     )
     seconds = time.perf_counter() - started
     held = sum(path.stat().st_size for path in (place / "out").rglob("*") if path.is_file())
@@ -241,13 +242,14 @@ def _peak_mb() -> float:
 
 
 def _child_ours(model: str, sections: int, side: int, tile: int, threads: int) -> dict[str, float]:
-    from diapir.inference import open_models
+    from diapir.inference import EngineOptions, open_models
     from diapir.surveys.prediction.section_predictor import SectionPredictor
     from diapir.surveys.prediction.window_size import with_tile
 
     # no test-time augmentation: MONAI uses none either
-    marker = with_tile(open_models([model], threads=threads, batch=BATCH, tta="none"), tile)
-    predictor = SectionPredictor(marker)
+    options = EngineOptions(threads=threads, batch=BATCH, tta="none")
+    segmenter = with_tile(open_models([model], options), tile)
+    predictor = SectionPredictor(segmenter)
     volume = _sections(sections, side)
     predictor.probabilities([volume[0, :tile, :tile]])
     loaded = _peak_mb()

@@ -3,6 +3,8 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,10 @@ from safetensors import SafetensorError
 from diapir import bundle as bundles
 from diapir.architectures import UNetConfig
 from diapir.bundle import CARD, INFO, WEIGHTS, Bundle
+from diapir.bundle.card import write_card
 from diapir.config import PreprocessConfig
 from diapir.errors import BundleError
+from diapir.files import previous, scratch_name
 
 
 def _tensors(value: float = 1.0) -> dict[str, NDArray[Any]]:
@@ -91,19 +95,20 @@ def test_metrics_are_added_without_touching_the_weights(saved: Bundle) -> None:
     assert (saved.path / WEIGHTS).stat().st_mtime_ns == before
 
 
-def test_how_salt_is_marked_is_recorded(saved: Bundle) -> None:
+def test_post_processing_is_recorded(saved: Bundle) -> None:
     assert (saved.info.tta, saved.info.min_area) == ("none", 0)
     bundles.annotate(saved, threshold=0.45, tta="flip", min_area=20)
     info = bundles.load(saved.path).info
     assert (info.threshold, info.tta, info.min_area) == (0.45, "flip", 20)
     card = (saved.path / CARD).read_text(encoding="utf-8")
-    assert "from a probability of 0.45, in areas of at least 20 pixels; probabilities are" in card
+    assert "- Post-processing: threshold 0.45, minimum component size 20 px\n" in card
+    assert "- Test-time augmentation: horizontal flip\n" in card
     with pytest.raises(ValueError, match="min_area"):
         bundles.annotate(saved, min_area=-1)
 
 
-def test_the_card_says_that_nothing_was_measured(saved: Bundle) -> None:
-    assert "Not measured yet" in (saved.path / CARD).read_text(encoding="utf-8")
+def test_the_card_says_that_nothing_was_evaluated(saved: Bundle) -> None:
+    assert "Not evaluated yet" in (saved.path / CARD).read_text(encoding="utf-8")
 
 
 # what is refused
@@ -129,7 +134,7 @@ def test_a_changed_description_is_refused(saved: Bundle, changes: dict[str, obje
 def test_a_pickle_under_the_name_of_the_weights_is_refused(saved: Bundle, zipped: bool) -> None:
     weights = saved.path / WEIGHTS
     torch.save({"weight": torch.zeros(3)}, weights, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(BundleError, match="is a pickle, which would run code"):
+    with pytest.raises(BundleError, match="is a pickle, which would execute code"):
         bundles.load(saved.path)
 
 
@@ -206,7 +211,7 @@ def test_a_description_that_is_no_json_object_is_refused(saved: Bundle, content:
 def test_no_model_at_all(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no such model"):
         bundles.load(tmp_path / "nowhere")
-    with pytest.raises(BundleError, match="holds neither"):
+    with pytest.raises(BundleError, match="contains neither"):
         bundles.load(tmp_path)
 
 
@@ -214,7 +219,7 @@ def test_no_model_at_all(tmp_path: Path) -> None:
 
 
 def test_a_save_killed_between_its_renames_is_found_again(saved: Bundle) -> None:
-    os.rename(saved.path, saved.path.with_name(".best.previous"))
+    os.rename(saved.path, previous(saved.path))
     assert _first(bundles.load(saved.path.parent)) == 1
     assert _first(bundles.load(saved.path)) == 1
     _save(saved.path, 2.0)
@@ -222,9 +227,16 @@ def test_a_save_killed_between_its_renames_is_found_again(saved: Bundle) -> None
     assert [path.name for path in saved.path.parent.iterdir()] == ["best"]
 
 
+def _scratch_of_a_dead_process(folder: Path) -> Path:
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    name = scratch_name(folder).name.replace(f"-{os.getpid()}-", f"-{dead.pid}-")
+    return folder.with_name(name)
+
+
 def test_what_a_killed_save_left_is_cleared_by_the_next(saved: Bundle) -> None:
-    shutil.copytree(saved.path, saved.path.with_name(".best.writing"))
-    shutil.copytree(saved.path, saved.path.with_name(".best.previous"))
+    shutil.copytree(saved.path, _scratch_of_a_dead_process(saved.path))
+    shutil.copytree(saved.path, previous(saved.path))
     _save(saved.path, 2.0)
     assert _first(bundles.load(saved.path)) == 2
     assert [path.name for path in saved.path.parent.iterdir()] == ["best"]
@@ -255,7 +267,7 @@ def test_a_save_that_fails_leaves_the_bundle_that_was_there(
         patch.setattr(where, fault)
         with pytest.raises(BundleError, match="No space left on device") as caught:
             _save(saved.path, 2.0)
-    assert "what was there before is kept" in caught.value.found
+    assert str(saved.path) in caught.value.found
     assert _first(bundles.load(saved.path)) == 1
     assert [path.name for path in saved.path.parent.iterdir()] == ["best"]
 
@@ -266,7 +278,7 @@ def test_a_second_rename_that_fails_takes_the_first_back(
     genuine = os.rename
 
     def rename(source: Path, target: Path) -> None:
-        if source.name == ".best.writing":
+        if source.name.endswith(".writing"):
             _full()
         genuine(source, target)
 
@@ -282,7 +294,7 @@ def test_a_second_rename_that_fails_takes_the_first_back(
 def test_a_read_only_folder_keeps_the_bundle(saved: Bundle) -> None:
     saved.path.parent.chmod(0o555)
     try:
-        with pytest.raises(BundleError, match="could not be saved"):
+        with pytest.raises(BundleError, match="cannot be written"):
             _save(saved.path, 2.0)
     finally:
         saved.path.parent.chmod(0o755)
@@ -294,13 +306,13 @@ def test_metrics_that_cannot_be_written_leave_the_old(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", _full)
-        with pytest.raises(BundleError, match="could not be saved"):
+        with pytest.raises(BundleError, match="cannot be written"):
             bundles.annotate(saved, metrics={"dice": 0.9})
     assert bundles.load(saved.path) == saved
 
 
 def test_saving_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="could not be saved: No such file"):
+    with pytest.raises(BundleError, match="cannot be written: No such file"):
         _save(tmp_path / "missing" / "best")
 
 
@@ -347,8 +359,8 @@ def test_an_export_keeps_what_is_known_of_the_model(saved: Bundle, tmp_path: Pat
     assert loaded.info.export is not None
     assert loaded.info.export.parity.model_dump() == PARITY
     card = (loaded.path / CARD).read_text(encoding="utf-8")
-    assert "- Form: model.xml + model.bin, its weights stored as float16." in card
-    assert "moves 0 of 200 pixels of 2 tiles (tiles) over the threshold" in card
+    assert "- Format: model.xml + model.bin, weights stored as float16." in card
+    assert "0 of 200 pixels of 2 tiles (tiles) change class" in card
 
 
 def test_metrics_are_recorded_in_an_export_too(saved: Bundle, tmp_path: Path) -> None:
@@ -379,23 +391,23 @@ def test_a_file_outside_the_bundle_is_refused(saved: Bundle, tmp_path: Path, nam
 
 def test_an_export_has_no_weights_for_pytorch(saved: Bundle, tmp_path: Path) -> None:
     made = _export(saved, tmp_path / "export")
-    with pytest.raises(BundleError, match=r"holds no weights for PyTorch, but model\.onnx"):
+    with pytest.raises(BundleError, match=r"holds model\.onnx, which PyTorch cannot run"):
         made.tensors()
 
 
-# the shipped model
+# the bundled model
 
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder in place of the one that models are shipped in."""
+    """An empty folder in place of that of the bundled models."""
     shelf = tmp_path / "shipped"
     shelf.mkdir()
     monkeypatch.setattr("diapir.bundle.places.resources.files", lambda package: shelf)
     return shelf
 
 
-def test_the_shipped_model_is_taken_where_none_is_named(saved: Bundle, shelf: Path) -> None:
+def test_the_bundled_model_is_the_default(saved: Bundle, shelf: Path) -> None:
     shutil.copytree(saved.path, shelf / "salt")
     for name in (None, "salt", Path("salt")):
         assert bundles.find(name) == shelf / "salt"
@@ -414,19 +426,27 @@ def test_a_model_in_a_folder_of_its_name_comes_first(
     assert bundles.find(None) == shelf / "salt"
 
 
-def test_no_model_ships(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_may_be_no_bundled_model(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BundleError, match="no model was named, and none ships"):
+    with pytest.raises(BundleError, match=r"no model was given.*has no bundled model"):
         bundles.load(None)
-    with pytest.raises(BundleError, match="no model salt ships with this copy"):
+    with pytest.raises(BundleError, match=r"no folder salt.*has no bundled model"):
         bundles.load("salt")
 
 
-def test_what_ships_fits_into_the_wheel() -> None:
+def test_the_bundled_model_fits_into_the_wheel() -> None:
     folder = Path(bundles.__file__).parents[1] / "shipped" / bundles.SHIPPED
     if not folder.exists():
-        pytest.skip("no model ships with this copy of diapir")
+        pytest.skip("this copy of diapir has no bundled model")
     loaded = bundles.load(None)
     assert loaded.path == folder
     assert loaded.info.form == "onnx"
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 25e6
+
+
+def test_the_card_of_the_bundled_model_has_its_figures() -> None:
+    loaded = bundles.load(None)
+    generated, _, _ = write_card(loaded.info).partition("## Limitations")
+    assert (loaded.path / CARD).read_text(encoding="utf-8").startswith(generated)

@@ -67,7 +67,7 @@ def test_the_odd_pixel_goes_to_the_bottom_and_the_right() -> None:
 @given(size=st.integers(16, 300))
 def test_the_least_size_the_error_names_can_be_reflected(size: int) -> None:
     config = PreprocessConfig(size=size, pad="reflect")
-    with pytest.raises(DataError, match="too small to be reflected") as caught:
+    with pytest.raises(DataError, match="too small for reflection") as caught:
         padding(3, size, config)
     least = int(caught.value.expected.split("at least ")[1].split()[0])
     padding(least, size, config)

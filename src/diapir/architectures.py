@@ -1,4 +1,4 @@
-"""The settings of every architecture, by the name the registry knows it by."""
+"""The settings of every architecture, by its name in the registry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Encoder = Annotated[str, Field(min_length=1)]
 Weights = Annotated[str, Field(min_length=1)]
 """`imagenet`, `none`, or the path of a weights file (safetensors) for the encoder."""
 Freeze = Annotated[int, Field(ge=0, le=6)]
-"""Number of the encoder's first stages (the stem is one) that are not trained."""
+"""Number of the encoder's first stages (including the stem) that are frozen."""
 
 
 class ArchitectureConfig(Section):
@@ -30,7 +30,7 @@ class ArchitectureConfig(Section):
 
 
 class UNetConfig(ArchitectureConfig):
-    """U-Net of the seed (Ronneberger et al. 2015): no batch norm, ReLU."""
+    """Plain U-Net (Ronneberger et al. 2015): no batch norm, ReLU."""
 
     title: ClassVar[str] = "U-Net"
     name: Literal["unet"] = "unet"
@@ -38,14 +38,10 @@ class UNetConfig(ArchitectureConfig):
     """Channels of the first level; doubled at each level."""
     levels: Levels = 4
     """Number of halvings; height and width must be multiples of 2**levels."""
-    encoder: Encoder | None = None
-    """With one, the network is `resnet_unet` on it, and `base` and `levels` say nothing."""
-    weights: Weights = "none"
-    freeze: Freeze = 0
 
 
 class ImprovedUNetConfig(ArchitectureConfig):
-    """U-Net with switches: batch norm, dropout, activation, attention on the skips."""
+    """U-Net with options: batch norm, dropout, activation, attention on the skip connections."""
 
     title: ClassVar[str] = "Improved U-Net"
     name: Literal["improved_unet"] = "improved_unet"
@@ -53,14 +49,14 @@ class ImprovedUNetConfig(ArchitectureConfig):
     levels: Levels = 4
     batch_norm: bool = True
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """Share of channels dropped after each encoder block; the decoder drops half as many."""
+    """Dropout rate of channels after each encoder block; half of it in the decoder."""
     activation: Literal["relu", "leaky_relu", "elu", "silu"] = "leaky_relu"
     attention: bool = True
-    """Spatial attention on each skip."""
+    """Spatial attention on each skip connection."""
 
 
 class EncoderConfig(ArchitectureConfig):
-    """What architectures on an encoder of timm have in common."""
+    """Settings that all architectures on a timm encoder share."""
 
     encoder: Encoder
     weights: Weights = "none"
@@ -68,7 +64,7 @@ class EncoderConfig(ArchitectureConfig):
 
 
 class ResNetUNetConfig(EncoderConfig):
-    """U-Net decoder with batch norm on a ResNet, skips from the stem and each stage."""
+    """U-Net decoder with batch norm on a ResNet, with skip connections from stem and stages."""
 
     title: ClassVar[str] = "ResNet U-Net"
     name: Literal["resnet_unet"] = "resnet_unet"
@@ -76,7 +72,7 @@ class ResNetUNetConfig(EncoderConfig):
 
 
 class DeepLabV3PlusConfig(EncoderConfig):
-    """DeepLabV3+ (Chen et al. 2018): atrous pyramid and low-level decoder."""
+    """DeepLabV3+ (Chen et al. 2018): atrous spatial pyramid pooling and low-level features."""
 
     title: ClassVar[str] = "DeepLabV3+"
     name: Literal["deeplabv3plus"] = "deeplabv3plus"
@@ -92,7 +88,7 @@ class PSPNetConfig(EncoderConfig):
 
 
 class LinkNetConfig(EncoderConfig):
-    """LinkNet (Chaurasia and Culurciello 2017): skips are added."""
+    """LinkNet (Chaurasia and Culurciello 2017): adds skip connections."""
 
     title: ClassVar[str] = "LinkNet"
     name: Literal["linknet"] = "linknet"
@@ -100,7 +96,7 @@ class LinkNetConfig(EncoderConfig):
 
 
 class HRNetConfig(EncoderConfig):
-    """HRNet (Wang et al. 2020): four resolutions side by side, all of them in the head."""
+    """HRNet (Wang et al. 2020): four parallel resolutions, all used by the head."""
 
     title: ClassVar[str] = "HRNet"
     name: Literal["hrnet"] = "hrnet"
@@ -108,7 +104,7 @@ class HRNetConfig(EncoderConfig):
 
 
 class DeepLabV3Config(ArchitectureConfig):
-    """DeepLabV3 (Chen et al. 2017) of torchvision on ResNet-50."""
+    """DeepLabV3 (Chen et al. 2017) on ResNet-50, from torchvision."""
 
     title: ClassVar[str] = "DeepLabV3"
     name: Literal["deeplabv3"] = "deeplabv3"
@@ -116,7 +112,7 @@ class DeepLabV3Config(ArchitectureConfig):
 
 
 class FCNConfig(ArchitectureConfig):
-    """FCN (Long et al. 2015) of torchvision on ResNet-50."""
+    """FCN (Long et al. 2015) on ResNet-50, from torchvision."""
 
     title: ClassVar[str] = "FCN"
     name: Literal["fcn"] = "fcn"
@@ -124,7 +120,7 @@ class FCNConfig(ArchitectureConfig):
 
 
 class SegNetConfig(ArchitectureConfig):
-    """SegNet (Badrinarayanan et al. 2017): VGG16-BN, unpooling with the stored indices."""
+    """SegNet (Badrinarayanan et al. 2017): VGG16-BN, unpooling with stored indices."""
 
     title: ClassVar[str] = "SegNet"
     name: Literal["segnet"] = "segnet"
@@ -132,28 +128,28 @@ class SegNetConfig(ArchitectureConfig):
 
 
 class HaliteConfig(EncoderConfig):
-    """Halite, the flagship: a light encoder and a lean decoder."""
+    """Halite, the flagship: a light encoder and a small decoder."""
 
     title: ClassVar[str] = "Halite"
     name: Literal["halite"] = "halite"
     encoder: Encoder = "tf_efficientnet_lite0"
     levels: Annotated[int, Field(ge=2, le=5)] = 5
-    """Stages of the encoder that are used; height and width must be multiples of 2**levels (of half
-    or twice as much as `stem_stride` is 1 or 4)."""
+    """Number of encoder stages used. Height and width must be multiples of 2**levels (of half or
+    twice as much with a `stem_stride` of 1 or 4)."""
     widths: tuple[Width, ...] = (96, 64, 48, 32)
-    """Channels of the decoder from its coarsest block on; one block fewer than `levels`."""
+    """Channels of the decoder blocks, coarsest first; one fewer than `levels`."""
     finest: Width | None = None
-    """Channels of a further block, at the resolution of what the encoder is given, which it sees;
-    null enlarges the logits to it instead."""
+    """Channels of an additional block at the resolution of the encoder's input, which is its skip
+    connection; null upsamples the logits instead."""
     scse: bool = True
-    """Squeeze and excitation of channels and places (Roy et al., arXiv 1803.02579)."""
+    """Spatial and channel squeeze and excitation (Roy et al., arXiv 1803.02579)."""
     hypercolumn: bool = True
-    """The head sees every block of the decoder (Hariharan et al., arXiv 1411.5752)."""
+    """Hypercolumns: the head uses every decoder block (Hariharan et al., arXiv 1411.5752)."""
     stem_stride: Literal[1, 2, 4] = 2
-    """1 keeps full resolution one stage longer, at four times the cost; 4 halves the images first,
-    at a quarter of it."""
+    """1 keeps the full resolution for one more stage, at four times the cost; 4 halves the images
+    first, at a quarter of the cost."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of channels dropped before the head."""
+    """Dropout rate of channels before the head."""
 
     @model_validator(mode="after")
     def _blocks_fit(self) -> HaliteConfig:
@@ -163,7 +159,7 @@ class HaliteConfig(EncoderConfig):
                 f"found {len(self.widths)}"
             )
         if self.finest and self.stem_stride == 1:
-            raise ValueError("finest must be null with a stem_stride of 1, which is as fine")
+            raise ValueError("finest must be null with a stem_stride of 1")
         return self
 
 

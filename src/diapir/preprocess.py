@@ -1,6 +1,6 @@
-"""From a tile to the network's input and back. NumPy only; written once for training and inference.
+"""From a tile to the network's input and back, for training and inference. NumPy only.
 
-The settings (`PreprocessConfig`) travel in the bundle, so a model always sees what it learnt on.
+The settings (`PreprocessConfig`) are part of the bundle, so inference preprocesses like training.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NUMPY_MODE: dict[str, Literal["constant", "reflect", "edge"]] = {
 
 
 class Padding(NamedTuple):
-    """Pixels added on each side; the odd one goes to the bottom and the right."""
+    """Pixels added on each side; an odd pixel is added at the bottom or right."""
 
     top: int
     bottom: int
@@ -41,14 +41,14 @@ def padding(height: int, width: int, config: PreprocessConfig) -> Padding:
             f"a tile is {height} × {width} pixels, larger than preprocess.size = {size}",
             expected=f"tiles of at most {size} × {size} pixels",
             fix=f"--set preprocess.size=N with N at least {max(height, width)}, "
-            "or cut the tiles smaller",
+            "or cut smaller tiles",
         )
     down, across = size - height, size - width
     pads = Padding(down // 2, down - down // 2, across // 2, across - across // 2)
     if config.pad == "reflect" and (pads.bottom >= height or pads.right >= width):
         raise DataError(
-            f"a tile of {height} × {width} pixels is too small to be reflected to {size}",
-            expected=f"tiles of at least {(size + 4) // 3} pixels a side, or another padding",
+            f"a tile of {height} × {width} pixels is too small for reflection padding to {size}",
+            expected=f"tiles of at least {(size + 4) // 3} pixels per side, or another padding",
             fix="--set preprocess.pad=edge, or a smaller preprocess.size",
         )
     return pads
@@ -62,24 +62,24 @@ def to_input(images: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.
         config: input size, padding, mean and standard deviation.
 
     Returns:
-        `float32 (N, 3, size, size)`: the grey plane thrice, `(image / 255 − mean) / std`.
+        `float32 (N, 3, size, size)`: three copies of the grey plane, `(image / 255 − mean) / std`.
     """
     pads = padding(images.shape[1], images.shape[2], config)
     grey = np.pad(images, ((0, 0), pads[:2], pads[2:]), mode=_NUMPY_MODE[config.pad])
-    # one look-up instead of arithmetic on every pixel: (256 grey levels, 3 channels)
+    # a lookup table (256 grey levels, 3 channels) instead of arithmetic on every pixel
     levels = np.arange(256, dtype=np.float64)[:, None] / 255
     table = ((levels - np.array(config.mean)) / np.array(config.std)).astype(np.float32)
     return np.stack([table[:, channel][grey] for channel in range(3)], axis=1)
 
 
 def pad_masks(masks: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.uint8]:
-    """Pad masks `uint8 (N, H, W)` as their images, with 255 (ignored): `(N, size, size)`."""
+    """Pad masks `uint8 (N, H, W)` like their images, with 255 (ignored): `(N, size, size)`."""
     pads = padding(masks.shape[1], masks.shape[2], config)
     return np.pad(masks, ((0, 0), pads[:2], pads[2:]), constant_values=IGNORE)
 
 
 def crop(maps: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Undo the padding: `(..., size, size)` → `(..., height, width)`, the same centre."""
+    """Remove the padding: `(..., size, size)` → `(..., height, width)`, centred."""
     top = (maps.shape[-2] - height) // 2
     left = (maps.shape[-1] - width) // 2
     return maps[..., top : top + height, left : left + width]

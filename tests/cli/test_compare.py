@@ -379,7 +379,7 @@ def test_from_the_first_training_to_the_page(recipes: Path, tiles: Path, tmp_pat
         "broken, seed 42",
         "broken, seed 43",
     ]
-    assert "preprocess.size = 34 is no multiple of 4" in answer["failures"][0]["reason"]
+    assert "preprocess.size = 34 is not a multiple of 4" in answer["failures"][0]["reason"]
     assert all(row["seeds"] == 2 for row in answer["leaderboard"])
     assert all(row["peak_memory_mb"] > 50 for row in answer["leaderboard"])
     assert all(row["latency_tile_ms"] > 0 for row in answer["leaderboard"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diapir.inference import Predictor
+from diapir.inference import EngineOptions, Predictor
 from diapir.tiles import Split, load_tiles, read_image
 from tests.cli.conftest import RunCli
 
@@ -144,7 +144,7 @@ def test_pseudo_labels_are_a_set_to_train_on(
 ) -> None:
     out = tmp_path / "pseudo"
     # a model that is hardly trained: every probability is near one half
-    probabilities = Predictor.load(trained, device="cpu").probabilities(
+    probabilities = Predictor.load(trained, EngineOptions(device="cpu")).probabilities(
         [read_image(path) for path in sorted((survey / "images").glob("*.png"))]
     )
     middle = float(np.median(np.concatenate([one.ravel() for one in probabilities])))
@@ -159,5 +159,5 @@ def test_pseudo_labels_are_a_set_to_train_on(
     assert "is not empty" in again.stderr
     unlabelled = run_cli(*words[:-1], tmp_path / "none", "--low", 0, "--high", 1)
     assert unlabelled.code == 2
-    assert "sure of salt in none" in unlabelled.stderr
+    assert "no high-confidence salt" in unlabelled.stderr
     assert not (tmp_path / "none").exists()

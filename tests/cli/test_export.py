@@ -25,7 +25,7 @@ def test_a_run_is_exported_and_measured(
     done = run_cli("export", onnx, "--to", "openvino", "--out", out, "--data", survey / "images")
     assert done.code == 0
     assert f"{out}: model.xml and model.bin, " in done.stdout
-    assert "0 of 408040 pixels change sides" in done.stdout
+    assert "0 of 408040 pixels change class" in done.stdout
     told = run_cli(
         *("export", onnx, "--to", "onnx", "--out", tmp_path / "onnx", "--data", survey / "images"),
         "--json",
@@ -42,14 +42,14 @@ def test_two_runs_are_exported_as_one(
     words = ("export", trained, second, "--to", "onnx", "--out", out, "--data", survey / "images")
     done = run_cli(*words)
     assert done.code == 0, done.stderr
-    assert f"differs from {trained / 'best'} and {second / 'best'} on 40 tiles" in done.stdout
+    assert f"differs from {trained / 'best'} and {second / 'best'} by at most" in done.stdout
     together, alone = (
         run_cli(*("evaluate", *models, "--data", survey, "--json")).answer["metrics"]
         for models in ((trained, second), (trained,))
     )
     split = f"{trained}/split.json:val"
     as_one = run_cli("evaluate", out, "--data", survey, "--split", split, "--json").answer
-    # pixels at the very threshold may change sides
+    # pixels close to the threshold may change class
     for key in ("soft_dice", "ece", "dice"):
         assert as_one["metrics"][key] == pytest.approx(together[key], abs=1e-3)
     assert together["ece"] != pytest.approx(alone["ece"], abs=1e-3)
@@ -81,8 +81,8 @@ def test_what_an_export_predicts_is_what_the_run_predicts(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--engine", "torch"), "which no engine 'torch' can run"),
-        (("--device", "cuda"), "the engine 'onnx' computes on the CPU"),
+        (("--engine", "torch"), "the engine 'torch' cannot run model.onnx"),
+        (("--device", "cuda"), "the engine 'onnx' runs on the CPU"),
     ],
 )
 def test_an_engine_that_cannot_run_it_is_refused(

@@ -55,7 +55,7 @@ def test_a_model_trained_on_all_tiles_has_no_score(
     best = bundle.load(run)
     assert best.info.metrics == {}
     assert best.info.training["further tiles"] == "the validation part"
-    assert "Not measured yet" in (best.path / bundle.CARD).read_text("utf-8")
+    assert "Not evaluated yet" in (best.path / bundle.CARD).read_text("utf-8")
 
 
 def test_set_budget_resume_and_json(

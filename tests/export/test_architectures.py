@@ -13,7 +13,8 @@ from diapir import models
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig, parse_config
 from diapir.export import export_bundle
-from diapir.inference.engine import open_engine
+from diapir.inference.engine_options import EngineOptions
+from diapir.inference.open_engine import open_engine
 from diapir.models import REGISTRY
 from tests.helpers.exports import images
 
@@ -61,5 +62,5 @@ def test_an_architecture_is_exported(name: str, tmp_path: Path) -> None:
     assert not any(node.op_type == "BatchNormalization" for node in _after_convolutions(bundle))
     size = 96 if made.any_size else 64
     batch = np.random.default_rng(1).normal(size=(1, 3, size, 64)).astype(np.float32)
-    expected = open_engine(source, device="cpu").logits(batch)
+    expected = open_engine(source, EngineOptions(device="cpu")).logits(batch)
     np.testing.assert_allclose(open_engine(bundle).logits(batch), expected, atol=1e-3)

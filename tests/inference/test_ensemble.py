@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
 from diapir.errors import ConfigError, DataError
-from diapir.inference import Ensemble, Predictor, open_models
+from diapir.inference import EngineOptions, Ensemble, Predictor, open_models
 from tests.inference.conftest import BrightIsSalt
 
 
@@ -23,8 +23,10 @@ def members(bundle: Bundle) -> list[Predictor]:
     """Three models with their own input sizes, normalisation and marking."""
     dark = PreprocessConfig(size=48, mean=(0.9, 0.9, 0.9), std=(0.1, 0.1, 0.1))
     return [
-        Predictor(bundle, engine=BrightIsSalt(), batch=4),
-        Predictor(other(bundle, "b", preprocess=dark), engine=BrightIsSalt(), batch=8),
+        Predictor(bundle, EngineOptions(batch=4), engine=BrightIsSalt()),
+        Predictor(
+            other(bundle, "b", preprocess=dark), EngineOptions(batch=8), engine=BrightIsSalt()
+        ),
         Predictor(
             other(bundle, "c", threshold=0.35, min_area=20, tta="flip"), engine=BrightIsSalt()
         ),
@@ -66,7 +68,7 @@ def test_each_model_may_refuse_an_image(bundle: Bundle, members: list[Predictor]
     reflecting = other(bundle, "d", preprocess=PreprocessConfig(size=32, pad="reflect"))
     ensemble = Ensemble([*members, Predictor(reflecting, engine=BrightIsSalt())])
     ensemble.check(12, 12)
-    with pytest.raises(DataError, match="too small to be reflected"):
+    with pytest.raises(DataError, match="too small for reflection"):
         ensemble.check(8, 12)
 
 
@@ -78,11 +80,11 @@ def test_every_member_is_described(members: list[Predictor]) -> None:
 
 def test_a_model_twice_would_weigh_double(bundle: Bundle) -> None:
     with pytest.raises(ConfigError, match="are the same model"):
-        open_models([bundle.path, bundle.path.parent], device="cpu")
+        open_models([bundle.path, bundle.path.parent], EngineOptions(device="cpu"))
 
 
 def test_one_model_is_itself(bundle: Bundle) -> None:
-    one = open_models([str(bundle.path)], device="cpu", tta="flip")
+    one = open_models([str(bundle.path)], EngineOptions(device="cpu", tta="flip"))
     assert isinstance(one, Predictor)
     assert one.tta == "flip"
     assert one.bundles[0].path == Path(bundle.path)

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
 from diapir.errors import ConfigError, DataError
-from diapir.inference import Predictor, images, predict_images
+from diapir.inference import EngineOptions, Predictor, images, predict_images
 from diapir.inference.overlay import overlay
 from diapir.inference.sources import Source
 from tests.inference.conftest import BrightIsSalt
@@ -19,7 +20,7 @@ from tests.inference.conftest import BrightIsSalt
 
 @pytest.fixture
 def predictor(bundle: Bundle, bright: BrightIsSalt) -> Predictor:
-    return Predictor(bundle, engine=bright, batch=3)
+    return Predictor(bundle, EngineOptions(batch=3), engine=bright)
 
 
 def _grey(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -135,7 +136,7 @@ def test_salt_of_too_few_pixels_is_left_out(
         assert summary.min_area == (2 if min_area is None else min_area)
         assert summary.salt_share == pytest.approx(salt / 400)
         assert np.asarray(Image.open(out / "mask" / "in.png")).sum() == 255 * salt
-    with pytest.raises(ConfigError, match="the least area is -1"):
+    with pytest.raises(ConfigError, match="the minimum component size is -1"):
         predict_images(predictor, [path], tmp_path / "none", min_area=-1)
 
 
@@ -190,7 +191,7 @@ def test_an_image_the_padding_cannot_take_is_reported(
     predictor = Predictor(dataclasses.replace(bundle, info=info), engine=bright)
     paths = [_save(tmp_path / f"{size}.png", _grey(size, size)) for size in (5, 40)]
     summary = predict_images(predictor, paths, tmp_path / "out")
-    assert "too small to be reflected" in summary.failed[str(paths[0])]
+    assert "too small for reflection" in summary.failed[str(paths[0])]
     assert summary.images == 1
 
 
@@ -219,17 +220,17 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert _files(tmp_path / "out") == []
 
 
-def test_what_no_prediction_wrote_is_not_overwritten(predictor: Predictor, tmp_path: Path) -> None:
+def test_other_files_are_not_overwritten(predictor: Predictor, tmp_path: Path) -> None:
     path = _save(tmp_path / "a.png", _grey(12, 12))
     mine = _save(tmp_path / "out" / "mask" / "a.png", _grey(12, 12, seed=1))
     before = mine.read_bytes()
-    with pytest.raises(DataError, match="holds mask, which no prediction wrote"):
+    with pytest.raises(DataError, match="is not an earlier prediction"):
         predict_images(predictor, [path], tmp_path / "out")
     assert mine.read_bytes() == before
     assert _files(tmp_path) == ["a.png", "out/mask/a.png"]
 
 
-def test_results_are_replaced_and_an_interrupted_prediction_is_taken_up(
+def test_results_are_replaced_and_an_interrupted_prediction_is_repeated(
     predictor: Predictor, tmp_path: Path
 ) -> None:
     paths = [_save(tmp_path / "set" / f"{name}.png", _grey(12, 12)) for name in "abcdef"]
@@ -254,9 +255,20 @@ def test_results_are_replaced_and_an_interrupted_prediction_is_taken_up(
 def test_an_out_that_is_a_file_is_refused(predictor: Predictor, tmp_path: Path) -> None:
     path = _save(tmp_path / "a.png", _grey(12, 12))
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(DataError, match="could not be written"):
+    with pytest.raises(DataError, match="out is a file"):
         predict_images(predictor, [path], tmp_path / "out")
     assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_out_may_be_a_link_to_a_folder(predictor: Predictor, tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.png", _grey(12, 12))
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    for _ in range(2):
+        assert predict_images(predictor, [path], tmp_path / "out").images == 1
+    assert (tmp_path / "disk" / "predictions.csv").exists()
+    assert (tmp_path / "out").is_symlink()
 
 
 def test_images_are_read_a_batch_at_a_time(

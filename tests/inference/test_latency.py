@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from diapir.bundle import Bundle
-from diapir.inference import Predictor, latency, measure_latency
+from diapir.inference import EngineOptions, Predictor, latency, measure_latency
 from tests.inference.conftest import SIZE, BrightIsSalt
 
 
@@ -57,6 +57,6 @@ def test_a_quick_model_is_timed_a_limited_number_of_times(
 
 def test_a_real_engine_tells_its_threads(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latency, "SECONDS", 0.0)
-    found = measure_latency(Predictor(bundle, device="cpu", threads=1))
+    found = measure_latency(Predictor(bundle, EngineOptions(device="cpu", threads=1)))
     assert (found.engine, found.threads) == ("torch on cpu", 1)
     assert 0 < found.tile_ms < found.batch_ms

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from diapir.bundle import Bundle
 from diapir.errors import BundleError
-from diapir.inference import Engine
+from diapir.inference import Engine, EngineOptions
 from diapir.inference.onnx_engine import OnnxEngine
 from diapir.inference.torch_engine import TorchEngine
 from tests.helpers.exports import exported
@@ -84,5 +84,5 @@ np.save({str(tmp_path / "found.npy")!r}, Predictor.load({str(exported(bundle, "o
     from diapir.inference import Predictor
 
     image = np.arange(60 * 50, dtype=np.uint8).reshape(60, 50)
-    (expected,) = Predictor(bundle, device="cpu").probabilities([image])
+    (expected,) = Predictor(bundle, EngineOptions(device="cpu")).probabilities([image])
     np.testing.assert_allclose(found, expected, atol=1e-5)

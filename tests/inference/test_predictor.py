@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
 from diapir.errors import BundleError, DataError
-from diapir.inference import Predictor
+from diapir.inference import EngineOptions, Predictor
 from diapir.inference.predictor import salt_probability
 from diapir.inference.tiling import window_count
 from tests.inference.conftest import SIZE, BrightIsSalt
@@ -29,7 +29,7 @@ def test_images_of_any_size_come_out_as_the_pixels_say(
 ) -> None:
     images = [_image(*shape, seed=place) for place, shape in enumerate(shapes)]
     engine = BrightIsSalt()
-    found = Predictor(bundle, engine=engine, batch=batch).probabilities(images)
+    found = Predictor(bundle, EngineOptions(batch=batch), engine=engine).probabilities(images)
     assert len(found) == len(images)
     for image, probability in zip(images, found, strict=True):
         assert probability.dtype == np.float32
@@ -43,14 +43,16 @@ def test_one_grey_level_holds_no_salt(bundle: Bundle, bright: BrightIsSalt) -> N
     plain, speckled = np.full((20, 20), 255, np.uint8), np.full((20, 20), 255, np.uint8)
     speckled[3, 4] = 254
     for tta in ("none", "flip"):
-        found = Predictor(bundle, engine=bright, tta=tta).probabilities([plain, speckled])
+        found = Predictor(bundle, EngineOptions(tta=tta), engine=bright).probabilities(
+            [plain, speckled]
+        )
         assert not found[0].any()
         np.testing.assert_allclose(found[1], bright.probability(speckled), atol=1e-6)
 
 
 def test_batches_are_full_whatever_the_shapes(bundle: Bundle, bright: BrightIsSalt) -> None:
     images = [_image(10 + place % 3, 20) for place in range(10)]
-    Predictor(bundle, engine=bright, batch=4).probabilities(images)
+    Predictor(bundle, EngineOptions(batch=4), engine=bright).probabilities(images)
     assert bright.batches == [(4, 3, SIZE, SIZE), (4, 3, SIZE, SIZE), (2, 3, SIZE, SIZE)]
 
 
@@ -71,7 +73,7 @@ def test_padding_is_cropped_where_it_was_added(bundle: Bundle) -> None:
 def test_progress_counts_windows(bundle: Bundle, bright: BrightIsSalt) -> None:
     seen: list[tuple[int, int]] = []
     images = [_image(SIZE, SIZE), _image(SIZE, 2 * SIZE)]  # 1 window and 3
-    Predictor(bundle, engine=bright, batch=3).probabilities(
+    Predictor(bundle, EngineOptions(batch=3), engine=bright).probabilities(
         images, progress=lambda done, total: seen.append((done, total))
     )
     assert seen == [(3, 4), (4, 4)]
@@ -81,7 +83,7 @@ def test_windows_of_one_grey_level_are_not_predicted(bundle: Bundle, bright: Bri
     seen: list[tuple[int, int]] = []
     still = np.full((SIZE, 5 * SIZE), 90, np.uint8)
     half = np.concatenate([_image(SIZE, 2 * SIZE), still], axis=1)
-    predictor = Predictor(bundle, engine=bright, batch=2, tta="flip")
+    predictor = Predictor(bundle, EngineOptions(batch=2, tta="flip"), engine=bright)
     found, nothing = predictor.probabilities(
         [half, still], progress=lambda done, total: seen.append((done, total))
     )
@@ -119,14 +121,14 @@ def test_an_image_too_small_to_be_reflected_is_refused(
     info = bundle.info.model_copy(update={"preprocess": PreprocessConfig(size=32, pad="reflect")})
     predictor = Predictor(dataclasses.replace(bundle, info=info), engine=bright)
     predictor.check(12, 500)
-    with pytest.raises(DataError, match="10 × 32 pixels is too small to be reflected"):
+    with pytest.raises(DataError, match="10 × 32 pixels is too small for reflection"):
         predictor.check(10, 500)
 
 
 def test_a_run_folder_is_a_model(bundle: Bundle) -> None:
     images = [_image(20, 20), _image(50, 70)]
-    of_run = Predictor.load(bundle.path.parent, device="cpu").probabilities(images)
-    of_bundle = Predictor(bundle, device="cpu", batch=1).probabilities(images)
+    of_run = Predictor.load(bundle.path.parent, EngineOptions(device="cpu")).probabilities(images)
+    of_bundle = Predictor(bundle, EngineOptions(device="cpu", batch=1)).probabilities(images)
     for first, second in zip(of_run, of_bundle, strict=True):
         np.testing.assert_allclose(first, second, atol=1e-5)
 
@@ -164,12 +166,14 @@ class LeftIsSalt(BrightIsSalt):
 def test_mirror_images_are_turned_back_and_averaged(bundle: Bundle, bright: BrightIsSalt) -> None:
     images = [_image(20, 21), _image(2 * SIZE, SIZE)]
     plain = Predictor(bundle, engine=LeftIsSalt()).probabilities(images)
-    both = Predictor(bundle, engine=LeftIsSalt(), tta="flip").probabilities(images)
+    both = Predictor(bundle, EngineOptions(tta="flip"), engine=LeftIsSalt()).probabilities(images)
     for one, two in zip(plain, both, strict=True):
         np.testing.assert_allclose(two, (one + one[:, ::-1]) / 2, atol=1e-6)
     # what looks at each pixel alone says of it the same from both sides
     for image, probability in zip(
-        images, Predictor(bundle, engine=bright, tta="flip").probabilities(images), strict=True
+        images,
+        Predictor(bundle, EngineOptions(tta="flip"), engine=bright).probabilities(images),
+        strict=True,
     ):
         np.testing.assert_allclose(probability, bright.probability(image), atol=1e-6)
 
@@ -180,7 +184,7 @@ def test_mirroring_is_the_bundles_unless_given(bundle: Bundle) -> None:
     seen: list[tuple[int, int]] = []
     for tta, batches in ((None, 2), ("none", 1), ("flip", 2)):
         engine = BrightIsSalt()
-        predictor = Predictor(flipping, engine=engine, batch=1, tta=tta)  # type: ignore[arg-type]
+        predictor = Predictor(flipping, EngineOptions(batch=1, tta=tta), engine=engine)  # type: ignore[arg-type]
         predictor.probabilities(
             [_image(9, 9)], progress=lambda done, total: seen.append((done, total))
         )

@@ -47,7 +47,7 @@ def predictor(bundle: Bundle, bright: BrightIsSalt) -> Predictor:
     return Predictor(bundle, engine=bright)
 
 
-def test_what_is_sure_becomes_a_tile_set_to_learn_from(
+def test_confident_tiles_become_a_tile_set_to_train_on(
     predictor: Predictor, tiles: TileSet, tmp_path: Path
 ) -> None:
     seen: list[tuple[int, int]] = []
@@ -82,16 +82,16 @@ def test_the_mean_of_models_decides(bundle: Bundle, tiles: TileSet, tmp_path: Pa
     info = bundle.info.model_copy(update={"weights_sha256": "other"})
     contrary = Predictor(dataclasses.replace(bundle, info=info), engine=Contrary())
     torn = Ensemble([Predictor(bundle, engine=BrightIsSalt()), contrary])
-    with pytest.raises(DataError, match="sure of salt in none of 4 tiles"):
+    with pytest.raises(DataError, match="no high-confidence salt in 4 tiles"):
         write_pseudo_labels(torn, tiles, tmp_path / "pseudo")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images"]
 
 
-def test_labels_that_are_mostly_doubt_are_refused(predictor: Predictor, tmp_path: Path) -> None:
+def test_labels_that_are_mostly_ignored_are_refused(predictor: Predictor, tmp_path: Path) -> None:
     image = np.full((20, 20), DARK, np.uint8)
     image[0, 0], image[1, :2] = BRIGHT, GREY
     tiles = written(tmp_path / "images", {"a": image})
-    with pytest.raises(DataError, match="2 pixels are undecided and 1 salt"):
+    with pytest.raises(DataError, match="2 ignored and 1 salt pixels"):
         write_pseudo_labels(predictor, tiles, tmp_path / "pseudo")
 
 
@@ -101,7 +101,7 @@ def test_nothing_is_overwritten_or_left_half_written(
     with pytest.raises(DataError, match="is not empty"):
         write_pseudo_labels(predictor, tiles, tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="is not empty"):
+    with pytest.raises(DataError, match="is a file"):
         write_pseudo_labels(predictor, tiles, tmp_path / "file")
 
     def full(*_: object) -> None:

@@ -68,7 +68,7 @@ def test_only_a_submission_of_the_same_tiles_is_replaced(
     assert out.read_bytes() != before
     for content in (b"id,rle_mask\nx,\n", b"other\n", b"\xff\xfe", b""):
         out.write_bytes(content)
-        with pytest.raises(DataError, match="is no "):
+        with pytest.raises(DataError, match="is not a submission of the same tiles"):
             write_submission(predictor, tiles, out)
         assert out.read_bytes() == content
     with pytest.raises(DataError, match="is a folder"):

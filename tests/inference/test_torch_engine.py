@@ -73,7 +73,7 @@ def test_weights_that_do_not_fit_are_refused(
 
 def test_an_input_size_the_network_cannot_take_is_refused(bundle: Bundle) -> None:
     info = bundle.info.model_copy(update={"preprocess": PreprocessConfig(size=33)})
-    with pytest.raises(BundleError, match="33 is no multiple of 8"):
+    with pytest.raises(BundleError, match="33 is not a multiple of 8"):
         TorchEngine(dataclasses.replace(bundle, info=info), device="cpu")
 
 
@@ -111,7 +111,7 @@ def test_a_device_that_is_not_there_is_refused(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(DeviceError, match=f"device '{device}' was asked for") as caught:
+    with pytest.raises(DeviceError, match=f"device '{device}' was requested") as caught:
         TorchEngine(bundle, device=device)
     assert caught.value.expected == "auto or one of cpu"
     assert TorchEngine(bundle, device="auto").name == "torch on cpu"

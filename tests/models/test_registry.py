@@ -8,8 +8,7 @@ import timm
 import torch
 
 from diapir import models
-from diapir.architectures import ARCHITECTURES, UNetConfig
-from diapir.errors import ConfigError
+from diapir.architectures import ARCHITECTURES
 
 
 def test_every_architecture_with_settings_is_registered_in_the_same_order() -> None:
@@ -42,20 +41,6 @@ def test_the_plain_unet_loads_none_of_the_other_libraries() -> None:
     loaded = set(done.stdout.split())
     assert "diapir.models.unet" in loaded  # the list was read
     assert loaded.isdisjoint({"timm", "torchvision", "segmentation_models_pytorch"})
-
-
-def test_a_unet_on_an_encoder_is_a_resnet_unet() -> None:
-    with torch.device("meta"):
-        network = models.build(UNetConfig(encoder="resnet18"))
-    assert isinstance(network, models.REGISTRY["resnet_unet"].load())
-    assert network.encoder_name == "resnet18"
-
-
-def test_weights_without_an_encoder_are_refused() -> None:
-    config = UNetConfig(base=1, weights="imagenet")
-    with pytest.raises(ConfigError, match="no encoder they could fill"):
-        models.build(config, pretrained=True)
-    models.build(config)  # its own weights are loaded next
 
 
 @pytest.mark.parametrize("name", ["deeplabv3", "fcn", "segnet", "hrnet"])

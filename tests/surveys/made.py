@@ -15,7 +15,7 @@ from diapir.architectures import UNetConfig
 from diapir.bundle import Bundle, BundleInfo
 from diapir.bundle.info import Parity
 from diapir.config import PreprocessConfig
-from diapir.inference import Predictor
+from diapir.inference import EngineOptions, Predictor
 from diapir.surveys import Grid, SurveyHints, SurveySpec
 from diapir.surveys.prediction.record import PredictionRecord
 
@@ -121,7 +121,7 @@ def predictor(engine: Any, size: int = 16, *, tile: int | None = None, batch: in
         tile=tile,
         weights_sha256="0" * 64,
     )
-    return Predictor(Bundle(Path("made"), info), engine=engine, batch=batch)
+    return Predictor(Bundle(Path("made"), info), EngineOptions(batch=batch), engine=engine)
 
 
 def probability_of(grey: NDArray[np.uint8]) -> NDArray[np.float64]:

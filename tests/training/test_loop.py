@@ -397,7 +397,7 @@ def test_a_size_that_the_network_cannot_halve_is_refused(
 def test_a_gpu_that_is_not_there_is_refused(
     bright_salt: Path, tmp_path: Path, tiny: Recipe
 ) -> None:
-    with pytest.raises(DeviceError, match="'cuda' was asked for"):
+    with pytest.raises(DeviceError, match="'cuda' was requested"):
         quietly(tiny("device.name=cuda"), bright_salt, tmp_path / "run")
 
 

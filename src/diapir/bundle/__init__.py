@@ -1,14 +1,14 @@
-"""A model that travels: its network, what it needs, and a card. Loading one runs nobody's code.
+"""A bundle: a trained network, everything needed to run it, and a model card.
 
-    bundle/  model.safetensors                      bundle.json   card.md     as a training saves it
-    bundle/  model.onnx, or model.xml + model.bin   bundle.json   card.md     as an export saves it
+    bundle/  model.safetensors                      bundle.json   card.md     saved by training
+    bundle/  model.onnx, or model.xml + model.bin   bundle.json   card.md     saved by an export
 
 `bundle.json` names the architecture and its arguments (resolved only in our registry), the
 preprocessing, classes, threshold, metrics with the hash of their data, versions, the SHA-256 of its
-files and its own, which are checked at every load.
+files and its own, which are checked at every load. Loading a bundle executes no code from it.
 
-`info` is that file's content, `card` writes the card, `places` finds a model, `store` loads and
-saves.
+`info` is the content of that file, `card` writes the card, `places` finds a model, `bundle` loads
+and saves.
 """
 
 from diapir.bundle.bundle import OWN_HASH, WEIGHTS, Bundle, annotate, load, save, save_export

@@ -1,10 +1,9 @@
-"""Loading and saving bundles: every file checked, and written whole or not at all."""
+"""Loading and saving bundles: every file is checked, and written whole or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from pydantic import ValidationError
 
 from diapir.bundle.card import write_card
 from diapir.bundle.info import BundleInfo, Export
-from diapir.bundle.places import CARD, INFO, find, previous
+from diapir.bundle.places import CARD, INFO, find
 from diapir.errors import BundleError
-from diapir.files import replace_file, sync_folder
+from diapir.files import disk_errors, replace_file, unwritable, writing_folder
 from diapir.version import __version__
 
 WEIGHTS = "model.safetensors"
@@ -29,7 +28,7 @@ OWN_HASH = "info_sha256"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle on disk whose files have been checked against their hashes.
+    """A bundle on disk whose files match their hashes.
 
     Attributes:
         path: the bundle's folder.
@@ -41,7 +40,7 @@ class Bundle:
 
     @property
     def network(self) -> Path:
-        """The file that holds the network: its weights, or what an engine opens."""
+        """The file of the network: its weights, or the exported file that an engine opens."""
         export = self.info.export
         return self.path / (WEIGHTS if export is None else next(iter(export.files)))
 
@@ -49,17 +48,17 @@ class Bundle:
         """The weights by name.
 
         Raises:
-            BundleError: the bundle holds an export instead, or they cannot be read.
+            BundleError: the bundle is an export without weights, or they cannot be read.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         if self.info.export is not None:
             raise BundleError(
-                f"{self.path} holds no weights for PyTorch, but {self.network.name}",
+                f"{self.path} holds {self.network.name}, which PyTorch cannot run",
                 expected=f"a bundle with {WEIGHTS}",
-                fix="give the run or bundle it was exported from, or leave --engine and --device "
-                "out",
+                fix="give the run or bundle it was exported from, or leave out --engine and "
+                "--device",
             )
         try:
             tensors: dict[str, NDArray[Any]] = load_file(self.path / WEIGHTS)
@@ -72,25 +71,25 @@ def load(model: str | Path | None) -> Bundle:
     """Open a bundle and check it.
 
     Args:
-        model: a run folder, a bundle folder, or the name of the shipped model; None is that model.
+        model: a run folder, a bundle folder, or the name of the bundled model; None for that model.
 
     Raises:
-        BundleError: none there, an unreadable `bundle.json`, or files that are missing, changed or
-            no safetensors.
+        BundleError: no such model, an unreadable `bundle.json`, or files that are missing, changed
+            or not safetensors.
     """
     folder = find(model)
     try:
         content = json.loads((folder / INFO).read_bytes())
         if not isinstance(content, dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError("it is not a JSON object")
         own_hash = content.pop(OWN_HASH, None)
         info = BundleInfo.model_validate_json(json.dumps(content))
     except (ValueError, OSError) as error:
         raise _unusable(folder / INFO, _reason(error)) from None
     if own_hash != _own_hash(content):
         raise BundleError(
-            f"{folder / INFO} has changed since it was saved: its {OWN_HASH} does not fit it",
-            expected="the file as it was saved; another threshold is given with --threshold",
+            f"{folder / INFO} has changed since it was saved: its {OWN_HASH} does not match",
+            expected="the file as it was saved (--threshold sets another threshold)",
             fix="copy the bundle again from where it was made, or train it again",
         )
     files = {WEIGHTS: info.weights_sha256} if info.export is None else info.export.files
@@ -104,10 +103,10 @@ def save(
     tensors: Mapping[str, NDArray[Any]],
     **info: Any,
 ) -> Bundle:
-    """Write a bundle whole or not at all; a bundle that was there stays until the new one is.
+    """Write a bundle whole or not at all; an earlier one stays until the new one is complete.
 
     Args:
-        folder: where to; its parent must exist.
+        folder: the new bundle; its parent must exist.
         tensors: weights by name.
         info: fields of `BundleInfo` (all but `weights_sha256` and `versions`).
 
@@ -125,16 +124,16 @@ def save(
             weights_sha256=_sha256(scratch / WEIGHTS),
         )
 
-    return _save(folder, fill, sum(value.nbytes for value in tensors.values()))
+    return _save(folder, fill)
 
 
 def save_export(folder: Path, source: BundleInfo, files: Sequence[Path], **export: Any) -> Bundle:
     """Write a bundle that holds an exported network, as `save` does.
 
     Args:
-        folder: where to; its parent must exist.
-        source: what is known of the model that was exported.
-        files: the exported network, to be copied; the first is the one that is opened.
+        folder: the new bundle; its parent must exist.
+        source: description of the exported model.
+        files: the exported network, to be copied; engines open the first.
         export: fields of `Export` (all but `files`), and `versions` of the libraries used.
 
     Raises:
@@ -149,43 +148,37 @@ def save_export(folder: Path, source: BundleInfo, files: Sequence[Path], **expor
         made = Export(files=hashes, **export)
         return source.model_copy(update={"export": made, "versions": versions})
 
-    return _save(folder, fill, sum(path.stat().st_size for path in files))
+    return _save(folder, fill)
 
 
-def _save(folder: Path, fill: Callable[[Path], BundleInfo], needed: int) -> Bundle:
-    """Write a bundle whose network `fill` puts into a folder; `needed` are its bytes."""
+def _save(folder: Path, fill: Callable[[Path], BundleInfo]) -> Bundle:
+    """Write a bundle whose network `fill` puts into a folder."""
     from safetensors import SafetensorError
 
-    scratch = folder.with_name(f".{folder.name}.writing")
     try:
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        content = fill(scratch)
-        (scratch / INFO).write_text(_text(content), encoding="utf-8")
-        (scratch / CARD).write_text(write_card(content), encoding="utf-8")
-        for path in scratch.iterdir():
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
-        _swap(scratch, folder)
-    except (OSError, SafetensorError) as error:  # the latter where writing the weights fails
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise _not_saved(folder, error, needed) from None
-    return Bundle(folder, content)
+        folder.parent.stat()  # a run folder that was removed must not come back
+        with writing_folder(folder) as scratch:
+            info = fill(scratch)
+            (scratch / INFO).write_text(_text(info), encoding="utf-8")
+            (scratch / CARD).write_text(write_card(info), encoding="utf-8")
+    except OSError as error:
+        raise unwritable(folder, error, BundleError) from None
+    except SafetensorError as error:  # where writing the weights fails
+        raise unwritable(folder, OSError(str(error)), BundleError) from None
+    return Bundle(folder, info)
 
 
 def annotate(bundle: Bundle, **fields: Any) -> Bundle:
-    """Record fields such as `metrics` in a saved bundle and its card; the weights stay as they are.
+    """Record fields such as `metrics` in a saved bundle and its card; its weights do not change.
 
     Raises:
         BundleError: the disk is full or not writable.
     """
     info = BundleInfo.model_validate(bundle.info.model_dump() | fields)
     texts = {INFO: _text(info), CARD: write_card(info)}
-    try:
+    with disk_errors(bundle.path, BundleError):
         for name, text in texts.items():
             replace_file(bundle.path / name, text)
-    except OSError as error:
-        raise _not_saved(bundle.path, error, 0) from None
     return Bundle(bundle.path, info)
 
 
@@ -199,24 +192,8 @@ def _own_hash(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _swap(scratch: Path, folder: Path) -> None:
-    """Put `scratch` where `folder` is. `find` knows the state between the two renames."""
-    before = previous(folder)
-    if folder.exists():
-        shutil.rmtree(before, ignore_errors=True)
-        os.rename(folder, before)
-    try:
-        os.rename(scratch, folder)
-    except OSError:
-        if before.exists():
-            os.rename(before, folder)
-        raise
-    sync_folder(folder.parent)
-    shutil.rmtree(before, ignore_errors=True)
-
-
 def _check(path: Path, expected: str) -> None:
-    """Refuse a file of a bundle that is missing, has changed, or is a pickle in disguise."""
+    """Refuse a file of a bundle that is missing, has changed or is a renamed pickle."""
     if not path.is_file():
         raise _unusable(path, "it is missing")
     try:
@@ -241,15 +218,15 @@ def _sha256(path: Path) -> str:
 def _refuse_pickle(path: Path) -> None:
     with path.open("rb") as stream:
         start = stream.read(9)
-    # safetensors: the length of a JSON header in 8 bytes, of which the first may be any, then "{"
+    # safetensors: the length of a JSON header in 8 bytes (the first may be any), then "{"
     if start[8:] == b"{":
         return
-    # a pickle's protocol mark, or the zip that torch.save writes
+    # the protocol byte of a pickle, or the zip that torch.save writes
     if start[:1] == b"\x80" or start[:4] == b"PK\x03\x04":
         raise BundleError(
-            f"{path} is a pickle, which would run code when loaded",
+            f"{path} is a pickle, which would execute code when loaded",
             expected="safetensors",
-            fix="load it where you trust it and save its tensors with safetensors.torch.save_file",
+            fix="if you trust it, load it and save its tensors with safetensors.torch.save_file",
         )
 
 
@@ -268,12 +245,3 @@ def _reason(error: Exception) -> str:
     key = ".".join(str(part) for part in first["loc"])
     found = "" if isinstance(first["input"], dict | bytes) else f" = {first['input']!r}"
     return f"{key}{found}: {first['msg']}" if key else first["msg"]
-
-
-def _not_saved(folder: Path, error: Exception, needed: int) -> BundleError:
-    reason = getattr(error, "strerror", None) or error
-    return BundleError(
-        f"{folder} could not be saved: {reason}; what was there before is kept",
-        expected=f"a writable folder with {needed / 1e6:.0f} MB free",
-        fix="free space or choose another --out, then continue with --resume",
-    )

@@ -1,4 +1,4 @@
-"""The card of a bundle: what the model is, what it learnt from, how good it is."""
+"""The model card of a bundle: what the model is, its training and its evaluation."""
 
 from __future__ import annotations
 
@@ -9,78 +9,78 @@ from diapir.bundle.info import BundleInfo, Export
 
 
 def write_card(info: BundleInfo) -> str:
-    """The card in Markdown: what the model is, what it was trained on, how good it is."""
-    metrics = {key: value for key, value in info.metrics.items() if isinstance(value, int | float)}
-    intervals = info.metrics.get("ci95", {})
+    """The card in Markdown."""
     lines = [
         f"# {info.name}",
         "",
-        "Marks salt in seismic images. Input: grey tiles; output: the probability of salt of each "
+        "Predicts salt in seismic images. Input: grey tiles. Output: probability of salt per "
         "pixel.",
         "",
         f"- Architecture: {_listing(info.model.model_dump(exclude_none=True))}",
         f"- Input: {info.preprocess.size} × {info.preprocess.size} pixels, padded by "
-        f"`{info.preprocess.pad}`; images of more than {info.window} pixels are cut into "
+        f"`{info.preprocess.pad}`; images larger than {info.window} pixels are cut into "
         "overlapping windows",
-        f"- A pixel counts as salt from a probability of {info.threshold:g}{_judging(info)}",
+        f"- Post-processing: threshold {info.threshold:g}{_minimum(info)}",
+        f"- Test-time augmentation: {'horizontal flip' if info.tta == 'flip' else info.tta}",
         *_trained(info),
-        f"- Made with: {_listing(info.versions)}",
+        f"- Versions: {_listing(info.versions)}",
         *_exported(info.export),
         "",
-        "## How good it is",
+        "## Evaluation",
         "",
-    ]
-    if metrics:
-        lines += [
-            f"Measured on: {_listing(info.metrics.get('data', {})) or 'not recorded'}",
-            "",
-            "| metric | value | 95 % interval |",
-            "|---|---|---|",
-        ]
-        for key, value in metrics.items():
-            low_high = intervals.get(key)
-            interval = f"{low_high[0]:.4f} to {low_high[1]:.4f}" if low_high else ""
-            shown = f"{value:.4f}" if isinstance(value, float) else str(value)
-            lines.append(f"| {key} | {shown} | {interval} |")
-    else:
-        lines.append("Not measured yet: run `diapir evaluate` on tiles it has not seen.")
-    lines += [
+        *_evaluated(info.metrics),
         "",
-        "## What to keep in mind",
+        "## Limitations",
         "",
-        "It knows only what its training tiles show: another survey, sampling or processing may "
-        "need training on some labelled sections of it.",
+        "The model represents its training tiles only. Data of another survey, sampling or "
+        "processing may need fine-tuning on some labelled sections of it.",
         "",
     ]
     return "\n".join(lines)
 
 
-def _trained(info: BundleInfo) -> list[str]:
+def _minimum(info: BundleInfo) -> str:
+    return f", minimum component size {info.min_area} px" if info.min_area else ""
+
+
+def _trained(info: BundleInfo) -> Iterator[str]:
     if len(info.trainings) == 1:
-        return [f"- Training: {_listing(info.training) or 'not recorded'}"]
-    return [
-        f"- The mean of {len(info.trainings)} models, each trained by itself:",
-        *(f"  - {_listing(member)}" for member in info.trainings),
-    ]
-
-
-def _judging(info: BundleInfo) -> str:
-    area = f", in areas of at least {info.min_area} pixels" if info.min_area else ""
-    mirrored = "; probabilities are the mean of an image's and its mirror's"
-    return area + (mirrored if info.tta == "flip" else "")
+        yield f"- Training: {_listing(info.training) or 'not recorded'}"
+        return
+    yield f"- Mean of {len(info.trainings)} models, each trained separately:"
+    for member in info.trainings:
+        yield f"  - {_listing(member)}"
 
 
 def _exported(export: Export | None) -> Iterator[str]:
     if export is None:
         return
     parity = export.parity
-    stored = ", its weights stored as float16" if export.half else ""
+    stored = ", weights stored as float16" if export.half else ""
     yield (
-        f"- Form: {' + '.join(export.files)}{stored}. Of the network it was made from it differs "
-        f"by at most {parity.probability:.1e} in a probability ({parity.logit:.1e} in a logit), "
-        f"which moves {parity.flipped} of {parity.pixels} pixels of {parity.tiles} tiles "
-        f"({parity.data}) over the threshold"
+        f"- Format: {' + '.join(export.files)}{stored}. Differs from the original network by at "
+        f"most {parity.probability:.1e} in probability ({parity.logit:.1e} in logits); "
+        f"{parity.flipped} of {parity.pixels} pixels of {parity.tiles} tiles ({parity.data}) "
+        "change class"
     )
+
+
+def _evaluated(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """The table of metrics with their confidence intervals."""
+    scores = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
+    if not scores:
+        yield "Not evaluated yet: run `diapir evaluate` on held-out tiles."
+        return
+    intervals = metrics.get("ci95", {})
+    yield f"Evaluated on: {_listing(metrics.get('data', {})) or 'not recorded'}"
+    yield ""
+    yield "| metric | value | 95% CI |"
+    yield "|---|---|---|"
+    for key, value in scores.items():
+        low_high = intervals.get(key)
+        interval = f"{low_high[0]:.4f} to {low_high[1]:.4f}" if low_high else ""
+        shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+        yield f"| {key} | {shown} | {interval} |"
 
 
 def _listing(values: Mapping[str, Any]) -> str:

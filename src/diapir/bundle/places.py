@@ -1,4 +1,4 @@
-"""Where a model is: run folders, bundle folders, and the model that ships with diapir."""
+"""Finding models: run folders, bundle folders, and the model that comes with diapir."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ from importlib import resources
 from pathlib import Path
 
 from diapir.errors import BundleError
+from diapir.files import previous
 from diapir.run.folder import BEST
 
 INFO = "bundle.json"
 CARD = "card.md"
 SHIPPED = "salt"
-"""Name of the model that comes with diapir, which is taken where none is named."""
+"""Name of the bundled model, the default where a command takes a model."""
+_PICKLES = {".pt", ".pth", ".pkl", ".ckpt", ".bin"}
 
 
 def find(model: str | Path | None) -> Path:
-    """The bundle folder that MODEL stands for.
+    """The bundle folder of a model.
 
     Args:
-        model: a run folder, a bundle folder, or the name of the shipped model; None is the shipped
-            model. A model in a folder of that name comes first.
+        model: a run folder, a bundle folder, or the name of the bundled model, which is also meant
+            by None. A model in a folder of that name takes precedence.
 
     Raises:
-        BundleError: there is none.
+        BundleError: there is no such model.
     """
     path = Path(SHIPPED if model is None else model)
     if model is not None:
@@ -32,20 +34,20 @@ def find(model: str | Path | None) -> Path:
             if (folder / INFO).is_file():
                 return folder
     if str(path) == SHIPPED:
-        shipped = Path(str(resources.files("diapir.shipped"))) / SHIPPED
-        if (shipped / INFO).is_file():
-            return shipped
-        found = "no model was named, and none ships with this copy of diapir"
+        bundled = Path(str(resources.files("diapir.shipped"))) / SHIPPED
+        if (bundled / INFO).is_file():
+            return bundled
+        found = "no model was given, and this copy of diapir has no bundled model"
         if model is not None:
-            found = f"there is no folder {path}, and no model {path} ships with this copy of diapir"
+            found = f"there is no folder {path}, and this copy of diapir has no bundled model"
     elif path.is_file():
         found = f"{path} is a file" + (
-            " of pickled data, which would run code when loaded"
-            if path.suffix in {".pt", ".pth", ".pkl", ".ckpt", ".bin"}
+            " of pickled data, which would execute code when loaded"
+            if path.suffix in _PICKLES
             else ""
         )
     elif path.is_dir():
-        found = f"{path} holds neither {INFO} nor best/{INFO}"
+        found = f"{path} contains neither {INFO} nor best/{INFO}"
     else:
         found = f"no such model: {path}"
     raise BundleError(
@@ -54,8 +56,3 @@ def find(model: str | Path | None) -> Path:
         f"{CARD})",
         fix="give the folder that `diapir train --out` or `diapir export --out` wrote",
     )
-
-
-def previous(folder: Path) -> Path:
-    """Where a bundle is while a new one takes its place."""
-    return folder.with_name(f".{folder.name}.previous")

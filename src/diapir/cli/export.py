@@ -1,4 +1,4 @@
-"""`diapir export`: a model for ONNX Runtime or OpenVINO."""
+"""`diapir export`: convert a model to ONNX or OpenVINO."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from cyclopts import App, Parameter
 from diapir.cli.options import Flag, FormName
 from diapir.cli.output import Answer, Injected
 from diapir.cli.running import Models
+from diapir.text import plural, size
 
 if TYPE_CHECKING:
     from diapir.tiles import TileSet
 
 SYNTHETIC = 32
-"""Tiles of the synthetic survey that an export is measured on where no others are given."""
+"""Tiles of the synthetic survey that an export is measured on without --data."""
 
 app = App(
     name="export",
@@ -27,8 +28,8 @@ app = App(
   diapir export runs/fold0 runs/fold1 --to onnx --out both
   diapir predict salt-onnx images/ --out salt
 
-The folder then holds model.onnx, or model.xml and model.bin, with bundle.json
-and card.md. It needs no PyTorch.""",
+The folder contains model.onnx, or model.xml and model.bin, with bundle.json and
+card.md. The export runs without PyTorch.""",
 )
 
 
@@ -43,19 +44,19 @@ def export(
     data: Annotated[Path | None, Parameter(show_default=False)] = None,
     output: Injected,
 ) -> Answer:
-    """Export a model to ONNX or OpenVINO, and measure what came out.
+    """Export a model to ONNX or OpenVINO, and measure the differences.
 
-    Several models of one architecture become one, which gives the mean of their
-    probabilities and takes the time of all of them. The export is compared with
-    what it was made of on tiles, the differences are recorded in its bundle, and
-    it is refused where they would show in a result.
+    Several models of the same architecture are exported as one that returns the
+    mean of their probabilities and takes the time of all of them. The export is
+    compared with the original on tiles, and the differences are recorded in its
+    bundle. An export whose differences would change results is an error.
 
     Args:
-        models: run folders and bundle folders; without one, the shipped model.
+        models: run folders and bundle folders; by default the bundled model.
         to: onnx (for ONNX Runtime, part of every install) or openvino.
         out: folder of the new bundle.
         half: store the weights as float16, in half the space; the arithmetic stays float32.
-        data: tiles to measure on; a small synthetic survey where there are none.
+        data: tiles to measure on; by default a small synthetic survey.
         output: where lines and the answer go.
     """
     from diapir import bundle as bundles
@@ -78,18 +79,18 @@ def export(
             progress=progress,
         )
     made = exported.info.export
-    assert made is not None  # noqa: S101 - an export is what was made
-    size = sum((out / name).stat().st_size for name in made.files)
+    assert made is not None  # noqa: S101 - the bundle is an export
+    count = sum((out / name).stat().st_size for name in made.files)
     parity = made.parity
-    made_of = " and ".join(str(one.path) for one in (source, *further))
+    originals = " and ".join(str(one.path) for one in (source, *further))
     output.say(
-        f"{out}: {' and '.join(made.files)}, {size / 1e6:.1f} MB, "
-        + ("any size" if made.any_size else f"{source.info.preprocess.size} px only"),
-        f"differs from {made_of} on {parity.tiles} tiles of {parity.data} by at most "
-        f"{parity.probability:.1e} in a probability and {parity.logit:.1e} in a logit; "
-        f"{parity.flipped} of {parity.pixels} pixels change sides",
+        f"{out}: {' and '.join(made.files)}, {size(count)}, "
+        + ("any image size" if made.any_size else f"{source.info.preprocess.size} px images only"),
+        f"differs from {originals} by at most {parity.probability:.1e} in probability and "
+        f"{parity.logit:.1e} in logits on {plural(parity.tiles, 'tile')} of {parity.data}; "
+        f"{parity.flipped} of {parity.pixels} pixels change class",
     )
-    return Answer({"out": out, "bytes": size} | made.model_dump())
+    return Answer({"out": out, "bytes": count} | made.model_dump())
 
 
 def _tiles(data: Path | None, folder: Path) -> TileSet:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,7 +80,7 @@ def predict_surveys(
                 survey,
                 out,
                 options,
-                model_options=asdict(running),
+                engine=running.options(),
                 tell=partial(_tell, survey, output),
                 progress=progress,
             )

@@ -14,7 +14,7 @@ from diapir.choices import DeviceName
 from diapir.cli.options import Whole
 
 if TYPE_CHECKING:
-    from diapir.inference import Marker
+    from diapir.inference import Segmenter
     from diapir.inference.engine_options import EngineOptions
 
 Models = Annotated[list[Path] | None, Parameter(name="MODEL", negative="", show_default=False)]
@@ -45,11 +45,11 @@ class Running:
 
         return EngineOptions(**asdict(self))
 
-    def open(self, models: Sequence[Path]) -> Marker:
+    def open(self, models: Sequence[Path]) -> Segmenter:
         """Load one model, or several as one; the bundled model if none is given."""
         from diapir.inference import open_models
 
-        return open_models(models, **asdict(self.options()))
+        return open_models(models, self.options())
 
 
 @Parameter(name="*")
@@ -68,9 +68,9 @@ class PostProcessing:
         Raises:
             ConfigError: the threshold or the minimum size is out of range.
         """
-        from diapir.inference.postprocess import check_marking
+        from diapir.inference.postprocess import check_postprocessing
 
-        check_marking(0.5 if self.threshold is None else self.threshold, self.min_area or 0)
+        check_postprocessing(0.5 if self.threshold is None else self.threshold, self.min_area or 0)
 
 
 DEFAULT_RUNNING = Running()

@@ -10,7 +10,7 @@ from diapir.bundle import Bundle
 from diapir.comparison.candidates import labelled_tiles
 from diapir.config import RunConfig
 from diapir.evaluation import Evaluation, evaluate_model
-from diapir.inference import Predictor
+from diapir.inference import EngineOptions, Predictor
 from diapir.progress import Progress
 from diapir.reports import write_run_report
 from diapir.run.folder import EVALUATION, SPLIT
@@ -48,7 +48,8 @@ def evaluate_run(
     tiles = labelled_tiles(data, config.data)
     validation = tiles.select(Split.load(run / SPLIT).part("val"))
     bundle = bundles.load(run)
-    predictor = Predictor(bundle, device=config.device.name, threads=config.device.threads)
+    options = EngineOptions(device=config.device.name, threads=config.device.threads)
+    predictor = Predictor(bundle, options)
     evaluation, probabilities = evaluate_model(predictor, validation, part="val", progress=progress)
     evaluation.save(run / EVALUATION)
     bundle = bundles.annotate(bundle, metrics=evaluation.metrics | {"data": evaluation.data})

@@ -76,11 +76,12 @@ def measure(candidate: Candidate, images: Images) -> Candidate:
     Raises:
         DiapirError: the model cannot be loaded or run.
     """
-    from diapir.inference import Predictor, measure_latency
+    from diapir.inference import EngineOptions, Predictor, measure_latency
     from diapir.models.cost import cost
 
     device = candidate.config.device
-    predictor = Predictor.load(candidate.runs[0], device=device.name, threads=device.threads)
+    options = EngineOptions(device=device.name, threads=device.threads)
+    predictor = Predictor.load(candidate.runs[0], options)
     info = predictor.bundle.info
     counted = cost(info.model, info.preprocess.size)
     return replace(

@@ -18,13 +18,13 @@ from diapir.evaluation.predictions import OpenModels, Predictions, predict_share
 from diapir.evaluation.result import Evaluation
 from diapir.evaluation.scored import Scored
 from diapir.inference import open_models as open_by_default
-from diapir.inference.postprocess import check_marking
+from diapir.inference.postprocess import check_postprocessing
 from diapir.progress import Progress, ShowProgress, quiet
 from diapir.tiles import load_tiles
 from diapir.tiles.groups import with_groups
 
 if TYPE_CHECKING:
-    from diapir.inference import Marker
+    from diapir.inference import Segmenter
     from diapir.tiles import TileSet
 
 
@@ -91,7 +91,7 @@ def evaluate(
 
 
 def evaluate_model(
-    predictor: Marker,
+    predictor: Segmenter,
     tiles: TileSet,
     *,
     part: str = ALL,
@@ -195,7 +195,7 @@ def evaluate_models(
     models = tuple(models)
     # what is wrong with these is reported before tiles are read, which may take minutes
     opened = open_models(models)
-    check_marking(0.5 if threshold is None else threshold, min_area or 0)
+    check_postprocessing(0.5 if threshold is None else threshold, min_area or 0)
     tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
     planned = plan(models, tiles, split)
     if groups is None and planned.part != ALL and split is None:
@@ -239,7 +239,7 @@ def _check(tiles: TileSet, predicted: int, threshold: float, min_area: int, resa
             expected="one array of probabilities for each tile, in the order of the tiles",
             fix="predict the same tiles that are scored",
         )
-    check_marking(threshold, min_area)
+    check_postprocessing(threshold, min_area)
     if resamples < 0:
         raise ConfigError(
             f"{resamples} bootstrap resamples",

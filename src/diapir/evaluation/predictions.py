@@ -15,10 +15,10 @@ from diapir.progress import Progress
 if TYPE_CHECKING:
     from diapir.bundle import Bundle
     from diapir.evaluation.held_out import Share
-    from diapir.inference import Marker
+    from diapir.inference import Segmenter
     from diapir.tiles import TileSet
 
-OpenModels = Callable[[Sequence[Path]], "Marker"]
+OpenModels = Callable[[Sequence[Path]], "Segmenter"]
 """Loads models as one; an empty sequence stands for the bundled model."""
 
 
@@ -63,7 +63,7 @@ def predict_shares(
     """
     total = sum(len(share.ids) for share in shares)
     found: dict[str, NDArray[np.float32]] = {}
-    predictors: list[Marker] = []
+    predictors: list[Segmenter] = []
     for share in shares:
         predictor = open_models(share.models)
         part = tiles.select(share.ids)
@@ -84,7 +84,7 @@ def predict_shares(
     )
 
 
-def _describe(predictors: Sequence[Marker], count: int) -> dict[str, Any]:
+def _describe(predictors: Sequence[Segmenter], count: int) -> dict[str, Any]:
     if len(predictors) == 1:
         return predictors[0].describe()
     return {

@@ -1,7 +1,7 @@
-"""From a model to the forms that other engines run: ONNX and OpenVINO, each measured.
+"""Exporting models to ONNX and OpenVINO, with the differences measured.
 
-`graph` makes the ONNX graph, `parity` compares what comes out with what went in, `exporting` puts
-both together into a bundle.
+`graph` writes the ONNX graph, `parity` compares an export with its original, and `exporting`
+combines both into a bundle.
 """
 
 from diapir.export.exporting import export_bundle

@@ -1,11 +1,10 @@
-"""The export of a model: trace, convert, measure, and write a bundle or nothing."""
+"""Exporting a model: trace, convert, measure, then write a bundle or nothing."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,16 +16,20 @@ from diapir import bundle as bundles
 from diapir.bundle import WEIGHTS, Bundle, BundleInfo, Form
 from diapir.errors import BundleError, ExportError
 from diapir.export import parity
-from diapir.inference.engine import Engine, open_engine, open_network
+from diapir.files import claim, disk_errors
+from diapir.inference.engine import Engine
+from diapir.inference.engine_options import EngineOptions
+from diapir.inference.open_engine import open_engine, open_network
+from diapir.progress import Progress
 
 _LIBRARIES: dict[Form, tuple[str, ...]] = {
     "onnx": ("onnx", "onnxruntime"),
     "openvino": ("onnx", "openvino"),
 }
-"""Packages whose versions a bundle records."""
+"""Packages whose versions are recorded in the bundle."""
 
-MOST_TILES = 256
-"""Tiles that an export is measured on; of more, as many are taken at even distances."""
+MAX_TILES = 256
+"""Maximum number of tiles that an export is measured on; of more, evenly spaced ones are used."""
 
 
 def export_bundle(
@@ -38,40 +41,40 @@ def export_bundle(
     data: str,
     further: Sequence[Bundle] = (),
     half: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Bundle:
-    """Export a model, or several as one, and measure how closely the export follows.
+    """Export a model, or an ensemble as one network, and measure the differences.
 
-    The result takes any number of tiles at once, and tiles of any height and width that are
-    multiples of the network's divisor where the network allows; batch norms are folded into
-    convolutions.
+    The result accepts any number of tiles at once and, where the network allows it, any height and
+    width that are multiples of its divisor. Batch norms are folded into convolutions.
 
     Args:
         source: a model with its weights, or one exported to ONNX.
-        form: what to make.
-        out: folder of the new bundle; an exported bundle that is there is replaced.
+        form: the format to export to.
+        out: folder of the new bundle; an earlier export in it is replaced.
         images: grey tiles `uint8 (H, W)` to measure on.
         data: name of these tiles.
-        further: models of the same architecture and preprocessing; what is exported is then the
-            mean of the probabilities of all.
+        further: models of the same architecture and preprocessing; the export is then the mean of
+            all their probabilities.
         half: store the weights as float16; the arithmetic stays float32.
         progress: called with the tiles measured and all tiles.
 
     Raises:
-        ExportError: it would give other results than `source`, or `out` holds something else.
+        ExportError: the results would differ from those of `source`, or `out` is neither empty nor
+            an exported model.
         BundleError: a source that does not fit its architecture or cannot be exported, or a disk
             that is full or read-only.
         MissingDependencyError: a library is not installed.
     """
     sources = (source, *further)
     for one in sources:
-        _refuse_used(one, out)
+        _claim(out, one)
         _refuse_unfit(source, one)
     half = half or any(one.info.export and one.info.export.half for one in sources)
-    references = [open_engine(one, device="cpu") for one in sources]
+    references = [open_engine(one, EngineOptions(device="cpu")) for one in sources]
     with TemporaryDirectory(prefix="diapir-export-") as name:
         networks = [Path(name) / f"{place}.onnx" for place in range(len(sources))]
-        # all are written, also behind one of a single size
+        # a list, so that all are written, even after one of fixed size
         sizes = [_write(*member) for member in zip(sources, networks, references, strict=True)]
         network, reference, info = Path(name) / "model.onnx", references[0], source.info
         if further:
@@ -85,14 +88,15 @@ def export_bundle(
         found = parity.measure(
             reference,
             open_network(form, files[0]),
-            images[:: -(-len(images) // MOST_TILES)],
+            images[:: -(-len(images) // MAX_TILES)],
             info,
             data=data,
             half=half,
             progress=progress,
         )
         parity.refuse_beyond_tolerance(found, half=half)
-        out.parent.mkdir(parents=True, exist_ok=True)
+        with disk_errors(out, ExportError):
+            out.parent.mkdir(parents=True, exist_ok=True)
         return bundles.save_export(
             out,
             info,
@@ -106,7 +110,7 @@ def export_bundle(
 
 
 def _write(source: Bundle, network: Path, reference: Engine) -> bool:
-    """Write the ONNX file of a model, and tell whether it takes any size."""
+    """Write the ONNX file of a model; returns whether it accepts any size."""
     before = source.info.export
     if before is None:
         return _trace(source, network, reference)
@@ -115,7 +119,7 @@ def _write(source: Bundle, network: Path, reference: Engine) -> bool:
 
 
 def _mean_info(sources: Sequence[Bundle]) -> BundleInfo:
-    """What is known of several models as one: it has been judged on nothing yet."""
+    """The description of the mean of several models, which has not been evaluated yet."""
     infos = [source.info for source in sources]
     members = [{"name": info.name, "weights_sha256": info.weights_sha256} for info in infos]
     hashes = "".join(info.weights_sha256 for info in infos)
@@ -135,26 +139,26 @@ def _mean_info(sources: Sequence[Bundle]) -> BundleInfo:
 
 
 def _refuse_unfit(first: Bundle, source: Bundle) -> None:
-    """Refuse a model that nothing can be exported from, or not together with the first."""
+    """Refuse a model that cannot be exported, or not together with the first."""
     before = source.info.export
     if before is not None and before.form == "openvino":
         raise BundleError(
-            f"{source.path} holds {source.network.name}, which nothing is exported from",
+            f"{source.path} contains {source.network.name}, which cannot be exported again",
             expected=f"a bundle with {WEIGHTS} or model.onnx",
-            fix="give the run or bundle that it was exported from",
+            fix="give the run or bundle it was exported from",
         )
     for name in ("model", "preprocess", "tile", "classes"):
         mine, theirs = getattr(first.info, name), getattr(source.info, name)
         if mine != theirs:
             raise ExportError(
                 f"{first.path} and {source.path} differ in {name}: {mine} and {theirs}",
-                expected="models of one architecture that take the same input, to be one model",
-                fix="export each by itself, and name both where they are used",
+                expected="models of the same architecture and preprocessing, to export their mean",
+                fix="export each one separately, and give both to `diapir predict`",
             )
 
 
 def _trace(source: Bundle, network: Path, reference: Engine) -> bool:
-    """Write the ONNX file of a model's weights, and tell whether it takes any size."""
+    """Write the ONNX file of a model's weights; returns whether it accepts any size."""
     from diapir.export import graph
 
     step, size = graph.divisor(source), source.info.preprocess.size
@@ -164,20 +168,20 @@ def _trace(source: Bundle, network: Path, reference: Engine) -> bool:
         try:
             graph.trace(source, network, any_size=any_size)
             exported = open_network("onnx", network)
-        except Exception as error:  # networks of others refuse in as many ways as they have authors
+        except Exception as error:  # third-party networks fail in many ways
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             continue
         if not any_size or parity.holds_at(others, reference, exported):
             return any_size
     raise ExportError(
-        f"the network of {source.path} cannot be written as ONNX: {reason}",
-        expected="a network of operations that ONNX has",
+        f"the network of {source.path} cannot be exported to ONNX: {reason}",
+        expected="a network of operations that ONNX supports",
         fix="use it with PyTorch, or train another architecture",
     )
 
 
 def _convert(network: Path, form: Form, *, half: bool) -> tuple[Path, ...]:
-    """The files of a network in the form wanted, out of its ONNX file."""
+    """Convert an ONNX file to the requested format; returns the files."""
     if half:
         from diapir.export.graph import store_half
 
@@ -189,21 +193,16 @@ def _convert(network: Path, form: Form, *, half: bool) -> tuple[Path, ...]:
     return write_openvino(network)
 
 
-def _refuse_used(source: Bundle, out: Path) -> None:
-    """Refuse a folder that holds something else than an earlier export."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    with suppress(BundleError):
-        if bundles.find(out) == out and bundles.load(out).info.export is not None:
-            if out.resolve() == source.path.resolve():
-                raise _used(out, "is the model that is to be exported")
-            return
-    raise _used(out, "holds something else than an exported model")
+def _claim(out: Path, source: Bundle) -> None:
+    """Refuse a folder of anything but an earlier export, and that of the model itself."""
+    claim(out, holds="an exported model", ours=_is_export, kind=ExportError)
+    if out.resolve() == source.path.resolve():
+        raise ExportError(
+            f"{out} is the model to be exported",
+            expected="a new folder, or an exported model, which is replaced",
+            fix="choose another --out",
+        )
 
 
-def _used(out: Path, found: str) -> ExportError:
-    return ExportError(
-        f"{out} {found}",
-        expected="a new folder, or that of an earlier export, which is replaced",
-        fix="choose another --out",
-    )
+def _is_export(folder: Path) -> bool:
+    return bundles.find(folder) == folder and bundles.load(folder).info.export is not None

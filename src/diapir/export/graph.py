@@ -1,4 +1,4 @@
-"""From a bundle to an ONNX graph: traced, batch norms folded, nothing in it but the network."""
+"""ONNX graphs of networks: traced, with folded batch norms and without metadata."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from onnxscript import ir
+from onnxscript.rewriter import RewriteRuleSet
+from onnxscript.rewriter.rules.common import (
+    fuse_batchnorm_into_conv_rule,
+    fuse_batchnorm_into_conv_transpose_rule,
+)
 from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
@@ -21,13 +26,14 @@ from diapir.models import Network
 from diapir.version import __version__
 
 OPSET = 18
-"""The oldest that PyTorch's exporter writes itself; older ones it converts to."""
+"""The oldest that PyTorch's exporter writes without conversion."""
 IR_VERSION = 10
-"""Of the file: what runtimes since 2024 read."""
+"""IR version of the file, supported by runtimes since 2024."""
 LARGE = 2**14
-"""Values from which a tensor is stored as float16. Smaller tensors (biases, depthwise and
-first convolutions) are a few per cent of a network, and would make most of the difference."""
+"""Tensors of at least this many values are stored as float16. Smaller ones (biases, depthwise and
+first convolutions) are a few per cent of a network, and would cause most of the differences."""
 INPUT, OUTPUT = "images", "logits"
+_FOLDING = RewriteRuleSet([fuse_batchnorm_into_conv_rule, fuse_batchnorm_into_conv_transpose_rule])
 
 
 def divisor(bundle: Bundle) -> int:
@@ -40,11 +46,11 @@ def trace(bundle: Bundle, path: Path, *, any_size: bool) -> None:
     """Write the network of a bundle as ONNX: `images (N, 3, H, W)` → `logits (N, 2, H, W)`, any N.
 
     Args:
-        bundle: with the weights.
-        path: of the new file.
-        any_size: whether H and W may be any multiples of the network's divisor, which PyTorch
-            cannot promise for every network: compare what comes out at other sizes too. Else they
-            are the bundle's `preprocess.size`.
+        bundle: a bundle with weights.
+        path: the new file.
+        any_size: whether H and W may be any multiples of the network's divisor, or only the
+            bundle's `preprocess.size`. PyTorch does not guarantee it for every network, so compare
+            the results at other sizes too.
 
     Raises:
         BundleError: the weights' names or shapes do not fit the architecture.
@@ -55,12 +61,12 @@ def trace(bundle: Bundle, path: Path, *, any_size: bool) -> None:
     axes: dict[int, Any] = {0: torch.export.Dim("tiles")}
     if any_size:
         axes |= {
-            # sizes of one or two steps would be taken for special cases
+            # torch.export would specialise sizes of one or two steps
             axis: step * torch.export.Dim(name, min=2)
             for axis, name in ((2, "rows"), (3, "columns"))
         }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what PyTorch tells its own developers
+        warnings.simplefilter("ignore")  # warnings meant for PyTorch's own developers
         program = torch.onnx.export(
             _Logits(network).eval(),
             (torch.zeros(2, 3, max(size, 2 * step), max(size, 2 * step)),),
@@ -71,16 +77,16 @@ def trace(bundle: Bundle, path: Path, *, any_size: bool) -> None:
             dynamic_shapes={"images": axes},
             verbose=False,
         )
-    assert program is not None  # noqa: S101 - it is None for another argument only
+    assert program is not None  # noqa: S101 - None only without dynamo
+    fold_batch_norms(program.model)
     model: onnx.ModelProto = program.model_proto
-    _fold_batch_norms(model.graph)
     _strip(model)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
 
 class _Logits(nn.Module):
-    """A network without the checks of its images, which say nothing in a graph."""
+    """A network without the checks of its images, which have no place in a graph."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -91,11 +97,11 @@ class _Logits(nn.Module):
 
 
 def _fix_same_padding(network: nn.Module) -> None:
-    """Let convolutions that pad as TensorFlow does pad by what a divisible size comes to.
+    """Give convolutions with TensorFlow's SAME padding a constant padding.
 
-    timm works the padding out of each image's size, and a graph that does so is slow to trace and
-    to run. Every map of an image that the divisor divides is a multiple of the stride, and for
-    those it is always the same.
+    timm computes the padding from each image's size, which is slow to trace and to run. The size of
+    every feature map is a multiple of the stride, because the image size is a multiple of the
+    divisor, and for such sizes the padding is constant.
     """
     for name, module in list(network.named_modules()):
         if not isinstance(module, Conv2dSame):
@@ -114,9 +120,10 @@ def _fix_same_padding(network: nn.Module) -> None:
 
 
 def store_half(path: Path) -> None:
-    """Rewrite an ONNX file: weights stored as float16, which are made float32 when it is loaded.
+    """Store the weights of an ONNX file as float16, with casts to float32 in the graph.
 
-    ONNX Runtime does so once, before the first image.
+    ONNX Runtime evaluates the casts once, when it loads the file. Own code, because the converter
+    of onnxconverter_common makes the arithmetic float16 as well.
     """
     model = onnx.load(path)
     graph = model.graph
@@ -133,59 +140,25 @@ def store_half(path: Path) -> None:
     onnx.save(model, path)
 
 
-def _fold_batch_norms(graph: onnx.GraphProto) -> None:
-    """Let each convolution do what the batch norm behind it does.
+def fold_batch_norms(model: ir.Model) -> None:
+    """Fold batch norms into the convolutions before them, in place.
 
-    PyTorch's exporter leaves those behind.
+    PyTorch's exporter does so itself, except where a `Shape` node uses the convolution's output; it
+    can use the batch norm's output instead, which has the same shape.
     """
-    values = {tensor.name: tensor for tensor in graph.initializer}
-    makers = {name: node for node in graph.node for name in node.output}
-    for norm in [node for node in graph.node if node.op_type == "BatchNormalization"]:
-        convolution = makers.get(norm.input[0])
-        if convolution is None or convolution.op_type not in {"Conv", "ConvTranspose"}:
-            continue
-        features, normed = convolution.output[0], norm.output[0]
-        users = [node for node in graph.node if features in node.input]
-        if any(node is not norm and node.op_type != "Shape" for node in users):
-            continue
-        if any(output.name == features for output in graph.output):
-            continue
-        if any(name not in values for name in [*norm.input[1:], *convolution.input[1:]]):
-            continue
-        scale, shift = _affine(norm, [numpy_helper.to_array(values[n]) for n in norm.input[1:]])
-        transposed = convolution.op_type == "ConvTranspose"
-        weight = values[convolution.input[1]]
-        kernel = numpy_helper.to_array(weight).astype(np.float64)
-        # Conv has its output channels first, ConvTranspose (of one group) second
-        shape = (1, -1, 1, 1) if transposed else (-1, 1, 1, 1)
-        kernel *= scale.reshape(shape)
-        bias = np.zeros_like(shift)
-        if len(convolution.input) > 2:
-            bias = numpy_helper.to_array(values[convolution.input[2]]).astype(np.float64)
-        names = [f"{weight.name}.folded", f"{weight.name}.folded_bias"]
-        for name, folded in zip(names, (kernel, bias * scale + shift), strict=True):
-            graph.initializer.append(numpy_helper.from_array(folded.astype(np.float32), name))
-        del convolution.input[1:]
-        convolution.input.extend(names)
-        graph.node.remove(norm)
-        convolution.output[0] = normed
-        for node in users:
-            if node is not norm:
-                node.input[0] = normed  # of the same shape
-
-
-def _affine(
-    norm: onnx.NodeProto, parameters: list[NDArray[Any]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Factor and summand of each channel that a batch norm comes to."""
-    weight, bias, mean, variance = (values.astype(np.float64) for values in parameters)
-    epsilon = next((value.f for value in norm.attribute if value.name == "epsilon"), 1e-5)
-    scale = weight / np.sqrt(variance + epsilon)
-    return scale, bias - mean * scale
+    for node in model.graph:
+        if node.op_type == "BatchNormalization":
+            features, normed = node.inputs[0], node.outputs[0]
+            assert features is not None  # noqa: S101 - the input is not optional
+            for user, place in tuple(features.uses()):
+                if user.op_type == "Shape":
+                    user.replace_input_with(place, normed)
+    model.graph.sort()
+    _FOLDING.apply_to_model(model)
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Take out what is no network: places in source files, unused weights, the tracer's notes."""
+    """Remove metadata: source locations, unused weights and annotations of the tracer."""
     graph = model.graph
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = "diapir", __version__

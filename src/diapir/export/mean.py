@@ -1,4 +1,4 @@
-"""Several networks as one: the mean of their probabilities, in one ONNX graph."""
+"""An ensemble as one network: the mean of its members' probabilities in one ONNX graph."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from onnx import compose, helper, numpy_helper
 from diapir.export.graph import INPUT, OUTPUT
 from diapir.inference.engine import Engine
 
-LEAST = 1e-30
-"""Probability that stands for 0, whose logarithm is no number."""
+MIN_PROBABILITY = 1e-30
+"""Replaces a probability of 0, whose logarithm is infinite."""
 
 
 class MeanEngine:
-    """What several engines say together: the logarithm of the mean of their probabilities.
+    """Several engines as one: the logarithm of their mean probabilities.
 
     Args:
-        members: engines of networks that take the same images.
+        members: engines of networks with the same input.
     """
 
     def __init__(self, members: Sequence[Engine]) -> None:
@@ -32,7 +32,7 @@ class MeanEngine:
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
         mean = np.mean([_softmax(member.logits(batch)) for member in self.members], axis=0)
-        logits: NDArray[np.float32] = np.log(np.maximum(mean, LEAST)).astype(np.float32)
+        logits: NDArray[np.float32] = np.log(np.maximum(mean, MIN_PROBABILITY)).astype(np.float32)
         return logits
 
 
@@ -41,7 +41,7 @@ def write_mean(networks: Sequence[Path], path: Path) -> None:
 
     Args:
         networks: ONNX files of such networks.
-        path: of the new file.
+        path: the new file.
     """
     models = [
         compose.add_prefix(onnx.load(network), f"{place}.", rename_inputs=False)
@@ -57,11 +57,13 @@ def write_mean(networks: Sequence[Path], path: Path) -> None:
         logits = model.graph.output[0].name
         members.append(f"{logits}.probability")
         graph.node.append(helper.make_node("Softmax", [logits], [members[-1]], axis=1))
-    graph.initializer.append(numpy_helper.from_array(np.array(LEAST, np.float32), "least"))
+    graph.initializer.append(
+        numpy_helper.from_array(np.array(MIN_PROBABILITY, np.float32), "minimum")
+    )
     graph.node.extend(
         [
             helper.make_node("Mean", members, ["mean"]),
-            helper.make_node("Clip", ["mean", "least"], ["probability"]),
+            helper.make_node("Clip", ["mean", "minimum"], ["probability"]),
             helper.make_node("Log", ["probability"], [OUTPUT]),
         ]
     )

@@ -1,8 +1,8 @@
-"""Does an exported network say what the network says that it was made from? Measured on tiles."""
+"""Parity of an exported network and its original, measured on tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -13,14 +13,15 @@ from diapir.bundle import BundleInfo, Parity
 from diapir.errors import ExportError
 from diapir.inference.engine import Engine
 from diapir.inference.predictor import salt_probability
+from diapir.progress import Progress
 
 BATCH = 8
 
-MOST_FLIPPED = 5e-5
-"""Share of pixels that may fall on the other side of the threshold. The share of right pixels
-cannot change by more, so its first four digits stay."""
-MOST_PROBABILITY = {False: 1e-4, True: 2e-2}
-"""By which a probability may differ, without and with weights stored as float16."""
+MAX_FLIPPED = 5e-5
+"""Maximum share of pixels that may change sides of the threshold. Pixel accuracy cannot change by
+more, so its first four digits stay the same."""
+MAX_PROBABILITY = {False: 1e-4, True: 2e-2}
+"""Maximum difference in a probability, without and with weights stored as float16."""
 
 
 def measure(
@@ -31,21 +32,21 @@ def measure(
     *,
     data: str,
     half: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Parity:
-    """Compare two engines on tiles, as the model's preprocessing gives them to its network.
+    """Compare two engines on tiles that are preprocessed as the model requires.
 
     Args:
-        reference: runs the network that was exported.
-        exported: runs what came out.
-        images: grey tiles `uint8 (H, W)`; of larger ones the upper left window is taken.
+        reference: runs the original network.
+        exported: runs the exported network.
+        images: grey tiles `uint8 (H, W)`; only the upper left window of larger ones is used.
         info: the model.
         data: name of the tiles.
         half: whether the exported weights are stored as float16.
         progress: called with the tiles done and all tiles.
 
     Raises:
-        ExportError: an engine answers with NaN.
+        ExportError: an engine returns NaN.
     """
     size = info.window
     tiles = sorted((image[:size, :size] for image in images), key=np.shape)
@@ -69,8 +70,8 @@ def measure(
                 progress(done, len(tiles))
     if not np.isfinite([*logit, *probability]).all():
         raise ExportError(
-            f"{reference.name} or {exported.name} answers with what is no number ({data})",
-            expected="finite weights of a training that did not diverge",
+            f"{reference.name} or {exported.name} returns NaN or infinity ({data})",
+            expected="a model whose training did not diverge",
             fix="export another model" + (", or leave --half out" if half else ""),
         )
     return Parity(
@@ -85,12 +86,12 @@ def measure(
 
 
 def holds_at(sizes: Sequence[tuple[int, int]], reference: Engine, exported: Engine) -> bool:
-    """Whether two engines agree on images of other sizes than the model's own.
+    """Whether two engines agree on images of other sizes than the model's input.
 
     Args:
         sizes: heights and widths in pixels.
-        reference: takes any size that is a multiple of the network's divisor.
-        exported: may fail in any way.
+        reference: accepts any size that is a multiple of the network's divisor.
+        exported: may raise any exception.
     """
     noise = np.random.default_rng(0)
     for height, width in sizes:
@@ -103,7 +104,7 @@ def holds_at(sizes: Sequence[tuple[int, int]], reference: Engine, exported: Engi
         if found.shape != expected.shape:
             return False
         before, after = (salt_probability(logits[0]) for logits in (expected, found))
-        if not np.abs(after - before).max() <= MOST_PROBABILITY[False]:
+        if not np.abs(after - before).max() <= MAX_PROBABILITY[False]:
             return False
     return True
 
@@ -114,18 +115,18 @@ def _batches(tiles: list[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.uint8]]
 
 
 def refuse_beyond_tolerance(parity: Parity, *, half: bool) -> None:
-    """Refuse an export that would give other results than the network it was made from.
+    """Refuse an export whose results differ from the original's.
 
     Raises:
         ExportError: it differs by more than the tolerance.
     """
-    most = MOST_PROBABILITY[half]
-    if parity.probability <= most and parity.flipped <= MOST_FLIPPED * parity.pixels:
+    limit = MAX_PROBABILITY[half]
+    if parity.probability <= limit and parity.flipped <= MAX_FLIPPED * parity.pixels:
         return
     raise ExportError(
-        f"the exported network differs by up to {parity.probability:.2g} in a probability, and "
-        f"{parity.flipped} of {parity.pixels} pixels change sides ({parity.data}); nothing was "
+        f"the exported network differs by up to {parity.probability:.2g} in probability, and "
+        f"{parity.flipped} of {parity.pixels} pixels change class ({parity.data}); nothing was "
         "written",
-        expected=f"at most {most:g}, and {MOST_FLIPPED:.3%} of the pixels",
+        expected=f"a difference of at most {limit:g}, and {MAX_FLIPPED:.3%} of the pixels",
         fix="leave --half out" if half else "export with other versions of torch and onnxscript",
     )

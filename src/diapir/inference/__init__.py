@@ -1,19 +1,21 @@
-"""From a bundle and images to probabilities."""
+"""Inference: from a bundle and images to probabilities of salt."""
 
 from diapir.inference.engine import Engine
+from diapir.inference.engine_options import EngineOptions
 from diapir.inference.ensemble import Ensemble, open_models
 from diapir.inference.images import PredictionSummary, predict_images
 from diapir.inference.latency import Latency, measure_latency
 from diapir.inference.postprocess import salt_mask
-from diapir.inference.predictor import Marker, Predictor
+from diapir.inference.predictor import Predictor, Segmenter
 
 __all__ = [
     "Engine",
+    "EngineOptions",
     "Ensemble",
     "Latency",
-    "Marker",
     "PredictionSummary",
     "Predictor",
+    "Segmenter",
     "measure_latency",
     "open_models",
     "predict_images",

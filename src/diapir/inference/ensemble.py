@@ -1,4 +1,4 @@
-"""Several models as one: the mean of their probabilities."""
+"""Ensembles: the mean of several models' probabilities."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.bundle import Bundle, Tta
+from diapir.bundle import Bundle
 from diapir.errors import ConfigError
-from diapir.inference.engine import EngineName
-from diapir.inference.predictor import Marker, Predictor, Progress
+from diapir.inference.engine_options import EngineOptions
+from diapir.inference.predictor import Predictor, Segmenter
+from diapir.progress import Progress
 
 
 class Ensemble:
-    """Models that mark salt together. Each keeps its own preprocessing.
+    """Models whose probabilities are averaged. Each keeps its own preprocessing.
 
     Args:
         members: at least one; their architectures and input sizes may differ.
 
     Raises:
-        ConfigError: the same weights twice, which would weigh double.
+        ConfigError: the same weights twice, which would count double.
     """
 
     def __init__(self, members: Sequence[Predictor]) -> None:
@@ -42,11 +43,11 @@ class Ensemble:
 
     @property
     def min_area(self) -> int:
-        """Mean of the models' least areas, in whole pixels."""
+        """Mean of the models' minimum component sizes, in whole pixels."""
         return round(sum(member.min_area for member in self.members) / len(self.members))
 
     def describe(self) -> dict[str, Any]:
-        """What each model is."""
+        """The description of each model."""
         members = [member.describe() for member in self.members]
         names = ", ".join(dict.fromkeys(member["name"] for member in members))
         return {"name": f"mean of {len(members)} models ({names})", "members": members}
@@ -54,18 +55,18 @@ class Ensemble:
     def probabilities(
         self, images: Sequence[NDArray[np.uint8]], *, progress: Progress | None = None
     ) -> list[NDArray[np.float32]]:
-        """The mean over the models of the probability of salt of each pixel.
+        """Predict the probability of salt per pixel, as the mean over the models.
 
         Args:
             images: grey images `uint8 (H, W)` of any sizes.
-            progress: called with what is done and all there is, over all models.
+            progress: called with the windows done and all windows, over all models.
 
         Returns:
             `float32 (H, W)` in [0, 1] for each image, in the order given.
 
         Raises:
             DataError: an image too small for a model's padding.
-            BundleError: a network answers with something that is no number.
+            BundleError: a network returns NaN.
         """
         count = len(self.members)
         mean: list[NDArray[np.float32]] = []
@@ -78,11 +79,11 @@ class Ensemble:
                     total += probability
         for total in mean:
             total /= count
-            np.minimum(total, 1, out=total)  # the mean of ones may round to more
+            np.minimum(total, 1, out=total)  # the mean of ones may round to more than 1
         return mean
 
     def check(self, height: int, width: int) -> None:
-        """Refuse an image that a model could not take.
+        """Refuse an image size that a model does not accept.
 
         Raises:
             DataError: it is too small for a model's padding.
@@ -92,43 +93,30 @@ class Ensemble:
 
 
 def open_models(
-    models: Sequence[str | Path],
-    *,
-    engine: EngineName = "auto",
-    device: str = "auto",
-    threads: int | None = None,
-    batch: int = 16,
-    tta: Tta | None = None,
-) -> Marker:
+    models: Sequence[str | Path], options: EngineOptions = EngineOptions()
+) -> Segmenter:
     """Open one model or several.
 
     Args:
-        models: run folders and bundle folders; none of them for the shipped model.
-        engine: what runs each; `auto` goes by what its bundle holds.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        threads: CPU threads; None leaves the engine's own choice.
-        batch: windows a network takes at once.
-        tta: `none` or `flip`; None takes each bundle's own.
+        models: run folders and bundle folders; the bundled model if empty.
+        options: how their networks are run.
 
     Raises:
-        BundleError: no model there, or one that has changed or does not fit.
-        ConfigError: a model twice.
-        DeviceError: a device that is not there.
+        BundleError: there is no model, or it has changed or does not fit.
+        ConfigError: the same model twice.
+        DeviceError: the device is not available.
         MissingDependencyError: an engine's library is not installed.
     """
     named: Sequence[str | Path | None] = models or [None]
-    members = [
-        Predictor.load(model, engine=engine, device=device, threads=threads, batch=batch, tta=tta)
-        for model in named
-    ]
+    members = [Predictor.load(model, options) for model in named]
     return members[0] if len(members) == 1 else Ensemble(members)
 
 
 def refuse_repeated(bundles: Iterable[Bundle]) -> None:
-    """Refuse models of which two are the same.
+    """Refuse the same model twice.
 
     Raises:
-        ConfigError: the same weights twice, which would weigh double.
+        ConfigError: two models have the same weights, which would count double.
     """
     seen: dict[str, Bundle] = {}
     for bundle in bundles:
@@ -136,14 +124,14 @@ def refuse_repeated(bundles: Iterable[Bundle]) -> None:
         if first is not bundle:
             raise ConfigError(
                 f"{first.path} and {bundle.path} are the same model",
-                expected="different models: one that is named twice would weigh double",
-                fix="name each model once",
+                expected="different models; a repeated model would count double",
+                fix="give each model once",
             )
 
 
 def _shifted(progress: Progress | None, place: int, count: int) -> Progress | None:
-    """What one of `count` models tells, as progress of all of them."""
+    """Progress of one of `count` models, as progress of all of them."""
     if progress is None:
         return None
-    tell = progress
-    return lambda done, total: tell(place * total + done, count * total)
+    report = progress
+    return lambda done, total: report(place * total + done, count * total)

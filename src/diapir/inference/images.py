@@ -1,4 +1,4 @@
-"""Predictions on image files: probability, mask and overlay of each, and a table of them all."""
+"""Predictions on image files: probability, mask and overlay of each, and a table of all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,35 +15,37 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diapir.errors import DataError
-from diapir.files import replace_file
+from diapir.files import claim, disk_errors, replace_file
 from diapir.inference.overlay import overlay
-from diapir.inference.postprocess import check_marking, salt_mask
-from diapir.inference.predictor import Marker, Progress
+from diapir.inference.postprocess import check_postprocessing, salt_mask
+from diapir.inference.predictor import Segmenter
 from diapir.inference.sources import OUTPUTS, Source, find_sources
+from diapir.progress import Progress
+from diapir.text import plural
 
 TABLE = "predictions.csv"
 STARTED = ".predicting"
-"""Marks a folder whose prediction has not come to its end, and may be taken up again."""
+"""Marks a folder whose prediction is incomplete and may be repeated."""
 COLUMNS = ("input", "name", "width", "height", "salt_share", "mean_probability", "error")
 """Columns of the table; sizes in pixels, shares in [0, 1]."""
 
 _CHUNK_PIXELS = 4 * 1024**2
-"""Images are read and predicted together up to one batch, or up to this many pixels."""
+"""Images are read and predicted in chunks of one batch, or of this many pixels."""
 _WRITERS = 4
-"""Threads that compress and write; they mostly wait for the disk."""
+"""Threads that compress and write images."""
 
 
 @dataclass(frozen=True)
 class PredictionSummary:
-    """What came of a prediction.
+    """Summary of a prediction.
 
     Attributes:
-        out: folder it was written to.
+        out: the folder of the results.
         images: number of images predicted.
-        threshold: probability from which a pixel counts as salt.
-        min_area: pixels; connected salt of fewer than this was left out.
+        threshold: pixels with at least this probability were predicted as salt.
+        min_area: minimum component size in pixels; smaller components were removed.
         salt_share: share of salt in all pixels of all predicted images.
-        failed: why an image could not be predicted, by its path.
+        failed: the reason why an image could not be predicted, by its path.
     """
 
     out: Path
@@ -55,7 +56,7 @@ class PredictionSummary:
     failed: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON can say it."""
+        """The content as JSON values."""
         return {
             "out": str(self.out),
             "images": self.images,
@@ -67,7 +68,7 @@ class PredictionSummary:
 
 
 def predict_images(
-    predictor: Marker,
+    predictor: Segmenter,
     inputs: Sequence[Path],
     out: Path,
     *,
@@ -75,35 +76,37 @@ def predict_images(
     min_area: int | None = None,
     progress: Progress | None = None,
 ) -> PredictionSummary:
-    """Predict the images of files, folders and tile sets, and write what was found.
+    """Predict the images in files, folders and tile sets, and write the results.
 
-    For an image NAME there will be `probability/NAME.png` (16-bit grey, 65535 is certain salt),
+    For an image NAME this writes `probability/NAME.png` (16-bit grey, 65535 = probability 1),
     `mask/NAME.png` (0 and 255) and `overlay/NAME.png` in the image's own size, and a row of
-    `predictions.csv`. NAME keeps sub-folders. Images are read a batch at a time.
+    `predictions.csv`. NAME includes sub-folders. Images are read a batch at a time.
 
     Args:
-        predictor: the model, or several as one.
-        inputs: image files, folders (with their sub-folders) and zips, tile sets among them.
-        out: folder to write to; made where it is not there.
-        threshold: probability from which a pixel counts as salt; None takes the model's.
-        min_area: pixels; connected salt of fewer than this is left out; None takes the model's.
+        predictor: the model, or an ensemble.
+        inputs: image files, folders (with their sub-folders), zips and tile sets.
+        out: folder of the results; created if missing.
+        threshold: pixels with at least this probability are salt; None for the model's own.
+        min_area: minimum component size in pixels; None for the model's own.
         progress: called with the images done and all images.
 
     Returns:
-        What was written; an image that could not be read or predicted is in `failed`.
+        A summary; an image that could not be read or predicted is in `failed`.
 
     Raises:
-        DataError: an input that is not there, no image at all or none that can be predicted, an
-            `out` that holds inputs or what no prediction wrote, a threshold outside (0, 1), a
-            `min_area` below 0, or a disk that is full or read-only.
+        DataError: an input that does not exist, no image at all or none that can be predicted, an
+            `out` that contains inputs or files of something else, or a disk that is full or
+            read-only.
+        ConfigError: a threshold or a minimum component size out of range.
     """
     threshold = predictor.threshold if threshold is None else threshold
     min_area = predictor.min_area if min_area is None else min_area
-    check_marking(threshold, min_area)
+    check_postprocessing(threshold, min_area)
     sources = find_sources(inputs, out)
+    target = out.resolve() if out.is_symlink() else out  # results may go to another disk
+    claim(target, holds="an earlier prediction", ours=_may_be_replaced)
     rows: list[dict[str, Any]] = []
-    try:
-        _refuse_used(out)
+    with disk_errors(out):
         with ThreadPoolExecutor(_WRITERS) as pool:
             for chunk in _chunks(sources, predictor):
                 rows += _predict(predictor, chunk, out, threshold, min_area, pool)
@@ -112,46 +115,33 @@ def predict_images(
         failed = {row["input"]: row["error"] for row in rows if row["error"]}
         if len(failed) == len(rows):
             raise DataError(
-                f"none of {len(rows)} images can be predicted; the first, {rows[0]['input']}: "
-                f"{rows[0]['error']}",
-                expected="at least one whole image",
+                f"none of {plural(len(rows), 'image')} can be predicted; the first, "
+                f"{rows[0]['input']}: {rows[0]['error']}",
+                expected="at least one intact image",
                 fix="repair the images, or give others",
             )
         _write_table(out / TABLE, rows)
         (out / STARTED).unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{error.filename or out} could not be written: {error.strerror or error}",
-            expected="a writable folder with enough space",
-            fix="free space, or choose another --out",
-        ) from None
     predicted = [row for row in rows if not row["error"]]
     pixels = sum(row["width"] * row["height"] for row in predicted)
     salt = sum(row["salt_share"] * row["width"] * row["height"] for row in predicted)
     return PredictionSummary(out, len(predicted), threshold, min_area, salt / pixels, failed)
 
 
-def _refuse_used(out: Path) -> None:
-    """Refuse a folder with files where results belong, unless a prediction wrote them."""
-    held = [name for name in (*OUTPUTS, TABLE) if (out / name).exists()]
-    if not held or (out / STARTED).exists():
-        return
-    with suppress(FileNotFoundError), (out / TABLE).open("rb") as table:
-        if table.readline() == ",".join(COLUMNS).encode() + b"\n":
-            return
-    raise DataError(
-        f"{out} holds {held[0]}, which no prediction wrote",
-        expected="a folder for the results alone, so that nothing else is overwritten",
-        fix="choose another --out",
-    )
+def _may_be_replaced(out: Path) -> bool:
+    """Whether a folder contains a prediction, or nothing under the names of its results."""
+    if (out / STARTED).exists() or not any((out / name).exists() for name in (*OUTPUTS, TABLE)):
+        return True
+    with (out / TABLE).open("rb") as table:
+        return table.readline() == ",".join(COLUMNS).encode() + b"\n"
 
 
 _Read = tuple[Source, NDArray[np.uint8] | DataError]
-"""A source with its image, or with why it cannot be predicted."""
+"""A source with its image, or with the reason why it cannot be predicted."""
 
 
-def _chunks(sources: Sequence[Source], predictor: Marker) -> Iterator[list[_Read]]:
-    """Sources read a batch at a time, so that memory holds one chunk."""
+def _chunks(sources: Sequence[Source], predictor: Segmenter) -> Iterator[list[_Read]]:
+    """Read sources a batch at a time, to keep only one chunk in memory."""
     chunk: list[_Read] = []
     pixels = images = 0
     for source in sources:
@@ -173,14 +163,14 @@ def _chunks(sources: Sequence[Source], predictor: Marker) -> Iterator[list[_Read
 
 
 def _predict(
-    predictor: Marker,
+    predictor: Segmenter,
     chunk: Sequence[_Read],
     out: Path,
     threshold: float,
     min_area: int,
     pool: ThreadPoolExecutor,
 ) -> list[dict[str, Any]]:
-    """Predict and write a chunk; a row of the table for each source."""
+    """Predict and write a chunk; returns a row of the table for each source."""
     images = [image for _, image in chunk if not isinstance(image, DataError)]
     probabilities = iter(predictor.probabilities(images))
     if images and not (out / STARTED).exists():

@@ -1,4 +1,4 @@
-"""How long a model takes: one tile alone, and many at once."""
+"""Latency of a model: one tile, and a batch."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import numpy as np
 from diapir.inference.predictor import Predictor
 
 BATCH = 16
-"""Tiles of the batch that is timed."""
+"""Tiles in the timed batch."""
 LEAST, MOST, SECONDS = 3, 50, 2.0
-"""A timing is repeated at least and at most so often, and in between until this time has passed."""
+"""Minimum and maximum number of repetitions, and the time in between to repeat for."""
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Time from grey tiles to their probabilities, preprocessing included.
+    """Time from grey tiles to their probabilities, including preprocessing.
 
     Attributes:
-        tile_ms: of one tile, in milliseconds.
-        batch_ms: of `batch` tiles at once.
-        batch: their number.
-        engine: which engine computed where.
-        threads: CPU threads it used.
+        tile_ms: milliseconds for one tile.
+        batch_ms: milliseconds for `batch` tiles at once.
+        batch: tiles in the batch.
+        engine: engine and device.
+        threads: CPU threads used.
     """
 
     tile_ms: float
@@ -37,16 +37,16 @@ class Latency:
 
 
 def measure_latency(predictor: Predictor) -> Latency:
-    """Time a model on tiles of its own input size; medians, after one call that does not count.
+    """Time a model on tiles of its input size; medians after one warm-up call.
 
-    Where figures are to be compared, do this in a process of its own: what a process did before
-    (its threads, its memory) moves them.
+    For comparable figures, measure each model in a new process: the threads and memory of earlier
+    work in a process influence the timing.
 
     Args:
-        predictor: the model, loaded as it is to be used.
+        predictor: the model, loaded with the options to time.
     """
     size = predictor.bundle.info.preprocess.size
-    # noise: the time does not depend on what a tile shows
+    # noise, because the time does not depend on the content
     tile = np.random.default_rng(0).integers(0, 256, (size, size), dtype=np.uint8)
     times = [
         _median_s(lambda: predictor.probabilities([tile])),

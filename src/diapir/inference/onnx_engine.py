@@ -1,4 +1,4 @@
-"""The engine that runs an exported network in ONNX Runtime, on the CPU. It needs no PyTorch."""
+"""The engine for ONNX Runtime: runs an exported network on the CPU, without PyTorch."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from diapir.inference.engine import unusable
-from diapir.inference.threads import default_threads
+from diapir.inference.engine import default_threads, unusable
 
 _ERRORS_ONLY = 3
 
 
 class OnnxEngine:
-    """A network in ONNX Runtime, computed in float32.
+    """A network in ONNX Runtime, in float32.
 
     Args:
         network: the `model.onnx` of a bundle.
-        threads: CPU threads of one call; None takes `default_threads`.
+        threads: CPU threads of one call; None for `default_threads`.
 
     Raises:
-        BundleError: the file is no network from images to logits of two classes.
+        BundleError: the file is not a network from images to logits of two classes.
     """
 
     def __init__(self, network: Path, *, threads: int | None = None) -> None:
@@ -35,7 +34,7 @@ class OnnxEngine:
             self._session = onnxruntime.InferenceSession(
                 network, options, providers=["CPUExecutionProvider"]
             )
-        # ONNX Runtime's errors have no class of their own in common
+        # ONNX Runtime's errors have no common base class
         except Exception as error:
             raise unusable(network, "onnx", str(error).strip()) from None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()

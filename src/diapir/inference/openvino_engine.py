@@ -1,4 +1,4 @@
-"""The engine that runs an exported network in OpenVINO, on the CPU. It needs no PyTorch."""
+"""The engine for OpenVINO: runs an exported network on the CPU, without PyTorch."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from diapir.inference.engine import unusable
-from diapir.inference.threads import default_threads
+from diapir.inference.engine import default_threads, unusable
 
 
 class OpenvinoEngine:
-    """A network in OpenVINO, computed in float32.
+    """A network in OpenVINO, in float32.
 
     Args:
         network: `model.xml` (beside its `model.bin`) or `model.onnx` of a bundle.
-        threads: CPU threads of one call; None takes `default_threads`.
+        threads: CPU threads of one call; None for `default_threads`.
 
     Raises:
-        BundleError: the file is no network from images to logits of two classes.
+        BundleError: the file is not a network from images to logits of two classes.
     """
 
     def __init__(self, network: Path, *, threads: int | None = None) -> None:
@@ -32,7 +31,7 @@ class OpenvinoEngine:
                 network,
                 "CPU",
                 {
-                    # bfloat16, where the processor has it, is not what the export was measured with
+                    # not bfloat16, where the processor has it: the export was measured in float32
                     "INFERENCE_PRECISION_HINT": "f32",
                     "INFERENCE_NUM_THREADS": self.threads,
                     "PERFORMANCE_HINT": "LATENCY",
@@ -50,10 +49,10 @@ class OpenvinoEngine:
             if port.get_element_type() != openvino.Type.f32 or not shape.compatible(
                 openvino.PartialShape([-1, channels, -1, -1])
             ):
-                raise unusable(network, "openvino", f"it takes or gives {port}")
+                raise unusable(network, "openvino", f"it has the input or output {port}")
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
         found = self._compiled(np.ascontiguousarray(batch))[0]
-        result: NDArray[np.float32] = found.copy()  # its memory is the next call's as well
+        result: NDArray[np.float32] = found.copy()  # the next call reuses the memory
         return result

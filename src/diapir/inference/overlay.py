@@ -1,7 +1,7 @@
-"""Salt drawn over the seismic image: a light fill that lets it through, and a crisp outline.
+"""Overlays: predicted salt drawn over a seismic image as a transparent fill with an outline.
 
-Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which people with any kind
-of colour blindness tell apart.
+The colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which remain
+distinguishable with any kind of colour blindness.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from diapir.config import IGNORE
 Colour = tuple[int, int, int]
 
 HIT: Colour = (86, 180, 233)
-"""Sky blue: salt that was found."""
+"""Sky blue: true positives."""
 MISSED: Colour = (240, 228, 66)
-"""Yellow: salt that was not found."""
+"""Yellow: false negatives (missed salt)."""
 FALSE: Colour = (213, 94, 0)
-"""Vermillion: no salt, but marked as salt."""
+"""Vermillion: false positives."""
 SALT: Colour = (230, 159, 0)
-"""Orange: marked as salt, where the truth is not known."""
+"""Orange: predicted salt, where there are no labels."""
 
 FILL = 0.4
 """Opacity of the fill."""
@@ -38,22 +38,22 @@ def overlay(
     Args:
         image: grey, `uint8 (H, W)`.
         prediction: predicted mask `(H, W)` of {0, 1}.
-        truth: mask `(H, W)` of {0, 1, 255}; pixels of 255 are not drawn.
+        truth: ground truth `(H, W)` of {0, 1, 255}; pixels of 255 are not drawn.
 
     Returns:
-        RGB `uint8 (H, W, 3)`: with truth in the colours `HIT`, `MISSED` and `FALSE`, without it in
-        `SALT`; an outline of one pixel runs inside the edge of prediction and truth.
+        RGB `uint8 (H, W, 3)`, in the colours `HIT`, `MISSED` and `FALSE` with ground truth, else in
+        `SALT`. An outline of one pixel runs inside the boundary of prediction and ground truth.
     """
-    marked = prediction == 1
+    predicted = prediction == 1
     if truth is None:
-        return _paint(image, [(marked, SALT)], _inner_edge(marked))
+        return _paint(image, [(predicted, SALT)], _inner_edge(predicted))
     salt = truth == 1
     layers = [
-        (marked & salt, HIT),
-        (~marked & salt, MISSED),
-        (marked & (truth == 0), FALSE),
+        (predicted & salt, HIT),
+        (~predicted & salt, MISSED),
+        (predicted & (truth == 0), FALSE),
     ]
-    return _paint(image, layers, (_inner_edge(marked) | _inner_edge(salt)) & (truth != IGNORE))
+    return _paint(image, layers, (_inner_edge(predicted) | _inner_edge(salt)) & (truth != IGNORE))
 
 
 def _paint(
@@ -64,7 +64,7 @@ def _paint(
     painted = np.repeat(image[..., None], 3, axis=2)
     grey = np.arange(256)
     for area, colour in layers:
-        # one look-up for each grey level instead of arithmetic on every pixel
+        # a lookup table of grey levels instead of arithmetic on every pixel
         tint = np.rint((1 - FILL) * grey[:, None] + FILL * np.array(colour)).astype(np.uint8)
         painted[area] = tint[image[area]]
         painted[area & edge] = colour
@@ -72,7 +72,7 @@ def _paint(
 
 
 def _inner_edge(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels of an area with one of their four neighbours outside it; the frame is no edge."""
+    """Pixels of an area with a 4-neighbour outside it; the image border does not count."""
     inside = np.pad(area, 1, mode="edge")
     neighbours = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
     return area & ~neighbours

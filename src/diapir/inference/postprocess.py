@@ -1,4 +1,4 @@
-"""From probabilities to masks: a threshold, and salt that is too small to be believed.
+"""Post-processing from probabilities to masks: threshold and minimum component size.
 
 Areas are pixels joined by their sides. Rows are cut into runs of salt, runs that touch are joined
 until nothing changes, and all of it is array arithmetic: a whole stack of tiles at once takes a
@@ -17,12 +17,12 @@ from diapir.errors import ConfigError
 def salt_mask(
     probability: NDArray[np.float32], threshold: float, min_area: int = 0
 ) -> NDArray[np.uint8]:
-    """Where salt is marked.
+    """The mask of predicted salt.
 
     Args:
         probability: of salt, `float32 (..., H, W)` in [0, 1].
-        threshold: a pixel is salt where its probability is at least this (as float32), in (0, 1).
-        min_area: salt of fewer connected pixels than this is left out.
+        threshold: a pixel with at least this probability (as float32) is salt; in (0, 1).
+        min_area: minimum component size in pixels; smaller components are removed.
 
     Returns:
         `uint8 (..., H, W)` of {0, 1}.
@@ -34,8 +34,8 @@ def salt_mask(
     return mask.astype(np.uint8)
 
 
-def check_marking(threshold: float, min_area: int) -> None:
-    """Refuse a threshold or a least area that would mark all or nothing.
+def check_postprocessing(threshold: float, min_area: int) -> None:
+    """Refuse a threshold or a minimum component size out of range.
 
     Raises:
         ConfigError: a threshold outside (0, 1), or a `min_area` below 0.
@@ -43,14 +43,14 @@ def check_marking(threshold: float, min_area: int) -> None:
     if not 0 < threshold < 1:
         raise ConfigError(
             f"the threshold is {threshold}",
-            expected="a probability between 0 and 1, both excluded",
-            fix="leave --threshold out to take the model's own, or give one such as 0.5",
+            expected="a probability between 0 and 1, exclusive",
+            fix="leave --threshold out to use the model's own, or give one such as 0.5",
         )
     if min_area < 0:
         raise ConfigError(
-            f"the least area is {min_area} pixels",
-            expected="a whole number of pixels, 0 to leave nothing out",
-            fix="leave --min-area out to take the model's own, or give one such as 20",
+            f"the minimum component size is {min_area} pixels",
+            expected="a whole number of pixels; 0 keeps every component",
+            fix="leave --min-area out to use the model's own, or give one such as 20",
         )
 
 

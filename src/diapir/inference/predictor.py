@@ -1,8 +1,8 @@
-"""Images in, probabilities of salt out: the one path that evaluation, files and surveys share."""
+"""From images to probabilities of salt: the one path of evaluation, image files and surveys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -14,18 +14,18 @@ from diapir import bundle as bundles
 from diapir import preprocess
 from diapir.bundle import Bundle, Tta
 from diapir.errors import BundleError
-from diapir.inference.engine import Engine, EngineName, open_engine
+from diapir.inference.engine import Engine
+from diapir.inference.engine_options import EngineOptions
+from diapir.inference.open_engine import open_engine
 from diapir.inference.tiling import Window, window_count, windows
-
-Progress = Callable[[int, int], None]
-"""Called with what is done and what there is in all."""
+from diapir.progress import Progress
 
 
-class Marker(Protocol):
-    """What marks salt: one model (`Predictor`), or several (`Ensemble`).
+class Segmenter(Protocol):
+    """One model (`Predictor`) or several (`Ensemble`) that predict salt.
 
     Attributes:
-        batch: windows a network takes at once.
+        batch: windows in one forward pass.
     """
 
     batch: int
@@ -37,31 +37,31 @@ class Marker(Protocol):
 
     @property
     def threshold(self) -> float:
-        """Probability from which a pixel counts as salt, in (0, 1)."""
+        """A pixel with at least this probability is predicted as salt; in (0, 1)."""
         ...
 
     @property
     def min_area(self) -> int:
-        """Pixels; connected salt of fewer than this is taken for background."""
+        """Minimum component size in pixels; smaller components of salt are removed."""
         ...
 
     def probabilities(
         self, images: Sequence[NDArray[np.uint8]], *, progress: Progress | None = None
     ) -> list[NDArray[np.float32]]:
-        """The probability of salt of each pixel, `float32 (H, W)` of each image `uint8 (H, W)`."""
+        """Probabilities of salt: an image `uint8 (H, W)` → `float32 (H, W)`."""
         ...
 
     def check(self, height: int, width: int) -> None:
-        """Refuse an image that `probabilities` could not take."""
+        """Refuse an image size that `probabilities` does not accept."""
         ...
 
     def describe(self) -> dict[str, Any]:
-        """What it is, with its hashes, as JSON can say it: kept with what it predicted."""
+        """Its name, settings and hashes as JSON values, recorded with its predictions."""
         ...
 
 
 class _Patch(NamedTuple):
-    """A window of one of the images as it is, or mirrored, and the probabilities it goes to."""
+    """A window of an image, mirrored or not, and the array its probabilities are added to."""
 
     window: Window
     image: NDArray[np.uint8]
@@ -70,62 +70,48 @@ class _Patch(NamedTuple):
 
 
 class Predictor:
-    """A model ready to mark salt.
+    """A model ready to predict salt.
 
     Args:
         bundle: the model.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        threads: CPU threads; None leaves the engine's own choice.
-        batch: windows the network takes at once.
-        engine: a loaded engine, or the name of one; `auto` goes by what the bundle holds.
-        tta: `flip` averages an image and its mirror image, left to right, at twice the cost;
-            None takes the bundle's own.
+        options: how its network is run. `flip` as test-time augmentation averages an image and its
+            mirror image, left to right, at twice the cost.
+        engine: a loaded engine to use instead of the one that `options` names.
 
     Raises:
         BundleError: weights that do not fit the architecture.
-        DeviceError: a device that is not there.
+        DeviceError: the device is not available.
         MissingDependencyError: the engine's library is not installed.
     """
 
     def __init__(
         self,
         bundle: Bundle,
+        options: EngineOptions = EngineOptions(),
         *,
-        device: str = "auto",
-        threads: int | None = None,
-        batch: int = 16,
-        engine: Engine | EngineName = "auto",
-        tta: Tta | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self.bundle = bundle
-        self.batch = batch
-        self.tta: Tta = tta or bundle.info.tta
-        self.engine = (
-            open_engine(bundle, engine=engine, device=device, threads=threads)
-            if isinstance(engine, str)
-            else engine
-        )
+        self.batch = options.batch
+        self.tta: Tta = options.tta or bundle.info.tta
+        self.engine = open_engine(bundle, options) if engine is None else engine
 
     @classmethod
     def load(
-        cls,
-        model: str | Path | None = None,
-        *,
-        engine: EngineName = "auto",
-        device: str = "auto",
-        threads: int | None = None,
-        batch: int = 16,
-        tta: Tta | None = None,
+        cls, model: str | Path | None = None, options: EngineOptions = EngineOptions()
     ) -> Predictor:
-        """Open MODEL, a run folder or a bundle folder, or the shipped model where none is named.
+        """Open a model.
 
-        The rest is as in the constructor.
+        Args:
+            model: a run folder, a bundle folder or the bundled model's name; None for that model.
+            options: how its network is run.
 
         Raises:
-            BundleError: no model there, or one that has changed or does not fit.
+            BundleError: there is no model, or it has changed or does not fit.
+            DeviceError: the device is not available.
+            MissingDependencyError: the engine's library is not installed.
         """
-        bundle = bundles.load(model)
-        return cls(bundle, engine=engine, device=device, threads=threads, batch=batch, tta=tta)
+        return cls(bundles.load(model), options)
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:
@@ -139,11 +125,11 @@ class Predictor:
 
     @property
     def min_area(self) -> int:
-        """The bundle's least area in pixels."""
+        """The bundle's minimum component size in pixels."""
         return self.bundle.info.min_area
 
     def describe(self) -> dict[str, Any]:
-        """Name, architecture, weights, training, and how images are varied where they are."""
+        """Name, architecture, hash of the weights, training, and test-time augmentation if any."""
         info = self.bundle.info
         return {
             "name": info.name,
@@ -155,24 +141,24 @@ class Predictor:
     def probabilities(
         self, images: Sequence[NDArray[np.uint8]], *, progress: Progress | None = None
     ) -> list[NDArray[np.float32]]:
-        """The probability of salt of each pixel.
+        """Predict the probability of salt per pixel.
 
-        Images of up to the size of the tiles that the model learnt from are padded as they were;
-        larger ones are cut into overlapping windows of that size, whose probabilities are blended.
-        A window of one grey level shows no seismic data, and so no salt: the network does not see
-        it, which saves the time over water and mutes.
+        Images up to the size of the training tiles are padded as those were. Larger images are cut
+        into overlapping windows of that size, whose probabilities are blended. A constant window
+        contains no seismic data: its probability is 0, and the network does not run on it, which
+        saves time over water and mutes.
 
         Args:
             images: grey images `uint8 (H, W)` of any sizes.
             progress: called after each batch, and at the end, with the windows done and all
-                windows, a mirrored one counted as another.
+                windows; mirrored windows count separately.
 
         Returns:
             `float32 (H, W)` in [0, 1] for each image, in the order given.
 
         Raises:
             DataError: an image too small for the bundle's padding.
-            BundleError: the network answers with something that is no number.
+            BundleError: the network returns NaN.
         """
         size = self.bundle.info.window
         views = 2 if self.tta == "flip" else 1
@@ -185,14 +171,14 @@ class Predictor:
             done += len(batch)
             if progress:
                 progress(done, total)
-        if progress and done < total:  # the rest was of one grey level
+        if progress and done < total:  # the rest was constant
             progress(total, total)
         for probability in probabilities:
-            np.minimum(probability, 1, out=probability)  # weights add up to 1 but for rounding
+            np.minimum(probability, 1, out=probability)  # weights add up to 1 except for rounding
         return probabilities
 
     def check(self, height: int, width: int) -> None:
-        """Refuse an image that `probabilities` could not take.
+        """Refuse an image size that `probabilities` does not accept.
 
         Raises:
             DataError: it is too small for the bundle's padding.
@@ -206,7 +192,9 @@ class Predictor:
         for image, probability in zip(images, probabilities, strict=True):
             for window in windows(*_shape(image), self.bundle.info.window):
                 inside = image[window.rows, window.columns]
-                if not np.ptp(inside):  # no model has learnt of these: splits leave them out
+                if not np.ptp(
+                    inside
+                ):  # no model was trained on constant tiles: splits leave them out
                     continue
                 yield _Patch(window, inside, False, probability)
                 if self.tta == "flip":
@@ -224,8 +212,8 @@ class Predictor:
             probability = salt_probability(preprocess.crop(of_patch, *patch.image.shape))
             if not np.isfinite(probability.sum()):
                 raise BundleError(
-                    f"the network of {self.bundle.path} answers with NaN, which is no probability",
-                    expected="finite weights of a training that did not diverge",
+                    f"the network of {self.bundle.path} returns NaN",
+                    expected="a model whose training did not diverge",
                     fix="use another model, or train it again with a smaller optimizer.lr",
                 )
             if self.tta == "flip":
@@ -238,7 +226,7 @@ class Predictor:
 def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Softmax over background and salt: logits `(2, H, W)` → probability of salt `(H, W)`."""
     background, salt = logits
-    with np.errstate(over="ignore"):  # exp becomes infinite where the probability rounds to 0
+    with np.errstate(over="ignore"):  # exp overflows where the probability rounds to 0
         odds_against: NDArray[np.float32] = np.exp(background - salt)
     odds_against += 1
     return np.reciprocal(odds_against, out=odds_against)

@@ -1,19 +1,18 @@
-"""Pseudo-labels: what models are sure of on unlabelled tiles, as a tile set to learn from.
+"""Pseudo-labels: confident predictions on unlabelled tiles, written as a tile set to train on.
 
-A pixel is labelled where the models' mean probability is far from undecided, else ignored (255); a
-tile is taken where they are sure of most of it (share of pixels below 0.2 or above 0.8, as the
-winners of the TGS challenge chose: github.com/ybabakhin/kaggle_salt_bes_phalanx).
+A pixel is labelled where the models' mean probability is confident, else ignored (255). A tile is
+used where most of its pixels are confident (share of pixels below 0.2 or above 0.8, as the winners
+of the TGS challenge chose: github.com/ybabakhin/kaggle_salt_bes_phalanx).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,32 +20,60 @@ from PIL import Image
 
 from diapir.config import IGNORE
 from diapir.errors import ConfigError, DataError
-from diapir.files import sync_folder
+from diapir.files import claim, disk_errors, writing_folder
+from diapir.progress import Progress
+from diapir.text import plural
 
 if TYPE_CHECKING:
-    from diapir.inference.predictor import Marker, Progress
+    from diapir.inference.predictor import Segmenter
     from diapir.tiles import TileSet
 
 RECORD = "pseudo.json"
 LOW, HIGH = 0.2, 0.8
-"""Probabilities between these are undecided."""
+"""Probabilities between these are not confident."""
 CONFIDENT = 0.9
-"""Least share of decided pixels of a tile."""
+"""Minimum share of confident pixels in a tile."""
 
 _CHUNK = 256
 """Tiles predicted at once, so that memory does not grow with the set."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Which pixels and tiles are labelled.
+
+    Attributes:
+        low: pixels of at most this probability are background.
+        high: pixels of at least this probability are salt.
+        confident: minimum share of confident pixels in a tile.
+
+    Raises:
+        ConfigError: limits out of range.
+    """
+
+    low: float = LOW
+    high: float = HIGH
+    confident: float = CONFIDENT
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low < self.high <= 1 or not 0 <= self.confident <= 1:
+            raise ConfigError(
+                f"limits of {self.low} and {self.high}, and a share of {self.confident}",
+                expected="0 ≤ --low < --high ≤ 1, and --confident between 0 and 1",
+                fix=f"leave them out for {LOW}, {HIGH} and {CONFIDENT}",
+            )
+
+
 @dataclass(frozen=True)
 class PseudoLabels:
-    """What was written.
+    """The tile set that was written.
 
     Attributes:
         out: the folder, a tile set of the layout `pairs`.
         tiles: tiles that were labelled.
-        unsure: tiles left out because too few of their pixels are decided.
+        unsure: tiles left out because too few of their pixels are confident.
         repeated: tiles left out because their image is that of an earlier one.
-        shares: of the labelled tiles' pixels that are `background`, `salt` and `ignored`.
+        shares: shares of `background`, `salt` and `ignored` in the labelled tiles' pixels.
     """
 
     out: Path
@@ -56,12 +83,31 @@ class PseudoLabels:
     shares: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON can say it."""
+        """The content as JSON values."""
         return asdict(self) | {"out": str(self.out)}
 
 
+Verdict = Literal["tiles", "unsure", "repeated"]
+
+
+class Labelled(NamedTuple):
+    """A tile and its pseudo-labels.
+
+    Attributes:
+        tile: its id.
+        image: `uint8 (H, W)`.
+        mask: `uint8 (H, W)` of {0, 1, 255}; None where the tile is left out.
+        verdict: how the tile is counted in `PseudoLabels`.
+    """
+
+    tile: str
+    image: NDArray[np.uint8]
+    mask: NDArray[np.uint8] | None
+    verdict: Verdict
+
+
 def write_pseudo_labels(
-    predictor: Marker,
+    predictor: Segmenter,
     tiles: TileSet,
     out: Path,
     *,
@@ -70,106 +116,51 @@ def write_pseudo_labels(
     confident: float = CONFIDENT,
     progress: Progress | None = None,
 ) -> PseudoLabels:
-    """Label tiles by what models are sure of; the folder is whole or not there.
+    """Label tiles where models are confident; the folder is written whole or not at all.
 
     It holds `images/`, `masks/` of {0, 1, 255} and `pseudo.json`: the models and their hashes, the
-    tiles' hash, the limits and what came of them.
+    tiles' hash, the limits and the counts.
 
     Args:
-        predictor: the model, or several as one, whose mean probability decides.
-        tiles: any tiles; labels they have are not looked at.
-        out: a folder that is not there yet, or empty.
-        low: up to this probability a pixel is background.
-        high: from this probability on a pixel is salt.
-        confident: least share of decided pixels of a tile that is taken.
+        predictor: the model, or the mean of several.
+        tiles: any tiles; their labels are not used.
+        out: a new or empty folder.
+        low: pixels of at most this probability are background.
+        high: pixels of at least this probability are salt.
+        confident: minimum share of confident pixels in a labelled tile.
         progress: called with the tiles done and all tiles.
 
     Raises:
-        DataError: `out` holds something, no tile is sure enough, none has salt, tiles the model
+        DataError: `out` is not empty, no tile is confident enough, none has salt, tiles the model
             cannot take, or a disk that is full or read-only.
         ConfigError: limits out of range.
     """
-    if not 0 <= low < high <= 1 or not 0 <= confident <= 1:
-        raise ConfigError(
-            f"limits of {low} and {high}, and a share of {confident}",
-            expected="0 ≤ --low < --high ≤ 1, and --confident between 0 and 1",
-            fix=f"leave them out for {LOW}, {HIGH} and {CONFIDENT}",
-        )
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise DataError(
-            f"{out} is there, and is not empty",
-            expected="a new folder, so that nothing is overwritten",
-            fix="choose another --out",
-        )
-    scratch = out.with_name(f".{out.name}.writing")
-    try:
-        shutil.rmtree(scratch, ignore_errors=True)
-        for part in ("images", "masks"):
-            (scratch / part).mkdir(parents=True)
-        counts, made = np.zeros(3, np.int64), dict.fromkeys(("tiles", "unsure", "repeated"), 0)
-        for tile, image, mask in _labelled(predictor, tiles, low, high, confident, made, progress):
-            for part, pixels in (("images", image), ("masks", mask)):
-                path = scratch / part / f"{tile}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)  # an id may name folders
-                Image.fromarray(pixels).save(path)
-            counts += [int((mask == value).sum()) for value in (0, 1, IGNORE)]
-        _refuse_useless(counts, made, len(tiles))
-        names = ("background", "salt", "ignored")
-        shares = dict(zip(names, (counts / counts.sum()).tolist(), strict=True))
-        summary = PseudoLabels(out, **made, shares=shares)
+    limits = Limits(low=low, high=high, confident=confident)
+    claim(out)
+    counts, pixels = Counter[Verdict](), np.zeros(3, np.int64)
+    with disk_errors(out), writing_folder(out) as scratch:
+        for labelled in _labelled(predictor, tiles, limits, progress):
+            counts[labelled.verdict] += 1
+            if labelled.mask is not None:
+                _write(scratch, labelled.tile, labelled.image, labelled.mask)
+                pixels += [int((labelled.mask == value).sum()) for value in (0, 1, IGNORE)]
+        _refuse_useless(pixels, counts, len(tiles))
+        summary = _summary(out, counts, pixels)
         record = {
             "format": 1,
             "models": predictor.describe(),
             "data": {"name": tiles.name, "hash": tiles.hash, "n_images": len(tiles)},
-            "low": low,
-            "high": high,
-            "confident": confident,
+            **asdict(limits),
             **{key: value for key, value in summary.to_json().items() if key != "out"},
         }
         (scratch / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        if out.exists():
-            out.rmdir()
-        os.rename(scratch, out)
-        sync_folder(out.parent)
-    except OSError as error:
-        raise DataError(
-            f"{error.filename or out} could not be written: {error.strerror or error}",
-            expected="a writable folder with enough space",
-            fix="free space, or choose another --out",
-        ) from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return summary
 
 
-def _refuse_useless(counts: NDArray[np.int64], made: dict[str, int], tiles: int) -> None:
-    """Refuse labels without salt, and such as `load_tiles` could not tell from 255 as salt."""
-    _, salt, ignored = counts.tolist()
-    if not salt:
-        raise DataError(
-            f"the models are sure of salt in none of {tiles} tiles: {made['tiles']} were labelled "
-            f"without any, {made['unsure']} are unsure",
-            expected="some tiles with salt, or the set would teach that there is none",
-            fix="use models that find salt, or a lower --high or --confident",
-        )
-    if ignored > salt:
-        raise DataError(
-            f"of {made['tiles']} labelled tiles {ignored} pixels are undecided and {salt} salt",
-            expected="less that is ignored than salt: the labels are mostly doubt otherwise",
-            fix="give a higher --confident, or a lower --high",
-        )
-
-
 def _labelled(
-    predictor: Marker,
-    tiles: TileSet,
-    low: float,
-    high: float,
-    confident: float,
-    made: dict[str, int],
-    progress: Progress | None,
-) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Id, image and mask of each tile that is taken; `made` counts what becomes of all."""
+    predictor: Segmenter, tiles: TileSet, limits: Limits, progress: Progress | None
+) -> Iterator[Labelled]:
+    """Every tile with its pseudo-labels, or with the reason why it has none."""
     seen: set[bytes] = set()
     for start in range(0, len(tiles), _CHUNK):
         chunk = range(start, min(start + _CHUNK, len(tiles)))
@@ -178,17 +169,50 @@ def _labelled(
             chunk, images, predictor.probabilities(images), strict=True
         ):
             content = repr(image.shape).encode() + image.tobytes()
-            if content in seen:
-                made["repeated"] += 1
-                continue
+            mask, verdict = None, _verdict(probability, limits, repeated=content in seen)
             seen.add(content)
-            mask = np.full(image.shape, IGNORE, np.uint8)
-            mask[probability <= low] = 0
-            mask[probability >= high] = 1
-            if (mask != IGNORE).mean() < confident:
-                made["unsure"] += 1
-                continue
-            made["tiles"] += 1
-            yield tiles.ids[index], image, mask
+            if verdict == "tiles":
+                mask = np.full(image.shape, IGNORE, np.uint8)
+                mask[probability <= limits.low] = 0
+                mask[probability >= limits.high] = 1
+            yield Labelled(tiles.ids[index], image, mask, verdict)
         if progress:
             progress(chunk.stop, len(tiles))
+
+
+def _verdict(probability: NDArray[np.float32], limits: Limits, *, repeated: bool) -> Verdict:
+    if repeated:
+        return "repeated"
+    confident = (probability <= limits.low) | (probability >= limits.high)
+    return "tiles" if confident.mean() >= limits.confident else "unsure"
+
+
+def _write(folder: Path, tile: str, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+    for part, pixels in (("images", image), ("masks", mask)):
+        path = folder / part / f"{tile}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)  # an id may contain folders
+        Image.fromarray(pixels).save(path)
+
+
+def _refuse_useless(pixels: NDArray[np.int64], counts: Counter[Verdict], tiles: int) -> None:
+    """Refuse labels without salt, and labels whose 255 `load_tiles` would take for salt."""
+    _, salt, ignored = pixels.tolist()
+    if not salt:
+        raise DataError(
+            f"no high-confidence salt in {plural(tiles, 'tile')}: {counts['tiles']} were labelled "
+            f"as background only, {counts['unsure']} are low-confidence",
+            expected="some tiles with salt; without them, training would learn that there is none",
+            fix="use models that predict salt, or a lower --high or --confident",
+        )
+    if ignored > salt:
+        raise DataError(
+            f"{plural(counts['tiles'], 'labelled tile')}: {ignored} ignored and {salt} salt pixels",
+            expected="fewer ignored pixels than salt pixels",
+            fix="give a higher --confident, or a lower --high",
+        )
+
+
+def _summary(out: Path, counts: Counter[Verdict], pixels: NDArray[np.int64]) -> PseudoLabels:
+    names = ("background", "salt", "ignored")
+    shares = dict(zip(names, (pixels / pixels.sum()).tolist(), strict=True))
+    return PseudoLabels(out, counts["tiles"], counts["unsure"], counts["repeated"], shares)

@@ -1,4 +1,4 @@
-"""Which images the inputs of a prediction stand for, and what each is called in the output."""
+"""The images that the inputs of a prediction stand for, and their names in the output."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import DataError
+from diapir.text import listing
 from diapir.tiles.files.decode import FORMATS, decode_image, read_image
 from diapir.tiles.files.file_store import Store, refuse_unreadable_name
 
 LABELS = "masks"
-"""Folders of this name hold labels and are left out."""
+"""Folders of this name contain labels and are skipped."""
 OUTPUTS = ("probability", "mask", "overlay")
-"""Folders a prediction writes its images to."""
+"""Folders that a prediction writes its images to."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """An image that is yet to be read.
+    """An image that has not been read yet.
 
     Attributes:
         path: the file; for a member of a zip, the zip's path followed by the member's name.
-        name: what it is called in the output: forward slashes, no suffix.
-        read: decodes it to grey `uint8 (H, W)`; raises DataError where it cannot be.
+        name: its name in the output, with forward slashes and no suffix.
+        read: decodes it to grey `uint8 (H, W)`; raises DataError for a file that cannot be read.
     """
 
     path: Path
@@ -39,19 +40,19 @@ class Source:
 def find_sources(inputs: Sequence[Path], out: Path) -> list[Source]:
     """The images of files, folders with their sub-folders, and zips (Kaggle's zip in a zip too).
 
-    Folders named `masks` are left out, and so are results in `out` where it lies inside an input.
+    Folders named `masks` are skipped, and so are results in `out` if it lies inside an input.
 
     Args:
         inputs: files, folders and zips.
-        out: where the prediction will be written.
+        out: folder of the prediction.
 
     Returns:
-        Images in the order of the inputs, those of a folder sorted, each once, with names that are
-        all different: the path below the input, made longer only where two would be the same.
+        Images in the order of the inputs, those of a folder sorted, each once. Their names are
+        unique: the path below the input, extended only where two would be the same.
 
     Raises:
-        DataError: an input that is not there, no images in all of them, or images in `out`, which
-            is for results alone.
+        DataError: an input that does not exist, no images in any of them, or images in `out`, which
+            is for results only.
     """
     target = out.resolve()
     sources: dict[Path, Source] = {}
@@ -65,17 +66,17 @@ def find_sources(inputs: Sequence[Path], out: Path) -> list[Source]:
             sources.setdefault(real, source)
     if not sources:
         raise DataError(
-            f"no image in {', '.join(map(str, inputs)) or 'no input at all'}",
-            expected="files that end in " + ", ".join(FORMATS),
-            fix="give image files, folders that hold some, or a tile set",
+            f"there are no images in {listing(inputs) or 'the empty list of inputs'}",
+            expected="files ending in " + ", ".join(FORMATS),
+            fix="give image files, folders that contain some, or a tile set",
         )
     return _distinct(list(sources.values()))
 
 
 def _within(path: Path, out: Path) -> DataError:
     return DataError(
-        f"the input {path} lies in --out {out}, where the results go",
-        expected="a folder for the results alone, so that no input is overwritten",
+        f"the input {path} is in --out {out}, the folder for results",
+        expected="a folder for results only, so that no input is overwritten",
         fix="choose another --out",
     )
 
@@ -87,7 +88,7 @@ def _of_input(path: Path, target: Path) -> Iterator[Source]:
         return
     if not path.exists():
         raise DataError(
-            f"there is no {path}",
+            f"{path} does not exist",
             expected="an image, a folder of images, or a tile set",
             fix="correct the path",
         )
@@ -117,7 +118,7 @@ def _reader(store: Store, name: str) -> Callable[[], NDArray[np.uint8]]:
 
 
 def _distinct(sources: list[Source]) -> list[Source]:
-    """Names made longer where two are the same: by folders, then by the suffix."""
+    """Extend names that are the same: by folders, then by the suffix."""
     for lengthen in (_with_folders, _with_suffix):
         counts = Counter(source.name for source in sources)
         clashing = {name for name, count in counts.items() if count > 1}
@@ -132,14 +133,14 @@ def _distinct(sources: list[Source]) -> list[Source]:
         if owner is not source:
             raise DataError(
                 f"{owner.path} and {source.path} would both be written as {source.name}.png",
-                expected="images whose names differ",
-                fix="predict them in two calls, each with its own --out",
+                expected="images with different names",
+                fix="predict them in two commands, each with its own --out",
             )
     return sources
 
 
 def _with_folders(clashing: Sequence[Source]) -> Iterable[str]:
-    """Paths below the deepest folder that all of them share, without suffix."""
+    """Paths below their deepest common folder, without suffix."""
     paths = [source.path.resolve() for source in clashing]
     shared = paths[0].parent
     while not all(path.is_relative_to(shared) for path in paths) and shared != shared.parent:

@@ -1,6 +1,6 @@
-"""Predictions in the form that Kaggle's TGS Salt Identification Challenge takes.
+"""Submissions to Kaggle's TGS Salt Identification Challenge.
 
-One line `id,rle_mask` per tile, encoded by `diapir.tiles.files.rle`; blank where there is no salt.
+One line `id,rle_mask` per tile, encoded by `diapir.tiles.files.rle`; empty without salt.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diapir.errors import DataError
-from diapir.files import replace_file
-from diapir.inference.postprocess import check_marking, salt_mask
+from diapir.files import claim, disk_errors, replace_file
+from diapir.inference.postprocess import check_postprocessing, salt_mask
 from diapir.tiles import rle_encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from diapir.inference.predictor import Marker, Progress
+    from diapir.inference.predictor import Segmenter
+    from diapir.progress import Progress
     from diapir.tiles import TileSet
 
 COLUMNS = ("id", "rle_mask")
@@ -30,15 +30,15 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Submission:
-    """What was written.
+    """Summary of a submission.
 
     Attributes:
         out: the file.
         tiles: number of its lines.
-        empty: tiles of these in which no salt is marked.
+        empty: tiles without predicted salt.
         salt_share: share of salt in all pixels.
-        threshold: probability from which a pixel counts as salt.
-        min_area: pixels; connected salt of fewer than this was left out.
+        threshold: pixels with at least this probability were predicted as salt.
+        min_area: minimum component size in pixels; smaller components were removed.
     """
 
     out: Path
@@ -49,12 +49,12 @@ class Submission:
     min_area: int
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON can say it."""
+        """The content as JSON values."""
         return asdict(self) | {"out": str(self.out)}
 
 
 def write_submission(
-    predictor: Marker,
+    predictor: Segmenter,
     tiles: TileSet,
     out: Path,
     *,
@@ -62,27 +62,32 @@ def write_submission(
     min_area: int | None = None,
     progress: Progress | None = None,
 ) -> Submission:
-    """Predict tiles and write their masks as `id,rle_mask` lines, whole or not at all.
+    """Predict tiles and write their masks as `id,rle_mask` lines, all of them or none.
 
     Args:
-        predictor: the model, or several as one.
-        tiles: any tiles, labelled or not; lines are in the order of their ids.
-        out: the file; one that was there is replaced where it is a submission of these tiles.
-        threshold: probability from which a pixel counts as salt; None takes the model's.
-        min_area: pixels; connected salt of fewer than this is left out; None takes the model's.
+        predictor: the model, or an ensemble.
+        tiles: any tiles, labelled or not; lines are sorted by their ids.
+        out: the file; an earlier submission of the same tiles is replaced.
+        threshold: pixels with at least this probability are salt; None for the model's own.
+        min_area: minimum component size in pixels; None for the model's own.
         progress: called with the tiles done and all tiles.
 
     Raises:
-        DataError: a file of something else, tiles the model cannot take, or a disk that is full or
+        DataError: `out` is another file, tiles the model cannot take, or a disk that is full or
             read-only.
-        ConfigError: a threshold or a least area out of range.
+        ConfigError: a threshold or a minimum component size out of range.
     """
     threshold = predictor.threshold if threshold is None else threshold
     min_area = predictor.min_area if min_area is None else min_area
-    check_marking(threshold, min_area)
+    check_postprocessing(threshold, min_area)
     ids = sorted(tiles.ids)
     tiles = tiles.select(ids)
-    _refuse_other(out, ids)
+    claim(
+        out,
+        holds="a submission of the same tiles",
+        ours=lambda path: _is_submission(path, ids),
+        folder=False,
+    )
     runs: list[str] = []
     salt = pixels = 0
     for start in range(0, len(tiles), _CHUNK):
@@ -94,22 +99,16 @@ def write_submission(
             runs.append(rle_encode(mask))
         if progress:
             progress(len(runs), len(tiles))
-    try:
+    with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         replace_file(out, submission_text(zip(ids, runs, strict=True)))
-    except OSError as error:
-        raise DataError(
-            f"{out} could not be written: {error.strerror or error}",
-            expected="a writable place with enough space",
-            fix="free space, or choose another --out",
-        ) from None
     return Submission(
         out, len(ids), sum(not text for text in runs), salt / pixels, threshold, min_area
     )
 
 
 def submission_text(rows: Iterable[tuple[str, str]]) -> str:
-    """The table of tile ids and their runs."""
+    """The table of tile ids and run-length encoded masks."""
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
@@ -117,22 +116,11 @@ def submission_text(rows: Iterable[tuple[str, str]]) -> str:
     return text.getvalue()
 
 
-def _refuse_other(out: Path, ids: list[str]) -> None:
-    """Refuse to replace anything but a submission of the same tiles, even the set's own masks."""
-    if not out.exists():
-        return
-    found = "is a folder"
-    if out.is_file():
-        found = "is no submission of these tiles"
+def _is_submission(path: Path, ids: list[str]) -> bool:
+    """Whether a file is a submission of these tiles; the set's own masks may be another table."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = csv.reader(stream, strict=True)
         try:
-            with out.open(encoding="utf-8", newline="") as stream:
-                rows = csv.reader(stream, strict=True)
-                if tuple(next(rows, ())) == COLUMNS and [row[0] for row in rows if row] == ids:
-                    return
-        except (OSError, UnicodeDecodeError, csv.Error):
-            found = "is no table"
-    raise DataError(
-        f"{out} {found}",
-        expected="a new file, or an earlier submission of the same tiles",
-        fix="choose another --out",
-    )
+            return tuple(next(rows, ())) == COLUMNS and [row[0] for row in rows if row] == ids
+        except csv.Error:
+            return False

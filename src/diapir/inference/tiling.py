@@ -1,7 +1,7 @@
-"""A section of any size as overlapping windows, and the weights that blend them again.
+"""Tiling: a section of any size as overlapping windows, with weights to blend them.
 
-Windows overlap by at least a quarter and are blended with Gaussian weights, so that a pixel takes
-its value from the windows that see it far from their edge (Isensee et al., nnU-Net, 2021,
+Windows overlap by at least a quarter and are blended with Gaussian weights, so that a pixel's value
+comes mainly from the windows in whose interior it lies (Isensee et al., nnU-Net, 2021,
 https://doi.org/10.1038/s41592-020-01008-z). The grid is regular, so weights are products of one
 factor for the row and one for the column, and can be normalised before any window is computed.
 """
@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 OVERLAP = 0.25
-"""Least share of a window that its neighbour covers as well."""
+"""Minimum overlap of neighbouring windows, as a share of their length."""
 SIGMA = 1 / 8
 """Standard deviation of the Gaussian weights, in lengths of the window."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A part of a section, and how much it counts there.
+    """A part of a section, and its weights there.
 
     Attributes:
         rows: slice of the section's rows.
@@ -39,7 +39,7 @@ class Window:
     column_weights: NDArray[np.float32]
 
     def add(self, section: NDArray[np.float32], values: NDArray[np.float32]) -> None:
-        """Add this window's share of `values` `(rows, columns)` to the whole section."""
+        """Add the weighted `values` `(rows, columns)` of this window to the section."""
         weighted = values * self.row_weights[:, None] * self.column_weights
         section[self.rows, self.columns] += weighted
 
@@ -50,8 +50,8 @@ def windows(height: int, width: int, size: int, overlap: float = OVERLAP) -> Ite
     Args:
         height: rows of the section, at least 1.
         width: columns of the section, at least 1.
-        size: largest height and width of a window; a section that is not larger is one window.
-        overlap: least share of a window that its neighbour covers as well, in [0, 1).
+        size: maximum height and width of a window; a section up to this size is one window.
+        overlap: minimum overlap of neighbouring windows as a share of their length, in [0, 1).
     """
     down, across = _line(height, size, overlap), _line(width, size, overlap)
     for rows, row_weights in down:
@@ -60,13 +60,13 @@ def windows(height: int, width: int, size: int, overlap: float = OVERLAP) -> Ite
 
 
 def window_count(height: int, width: int, size: int, overlap: float = OVERLAP) -> int:
-    """How many windows `windows` gives."""
+    """Number of windows that `windows` yields."""
     return len(_line(height, size, overlap)) * len(_line(width, size, overlap))
 
 
 @lru_cache(maxsize=64)
 def _line(length: int, size: int, overlap: float) -> tuple[tuple[slice, NDArray[np.float32]], ...]:
-    """Windows along one axis, evenly spread, with weights that add up to 1 at each pixel."""
+    """Windows along one axis, evenly spaced, with weights that add up to 1 at each pixel."""
     window = min(length, size)
     stride = max(1, int(size * (1 - overlap)))
     steps = -(-(length - window) // stride)

@@ -1,4 +1,4 @@
-"""The engine that runs a bundle's weights in PyTorch, on CPU, CUDA or MPS."""
+"""The engine for PyTorch: runs a bundle's weights on CPU, CUDA or MPS."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from diapir.text import listing
 class TorchEngine:
     """A network in PyTorch, in evaluation mode.
 
-    CUDA computes in bfloat16 where the GPU can, with images laid out `(N, H, W, C)`; CPU and MPS
-    in float32.
+    It runs in bfloat16 on GPUs that support it, with images laid out `(N, H, W, C)`, and in float32
+    on CPU and MPS.
 
     Args:
         bundle: the model; its architecture is resolved in `diapir.models` only.
-        device: `auto` (CUDA, then MPS, then CPU), `cpu`, `cuda` or `mps`.
-        threads: CPU threads of this process; None leaves PyTorch's own choice.
+        device: `auto` (CUDA, then MPS, then CPU), `cpu`, `cuda`, `cuda:N` or `mps`.
+        threads: CPU threads of this process; None for PyTorch's own choice.
 
     Raises:
         BundleError: the weights' names or shapes do not fit the architecture.
-        DeviceError: the device is not there.
+        DeviceError: the device is not available.
     """
 
     def __init__(self, bundle: Bundle, *, device: str = "auto", threads: int | None = None) -> None:
@@ -41,7 +41,7 @@ class TorchEngine:
         self._layout = torch.channels_last if on_cuda else torch.contiguous_format
         self._network = load_network(bundle).to(self._device)
         self._network.to(memory_format=self._layout)
-        self.name = f"torch on {self._device.type}"
+        self.name = f"torch on {self._device}"
         self.threads = torch.get_num_threads()
 
     @torch.inference_mode()
@@ -60,8 +60,8 @@ def load_network(bundle: Bundle) -> models.Network:
     Raises:
         BundleError: the weights' names or shapes do not fit the architecture.
     """
-    # what a network is filled with before its weights are loaded must not move the caller's
-    # random numbers: a run that evaluates in between has to continue as one that does not
+    # initialising the weights draws random numbers, which must not change the caller's:
+    # a run continues the same whether it is evaluated in between or not
     with torch.random.fork_rng(devices=[]):
         network = models.build(bundle.info.model)
     try:

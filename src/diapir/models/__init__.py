@@ -1,4 +1,4 @@
-"""The registry of architectures: a literal table, one file each.
+"""The registry of architectures: a literal table, with one file per architecture.
 
 Contract: a network maps `float32 (N, 3, H, W)` to logits `(N, 2, H, W)` of background and salt, for
 any H and W that are multiples of its `divisor`.
@@ -13,19 +13,19 @@ from typing import Any
 
 from torch import nn
 
-from diapir.architectures import ModelConfig, UNetConfig
+from diapir.architectures import ModelConfig
 from diapir.models.network import Network, Outputs, check_images, check_size
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Where an architecture lives, and where it comes from.
+    """The module and the paper of an architecture.
 
     Attributes:
-        module: its file, loaded when it is first built, and with it timm or torchvision.
-        network: its class, made of its settings.
-        paper: who published it and when.
-        link: address of the paper.
+        module: its module, imported (with timm or torchvision) when it is first built.
+        network: its class, called with its settings.
+        paper: authors and year.
+        link: URL of the paper.
     """
 
     module: str
@@ -72,20 +72,17 @@ REGISTRY: dict[str, Architecture] = {
 
 
 def build(config: ModelConfig, *, pretrained: bool = False) -> Network:
-    """A freshly initialised network; the caller seeds torch.
+    """A newly initialised network; the caller seeds torch.
 
     Args:
         config: the settings of the architecture.
-        pretrained: fill the encoder with `config.weights`; a network whose own weights are loaded
-            next does without.
+        pretrained: load the encoder weights `config.weights`. Not needed for a network whose own
+            weights are loaded next.
 
     Raises:
-        ConfigError: the weights are not to be had or do not fit.
+        ConfigError: the weights are unavailable or do not fit.
     """
-    name = config.name
-    if isinstance(config, UNetConfig) and config.encoder is not None:
-        name = "resnet_unet"
-    network = REGISTRY[name].load()(config)
+    network = REGISTRY[config.name].load()(config)
     weights = getattr(config, "weights", "none")
     if pretrained and weights != "none":
         from diapir.models.pretrained import load_encoder
@@ -95,7 +92,7 @@ def build(config: ModelConfig, *, pretrained: bool = False) -> Network:
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Number of trainable values."""
+    """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 

@@ -1,4 +1,4 @@
-"""What a network costs, counted on its shapes alone: no weights are made, no image is run."""
+"""Parameters and MACs of a network, counted on the meta device without weights or images."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from diapir.architectures import ModelConfig
 from diapir.models import build, parameter_count
 
 SIZE = 128
-"""Height and width in pixels of the image that multiply-adds are usually counted for."""
+"""Default height and width in pixels of the image that MACs are counted for."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network costs.
+    """The cost of a network.
 
     Attributes:
-        parameters: number of trainable values.
-        multiply_adds: of the convolutions and matrix products of one image.
-        divisor: number of pixels that height and width must be multiples of.
-        encoder: timm's name of the encoder; None where the network is no classifier's.
+        parameters: number of trainable parameters.
+        multiply_adds: MACs of the convolutions and matrix products for one image.
+        divisor: height and width must be multiples of this number of pixels.
+        encoder: timm's name of the encoder; None without a timm encoder.
     """
 
     parameters: int
@@ -32,11 +32,11 @@ class Cost:
 
 
 def cost(config: ModelConfig, size: int = SIZE) -> Cost:
-    """Count what the network of these settings costs.
+    """Count parameters and MACs of a network.
 
     Args:
         config: the settings.
-        size: height and width in pixels of the image that multiply-adds are counted for.
+        size: height and width in pixels of the image.
 
     Raises:
         ConfigError: the settings name an encoder that cannot be used.
@@ -49,7 +49,7 @@ def cost(config: ModelConfig, size: int = SIZE) -> Cost:
     name = network.encoder_name
     return Cost(
         parameters=parameter_count(network),
-        multiply_adds=counter.get_total_flops() // 2,  # it counts both
+        multiply_adds=counter.get_total_flops() // 2,  # two FLOPs per MAC
         divisor=network.divisor,
         encoder=name.partition(".")[0] if name else None,
     )

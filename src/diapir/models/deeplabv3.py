@@ -1,4 +1,4 @@
-"""DeepLabV3 on ResNet-50, of torchvision.
+"""DeepLabV3 on ResNet-50, from torchvision.
 
 Source: Chen, Papandreou, Schroff and Adam, "Rethinking Atrous Convolution for Semantic Image
 Segmentation", 2017, https://arxiv.org/abs/1706.05587.
@@ -17,10 +17,10 @@ class DeepLabV3(TorchvisionNetwork):
     """Dilated ResNet-50 and atrous pyramid pooling with rates 12, 24 and 36.
 
     Args:
-        config: has nothing that shapes the network.
+        config: has no settings of the network's shape.
     """
 
     def __init__(self, config: DeepLabV3Config) -> None:
         super().__init__(deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=2))
-        # the pyramid's image pooling leaves one value a channel and tile
+        # the image pooling of the pyramid leaves one value per channel and tile
         self.decoder.set_submodule("0.convs.4.2", PooledBatchNorm2d(256), strict=True)

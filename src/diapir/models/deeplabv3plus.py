@@ -1,4 +1,4 @@
-"""DeepLabV3+: an atrous pyramid, joined by a map of stride 4; of segmentation-models-pytorch.
+"""DeepLabV3+: atrous pyramid and features of stride 4, from segmentation-models-pytorch.
 
 Source: Chen, Zhu, Papandreou, Schroff and Adam, "Encoder-Decoder with Atrous Separable Convolution
 for Semantic Image Segmentation", ECCV 2018, https://arxiv.org/abs/1802.02611.
@@ -14,7 +14,7 @@ from diapir.models.network import PooledBatchNorm2d
 
 
 class DeepLabV3Plus(EncoderDecoder):
-    """Encoder dilated to stride 16, rates 12, 24 and 36.
+    """DeepLabV3+ with an encoder dilated to stride 16 and rates 12, 24 and 36.
 
     Args:
         config: names the encoder.
@@ -28,7 +28,7 @@ class DeepLabV3Plus(EncoderDecoder):
             network = smp.DeepLabV3Plus(
                 name, encoder_weights=None, encoder_output_stride=16, classes=2
             )
-            # the pyramid's image pooling leaves one value a channel and tile
+            # the image pooling of the pyramid leaves one value per channel and tile
             network.decoder.set_submodule("aspp.0.convs.4.2", PooledBatchNorm2d(256), strict=True)
             super().__init__(
                 network.encoder,

@@ -1,4 +1,4 @@
-"""Which device a network computes on."""
+"""Choosing the device that a network runs on."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from diapir.errors import DeviceError
 
 
 def choose_device(name: str, *, option: str) -> str:
-    """The device that a name stands for: `cuda`, `mps` or `cpu`.
+    """Resolve the name of a device.
 
     Args:
-        name: one of these, or `auto` for the first of them that is there.
-        option: how the user says it, such as `--device`; named in the error.
+        name: `cuda`, `cuda:N`, `mps` or `cpu`, or `auto` for the first kind that is available.
+        option: how the user gives it, such as `--device `; part of the error's fix.
+
+    Returns:
+        A name that `torch.device` accepts.
 
     Raises:
-        DeviceError: it is not there.
+        DeviceError: the device is not available.
     """
     available = {
         "cuda": torch.cuda.is_available(),
@@ -24,9 +27,14 @@ def choose_device(name: str, *, option: str) -> str:
     }
     if name == "auto":
         return next(kind for kind, there in available.items() if there)
-    if not available.get(name, False):
+    kind, colon, number = name.partition(":")
+    found = available.get(kind, False)
+    if colon:
+        found = found and kind == "cuda" and number.isdecimal()
+        found = found and int(number) < torch.cuda.device_count()
+    if not found:
         raise DeviceError(
-            f"device {name!r} was asked for, and PyTorch {torch.__version__} finds none",
+            f"device {name!r} was requested, but PyTorch {torch.__version__} does not find it",
             expected="auto or one of "
             + ", ".join(kind for kind, there in available.items() if there),
             fix=f"{option}auto, or install the driver and the PyTorch build for the device",

@@ -1,7 +1,7 @@
-"""Encoders of timm, and networks of an encoder, a decoder and a head on them.
+"""Encoders from timm, and networks of such an encoder, a decoder and a head.
 
-Decoders come from segmentation-models-pytorch where it has the real thing; its universal encoder
-(`tu-`) gives the feature maps of any timm model at strides 2 to 32. (Its own EfficientNet-Lite,
+Decoders come from segmentation-models-pytorch where they follow the papers. Its universal encoder
+(`tu-`) returns the feature maps of any timm model at strides 2 to 32. (Its own EfficientNet-Lite,
 `timm-tf_efficientnet_lite0`, has another padding and epsilon than the published weights.)
 """
 
@@ -28,11 +28,11 @@ class EncoderDecoder(Network):
 
     Args:
         features: `TimmUniversalEncoder`: images → feature maps from stride 1 to the coarsest.
-        decoder: these maps → one map.
+        decoder: feature maps → one map.
         head: that map → logits of the images' size.
         encoder_name: timm's name of the encoder.
-        stem_stride: stride of the first feature map after the images; of the others, `stem_stride /
-            2` times what timm says.
+        stem_stride: stride of the first feature map after the images; the others' strides are
+            `stem_stride / 2` times timm's.
     """
 
     def __init__(
@@ -55,15 +55,15 @@ class EncoderDecoder(Network):
 
     @property
     def encoder(self) -> nn.Module:
-        """Timm's model up to its last feature map."""
+        """The timm model up to its last feature map."""
         model: nn.Module = self.features.model
         inner = dict(model.named_children())
-        # timm wraps the models that it cannot cut
+        # timm wraps models that it cannot truncate
         return next((inner[name] for name in ("model", "body") if set(inner) == {name}), model)
 
     @property
     def encoder_parts(self) -> list[nn.Module]:
-        """What leads to the first feature map (the stem), then to each further one."""
+        """The modules before the first feature map (the stem), then those before each later one."""
         ends = {_flat(name) for name in self.features.model.feature_info.module_name()}
         parts: list[nn.Module] = []
         part = nn.ModuleList()
@@ -82,31 +82,31 @@ class EncoderDecoder(Network):
 
 @contextmanager
 def usable(encoder: str) -> Iterator[str]:
-    """Check the name of an encoder, and explain what fails while a network is built on it.
+    """Check the name of an encoder, and explain errors of building a network on it.
 
     Args:
         encoder: timm's name, with or without the tag of its weights (`resnet18.a1_in1k`).
 
     Yields:
-        The name segmentation-models-pytorch knows it by.
+        Its name in segmentation-models-pytorch.
 
     Raises:
-        ConfigError: timm has no such model, it takes images of one size only, or it cannot give the
+        ConfigError: timm has no such model, it accepts one image size only, or it does not return
             feature maps.
     """
     _check_name(encoder)
     try:
         yield f"tu-{encoder}"
-    except Exception as error:  # timm's models refuse in as many ways as they have authors
+    except Exception as error:  # timm's models fail in many ways
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise _unfit(encoder, f"its feature maps are not to be had ({reason})") from error
+        raise _unfit(encoder, f"it does not return feature maps ({reason})") from error
 
 
 def drop_unused(model: Any) -> None:
-    """Take out what comes after the last feature map: timm's EfficientNets compute it in vain.
+    """Remove layers after the last feature map, which timm's EfficientNets compute for nothing.
 
     Args:
-        model: timm's, made with `features_only`.
+        model: a timm model created with `features_only`.
     """
     last = _flat(model.feature_info.module_name()[-1])
     names = [name for name, _ in _units(model, {last})]
@@ -117,10 +117,10 @@ def drop_unused(model: Any) -> None:
 
 
 def keep_resolution(model: nn.Module) -> None:
-    """Let an encoder's first convolution keep height and width.
+    """Set the stride of an encoder's first convolution to 1.
 
     Args:
-        model: timm's, made with `features_only`.
+        model: a timm model created with `features_only`.
 
     Raises:
         ValueError: the first convolution has another stride than 2.
@@ -132,16 +132,17 @@ def keep_resolution(model: nn.Module) -> None:
 
 
 class SameConv2d(nn.Conv2d):
-    """TensorFlow's SAME convolution of stride 1, or of stride 2 for even height and width.
+    """TensorFlow's SAME convolution with stride 1, or with stride 2 for even height and width.
 
-    Of single channels, and in bfloat16 on a CPU, it learns by a faster way than PyTorch's.
+    Depthwise convolutions train faster than PyTorch's in bfloat16 on a CPU (`depthwise`).
 
-    Of stride 2 it pads one row and column more below and right than above and left. So does a
-    kernel with a row and a column of zeros before it, which spares a copy of the map: a tenth of a
-    training step of EfficientNet-Lite0 on a CPU.
+    With stride 2, SAME pads one more row and column below and right than above and left. A kernel
+    with an additional row and column of zeros gives the same result without copying the feature
+    map, which saves a tenth of a training step of EfficientNet-Lite0 on a CPU.
 
     Args:
-        same: timm's or PyTorch's, of odd kernel, without dilation; its weights are taken over.
+        same: timm's or PyTorch's convolution with odd kernel and without dilation; its weights are
+            shared.
     """
 
     def __init__(self, same: nn.Conv2d) -> None:
@@ -166,7 +167,7 @@ class SameConv2d(nn.Conv2d):
             convolved = depthwise.convolve(features, self.weight, self.stride[0], before)
         elif self.stride == (1, 1):
             convolved = self._conv_forward(features, self.weight, self.bias)
-        elif torch.compiler.is_exporting():  # other runtimes' convolutions pad as they are told
+        elif torch.compiler.is_exporting():  # explicit padding for other runtimes
             around = pad(features, (wide - 1, wide, high - 1, high))
             convolved = conv2d(around, self.weight, self.bias, self.stride, groups=self.groups)
         else:
@@ -176,7 +177,7 @@ class SameConv2d(nn.Conv2d):
 
 
 def _pad_by_rule(features: nn.Module) -> None:
-    """Let no padding be computed from the images' size: maps are even wherever they are halved."""
+    """Replace convolutions whose padding depends on the image size; halved maps are always even."""
     for name, module in list(features.named_modules()):
         if (
             isinstance(module, Conv2dSame)
@@ -188,7 +189,7 @@ def _pad_by_rule(features: nn.Module) -> None:
 
 
 def _is_same_depthwise(module: nn.Module) -> bool:
-    """Whether a plain convolution of single channels is SAME as it is."""
+    """Whether a module is a plain depthwise convolution with SAME padding."""
     return (
         type(module) is nn.Conv2d
         and module.groups == module.in_channels == module.out_channels > 1
@@ -200,7 +201,7 @@ def _is_same_depthwise(module: nn.Module) -> bool:
 
 
 def _check_strides(features: Any, stem_stride: int) -> None:
-    """Let the encoder show its feature maps: what timm says of a model does not always hold."""
+    """Check the feature maps' strides by a forward pass, as timm's metadata may be wrong."""
     size = 64
     device = next(features.parameters()).device
     with torch.no_grad():
@@ -227,27 +228,27 @@ def _check_name(encoder: str) -> None:
     if tag and not timm.models.is_model_pretrained(encoder):
         tags = timm.list_models(f"{name}.*", pretrained=True)
         raise ConfigError(
-            f"model.encoder = {encoder!r}: timm knows no weights {tag!r} of {name}",
+            f"model.encoder = {encoder!r}: timm has no weights {tag!r} for {name}",
             expected=" or ".join([name, *tags]),
             fix=f"--set model.encoder={name}",
         )
     published = timm.models.get_pretrained_cfg(encoder)
     if published.fixed_input_size:
         size = " × ".join(map(str, published.input_size[1:]))
-        raise _unfit(encoder, f"it takes images of {size} pixels only")
+        raise _unfit(encoder, f"it accepts images of {size} pixels only")
 
 
 def _unfit(encoder: str, reason: str) -> ConfigError:
     return ConfigError(
         f"model.encoder = {encoder!r} cannot be used by this architecture: {reason}",
-        expected="an encoder for images of any size, with feature maps of strides 4 to 32, which "
-        "for deeplabv3plus and pspnet can be dilated",
+        expected="an encoder for any image size, with feature maps at strides 4 to 32 (for "
+        "deeplabv3plus and pspnet also dilated)",
         fix="--set model.encoder=resnet50, or resnet18, or tf_efficientnet_lite0",
     )
 
 
 def _units(model: nn.Module, ends: set[str], prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The modules of an encoder in order; those within which a feature map is taken are opened."""
+    """The modules of an encoder in order; modules that contain a feature map are expanded."""
     for name, module in model.named_children():
         path = prefix + _flat(name)
         if path not in ends and any(end.startswith(f"{path}_") for end in ends):
@@ -257,5 +258,5 @@ def _units(model: nn.Module, ends: set[str], prefix: str = "") -> Iterator[tuple
 
 
 def _flat(name: str) -> str:
-    # timm puts an underscore for the dot where it lifts modules out of a sequence
+    # timm replaces the dot by an underscore where it flattens a sequence
     return name.replace(".", "_")

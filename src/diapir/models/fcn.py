@@ -1,8 +1,8 @@
-"""Fully convolutional network on ResNet-50, of torchvision.
+"""Fully convolutional network on ResNet-50, from torchvision.
 
 Source: Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation",
-CVPR 2015, https://arxiv.org/abs/1411.4038. torchvision's is its FCN-32s idea on a dilated ResNet:
-one head on the last stage, no skips.
+CVPR 2015, https://arxiv.org/abs/1411.4038. torchvision's version is FCN-32s on a dilated
+ResNet: one head on the last stage, without skip connections.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from diapir.models.torchvision_network import TorchvisionNetwork
 
 
 class FCN(TorchvisionNetwork):
-    """Dilated ResNet-50 and two convolutions.
+    """FCN with a dilated ResNet-50 and two convolutions.
 
     Args:
-        config: has nothing that shapes the network.
+        config: has no settings of the network's shape.
     """
 
     def __init__(self, config: FCNConfig) -> None:

@@ -1,9 +1,9 @@
-"""Halite, the flagship: a light encoder and a lean decoder that ends at half or full resolution.
+"""Halite, the flagship: a light encoder and a small decoder up to half or full resolution.
 
 Sources: the decoder is that of Ronneberger, Fischer and Brox, "U-Net", MICCAI 2015,
-https://arxiv.org/abs/1505.04597; its attention Roy, Navab and Wachinger, "Concurrent Spatial and
-Channel 'Squeeze & Excitation' in Fully Convolutional Networks", MICCAI 2018,
-https://arxiv.org/abs/1803.02579; the head sees all of it as Hariharan et al., "Hypercolumns for
+https://arxiv.org/abs/1505.04597; its attention that of Roy, Navab and Wachinger, "Concurrent
+Spatial and Channel 'Squeeze & Excitation' in Fully Convolutional Networks", MICCAI 2018,
+https://arxiv.org/abs/1803.02579; the head that of Hariharan et al., "Hypercolumns for
 Object Segmentation and Fine-grained Localization", CVPR 2015, https://arxiv.org/abs/1411.5752.
 """
 
@@ -22,19 +22,20 @@ from diapir.models.encoders import EncoderDecoder, drop_unused, keep_resolution,
 from diapir.models.network import Outputs
 
 SALT_SHARE = 0.25
-"""Share of salt that an untrained network expects in every pixel, as the TGS tiles have it."""
+"""Probability of salt that an untrained network predicts: the share of salt in TGS tiles."""
 
 
 class Halite(EncoderDecoder):
-    """Skips from the stem and each stage, up to the stem's resolution, then bilinear to the whole.
+    """Skip connections from stem and stages up to the stem's resolution, then bilinear upsampling.
 
-    With one more block the decoder goes up to the images' resolution, with the images as its skip.
+    One additional decoder block goes up to the images' resolution, with the images as skip
+    connection.
 
-    Only `outputs` uses the heads that help the training: whether there is salt in the tile at all,
-    from the encoder's coarsest map, and logits from each block of the decoder but the finest.
+    Only `outputs` uses the auxiliary heads for training: whether the tile contains any salt, from
+    the encoder's coarsest map, and logits from each decoder block but the finest.
 
     Args:
-        config: encoder, decoder and switches.
+        config: encoder, decoder and options.
 
     Raises:
         ConfigError: the encoder is unknown or cannot be used.
@@ -69,7 +70,7 @@ class Halite(EncoderDecoder):
         return logits
 
     def outputs(self, images: Tensor) -> Outputs:
-        """Logits, the logit of there being salt at all, and logits of the coarser maps."""
+        """Logits, the logit of any salt in the tile, and logits of the coarser maps."""
         maps = self.features(self.shrink(images))
         decoded = self.decoder(maps)
         return Outputs(
@@ -83,9 +84,9 @@ class _Decoder(nn.Module):
     """The encoder's maps, images first → the maps of the blocks, coarsest first.
 
     Args:
-        channels: of the images and the encoder's maps, finest first.
-        widths: channels of the blocks, coarsest first; as many as there are maps where the last
-            block is to see the images.
+        channels: channels of the images and the encoder's maps, finest first.
+        widths: channels of the blocks, coarsest first. With as many blocks as maps, the images are
+            the last skip connection.
         scse: whether each block ends in `ScSE`.
     """
 
@@ -94,7 +95,7 @@ class _Decoder(nn.Module):
         belows = pairwise((channels[-1], *widths))
         skips = list(enumerate(channels))[-2::-1][: len(widths)]
         self.blocks = nn.ModuleList(
-            # a skip needs no neighbours, which the encoder has seen to, unless it is the image
+            # a kernel of 1 is enough for features of the encoder, but not for the images
             _Block(below, skip, width, scse=scse, kernel=1 if place else 3)
             for (below, width), (place, skip) in zip(belows, skips, strict=True)
         )
@@ -111,8 +112,8 @@ class _Decoder(nn.Module):
 class _Block(nn.Module):
     """`(N, below, h, w)` and a skip `(N, skip, 2·h, 2·w)` → `(N, width, 2·h, 2·w)`.
 
-    U-Net convolves the two side by side at the larger size. Here the lower map is convolved at its
-    own size and only its result made larger, and a skip by a `kernel` of 1: half the arithmetic.
+    U-Net convolves the concatenation at the larger size. Here the lower map is convolved at its own
+    size and the result upsampled, and the skip is convolved with `kernel`: half the MACs.
     """
 
     def __init__(self, below: int, skip: int, width: int, *, scse: bool, kernel: int) -> None:
@@ -124,7 +125,7 @@ class _Block(nn.Module):
         self.attend = ScSE(width) if scse else nn.Identity()
 
     def forward(self, features: Tensor, skip: Tensor) -> Tensor:
-        joined = _enlarged(self.below(features), 2.0)
+        joined = _upsampled(self.below(features), 2.0)
         if self.skip is not None:
             joined = joined + self.skip(skip)
         attended: Tensor = self.attend(self.refine(self.join(joined)))
@@ -132,10 +133,10 @@ class _Block(nn.Module):
 
 
 class ScSE(nn.Module):
-    """Weighs channels by what the tile holds, and places by what they hold, and adds both.
+    """Concurrent channel and spatial squeeze and excitation: the sum of both attentions.
 
     Args:
-        channels: of the features.
+        channels: number of channels.
     """
 
     def __init__(self, channels: int) -> None:
@@ -150,7 +151,7 @@ class ScSE(nn.Module):
         self.places = nn.Sequential(nn.Conv2d(channels, 1, 1), nn.Sigmoid())
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features `(N, C, H, W)` times the sum of their weights, which is in (0, 2)."""
+        """Multiply features `(N, C, H, W)` by the sum of both weights, which is in (0, 2)."""
         weighed: Tensor = features * self.channels(features) + features * self.places(features)
         return weighed
 
@@ -173,29 +174,29 @@ class _Head(nn.Module):
     def forward(self, maps: list[Tensor]) -> Tensor:
         features = maps[-1]
         if self.columns:
-            # Not side by side at the finest's size: each coarser map gives its share at its own.
+            # sums instead of a concatenation: each coarser map is convolved at its own size
             coarse = self.columns[0](maps[0])
             for column, finer in zip(self.columns[1:], maps[1:-1], strict=True):
-                coarse = _enlarged(coarse, 2.0) + column(finer)
-            features = self.join(_enlarged(coarse, 2.0) + features)
+                coarse = _upsampled(coarse, 2.0) + column(finer)
+            features = self.join(_upsampled(coarse, 2.0) + features)
         logits: Tensor = self.predict(self.dropout(features))
-        return logits if self.stride == 1 else _enlarged(logits, self.stride)
+        return logits if self.stride == 1 else _upsampled(logits, self.stride)
 
 
-def _enlarged(features: Tensor, factor: float) -> Tensor:
+def _upsampled(features: Tensor, factor: float) -> Tensor:
     return interpolate(features, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 def _normed(before: int, after: int, kernel: int) -> nn.Sequential:
-    """A convolution and its batch norm, side by side so that an export makes one of both."""
+    """A convolution followed by its batch norm, which an export folds into it."""
     return nn.Sequential(
         nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(after)
     )
 
 
 def _expect_little_salt(layer: nn.Conv2d) -> None:
-    """Let the logits of a last layer start near `SALT_SHARE` everywhere."""
-    assert layer.bias is not None  # noqa: S101 - it is made with one
+    """Initialise a last layer so that it predicts about `SALT_SHARE` everywhere."""
+    assert layer.bias is not None  # noqa: S101 - it is created with one
     half = math.log(SALT_SHARE / (1 - SALT_SHARE)) / 2
     with torch.no_grad():
         nn.init.normal_(layer.weight, std=0.01)

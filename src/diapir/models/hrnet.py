@@ -1,7 +1,7 @@
-"""HRNet: four resolutions side by side from start to end, all of them in the head.
+"""HRNet: four parallel resolutions, all used by the head.
 
 Source: Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition", TPAMI
-2020, https://arxiv.org/abs/1908.07919, there called HRNetV2. The backbone is timm's.
+2020, https://arxiv.org/abs/1908.07919, where it is called HRNetV2. The backbone is timm's.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from diapir.models.network import Network
 
 
 class HRNet(Network):
-    """An HRNet of timm, and the paper's head on its four branches.
+    """An HRNet from timm with the paper's head on its four branches.
 
     Args:
         config: the encoder, one of timm's `hrnet_*`.
 
     Raises:
-        ConfigError: the encoder is no HRNet of timm.
+        ConfigError: the encoder is not one of timm's HRNets.
     """
 
     divisor = 32
@@ -33,12 +33,12 @@ class HRNet(Network):
         variants = timm.list_models("hrnet_*")
         if config.encoder not in variants:
             raise ConfigError(
-                f"model.encoder = {config.encoder!r} is no HRNet of timm",
+                f"model.encoder = {config.encoder!r} is not one of timm's HRNets",
                 expected="one of " + ", ".join(variants),
                 fix="--set model.encoder=hrnet_w48, or another architecture for this encoder",
             )
         self.encoder_name = config.encoder
-        # feature_location="" gives the branches themselves, without the classifier's widening
+        # feature_location="" gives the branches before the classifier increases their channels
         self.encoder = timm.create_model(
             config.encoder, features_only=True, feature_location="", out_indices=(1, 2, 3, 4)
         )
@@ -52,7 +52,7 @@ class HRNet(Network):
 
     @property
     def encoder_parts(self) -> list[nn.Module]:
-        """Stem and the four stages, each with the transition that leads to it."""
+        """The stem and the four stages, each with the transition before it."""
         part = self.encoder.get_submodule
         return [
             nn.ModuleList([part("conv1"), part("bn1"), part("conv2"), part("bn2")]),
@@ -64,7 +64,7 @@ class HRNet(Network):
         ]
 
     def logits(self, images: Tensor) -> Tensor:
-        """Logits of background and salt, made four times larger by linear interpolation."""
+        """Logits of background and salt, bilinearly upsampled from stride 4."""
         branches: list[Tensor] = self.encoder(images)  # strides 4, 8, 16 and 32
         finest = branches[0].shape[2:]
         features = torch.cat([_resize(branch, finest) for branch in branches], dim=1)

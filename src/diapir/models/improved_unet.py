@@ -1,9 +1,9 @@
-"""U-Net with switches, each of which can be turned on alone: what does it bring?
+"""U-Net with options that can be switched independently, for ablation studies.
 
 Batch norm (Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167), dropout of whole channels
 (Tompson et al. 2015, https://arxiv.org/abs/1411.4280), another activation, and spatial attention
-on the skips (Woo et al. 2018, CBAM, https://arxiv.org/abs/1807.06521). With all of them off it is
-`unet`, weight for weight.
+on the skip connections (Woo et al. 2018, CBAM, https://arxiv.org/abs/1807.06521). With all of them
+off it equals `unet`, weight for weight.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _ACTIVATIONS: dict[str, tuple[Callable[[], nn.Module], float]] = {
     "elu": (lambda: nn.ELU(inplace=True), 0.6449),
     "silu": (lambda: nn.SiLU(inplace=True), 0.3557),
 }
-"""Each activation f, and the mean of f(z)² over z ~ N(0, 1), which He's weights make up for."""
+"""Each activation f, and the mean of f(z)² over z ~ N(0, 1), for He initialisation."""
 
 
 class SpatialAttention(nn.Module):
-    """Weighs each pixel in (0, 1) by what its channels hold: `(N, C, H, W)` → the same shape."""
+    """Spatial attention: multiplies each pixel of `(N, C, H, W)` by a weight in (0, 1)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,10 +45,10 @@ class SpatialAttention(nn.Module):
 
 
 class ImprovedUNet(Network):
-    """The plain U-Net plus what the switches say.
+    """The plain U-Net with optional additions.
 
     Args:
-        config: width, levels and switches. The bottleneck counts as the last encoder block.
+        config: width, levels and options. The bottleneck counts as the last encoder block.
     """
 
     def __init__(self, config: ImprovedUNetConfig) -> None:
@@ -73,7 +73,7 @@ class ImprovedUNet(Network):
         _, second_moment = _ACTIVATIONS[config.activation]
         initialise(self, self.head, gain=second_moment**-0.5)
         for module in self.modules():
-            if isinstance(module, SpatialAttention):  # a sigmoid follows, which is no activation
+            if isinstance(module, SpatialAttention):  # followed by a sigmoid, not by the activation
                 fan_in = module.weigh.weight.numel()
                 nn.init.normal_(module.weigh.weight, std=fan_in**-0.5)
 

@@ -1,4 +1,4 @@
-"""LinkNet: skips are added to the decoder, not concatenated; of segmentation-models-pytorch.
+"""LinkNet: adds skip connections instead of concatenating; from segmentation-models-pytorch.
 
 Source: Chaurasia and Culurciello, "LinkNet: Exploiting Encoder Representations for Efficient
 Semantic Segmentation", VCIP 2017, https://arxiv.org/abs/1707.03718.
@@ -13,7 +13,7 @@ from diapir.models.encoders import EncoderDecoder, usable
 
 
 class LinkNet(EncoderDecoder):
-    """Skips from the stem and each stage, five steps up to the images' size.
+    """LinkNet with skip connections from stem and stages, and five steps up to the images' size.
 
     Args:
         config: names the encoder.

@@ -1,4 +1,4 @@
-"""What every network is: the base class, and the checks of what it is given."""
+"""The base class of all networks, and checks of their input."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ _CHANNEL_HINTS = {
 
 
 class Outputs(NamedTuple):
-    """What a network says, with what helps it to learn and is left out of its use.
+    """The logits of a network, with auxiliary outputs for training.
 
     Attributes:
         logits: `float32 (N, 2, H, W)` of background and salt.
-        salt: `float32 (N,)`, the logit of there being salt in the tile at all; None where the
-            network makes no such guess.
-        deep: logits `float32 (N, 2, h, w)` of coarser maps, coarsest first; h and w divide H and W.
+        salt: `float32 (N,)`, the logit of any salt in the tile; None where the network has no such
+            head.
+        deep: logits `float32 (N, 2, h, w)` of coarser maps for deep supervision, coarsest first;
+            h and w divide H and W.
     """
 
     logits: Tensor
@@ -33,13 +34,13 @@ class Network(nn.Module):
     """Maps `float32 (N, 3, H, W)` to logits `(N, 2, H, W)` of background and salt.
 
     An architecture implements `logits` and sets `divisor`; `forward` checks the images first. One
-    with further outputs for the training implements `outputs` as well.
+    with auxiliary outputs for training implements `outputs` as well.
 
     Attributes:
-        divisor: number of pixels that H and W must be multiples of.
-        encoder_name: timm's name of the image classifier whose weights fit the network's `encoder`,
-            tensor by tensor of the same name; None where there is none.
-        weights_found: where the encoder's learnt weights came from; None where it has none.
+        divisor: H and W must be multiples of this number of pixels.
+        encoder_name: timm's name of the image classifier whose weights fit the network's
+            `encoder`, by the names of the tensors; None without an encoder.
+        weights_found: source of the encoder's pretrained weights; None without them.
     """
 
     divisor: int
@@ -48,7 +49,7 @@ class Network(nn.Module):
 
     @property
     def encoder_parts(self) -> list[nn.Module]:
-        """Stem and stages of the encoder in order; empty where there is no encoder."""
+        """Stem and stages of the encoder in order; empty without an encoder."""
         return []
 
     def forward(self, images: Tensor, auxiliary: bool = False) -> Tensor | Outputs:
@@ -56,16 +57,16 @@ class Network(nn.Module):
 
         Args:
             images: normalised.
-            auxiliary: give `Outputs`, with what else the network has for its training.
+            auxiliary: return `Outputs`, with auxiliary outputs for training.
 
         Raises:
-            ConfigError: another number of channels, or a size that is no multiple of `divisor`.
+            ConfigError: another number of channels, or a size that is not a multiple of `divisor`.
         """
         check_images(images, self.divisor)
         return self.outputs(images) if auxiliary else self.logits(images)
 
     def outputs(self, images: Tensor) -> Outputs:
-        """Logits of images that have been checked, and the further outputs."""
+        """Logits and auxiliary outputs of images that have been checked."""
         return Outputs(self.logits(images))
 
     def logits(self, images: Tensor) -> Tensor:
@@ -74,9 +75,9 @@ class Network(nn.Module):
 
 
 class PooledBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm after a global pooling, where a batch of one leaves one value a channel.
+    """Batch norm after a global pooling, where a batch of one leaves one value per channel.
 
-    One value has no variance, so the running statistics are used for it, as in evaluation. The
+    A single value has no variance, so the running statistics are used, as in evaluation. The
     tensors are those of `BatchNorm2d`.
     """
 
@@ -97,14 +98,14 @@ class PooledBatchNorm2d(nn.BatchNorm2d):
 
 
 def check_images(images: Tensor, divisor: int) -> None:
-    """Refuse images a network cannot take.
+    """Refuse images that a network does not accept.
 
     Args:
-        images: should be `(N, 3, H, W)`, H and W multiples of `divisor`.
-        divisor: the network's.
+        images: expected as `(N, 3, H, W)`, H and W multiples of `divisor`.
+        divisor: the network's divisor.
 
     Raises:
-        ConfigError: they are not; says how to make them so.
+        ConfigError: another shape; the fix says how to change it.
     """
     shape = tuple(images.shape)
     expected = f"(N, 3, H, W) with H and W multiples of {divisor}"
@@ -113,7 +114,7 @@ def check_images(images: Tensor, divisor: int) -> None:
         raise ConfigError(
             f"images have shape {shape}",
             expected=expected,
-            fix=hint or "give three normalised planes, as diapir.preprocess.to_input makes them",
+            fix=hint or "give three normalised planes, as diapir.preprocess.to_input returns",
         )
     height, width = shape[2:]
     if not (height and width) or height % divisor or width % divisor:
@@ -125,15 +126,15 @@ def check_images(images: Tensor, divisor: int) -> None:
 
 
 def check_size(network: Network, size: int) -> None:
-    """Refuse an input size of a recipe or bundle that the network cannot take.
+    """Refuse an input size of a recipe or bundle that the network does not accept.
 
     Raises:
-        ConfigError: `size` is no multiple of the network's divisor; names the next that is.
+        ConfigError: `size` is not a multiple of the network's divisor; the fix names the next.
     """
     step = network.divisor
     if size % step:
         raise ConfigError(
-            f"preprocess.size = {size} is no multiple of {step}",
+            f"preprocess.size = {size} is not a multiple of {step}",
             expected=f"a multiple of {step}, the network's divisor",
             fix=f"--set preprocess.size={_next(size, step)}",
         )

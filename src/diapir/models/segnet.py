@@ -1,4 +1,4 @@
-"""SegNet: a VGG16 encoder, and a decoder that puts each maximum back where it was found.
+"""SegNet: a VGG16 encoder, and a decoder that unpools with the encoder's pooling indices.
 
 Source: Badrinarayanan, Kendall and Cipolla, "SegNet: A Deep Convolutional Encoder-Decoder
 Architecture for Image Segmentation", TPAMI 2017, https://arxiv.org/abs/1511.00561.
@@ -17,10 +17,10 @@ from diapir.models.network import Network
 
 
 class SegNet(Network):
-    """VGG16 with batch norm, mirrored; the decoder unpools with the encoder's indices.
+    """VGG16 with batch norm as encoder, and its mirror image as decoder.
 
     Args:
-        config: has nothing that shapes the network.
+        config: has no settings of the network's shape.
     """
 
     divisor = 32
@@ -41,7 +41,7 @@ class SegNet(Network):
         for module in self.modules():
             if isinstance(module, nn.MaxPool2d):
                 module.return_indices = True
-            elif isinstance(module, nn.Conv2d):  # as torchvision fills its VGG
+            elif isinstance(module, nn.Conv2d):  # as torchvision initialises its VGG
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
@@ -49,7 +49,7 @@ class SegNet(Network):
 
     @property
     def encoder_parts(self) -> list[nn.Module]:
-        """The five stages between poolings; the first stands for the stem."""
+        """The five stages between poolings; the first counts as the stem."""
         parts: list[nn.Module] = []
         stage = nn.ModuleList()
         for layer in self.encoder["features"].children():
@@ -62,7 +62,7 @@ class SegNet(Network):
     def logits(self, images: Tensor) -> Tensor:
         """Logits of background and salt."""
         features = images
-        found = []  # where each pooling found its maxima
+        found = []  # pooling indices
         for layer in self.encoder["features"].children():
             if isinstance(layer, nn.MaxPool2d):
                 features, indices = layer(features)
@@ -76,7 +76,7 @@ class SegNet(Network):
 
 
 def _stages(plan: list[str | int]) -> list[list[int]]:
-    """The widths of each stage's convolutions, from torchvision's plan with "M" for a pooling."""
+    """Channels of each stage's convolutions; "M" in torchvision's plan is a pooling."""
     stages: list[list[int]] = [[]]
     for step in plan:
         if isinstance(step, int):
@@ -87,7 +87,7 @@ def _stages(plan: list[str | int]) -> list[list[int]]:
 
 
 def _mirrored(width: int, widths: list[int]) -> Iterator[nn.Module]:
-    """A stage of the decoder: convolutions from `width` channels to those of `widths` in turn."""
+    """A decoder stage: convolutions from `width` channels to each of `widths` in turn."""
     for before, after in pairwise([width, *widths]):
         yield nn.Conv2d(before, after, 3, padding=1, bias=False)
         yield nn.BatchNorm2d(after)

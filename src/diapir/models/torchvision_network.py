@@ -1,4 +1,4 @@
-"""Networks of torchvision: a ResNet-50 that keeps an eighth of the resolution, and a head."""
+"""Networks from torchvision: a ResNet-50 dilated to stride 8, and a head."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class TorchvisionNetwork(Network):
     """A network of `torchvision.models.segmentation` without its auxiliary head.
 
     Args:
-        whole: torchvision's network, whose parts are taken over.
+        whole: torchvision's network, whose parts are used.
     """
 
     divisor = 8
@@ -33,7 +33,7 @@ class TorchvisionNetwork(Network):
         ]
 
     def logits(self, images: Tensor) -> Tensor:
-        """Logits of background and salt, made eight times larger by linear interpolation."""
+        """Logits of background and salt, bilinearly upsampled from stride 8."""
         features: Tensor = self.encoder(images)["out"]  # (N, 2048, H / 8, W / 8)
         return interpolate(
             self.decoder(features), size=images.shape[2:], mode="bilinear", align_corners=False

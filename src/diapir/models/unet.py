@@ -1,8 +1,8 @@
-"""U-Net as the seed configuration has it: no batch norm, ReLU, 31.0 M parameters at base 64.
+"""U-Net without batch norm: ReLU, 31.0 M parameters at base 64.
 
 Source: Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image
-Segmentation", MICCAI 2015, https://arxiv.org/abs/1505.04597. As the seed does, convolutions are
-padded so that the output keeps the input's height and width.
+Segmentation", MICCAI 2015, https://arxiv.org/abs/1505.04597. Unlike there, convolutions are
+padded so that the output has the input's height and width.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ class DoubleConv(nn.Sequential):
 
 
 def initialise(network: nn.Module, head: nn.Conv2d, *, gain: float = 2**0.5) -> None:
-    """He normal (arXiv 1502.01852), and a small head.
+    """He normal initialisation (arXiv 1502.01852) with a small head.
 
-    Without batch norm PyTorch's default lets the signal fade through 18 layers; a small head starts
-    the training near p = 0.5.
+    Without batch norm, the signal vanishes through 18 layers with PyTorch's default; with a small
+    head, training starts near p = 0.5.
 
     Args:
-        network: its convolutions are filled.
+        network: its convolutions are initialised.
         head: its last convolution.
-        gain: what makes up for what the activation takes away; √2 for ReLU.
+        gain: compensates for the activation; √2 for ReLU.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             fan_in = module.weight[0].numel()
             nn.init.normal_(module.weight, std=gain * fan_in**-0.5)
         elif isinstance(module, nn.ConvTranspose2d):
-            # stride 2, kernel 2: every output pixel sees one tap, so the fan is in_channels
+            # stride 2, kernel 2: one kernel weight per output pixel, so the fan-in is in_channels
             nn.init.normal_(module.weight, std=module.in_channels**-0.5)
         else:
             continue
@@ -52,7 +52,7 @@ def initialise(network: nn.Module, head: nn.Conv2d, *, gain: float = 2**0.5) -> 
 
 
 class UNet(Network):
-    """Encoder and decoder of `levels` halvings joined by skips.
+    """Encoder and decoder with `levels` halvings, joined by skip connections.
 
     Args:
         config: width of the first level (`base`, doubled at each level) and number of `levels`.

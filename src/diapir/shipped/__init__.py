@@ -1,1 +1,1 @@
-"""Models that come with diapir, a bundle each, by the name they are asked for."""
+"""Bundled models: each folder is a bundle, and its name is the model's name."""

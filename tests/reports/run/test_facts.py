@@ -42,7 +42,6 @@ def test_models_and_inputs_in_words() -> None:
         "U-Net (base 64, levels 4), 31.0 million parameters"
     )
     assert facts.model_words(UNetConfig(base=16), None) == "U-Net (base 16, levels 4)"
-    assert facts.model_words(UNetConfig(encoder="resnet34"), None) == "U-Net (encoder resnet34)"
     lite = LinkNetConfig(encoder="tf_efficientnet_lite0", weights="imagenet", freeze=2)
     assert facts.model_words(lite, None) == (
         "LinkNet (encoder tf_efficientnet_lite0, weights imagenet, freeze 2)"

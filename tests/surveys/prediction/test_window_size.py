@@ -30,13 +30,15 @@ def test_a_network_that_pools_keeps_its_own_tile() -> None:
 
 
 def test_larger_tiles_are_tried_for_local_networks_up_to_the_section(monkeypatch) -> None:
-    monkeypatch.setattr(tile, "windows_per_second", lambda marker: 1000.0)
+    monkeypatch.setattr(tile, "windows_per_second", lambda segmenter: 1000.0)
     # if windows of every size take as long, the one that needs fewest wins
     assert fastest_tile(predictor(Pointwise(), 16, tile=12), 64, 40)[0] == 64
     assert fastest_tile(predictor(Pointwise(), 16, tile=12), 20, 18)[0] == 32
     # and if they take as long as they have pixels, the padded ring is what there is to save
     monkeypatch.setattr(
-        tile, "windows_per_second", lambda marker: 1e6 / marker.bundles[0].info.preprocess.size ** 2
+        tile,
+        "windows_per_second",
+        lambda segmenter: 1e6 / segmenter.bundles[0].info.preprocess.size ** 2,
     )
     assert fastest_tile(predictor(Pointwise(), 16, tile=12), 28, 28)[0] == 16
 

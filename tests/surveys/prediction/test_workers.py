@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from diapir.errors import BundleError, SurveyError
+from diapir.inference import EngineOptions
 from diapir.surveys import (
     SurveyOptions,
     SurveySummary,
@@ -28,7 +29,7 @@ from diapir.surveys.prediction import workers
 from tests.helpers.segy import write_segy
 from tests.surveys.made import onnx_bundle, volume
 
-MODEL_OPTIONS = {"threads": 1}
+ENGINE = EngineOptions(threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def run(source: Path, model: Path, out: Path, progress: Any = None, **options: A
             survey,
             out,
             SurveyOptions(**{"block": 8, "tile": 48} | options),
-            model_options=dict(MODEL_OPTIONS),
+            engine=ENGINE,
             progress=progress,
         )
     finally:
@@ -124,7 +125,7 @@ def test_what_a_worker_meets_is_told(source: Path, model: Path, tmp_path: Path) 
             survey,
             tmp_path / "out",
             SurveyOptions(block=8, workers=2, tile="own"),
-            model_options=dict(MODEL_OPTIONS),
+            engine=ENGINE,
             tell=lambda plan: shutil.rmtree(taken),
         )
     survey.close()

@@ -160,8 +160,6 @@ def model_words(model: ModelConfig, count: int | None) -> str:
     """The architecture, its arguments and its size."""
     arguments = model.model_dump(mode="json")
     del arguments["name"]
-    if arguments.get("encoder"):  # which determines width and depth
-        arguments = {key: arguments[key] for key in arguments if key not in {"base", "levels"}}
     words = ", ".join(
         f"{key.replace('_', ' ')} {value}"
         for key, value in arguments.items()

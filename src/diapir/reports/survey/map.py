@@ -115,7 +115,13 @@ def _draw_line(axes: Axes, grid: Grid, east: Floats, north: Floats) -> list[Arti
         shown = where.reshape(-1)[thin] & np.isfinite(east)
         handles.append(
             axes.scatter(
-                east[shown], north[shown], s=8, marker="s", color=colour, linewidths=0, label=label
+                east[shown],
+                north[shown],
+                s=8,
+                marker="s",
+                color=colour,
+                linewidths=0,
+                label=label,
             )
         )
     return handles

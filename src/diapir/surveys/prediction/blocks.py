@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from diapir.inference import open_models
+from diapir.inference import EngineOptions, open_models
 from diapir.surveys.open import reopen
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
 from diapir.surveys.prediction.prediction_store import PredictionStore, decode, encode, open_store
@@ -76,7 +76,7 @@ class Job(BaseModel):
     Attributes:
         store: folder of the predictions.
         models: run folders or bundles.
-        model_options: further arguments of `open_models`.
+        engine: how the networks run.
         overlap: minimum overlap of neighbouring windows, in [0, 1).
         average: average of the two views.
         record: survey, scale, window size, views and block, as in the store.
@@ -86,7 +86,7 @@ class Job(BaseModel):
 
     store: str
     models: tuple[str, ...]
-    model_options: dict[str, Any]
+    engine: EngineOptions
     overlap: float
     average: Average
     record: PredictionRecord
@@ -154,8 +154,8 @@ def run_block(job: str, view: View, index: int) -> int:
 def _workplace(text: str) -> Workplace:
     job = Job.model_validate_json(text)
     record = job.record
-    marker = with_tile(open_models(job.models, **job.model_options), record.tile)
-    sections = SectionPredictor(marker, job.overlap, record.polarity, record.stretch)
+    segmenter = with_tile(open_models(job.models, job.engine), record.tile)
+    sections = SectionPredictor(segmenter, job.overlap, record.polarity, record.stretch)
     store = open_store(Path(job.store), writable=True)
     return Workplace(job, reopen(record.survey), store, sections)
 

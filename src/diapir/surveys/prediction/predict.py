@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from diapir.errors import DataError
-from diapir.inference import Marker, open_models
-from diapir.inference.threads import default_threads
+from diapir.inference import EngineOptions, Segmenter, open_models
+from diapir.inference.engine import default_threads
 from diapir.progress import Progress
 from diapir.surveys.prediction.blocks import (
     FIRST_VIEW,
@@ -87,12 +87,12 @@ class SurveySummary:
 
 
 def predict_survey(
-    model: Marker | Sequence[str | Path],
+    model: Segmenter | Sequence[str | Path],
     survey: Survey,
     out: Path,
     options: SurveyOptions | None = None,
     *,
-    model_options: Mapping[str, Any] | None = None,
+    engine: EngineOptions | None = None,
     tell: Callable[[Plan], object] | None = None,
     progress: Progress | None = None,
 ) -> SurveySummary:
@@ -107,7 +107,7 @@ def predict_survey(
         survey: the opened survey.
         out: folder to write to, created if necessary.
         options: how to predict it.
-        model_options: further arguments of `open_models`; workers use them too.
+        engine: how the networks run; an opened `model` keeps its own, but workers use this one.
         tell: called with the plan before the work.
         progress: called with the section pixels done and the number there are.
 
@@ -121,12 +121,12 @@ def predict_survey(
         DiapirError: a model that cannot be used, or a missing package.
     """
     options = options or SurveyOptions()
-    engine = dict(model_options or {})
-    if options.workers > 1 and not options.scheduler:
-        engine.setdefault("threads", max(1, default_threads() // options.workers))
+    engine = engine or EngineOptions()
+    if options.workers > 1 and not options.scheduler and engine.threads is None:
+        engine = replace(engine, threads=max(1, default_threads() // options.workers))
     try:
-        marker = open_models(model, **engine) if isinstance(model, Sequence) else model
-        settled = settle(marker, survey, out, options)
+        segmenter = open_models(model, engine) if isinstance(model, Sequence) else model
+        settled = settle(segmenter, survey, out, options)
         plan = make_plan(settled)
         if tell:
             tell(plan)
@@ -146,7 +146,7 @@ def predict_survey(
 
 def _compute(
     settled: SettledPrediction,
-    model_options: dict[str, Any],
+    engine: EngineOptions,
     plan: Plan,
     progress: Progress | None,
 ) -> int:
@@ -167,8 +167,8 @@ def _compute(
     meter = _Meter(plan.pixels - pixels, plan.pixels, progress)
     job = Job(
         store=str(settled.unfinished.resolve()),
-        models=tuple(str(bundle.path.resolve()) for bundle in settled.sections.marker.bundles),
-        model_options=model_options,
+        models=tuple(str(bundle.path.resolve()) for bundle in settled.sections.segmenter.bundles),
+        engine=engine,
         overlap=options.overlap,
         average=options.average,
         record=record,

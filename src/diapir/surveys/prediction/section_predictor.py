@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.inference import Marker
+from diapir.inference import Segmenter
 from diapir.inference.tiling import Window, window_count, windows
 from diapir.surveys.prediction.amplitude import reverse
 from diapir.surveys.prediction.resample import resample
@@ -31,14 +31,14 @@ class SectionPredictor:
     """A model, and how it is applied to sections.
 
     Attributes:
-        marker: the model or models; the window size is theirs.
+        segmenter: the model or models; the window size is theirs.
         overlap: minimum overlap of neighbouring windows, as a share of a window, in [0, 1).
         polarity: polarity of the amplitudes; `both` averages the two.
         stretch: factor by which traces are resampled for the network; predictions are resampled
             back.
     """
 
-    marker: Marker
+    segmenter: Segmenter
     overlap: float = OVERLAP
     polarity: Polarity = "normal"
     stretch: float = 1.0
@@ -46,7 +46,7 @@ class SectionPredictor:
     @cached_property
     def tile(self) -> int:
         """Side of a window in pixels."""
-        return max(bundle.info.window for bundle in self.marker.bundles)
+        return max(bundle.info.window for bundle in self.segmenter.bundles)
 
     def seen_samples(self, samples: int) -> int:
         """Samples per trace after resampling for the network."""
@@ -60,7 +60,7 @@ class SectionPredictor:
 
     def together(self, traces: int, samples: int) -> int:
         """Number of sections to predict together so that batches are full: 1, 2, 4 or 8."""
-        fits = 2 * self.marker.batch // self.windows(traces, samples)
+        fits = 2 * self.segmenter.batch // self.windows(traces, samples)
         return max(number for number in (1, 2, 4, 8) if number <= max(1, fits))
 
     def probabilities(
@@ -116,8 +116,8 @@ class SectionPredictor:
         ]
         totals = [np.zeros(image.shape, np.float32) for image in images]
         pieces = self._pieces(images, needed, totals)
-        while batch := list(islice(pieces, self.marker.batch)):
-            found = self.marker.probabilities([piece.image for piece in batch])
+        while batch := list(islice(pieces, self.segmenter.batch)):
+            found = self.segmenter.probabilities([piece.image for piece in batch])
             for piece, probability in zip(batch, found, strict=True):
                 piece.window.add(piece.total, probability)
         inner = (

@@ -13,7 +13,7 @@ import numpy as np
 
 from diapir.errors import MissingDependencyError, SurveyError
 from diapir.files import claim
-from diapir.inference import Marker
+from diapir.inference import Segmenter
 from diapir.surveys.prediction.chunked_arrays import has_zarr
 from diapir.surveys.prediction.exports import Exports
 from diapir.surveys.prediction.prediction_store import NUMPY, ZARR, open_store
@@ -64,11 +64,13 @@ class SettledPrediction:
     unfinished: Path
 
 
-def settle(marker: Marker, survey: Survey, out: Path, options: SurveyOptions) -> SettledPrediction:
+def settle(
+    segmenter: Segmenter, survey: Survey, out: Path, options: SurveyOptions
+) -> SettledPrediction:
     """Make every choice of a prediction, or take those of an earlier run in `out`.
 
     Args:
-        marker: the model or models.
+        segmenter: the model or models.
         survey: the opened survey.
         out: folder to write to.
         options: how to predict it.
@@ -78,17 +80,17 @@ def settle(marker: Marker, survey: Survey, out: Path, options: SurveyOptions) ->
             the survey cannot have; no amplitude other than 0; or a window larger than the sections.
         MissingDependencyError: a volume, and the package Zarr is not installed.
     """
-    threshold = marker.threshold if options.threshold is None else options.threshold
+    threshold = segmenter.threshold if options.threshold is None else options.threshold
     views = choose_views(survey.grid.shape, options.view)
     store, unfinished = _folders(out, survey, views)
     exports = Exports.of(survey, out, options, views, threshold)
     _refuse_overwriting(survey, exports, store, unfinished)
-    asked = json.loads(json.dumps(_asked(marker, survey, options)))
+    asked = json.loads(json.dumps(_asked(segmenter, survey, options)))
     record = _earlier(asked, (store, unfinished))
     if record is None:
-        record = _new_record(marker, survey, options, asked, views, threshold)
+        record = _new_record(segmenter, survey, options, asked, views, threshold)
     sections = SectionPredictor(
-        with_tile(marker, record.tile), options.overlap, options.polarity, record.stretch
+        with_tile(segmenter, record.tile), options.overlap, options.polarity, record.stretch
     )
     return SettledPrediction(survey, options, record, sections, exports, store, unfinished)
 
@@ -157,7 +159,7 @@ def _earlier(asked: Mapping[str, Any], folders: Sequence[Path]) -> PredictionRec
 
 
 def _new_record(
-    marker: Marker,
+    segmenter: Segmenter,
     survey: Survey,
     options: SurveyOptions,
     asked: dict[str, Any],
@@ -165,16 +167,16 @@ def _new_record(
     threshold: float,
 ) -> PredictionRecord:
     stretch = _stretch(survey, options)
-    model = marker.describe()
+    model = segmenter.describe()
     scale = _scale(survey, options)
-    tile, rate = _tile(marker, survey, options, views, stretch)
+    tile, rate = _tile(segmenter, survey, options, views, stretch)
     workers = _DASK_WORKERS if options.scheduler else options.workers
     return PredictionRecord(
         diapir=__version__,
         asked=asked,
         model=model,
         model_name=model["name"],
-        weights_sha256=tuple(bundle.info.weights_sha256 for bundle in marker.bundles),
+        weights_sha256=tuple(bundle.info.weights_sha256 for bundle in segmenter.bundles),
         input=str(survey.path),
         survey=survey.spec(),
         threshold=threshold,
@@ -200,11 +202,15 @@ def _scale(survey: Survey, options: SurveyOptions) -> float:
 
 
 def _tile(
-    marker: Marker, survey: Survey, options: SurveyOptions, views: Sequence[View], stretch: float
+    segmenter: Segmenter,
+    survey: Survey,
+    options: SurveyOptions,
+    views: Sequence[View],
+    stretch: float,
 ) -> tuple[int, float | None]:
     """Window size in pixels, and windows per second where that is worth measuring."""
     shape = survey.grid.shape
-    own = SectionPredictor(marker, options.overlap, options.polarity, stretch)
+    own = SectionPredictor(segmenter, options.overlap, options.polarity, stretch)
     wide = shape[1] if "inline" in views else shape[0]
     many = sum(
         own.windows(shape[1 - axis], shape[2]) * shape[axis]
@@ -213,16 +219,16 @@ def _tile(
     )
     if isinstance(options.tile, int):
         _refuse_wide(survey, options.tile, max(wide, own.seen_samples(shape[2])))
-        chosen = with_tile(marker, options.tile)
+        chosen = with_tile(segmenter, options.tile)
         return options.tile, windows_per_second(chosen) if many >= WORTH_TIMING else None
     if many < WORTH_TIMING:
         return own.tile, None
     if options.tile == "own":
-        return own.tile, windows_per_second(marker)
-    return fastest_tile(marker, wide, own.seen_samples(shape[2]), options.overlap)
+        return own.tile, windows_per_second(segmenter)
+    return fastest_tile(segmenter, wide, own.seen_samples(shape[2]), options.overlap)
 
 
-def _asked(marker: Marker, survey: Survey, options: SurveyOptions) -> dict[str, Any]:
+def _asked(segmenter: Segmenter, survey: Survey, options: SurveyOptions) -> dict[str, Any]:
     """Everything that two runs must share to use the same store."""
     grid = survey.grid
     geometry = hashlib.sha256(repr((grid.shape, grid.interval, grid.start)).encode())
@@ -231,8 +237,10 @@ def _asked(marker: Marker, survey: Survey, options: SurveyOptions) -> dict[str, 
     path = survey.path
     return {
         **options.asked(),
-        "model": [bundle.info.weights_sha256 for bundle in marker.bundles],
-        "tta": [getattr(member, "tta", None) for member in getattr(marker, "members", [marker])],
+        "model": [bundle.info.weights_sha256 for bundle in segmenter.bundles],
+        "tta": [
+            getattr(member, "tta", None) for member in getattr(segmenter, "members", [segmenter])
+        ],
         "input": path.name,
         "input's size": path.stat().st_size if path.is_file() else None,
         "input's geometry": geometry.hexdigest(),

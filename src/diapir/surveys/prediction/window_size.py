@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diapir.bundle import Bundle
-from diapir.inference import Engine, Ensemble, Marker, Predictor
+from diapir.inference import Engine, EngineOptions, Ensemble, Predictor, Segmenter
 from diapir.inference.tiling import window_count
 from diapir.preprocess import to_input
 from diapir.surveys.prediction.survey_options import OVERLAP
@@ -29,16 +29,16 @@ _TIMED_S, _TIMED_BATCH = 0.3, 8
 """Minimum seconds that a size is timed for, and windows per batch."""
 
 
-def with_tile(marker: Marker, tile: int) -> Marker:
+def with_tile(segmenter: Segmenter, tile: int) -> Segmenter:
     """The same model on the same engine, with windows of `tile` pixels a side.
 
     Its batches hold as many pixels as before, but at least one window.
 
     Args:
-        marker: one model or several.
+        segmenter: one model or several.
         tile: side in pixels, a size that the network can take.
     """
-    members = [_retiled(member, tile) for member in _members(marker)]
+    members = [_retiled(member, tile) for member in _members(segmenter)]
     return members[0] if len(members) == 1 else Ensemble(members)
 
 
@@ -52,16 +52,17 @@ def _retiled(predictor: Predictor, tile: int) -> Predictor:
         info.model_copy(update={"tile": tile, "preprocess": preprocess}),
     )
     batch = max(1, predictor.batch * info.preprocess.size**2 // tile**2)
-    return Predictor(bundle, batch=batch, engine=predictor.engine, tta=predictor.tta)
+    options = EngineOptions(batch=batch, tta=predictor.tta)
+    return Predictor(bundle, options, engine=predictor.engine)
 
 
 def fastest_tile(
-    marker: Marker, traces: int, samples: int, overlap: float = OVERLAP
+    segmenter: Segmenter, traces: int, samples: int, overlap: float = OVERLAP
 ) -> tuple[int, float]:
     """The window size that predicts a section in the least time.
 
     Args:
-        marker: one model or several.
+        segmenter: one model or several.
         traces: traces of a section.
         samples: samples per trace, after resampling for the network.
         overlap: minimum overlap of neighbouring windows, in [0, 1).
@@ -70,11 +71,11 @@ def fastest_tile(
         Side of the windows in pixels, and windows per second; the model's own size unless a larger
         one is faster and gives the same answers.
     """
-    own = max(bundle.info.window for bundle in marker.bundles)
-    best, rate = own, windows_per_second(marker)
+    own = max(bundle.info.window for bundle in segmenter.bundles)
+    best, rate = own, windows_per_second(segmenter)
     least = _windows(samples, traces, own, overlap) / rate
-    for tile in _candidates(marker, traces, samples):
-        larger = with_tile(marker, tile)
+    for tile in _candidates(segmenter, traces, samples):
+        larger = with_tile(segmenter, tile)
         tile_rate = windows_per_second(larger)
         needed = _windows(samples, traces, tile, overlap) / tile_rate
         if needed < least:
@@ -82,43 +83,43 @@ def fastest_tile(
     return best, rate
 
 
-def windows_per_second(marker: Marker) -> float:
+def windows_per_second(segmenter: Segmenter) -> float:
     """Windows per second of a model, measured on noise, as the content does not matter."""
-    side = max(bundle.info.window for bundle in marker.bundles)
+    side = max(bundle.info.window for bundle in segmenter.bundles)
     noise = np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)
-    marker.probabilities([noise])  # what an engine prepares for a new shape is not timed
-    batch = [noise] * min(marker.batch, _TIMED_BATCH)
+    segmenter.probabilities([noise])  # what an engine prepares for a new shape is not timed
+    batch = [noise] * min(segmenter.batch, _TIMED_BATCH)
     count, seconds = 0, 0.0
     while not count or seconds < _TIMED_S:
         started = time.perf_counter()
-        marker.probabilities(batch)
+        segmenter.probabilities(batch)
         seconds += time.perf_counter() - started
         count += len(batch)
     return count / seconds
 
 
-def is_local(marker: Marker) -> bool:
+def is_local(segmenter: Segmenter) -> bool:
     """Whether the answers of a network depend only on pixels within a window or so.
 
     The logits in a corner of a large window of noise are compared with those after the noise far
     from the corner was replaced by noise of another contrast.
     """
-    return all(_is_local(member.bundle, member.engine) for member in _members(marker))
+    return all(_is_local(member.bundle, member.engine) for member in _members(segmenter))
 
 
-def takes_any_size(marker: Marker) -> bool:
+def takes_any_size(segmenter: Segmenter) -> bool:
     """Whether all networks of a model accept windows larger than those of training."""
-    exports = (bundle.info.export for bundle in marker.bundles)
+    exports = (bundle.info.export for bundle in segmenter.bundles)
     return all(export is None or export.any_size for export in exports)
 
 
-def _candidates(marker: Marker, traces: int, samples: int) -> Iterator[int]:
-    sizes = {bundle.info.preprocess.size for bundle in marker.bundles}
-    if len(sizes) > 1 or not takes_any_size(marker) or not is_local(marker):
+def _candidates(segmenter: Segmenter, traces: int, samples: int) -> Iterator[int]:
+    sizes = {bundle.info.preprocess.size for bundle in segmenter.bundles}
+    if len(sizes) > 1 or not takes_any_size(segmenter) or not is_local(segmenter):
         return
     (size,) = sizes
     longest = max(traces, samples)
-    own = max(bundle.info.window for bundle in marker.bundles)
+    own = max(bundle.info.window for bundle in segmenter.bundles)
     for factor in FACTORS:
         tile = size * factor
         if tile != own and tile**2 <= MOST_PIXELS and tile - size < longest:
@@ -129,11 +130,11 @@ def _windows(height: int, width: int, tile: int, overlap: float) -> int:
     return window_count(max(height, tile), max(width, tile), tile, overlap)
 
 
-def _members(marker: Marker) -> tuple[Predictor, ...]:
-    if isinstance(marker, Ensemble):
-        return marker.members
-    assert isinstance(marker, Predictor)  # noqa: S101 - these are the two kinds there are
-    return (marker,)
+def _members(segmenter: Segmenter) -> tuple[Predictor, ...]:
+    if isinstance(segmenter, Ensemble):
+        return segmenter.members
+    assert isinstance(segmenter, Predictor)  # noqa: S101 - these are the two kinds there are
+    return (segmenter,)
 
 
 def _is_local(bundle: Bundle, engine: Engine) -> bool:

@@ -1,0 +1,77 @@
+import builtins
+import sys
+from typing import Any
+
+import pytest
+
+from diapir.bundle import Bundle
+from diapir.errors import BundleError, DeviceError, MissingDependencyError
+from diapir.inference.engine_options import EngineChoice, EngineOptions
+from diapir.inference.open_engine import open_engine
+from tests.helpers.exports import exported
+
+
+def test_a_bundle_of_weights_runs_in_torch(bundle: Bundle) -> None:
+    assert open_engine(bundle, EngineOptions(device="cpu")).name == "torch on cpu"
+    assert open_engine(bundle, EngineOptions(device="cpu", engine="torch")).name == "torch on cpu"
+
+
+def test_an_export_runs_in_the_engine_it_was_made_for(bundle: Bundle) -> None:
+    assert open_engine(exported(bundle, "onnx")).name == "onnxruntime on cpu"
+    pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
+    assert open_engine(exported(bundle, "openvino")).name == "openvino on cpu"
+    assert (
+        open_engine(exported(bundle, "onnx"), EngineOptions(engine="openvino")).name
+        == "openvino on cpu"
+    )
+
+
+def test_threads_reach_the_engine(bundle: Bundle) -> None:
+    assert open_engine(exported(bundle, "onnx"), EngineOptions(threads=3)).threads == 3
+
+
+@pytest.mark.parametrize(
+    ("form", "engine", "able", "fix"),
+    [
+        ("weights", "onnx", "torch", "--to onnx --out DIR` writes"),
+        ("onnx", "torch", "onnx or openvino", "the run that the model was exported from"),
+        ("openvino", "onnx", "openvino", "--to onnx --out DIR` writes"),
+    ],
+)
+def test_an_engine_that_cannot_run_what_the_bundle_holds_is_refused(
+    bundle: Bundle, form: str, engine: EngineChoice, able: str, fix: str
+) -> None:
+    if form == "openvino":
+        pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
+    held = bundle if form == "weights" else exported(bundle, form)
+    with pytest.raises(BundleError, match=f"'{engine}' cannot run") as caught:
+        open_engine(held, EngineOptions(engine=engine))
+    assert caught.value.expected == f"--engine {able} for this model"
+    assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_an_export_computes_on_the_cpu(bundle: Bundle, device: str) -> None:
+    with pytest.raises(DeviceError, match=f"device '{device}' was requested"):
+        open_engine(exported(bundle, "onnx"), EngineOptions(device=device))
+
+
+@pytest.mark.parametrize(
+    ("engine", "package", "extra"), [("torch", "torch", "train"), ("openvino",) * 3]
+)
+def test_without_a_library_the_extra_is_named(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, engine: EngineChoice, package: str, extra: str
+) -> None:
+    held = bundle if engine == "torch" else exported(bundle, "onnx")
+    genuine = builtins.__import__
+
+    def without(name: str, *rest: Any, **named: Any) -> Any:
+        if name == package:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+        return genuine(name, *rest, **named)
+
+    monkeypatch.delitem(sys.modules, f"diapir.inference.{engine}_engine", raising=False)
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingDependencyError, match=f"'{package}' is not installed") as caught:
+        open_engine(held, EngineOptions(engine=engine))
+    assert caught.value.fix == f'pip install "diapir[{extra}]"'

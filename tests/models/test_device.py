@@ -1,0 +1,39 @@
+"""Choosing a device by its name."""
+
+import pytest
+import torch
+
+from diapir.errors import DeviceError
+from diapir.models.device import choose_device
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+@pytest.mark.usefixtures("two_gpus")
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [("auto", "cuda"), ("cuda", "cuda"), ("cuda:0", "cuda:0"), ("cuda:1", "cuda:1"), ("cpu",) * 2],
+)
+def test_an_available_device(name: str, device: str) -> None:
+    assert choose_device(name, option="--device ") == device
+    assert torch.device(device).type in {"cuda", "cpu"}
+
+
+@pytest.mark.usefixtures("two_gpus")
+@pytest.mark.parametrize("name", ["cuda:2", "cuda:", "cuda:x", "cuda:-1", "cpu:0", "mps", "tpu"])
+def test_an_unavailable_device(name: str) -> None:
+    with pytest.raises(DeviceError, match=f"'{name}' was requested") as caught:
+        choose_device(name, option="--set device.name=")
+    assert caught.value.expected == "auto or one of cuda, cpu"
+    assert caught.value.fix.startswith("--set device.name=auto")
+
+
+def test_auto_is_the_cpu_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device("auto", option="--device ") == "cpu"
