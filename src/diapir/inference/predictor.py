@@ -192,9 +192,7 @@ class Predictor:
         for image, probability in zip(images, probabilities, strict=True):
             for window in windows(*_shape(image), self.bundle.info.window):
                 inside = image[window.rows, window.columns]
-                if not np.ptp(
-                    inside
-                ):  # no model was trained on constant tiles: splits leave them out
+                if not np.ptp(inside):  # splits leave constant tiles out of training
                     continue
                 yield _Patch(window, inside, False, probability)
                 if self.tta == "flip":
