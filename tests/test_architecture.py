@@ -1,12 +1,19 @@
-"""Imports go down only, and each heavy dependency has its doors, as docs and design say."""
+"""The layout that CONTRIBUTING describes.
+
+Imports go down only and in no circle, each heavy dependency has its doors, folders stay small,
+module names are unique, and tests lie where the code lies.
+"""
 
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -61,6 +68,14 @@ DOORS: dict[str, tuple[str, ...]] = {
 
 NEED_AN_EXTRA = {"training", "export", "models"}
 """Parts that may need more than `pip install diapir` brings."""
+
+
+LARGEST_FOLDER = 22
+"""Modules of one folder, `__init__` left out."""
+
+TESTS = Path(__file__).resolve().parent
+TESTS_OF_THE_WHOLE = frozenset({"test_architecture.py", "cli/bad_input", "end_to_end"})
+"""Test files and folders of no single module."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +138,67 @@ def upward(source: Path) -> list[str]:
     return wrong
 
 
+def circle(source: Path) -> list[str]:
+    """Modules that import each other in a circle; empty where there is none.
+
+    A name that a package's `__init__` passes on counts as imported from the module that defines it.
+    Imports inside functions or under TYPE_CHECKING count as well: a reader meets them all the same.
+    """
+    found = list(imports_of(source))
+    files = {
+        ".".join(["diapir", *path.relative_to(source).with_suffix("").parts])
+        for path in source.rglob("*.py")
+    }
+    modules = {name for name in files if not name.endswith(".__init__")}
+    passed_on = {
+        f"{one.module}.{one.name.rpartition('.')[2]}": one.name
+        for one in found
+        if f"{one.module}.__init__" in files
+    }
+    graph: dict[str, set[str]] = {name: set() for name in modules}
+    for one in found:
+        name = passed_on.get(one.name, one.name)
+        target = name if name in modules else name.rpartition(".")[0]
+        if one.module in modules and target in modules:
+            graph[one.module].add(target)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
+
+
+def large_folders(source: Path) -> list[str]:
+    """Folders of more modules than a newcomer takes in."""
+    counts = Counter(path.parent for path in source.rglob("*.py") if path.stem != "__init__")
+    return [f"{folder.name}: {count}" for folder, count in counts.items() if count > LARGEST_FOLDER]
+
+
+def repeated_names(source: Path) -> list[str]:
+    """Module names that stand for two things; a command may be named as what it calls."""
+    counts = Counter(
+        path.stem
+        for path in source.rglob("*.py")
+        if not path.stem.startswith("__") and path.parent != source / "cli"
+    )
+    return sorted(name for name, count in counts.items() if count > 1)
+
+
+def stray_tests(source: Path, tests: Path) -> list[str]:
+    """Test files that are named for no module of the folder they mirror."""
+    stray = []
+    for path in sorted(tests.rglob("test_*.py")):
+        place = path.relative_to(tests)
+        if {str(place), str(place.parent)} & TESTS_OF_THE_WHOLE:
+            continue
+        folder = source / place.parent
+        names = {one.stem for one in folder.glob("*")} - {"__init__"} | {folder.name}
+        topic = path.stem.removeprefix("test_")
+        if not any(topic == name or topic.startswith(f"{name}_") for name in names):
+            stray.append(str(place))
+    return stray
+
+
 def outside_doors(source: Path) -> list[str]:
     """Imports of a heavy package in a room that is not its door."""
     wrong = []
@@ -140,6 +216,35 @@ def test_imports_go_down_only() -> None:
 
 def test_heavy_dependencies_have_their_doors() -> None:
     assert outside_doors(SOURCE) == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circle(SOURCE) == []
+
+
+def test_no_folder_is_too_large() -> None:
+    assert large_folders(SOURCE) == []
+
+
+def test_module_names_are_unique() -> None:
+    assert repeated_names(SOURCE) == []
+
+
+def test_tests_lie_where_the_code_lies() -> None:
+    assert stray_tests(SOURCE, TESTS) == []
+
+
+def test_the_map_of_the_code_is_current() -> None:
+    docs = SOURCE.parents[1] / "docs"
+    made = subprocess.run(
+        [sys.executable, "-c", "import make_map; print(make_map.page(), end='')"],
+        cwd=docs,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        check=True,
+    )
+    kept = (docs / "map.md").read_text(encoding="utf-8")
+    assert kept == made.stdout.decode(), "run: python docs/make_map.py"
 
 
 def test_every_part_has_a_row() -> None:
@@ -218,6 +323,40 @@ def test_a_heavy_import_beside_its_door_is_caught(tree: Path, room: str, stateme
     (tree / room).write_text(statement, encoding="utf-8")
     (found,) = outside_doors(tree)
     assert "its doors are" in found
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from diapir.training.loop import step",
+        "from diapir.training import loop",
+        "def late():\n    from diapir.training import loop",
+    ],
+)
+def test_a_circle_of_files_is_caught(tree: Path, statement: str) -> None:
+    assert circle(tree) == []
+    (tree / "training" / "losses.py").write_text(statement, encoding="utf-8")
+    assert set(circle(tree)) == {"diapir.training.loop", "diapir.training.losses"}
+
+
+def test_a_large_folder_and_a_repeated_name_are_caught(tree: Path) -> None:
+    assert repeated_names(tree) == []
+    for number in range(LARGEST_FOLDER):
+        (tree / "evaluation" / f"part{number}.py").write_text("", encoding="utf-8")
+    assert large_folders(tree) == []
+    (tree / "evaluation" / "losses.py").write_text("", encoding="utf-8")
+    assert large_folders(tree) == [f"evaluation: {LARGEST_FOLDER + 1}"]
+    assert repeated_names(tree) == ["losses"]
+
+
+def test_a_test_of_no_module_is_caught(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tests = tmp_path_factory.mktemp("tests")
+    (tests / "training").mkdir(parents=True)
+    for name in ("test_loop.py", "test_loop_resume.py", "test_training.py", "test_lunch.py"):
+        (tests / "training" / name).write_text("", encoding="utf-8")
+    assert stray_tests(tree, tests) == ["training/test_lunch.py"]
 
 
 @pytest.mark.parametrize("part", sorted(frozenset().union(*ROWS) - NEED_AN_EXTRA))

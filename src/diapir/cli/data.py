@@ -16,7 +16,7 @@ from diapir.text import plural, size
 
 app = App(
     name="data",
-    help="Tiles: check, import, synthesise, reassemble, split or pseudo-label them.",
+    help="Check, import, generate, reassemble and split tile sets.",
     help_epilogue="""Examples:
 
   diapir data check tgs.zip

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diapir import models
 from diapir.bundle import WEIGHTS, Bundle
 from diapir.errors import BundleError, ConfigError
-from diapir.models.device import choose_device
+from diapir.models.device_choice import choose_device
 from diapir.text import listing
 
 

@@ -23,7 +23,7 @@ from diapir.bundle import Bundle, BundleInfo
 from diapir.errors import ConfigError, RunError
 from diapir.files import claim, disk_errors
 from diapir.inference.ensemble import refuse_repeated
-from diapir.models.device import choose_device
+from diapir.models.device_choice import choose_device
 from diapir.progress import Progress, ShowProgress, quiet
 from diapir.run.folder import SPLIT
 from diapir.tiles import Split, load_tiles

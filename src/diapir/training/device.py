@@ -12,7 +12,7 @@ from torch.distributed.nn.functional import all_reduce
 
 from diapir.config import DeviceConfig
 from diapir.errors import DeviceError
-from diapir.models.device import choose_device
+from diapir.models.device_choice import choose_device
 
 
 @dataclass(frozen=True)

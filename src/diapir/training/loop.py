@@ -13,7 +13,7 @@ import numpy as np
 from diapir.errors import Interrupted, RunError
 from diapir.text import plural
 from diapir.training.display.console import Console
-from diapir.training.metrics import epoch_row
+from diapir.training.epoch_metrics import epoch_row
 from diapir.training.prepare import PreparedRun, batches_of
 from diapir.training.save_bundle import save_bundle
 from diapir.training.stopping import Stopping

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from diapir.config import RunConfig, TrackConfig
 from diapir.inference.overlay import FALSE, HIT, MISSED, SALT
-from diapir.training.metrics import COLUMNS, METRICS
+from diapir.training.epoch_metrics import COLUMNS, METRICS
 from diapir.training.tracking.tensorboard_tracker import GAP, triptych
 from diapir.training.tracking.tracker import Tracking
 

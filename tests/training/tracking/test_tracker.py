@@ -8,7 +8,7 @@ import pytest
 
 from diapir.config import RunConfig, TrackConfig
 from diapir.errors import MissingDependencyError, RunError
-from diapir.training.metrics import COLUMNS
+from diapir.training.epoch_metrics import COLUMNS
 from diapir.training.tracking import tensorboard_tracker
 from diapir.training.tracking.metrics_file import read_metrics
 from diapir.training.tracking.tracker import Tracking

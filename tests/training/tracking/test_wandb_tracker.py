@@ -18,7 +18,7 @@ from PIL import Image
 from wandb.proto import wandb_internal_pb2
 
 from diapir.config import RunConfig, TrackConfig
-from diapir.training.metrics import COLUMNS, METRICS
+from diapir.training.epoch_metrics import COLUMNS, METRICS
 from diapir.training.tracking import wandb_tracker
 from diapir.training.tracking.metrics_file import read_metrics
 from diapir.training.tracking.tracker import Tracking

@@ -10,7 +10,7 @@ from pathlib import Path
 from diapir.errors import RunError
 from diapir.files import disk_errors, replace_file, unwritable
 from diapir.run.folder import RESUME
-from diapir.training.metrics import COLUMNS, METRICS, Row
+from diapir.training.epoch_metrics import COLUMNS, METRICS, Row
 
 
 class MetricsFile:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diapir.config import RunConfig
 from diapir.errors import MissingDependencyError
 from diapir.inference.overlay import overlay
-from diapir.training.metrics import METRICS, Row
+from diapir.training.epoch_metrics import METRICS, Row
 
 GAP = 4
 """White pixels between the three panels of an example."""

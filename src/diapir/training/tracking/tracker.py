@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from diapir.config import RunConfig
 from diapir.errors import MissingDependencyError
 from diapir.run.folder import METRICS
-from diapir.training.metrics import Row
+from diapir.training.epoch_metrics import Row
 from diapir.training.tracking.metrics_file import MetricsFile
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from diapir.config import RunConfig
 from diapir.errors import MissingDependencyError
-from diapir.training.metrics import METRICS, Metric, Row
+from diapir.training.epoch_metrics import METRICS, Metric, Row
 
 PROBE_SECONDS = 2.0
 """Longest wait for a first answer of the server, including name resolution."""

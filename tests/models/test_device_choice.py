@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diapir.errors import DeviceError
-from diapir.models.device import choose_device
+from diapir.models.device_choice import choose_device
 
 
 @pytest.fixture
