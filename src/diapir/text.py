@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from numbers import Real
+from typing import Any, TypeGuard
+
+
+def _finite(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite number, of NumPy or Python."""
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 def decimal(value: object, digits: int = 3) -> str:
     """0.8531 → 0.853; anything but a finite number → an en dash."""
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not _finite(value):
         return "–"
     return f"{value:.{digits}f}".replace("-", "−")
 
 
 def percent(value: object, digits: int = 0) -> str:
     """0.248 → 25 %; anything but a finite number → an en dash."""
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not _finite(value):
         return "–"
     if 0 < 100 * value < 0.5 * 10**-digits:
         return f"< {decimal(10**-digits, digits)} %"  # not 0 %
@@ -24,10 +30,10 @@ def percent(value: object, digits: int = 0) -> str:
 
 
 def integer(value: object) -> str:
-    """31042434 → 31 042 434, with narrow no-break spaces."""
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    """31042434 → 31,042,434."""
+    if not _finite(value):
         return "–"
-    return f"{round(value):,}".replace(",", "\u202f")
+    return f"{round(value):,}"
 
 
 def parameters(count: int) -> str:
@@ -39,7 +45,7 @@ def parameters(count: int) -> str:
 
 def short(count: object) -> str:
     """31042434 → 31.0 M; 54230000000 → 54.2 G; anything but a finite number → an en dash."""
-    if not isinstance(count, int | float) or not math.isfinite(count):
+    if not _finite(count):
         return "–"
     for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= 0.9995 * factor:
@@ -48,8 +54,8 @@ def short(count: object) -> str:
 
 
 def significant(value: object) -> str:
-    """Three significant digits: 1234 → 1 234; 62.04 → 62.0; 0.1234 → 0.123."""
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    """Three significant digits: 1234 → 1,234; 62.04 → 62.0; 0.1234 → 0.123."""
+    if not _finite(value):
         return "–"
     if abs(value) >= 99.95:
         return integer(value)
