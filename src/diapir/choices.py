@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-"""Where a network runs."""
+"""Device of a network."""
 
 MaskEncoding = Literal["index", "grey8", "grey16", "seed", "rle"]
 """How the pixels of a mask encode salt, background and ignored pixels; see `tiles.files.masks`."""

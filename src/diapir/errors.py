@@ -11,7 +11,7 @@ DiapirError                  exit 2: what was found, what was expected, how to f
 ├─ DeviceError               a device that is not there
 └─ MissingDependencyError    a part of diapir that an extra installs
 
-Interrupted is no error: a signal asked a run to stop, and the run has saved itself (exit 130, 143).
+Interrupted is not an error: a signal stopped a run after it saved a checkpoint (exit 130, 143).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class DiapirError(Exception):
         return f"{self.found}\n  expected: {self.expected}\n  fix:      {self.fix}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """As pickle keeps it, so that it can travel from one process to another."""
+        """Support pickling, so that errors pass between processes."""
         return _restored, (type(self), self.found, self.expected, self.fix)
 
 
@@ -98,8 +98,8 @@ class MissingDependencyError(DiapirError):
         )
 
 
-class Interrupted(Exception):  # noqa: N818 - a stop that was asked for is no error
-    """A signal asked a run to stop, and it has saved itself.
+class Interrupted(Exception):  # noqa: N818 - a requested stop is not an error
+    """A signal stopped a run after it saved a checkpoint.
 
     Args:
         signum: the signal's number; the exit code is 128 + this.

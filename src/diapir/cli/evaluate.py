@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from diapir.evaluation import Evaluated
 
 REPORT_PACKAGES = ("jinja2", "matplotlib")
-"""What draws a report; an extra installs it."""
+"""Packages that draw a report; an extra installs them."""
 
 app = App(
     name="evaluate",

@@ -67,7 +67,7 @@ class Output:
 
     @property
     def stream(self) -> TextIO:
-        """Where text goes, for displays that draw themselves."""
+        """Stream for displays that draw themselves."""
         return sys.stdout
 
     def say(self, *lines: str) -> None:

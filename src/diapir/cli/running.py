@@ -31,9 +31,9 @@ class Running:
     tta: Annotated[Literal["none", "flip"] | None, Parameter(show_default=False)] = None
     """Test-time augmentation (`flip`: mean with the mirrored image); by default the model's own."""
     engine: Literal["auto", "onnx", "openvino", "torch"] = "auto"
-    """What runs the network, among what the model's files allow."""
+    """Engine, one that can run the model's files."""
     device: DeviceName = "auto"
-    """Where the network runs."""
+    """Device of the network."""
     threads: Annotated[Whole | None, _AtLeastOne] = None
     """CPU threads; by default the engine's own choice."""
     batch: Annotated[Whole, Parameter(validator=Number(gte=1))] = 16
@@ -55,7 +55,7 @@ class Running:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class PostProcessing:
-    """What is predicted as salt."""
+    """Post-processing of probabilities."""
 
     threshold: Annotated[float | None, Parameter(show_default=False)] = None
     """Probability from which a pixel is predicted as salt; by default the model's own."""

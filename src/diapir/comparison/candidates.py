@@ -123,7 +123,7 @@ def _evaluated(run: Path) -> tuple[Evaluation, Split]:
 
 
 def _names(runs: Sequence[Path], configs: dict[Path, RunConfig]) -> list[str]:
-    """Of each run its recipe's name, its folder's or its path: the first that is unique."""
+    """Unique names of runs: the recipe's name, else the folder's, else the path."""
     recipes = Counter(configs[run].name for run in runs)
     folders = Counter(run.resolve().name for run in runs)
     names = []

@@ -1,4 +1,4 @@
-"""What the candidates of a comparison cost to run, each measured in a process of its own."""
+"""Running costs of the candidates, each measured in its own process."""
 
 from __future__ import annotations
 

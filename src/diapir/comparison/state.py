@@ -51,7 +51,7 @@ class TrainingState:
     fix: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """As `compare.json` keeps it."""
+        """The JSON object of `compare.json`."""
         content = asdict(self)
         return content | {"mend": content.pop("fix")}
 
@@ -195,7 +195,7 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What has changed between two requests: old and new value by option or key."""
+    """Changes between two requests: old and new value by option or key."""
     changes: dict[str, tuple[Any, Any]] = {}
     for key, value in now.items():
         if key != "recipes" and before.get(key) != value:

@@ -60,7 +60,7 @@ def training_terms(plan: ComparisonPlan, state: StateFile) -> Terms:
 
 
 def machine_terms(candidates: Sequence[Candidate]) -> Terms:
-    """What the costs were measured on."""
+    """Engine, machine and software of the cost measurements."""
     latencies = [one.cost.latency for one in candidates if one.cost.latency]
     engines = dict.fromkeys(f"{one.engine}, {plural(one.threads, 'thread')}" for one in latencies)
     packages = {"diapir": __version__, "Python": platform.python_version()}

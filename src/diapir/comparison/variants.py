@@ -1,4 +1,4 @@
-"""What `diapir compare` trains: recipes, and variants of each."""
+"""The recipes that `diapir compare` trains, and variants of each."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which tiles are evaluated, and by which models.
+    """The tiles to evaluate, and the models for each of them.
 
     Attributes:
         part: name of the part of the data, for `Evaluation.data`.

@@ -30,7 +30,7 @@ Outcome = Literal["better", "worse", "tied"]
 
 @dataclass(frozen=True)
 class Cost:
-    """What a model costs to train and to run.
+    """Cost of training and running a model.
 
     Attributes:
         parameters: number of trainable values; None if it could not be counted.

@@ -39,7 +39,7 @@ class AmplitudeArray(Protocol):
 
 @dataclass(frozen=True)
 class Frame:
-    """What is known of the geometry of an array; line numbers that are None count from 1.
+    """Known geometry of an array; line numbers that are None count from 1.
 
     Attributes:
         inlines: `int64 (I,)`.
@@ -115,7 +115,7 @@ class ArraySurvey:
         return found
 
     def spec(self) -> SurveySpec:
-        """What `reopen` takes; see `Survey.spec`."""
+        """Argument of `reopen`; see `Survey.spec`."""
         domain = self.grid.domain
         hints = SurveyHints(
             domain=None if domain == "unknown" else domain,

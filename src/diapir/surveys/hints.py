@@ -1,4 +1,4 @@
-"""What a user knows of a survey file that the file does not show by itself."""
+"""Hints of the user for reading a survey file."""
 
 from __future__ import annotations
 

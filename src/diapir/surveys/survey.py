@@ -1,4 +1,4 @@
-"""What every survey offers, whatever file it is read from: its geometry and its amplitudes."""
+"""The protocol of a survey of any file format: geometry and amplitudes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Survey(Protocol):
         ...
 
     def spec(self) -> SurveySpec:
-        """What `reopen` takes to open the survey again, also in another process."""
+        """Argument of `reopen`, which opens the survey again, also in another process."""
         ...
 
     def close(self) -> None:

@@ -78,7 +78,7 @@ def write_comparison(folder: Path, results: Results) -> ComparisonReport:
 
 
 def _page(results: Results, found: list[str]) -> Mapping[str, Any]:
-    """What the template shows."""
+    """Variables of the template."""
     data = results.evaluation.data
     ranges = _ranges(results)
     headings, costs = cost_table(results)

@@ -18,7 +18,7 @@ _NAMED = 5
 
 
 def findings(results: Results) -> list[str]:
-    """What the leaderboard shows, the most important first."""
+    """Findings of a comparison, the most important first."""
     sentences = [_caution(results), _first(results)]
     if len(results.standings) > 1:
         sentences += [_ties(results), _fastest(results), _against_baseline(results)]

@@ -33,7 +33,7 @@ def reverse(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def missing(amplitude: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where amplitudes are not finite."""
+    """Mask of amplitudes that are not finite."""
     return ~np.isfinite(amplitude)
 
 

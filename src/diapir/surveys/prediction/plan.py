@@ -19,7 +19,7 @@ from diapir.text import duration, percent, plural, size
 
 @dataclass(frozen=True)
 class Plan:
-    """What a prediction will compute and need.
+    """Work and resources of a prediction.
 
     Attributes:
         shape: inlines, crosslines, samples.

@@ -160,7 +160,7 @@ class _Labeller:
         return Bodies(table[order], left_out, left_out_cells), numbers
 
     def _open(self, parts: Parts, block: Block) -> NDArray[np.bool_]:
-        """Which parts touch a border beyond which the survey continues."""
+        """Mask of parts that touch a border beyond which the survey continues."""
         inlines, crosslines, _ = self._shape
         touches = np.zeros(len(parts), np.bool_)
         if block.inline0 > 0:

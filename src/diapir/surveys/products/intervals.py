@@ -141,7 +141,7 @@ def _crossing(
     outside: NDArray[np.int64],
     threshold: float,
 ) -> NDArray[np.float64]:
-    """Where the probability crosses the threshold, between a salt sample and its neighbour."""
+    """Depth of the threshold crossing between a salt sample and its neighbour."""
     within = (outside >= 0) & (outside < traces.shape[1])
     high = traces[trace, inside].astype(np.float64)
     low = traces[trace, np.where(within, outside, inside)].astype(np.float64)

@@ -272,7 +272,7 @@ def _caveats(
     options: ResolvedOptions,
     grid: Grid,
 ) -> list[str]:
-    """What limits the bodies and meshes."""
+    """Caveats about bodies and meshes."""
     notes = []
     if not len(bodies):
         notes.append(

@@ -60,7 +60,7 @@ _END_OF_TEXT = "((SEG:ENDTEXT))"
 
 @dataclass(frozen=True)
 class SegyLayout:
-    """Where everything is in a SEG-Y file.
+    """Byte layout of a SEG-Y file.
 
     Attributes:
         endian: byte order.

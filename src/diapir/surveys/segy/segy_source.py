@@ -75,7 +75,7 @@ class SegySurvey:
         return amplitudes
 
     def spec(self) -> SurveySpec:
-        """What `reopen` takes: every choice that was made, so that none is made again."""
+        """Argument of `reopen`: every choice made here, so that none is made again."""
         choice, domain = self.geometry.choice, self.grid.domain
         hints = SurveyHints(
             inline_byte=choice.inline,

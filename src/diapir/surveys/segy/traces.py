@@ -157,7 +157,7 @@ class TraceFile:
 
 
 def _all_zero(samples: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which rows are all zeros; for most, a few bytes show that they are not."""
+    """Mask of rows that are all zero; most are ruled out by their first bytes."""
     step = samples.shape[1] // _PROBES | 1  # odd, so that every byte of a sample is probed
     empty: NDArray[np.bool_] = np.logical_not(samples[:, ::step].any(axis=1))
     doubtful = np.flatnonzero(empty)
