@@ -74,6 +74,7 @@ def evaluate(
     """
     from diapir.evaluation import claim_evaluation, evaluate_models
     from diapir.evaluation.summary import summary
+    from diapir.run.folder import REPORT
 
     models = models or []
     if out is not None:
@@ -99,7 +100,7 @@ def evaluate(
     }
     if out is not None:
         evaluation.save(out)
-        content |= {"out": out} | _report(out / "report.html", done, output)
+        content |= {"out": out} | _report(out / REPORT, done, output)
     return Answer(content)
 
 

@@ -141,7 +141,10 @@ def split_words(words: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 def _is_model(folder: Path) -> bool:
     """Whether a folder is a run or a bundle, even a broken one."""
-    names = ("bundle.json", "best", "config.yaml", "card.md")
+    from diapir.bundle import CARD, INFO
+    from diapir.run.folder import BEST, CONFIG
+
+    names = (INFO, BEST, CONFIG, CARD)
     return any((folder / name).exists() for name in names) or any(
         (folder / "model").with_suffix(suffix).exists() for suffix in NETWORKS
     )

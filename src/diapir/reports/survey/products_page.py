@@ -9,7 +9,7 @@ from diapir.reports.page import common, write_page
 from diapir.reports.survey import products_figures as figures
 from diapir.reports.survey.axes import vertical_name
 from diapir.surveys.products.body_table import rows
-from diapir.surveys.products.make import Products
+from diapir.surveys.products.make import REPORT, Products
 from diapir.text import decimal, integer, percent, plural
 
 TEMPLATE = "products.html.j2"
@@ -56,7 +56,7 @@ def write_products_report(products: Products) -> Path:
         "facts": _facts(products),
         "files": [path.relative_to(products.out).as_posix() for path in products.files],
     }
-    return write_page(products.out / "report.html", TEMPLATE, page)
+    return write_page(products.out / REPORT, TEMPLATE, page)
 
 
 def _lead(products: Products) -> str:
