@@ -257,7 +257,7 @@ def test_bad_tiles_can_be_left_out(run_cli: RunCli, here: Path) -> None:
     assert evaluated.answer["metrics"]["n_images"] == 10
     trained = run_cli(*train("--set", "data.skip_bad=true"))
     assert trained.code == 0
-    assert "Left out tile003: images/tile003.png is truncated" in trained.stdout
+    assert "Skipped tile003: images/tile003.png is truncated" in trained.stdout
 
 
 def test_a_file_that_may_not_be_read_is_named(run_cli: RunCli, here: Path) -> None:
