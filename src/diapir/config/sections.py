@@ -14,6 +14,8 @@ IGNORE = 255
 
 MaskEncoding = Literal["index", "grey8", "grey16", "seed", "rle"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+WindowShare = Annotated[float, Field(ge=0, le=0.45)]
+ScaleRange = tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]]
 
 
 class DataConfig(Section):
@@ -37,6 +39,19 @@ class DataConfig(Section):
     """Further labelled tiles (any layout), such as pseudo-labels, for the training part only."""
     use_all: bool = False
     """Train on the validation part as well, for a model to ship; its score then says nothing."""
+    mosaic: str | None = None
+    """A folder of `diapir data mosaic`: windows of its sections are trained on beside the tiles.
+    Labels of training tiles count there; all else is context."""
+    mosaic_share: WindowShare = 0.4
+    """Share of these windows in all images of an epoch; nothing without `mosaic`."""
+    synthetic: str | None = None
+    """A folder of `diapir data synth`: windows of its sections are trained on beside the tiles."""
+    synthetic_share: WindowShare = 0.2
+    """Share of these windows in all images of an epoch; nothing without `synthetic`."""
+    window_sizes: tuple[Annotated[int, Field(ge=16, le=4096)], ...] = ()
+    """Heights (and widths) of windows in pixels; each step draws one. Empty takes the tiles'."""
+    window_labelled: Fraction = 0.25
+    """Share of a window that is labelled, where a position can be found that has as much."""
 
     @model_validator(mode="after")
     def _fold_exists(self) -> DataConfig:
@@ -84,6 +99,37 @@ class AugmentConfig(Section):
     """Share of tiles whose amplitudes change sign."""
     cutout: Fraction = 0.0
     """Share of tiles of which a rectangle is painted grey; the mask stays."""
+    rescale: Fraction = 0.0
+    """Share of images that are stretched within `vertical_scale` and `horizontal_scale`, beside
+    what `scale` and `stretch` do: surveys differ in sampling."""
+    vertical_scale: ScaleRange = (0.25, 1.5)
+    """Least and greatest factor of the height of an image that `rescale` stretches."""
+    horizontal_scale: ScaleRange = (0.5, 1.5)
+    """Least and greatest factor of its width, drawn apart from the height's."""
+    gamma: Annotated[float, Field(ge=0, lt=3)] = 0.0
+    """Largest bend of the grey levels: an exponent between 1 / (1 + gamma) and 1 + gamma."""
+    clip: Fraction = 0.0
+    """Share of images whose darkest and brightest grey levels are clipped, the rest stretched."""
+    phase: Annotated[float, Field(ge=0, le=180)] = 0.0
+    """Largest phase rotation of the traces in degrees, either way."""
+    lowpass: Fraction = 0.0
+    """Share of images whose traces lose their high frequencies."""
+    smooth: Fraction = 0.0
+    """Share of images that are blurred, down, across or both."""
+    noise: Fraction = 0.0
+    """Largest standard deviation of added noise, as a share of the grey levels' range."""
+    mute: Fraction = 0.0
+    """Share of images with a blank part (water, bottom, wedge or strip), which is background."""
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> AugmentConfig:
+        for name in ("vertical_scale", "horizontal_scale"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(
+                    f"{name} must be a least and a greatest factor, found {[low, high]}"
+                )
+        return self
 
 
 Weight = Annotated[float, Field(ge=0)]

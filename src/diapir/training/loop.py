@@ -27,6 +27,7 @@ from diapir.training.session import Session
 from diapir.training.stopping import Stopping
 from diapir.training.tracking.tracker import Tracking
 from diapir.training.validation import Validation, predict, validate
+from diapir.training.windows import open_windows, training_hash
 
 BAD_STEPS = 3
 """Steps without a finite loss or gradient, one after the other, that lead back to the last save."""
@@ -79,6 +80,10 @@ class Loop:
         self.split = settle_split(config.data, tiles, self.folder / SPLIT)
         self.train_tiles, more = training_tiles(config.data, tiles, self.split)
         self.notes += more
+        self.windows = open_windows(config.data, self.train_tiles, config.preprocess.size)
+        if self.windows:
+            self.notes.append(self.windows.describe())
+        self.training_hash = training_hash(self.train_tiles, self.windows)
         self.origin = Origin(config, tiles, self.split, self.train_tiles)
         self.val_tiles = tiles.select(sorted(self.split.part("val")))
         shapes = np.concatenate([tiles.shapes, self.train_tiles.shapes])
@@ -89,6 +94,7 @@ class Loop:
             device,
             pretrained=not self.checkpoints.exist,
             steps=len(self._epoch_batches(1)) * config.train.epochs,
+            windows=self.windows,
         )
         self.examples = choose_examples(self.val_tiles, config.track.examples)
         if device.is_main:
@@ -101,7 +107,7 @@ class Loop:
         state = self.checkpoints.load()
         if state:
             # a state of an earlier version does not say what it learnt from
-            if state.get("tiles", self.train_tiles.hash) != self.train_tiles.hash:
+            if state.get("tiles", self.training_hash) != self.training_hash:
                 raise RunError(
                     f"the tiles that {self.folder} learns from have changed since it began",
                     expected="the same tiles, those of data.extra as well",
@@ -300,7 +306,8 @@ class Loop:
         return bool(self.device.highest(int(over)))
 
     def _epoch_batches(self, epoch: int) -> list[Indices]:
-        return epoch_batches(
+        batches = self.windows.epoch_batches if self.windows else epoch_batches
+        return batches(
             len(self.train_tiles),
             self.config.train.batch,
             seed=self.config.seed,
@@ -310,7 +317,7 @@ class Loop:
 
     def _save(self) -> None:
         if self.tracking:
-            beside = {"trackers": self.tracking.state(), "tiles": self.train_tiles.hash}
+            beside = {"trackers": self.tracking.state(), "tiles": self.training_hash}
             self.checkpoints.save(self.session.state() | beside)
 
     def _roll_back(self, reason: str) -> None:

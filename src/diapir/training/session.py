@@ -22,8 +22,11 @@ from diapir.training.device import Device
 from diapir.training.ema import AveragedNetwork
 from diapir.training.encoder import freeze
 from diapir.training.losses import auxiliary_loss, segmentation_loss
+from diapir.training.mixed_batches import Looks, frame, load_mixed_batch
 from diapir.training.optimizer import make_optimizer
 from diapir.training.schedule import make_schedule
+from diapir.training.survey_augment import draw_survey, spans_surveys
+from diapir.training.windows import Windows, names
 
 
 class StepTerms(NamedTuple):
@@ -107,6 +110,7 @@ class Session:
         pretrained: fill the network's encoder as `model.weights` says; a run that is continued has
             its weights already.
         steps: of the whole run; what moves along a curve follows them.
+        windows: windows of sections that are trained on beside the tiles.
 
     Attributes:
         cursor: where the run stands.
@@ -114,9 +118,16 @@ class Session:
     """
 
     def __init__(
-        self, config: RunConfig, device: Device, *, pretrained: bool = True, steps: int = 1
+        self,
+        config: RunConfig,
+        device: Device,
+        *,
+        pretrained: bool = True,
+        steps: int = 1,
+        windows: Windows | None = None,
     ) -> None:
         self._config = config
+        self._windows = windows
         self._device = device
         torch.manual_seed(config.seed)
         self._steps = steps
@@ -181,20 +192,40 @@ class Session:
         config, device = self._config, self._device
         mine = shard(batch, device.rank, device.world)
         size = input_size(config, self._done)
-        if config.augment == AugmentConfig() and size == config.preprocess.size:
+        mixed = self._windows is not None or spans_surveys(config.augment)
+        if not mixed and config.augment == AugmentConfig() and size == config.preprocess.size:
             return load_batch(tiles, mine, config.preprocess)
         flips = None
         if config.augment.flip == "alternate":
-            ids = [tiles.ids[index] for index in batch]
+            ids = names(tiles.ids, batch)
             flips = alternate_flips(ids, seed=config.seed, epoch=self.cursor.epoch)
-        drawn = draw(
-            config.augment,
-            len(batch),
-            seed=(config.seed, self.cursor.step, self.cursor.rollbacks),
-            flip=flips,
-        ).take(shard(np.arange(len(batch)), device.rank, device.world))
-        return load_varied_batch(
-            tiles, mine, drawn, config.preprocess, size=size, device=device.drawing_device
+        seed = (config.seed, self.cursor.step, self.cursor.rollbacks)
+        drawn = draw(config.augment, len(batch), seed=seed, flip=flips)
+        rows = shard(np.arange(len(batch)), device.rank, device.world)
+        if not mixed:
+            return load_varied_batch(
+                tiles,
+                mine,
+                drawn.take(rows),
+                config.preprocess,
+                size=size,
+                device=device.drawing_device,
+            )
+        survey = None
+        if spans_surveys(config.augment):
+            survey = draw_survey(config.augment, len(batch), seed)
+        window = 0
+        if self._windows and (batch >= len(tiles)).any():
+            window = self._windows.size(seed, alone=bool((batch >= len(tiles)).all()))
+        return load_mixed_batch(
+            tiles,
+            self._windows,
+            mine,
+            Looks(drawn, survey).take(rows),
+            config.preprocess,
+            frame=frame(window, config.preprocess, size, self._network.divisor),
+            seed=seed,
+            device=device.drawing_device,
         )
 
     @property
