@@ -80,6 +80,8 @@ def synth(
     out: Path,
     tiles: Annotated[Whole, Parameter(validator=Number(gt=0))] = 400,
     seed: Whole = 0,
+    velocity: Annotated[Path | None, Parameter(show_default=False)] = None,
+    salt_velocity: Annotated[float, Parameter(validator=Number(gt=0))] = 4500.0,
     output: Injected,
 ) -> Answer:
     """Make a synthetic survey: labelled sections with salt, cut into tiles.
@@ -91,12 +93,18 @@ def synth(
         out: folder to make.
         tiles: how many tiles of 101 × 101 pixels.
         seed: any whole number from 0.
+        velocity: velocity models (.npz) to take salt and layers from.
+        salt_velocity: P-wave velocity in salt in these models, in m/s.
         output: where lines and the answer go.
     """
-    from diapir.tiles import synthesise
+    from diapir.tiles import read_velocity, section_maker, synthesise
+    from diapir.tiles.synthetic import make_section
 
+    make = make_section
+    if velocity is not None:
+        make = section_maker(read_velocity(velocity, salt_velocity))
     with output.progress("making tiles") as progress:
-        summary = synthesise(out, tiles=tiles, seed=seed, progress=progress)
+        summary = synthesise(out, tiles=tiles, seed=seed, make=make, progress=progress)
     output.say(
         f"{summary.tiles} tiles of {summary.sections} sections in {summary.path}, "
         f"{summary.salt:.1%} salt, {summary.empty} tiles without any"

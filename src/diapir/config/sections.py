@@ -44,8 +44,8 @@ class DataConfig(Section):
     Labels of training tiles count there; all else is context."""
     mosaic_share: WindowShare = 0.4
     """Share of these windows in all images of an epoch; nothing without `mosaic`."""
-    synthetic: str | None = None
-    """A folder of `diapir data synth`: windows of its sections are trained on beside the tiles."""
+    synthetic: tuple[str, ...] = ()
+    """Folders of `diapir data synth`: windows of their sections are trained on as well."""
     synthetic_share: WindowShare = 0.2
     """Share of these windows in all images of an epoch; nothing without `synthetic`."""
     window_sizes: tuple[Annotated[int, Field(ge=16, le=4096)], ...] = ()

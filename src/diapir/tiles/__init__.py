@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from diapir.tiles.files.rle import rle_decode, rle_encode
     from diapir.tiles.mosaic.from_tiles import MosaicSummary, make_mosaic
     from diapir.tiles.split import Split, fold_split, make_folds, make_split
-    from diapir.tiles.synthetic import SyntheticSummary, synthesise
+    from diapir.tiles.synthetic import SyntheticSummary, read_velocity, section_maker, synthesise
     from diapir.tiles.tileset import TileSet
 
 _HOMES = {
@@ -37,8 +37,10 @@ _HOMES = {
     "make_mosaic": "mosaic.from_tiles",
     "make_split": "split",
     "read_image": "files.decode",
+    "read_velocity": "synthetic",
     "rle_decode": "files.rle",
     "rle_encode": "files.rle",
+    "section_maker": "synthetic",
     "synthesise": "synthetic",
 }
 
@@ -59,8 +61,10 @@ __all__ = [
     "make_mosaic",
     "make_split",
     "read_image",
+    "read_velocity",
     "rle_decode",
     "rle_encode",
+    "section_maker",
     "synthesise",
 ]
 

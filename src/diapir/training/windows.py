@@ -290,18 +290,15 @@ def open_windows(config: DataConfig, train: TileSet, canvas: int) -> Windows | N
     Raises:
         DataError: a folder that cannot be used, or no training tile in any section.
     """
-    wanted = [
-        (config.mosaic, config.mosaic_share, _mosaic),
-        (config.synthetic, config.synthetic_share, _synthetic),
-    ]
-    chosen = [(path, share, read) for path, share, read in wanted if path is not None and share]
-    if not chosen:
+    shares: list[tuple[SectionSet, float]] = []
+    if config.mosaic is not None and config.mosaic_share:
+        shares.append((_mosaic(Path(config.mosaic), train), config.mosaic_share))
+    if config.synthetic and config.synthetic_share:
+        shares.append((_synthetic([*map(Path, config.synthetic)]), config.synthetic_share))
+    if not shares:
         return None
-    rest = 1 - sum(share for _, share, _ in chosen)
-    sets = tuple(
-        (read(Path(path), train), max(1, round(len(train) * share / rest)))
-        for path, share, read in chosen
-    )
+    rest = 1 - sum(share for _, share in shares)
+    sets = tuple((each, max(1, round(len(train) * share / rest))) for each, share in shares)
     sizes = config.window_sizes or (int(train.shapes.max()),)
     return Windows(sets, sizes, canvas, config.window_labelled)
 
@@ -364,21 +361,22 @@ def _laid_out(
     return LabelledSection(image, mask, np.array(boxes, np.int64))
 
 
-def _synthetic(folder: Path, train: TileSet) -> SectionSet:
-    """The sections of a synthetic survey, labelled throughout."""
-    paths = sorted((folder / "sections").glob("*.png"))
-    if not paths:
-        raise DataError(
-            f"{folder} holds no sections",
-            expected="a folder that `diapir data synth` wrote",
-            fix="diapir data synth --out FOLDER, then --set data.synthetic=FOLDER",
-        )
+def _synthetic(folders: Sequence[Path]) -> SectionSet:
+    """The sections of synthetic surveys, labelled throughout."""
     found = []
-    for path in paths:
-        image, salt = read_image(path), read_image(folder / "sections" / "masks" / path.name)
-        whole = np.array([[0, 0, *image.shape]], np.int64)
-        found.append(LabelledSection(image, (salt > 0).astype(np.uint8), whole))
-    return SectionSet(folder.name, tuple(found))
+    for folder in folders:
+        paths = sorted((folder / "sections").glob("*.png"))
+        if not paths:
+            raise DataError(
+                f"{folder} holds no sections",
+                expected="a folder that `diapir data synth` wrote",
+                fix="diapir data synth --out FOLDER, then --set 'data.synthetic=[FOLDER]'",
+            )
+        for path in paths:
+            image, salt = read_image(path), read_image(folder / "sections" / "masks" / path.name)
+            whole = np.array([[0, 0, *image.shape]], np.int64)
+            found.append(LabelledSection(image, (salt > 0).astype(np.uint8), whole))
+    return SectionSet(", ".join(folder.name for folder in folders), tuple(found))
 
 
 def training_hash(tiles: TileSet, windows: Windows | None) -> str:

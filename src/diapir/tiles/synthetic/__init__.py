@@ -2,9 +2,17 @@
 
 salt      shapes of the salt bodies              survey    sections, tiles, the folder
 geology   beds, folds, faults, drag by salt      fields    smooth random fields
-imaging   wavelet, migration, noise, grey
+imaging   wavelet, migration, noise, grey    velocity  sections from velocity models
 """
 
 from diapir.tiles.synthetic.generate import Section, SyntheticSummary, make_section, synthesise
+from diapir.tiles.synthetic.velocity import read_velocity, section_maker
 
-__all__ = ["Section", "SyntheticSummary", "make_section", "synthesise"]
+__all__ = [
+    "Section",
+    "SyntheticSummary",
+    "make_section",
+    "read_velocity",
+    "section_maker",
+    "synthesise",
+]

@@ -111,6 +111,7 @@ def synthesise(
     *,
     tiles: int,
     seed: int,
+    make: Callable[[int, int], Section] = make_section,
     progress: Callable[[int, int], None] | None = None,
 ) -> SyntheticSummary:
     """Make a synthetic survey: labelled sections, cut into tiles.
@@ -122,6 +123,7 @@ def synthesise(
         out: the folder to make; it may exist if it is empty.
         tiles: number of tiles of 101 × 101 pixels, at least 1.
         seed: any whole number from 0.
+        make: makes a section from the seed and its number.
         progress: called with the tiles done and the tiles asked for.
 
     Raises:
@@ -142,7 +144,7 @@ def synthesise(
         try:
             for folder in _FOLDERS:
                 (writing / folder).mkdir(parents=True)
-            summary = _write(writing, out, tiles, seed, progress)
+            summary = _write(writing, out, tiles, seed, make, progress)
             if out.exists():
                 out.rmdir()
             os.replace(writing, out)
@@ -168,13 +170,18 @@ def _refuse_used(out: Path) -> None:
 
 
 def _write(
-    folder: Path, out: Path, tiles: int, seed: int, progress: Callable[[int, int], None] | None
+    folder: Path,
+    out: Path,
+    tiles: int,
+    seed: int,
+    make: Callable[[int, int], Section],
+    progress: Callable[[int, int], None] | None,
 ) -> SyntheticSummary:
     sections = min(tiles, max(_FEWEST_SECTIONS, -(-tiles // _PER_SECTION)))
     groups: list[tuple[str, str]] = []
     empty = salt = 0
     for number in range(sections):
-        section = make_section(seed, number)
+        section = make(seed, number)
         _save(section.grey, folder / "sections" / f"{section.name}.png")
         _save(section.salt * np.uint8(255), folder / "sections" / "masks" / f"{section.name}.png")
         share = tiles // sections + (number < tiles % sections)
