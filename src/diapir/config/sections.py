@@ -217,6 +217,8 @@ class TrainConfig(Section):
     """Which epoch is kept: of the least validation loss, of the best Kaggle mAP, or the last."""
     progressive: tuple[tuple[Fraction, Annotated[int, Field(ge=16, le=4096)]], ...] = ()
     """Smaller inputs first: `[[0.5, 64]]` learns the first half of the steps at 64 pixels."""
+    start: str | None = None
+    """A run or bundle folder of the same architecture whose weights the training starts from."""
 
 
 class DeviceConfig(Section):

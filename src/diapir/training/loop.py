@@ -386,5 +386,7 @@ class Loop:
         for skipped, reason in self.tiles.skipped:
             say(f"Left out {skipped}: {reason}")
         say(f"Network: {self.session.describe()}")
+        if self.session.started:
+            say(self.session.started)
         if advice := self.device.advice(self.config.device):
             say(advice)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from diapir.training.losses import auxiliary_loss, segmentation_loss
 from diapir.training.mixed_batches import Looks, frame, load_mixed_batch
 from diapir.training.optimizer import make_optimizer
 from diapir.training.schedule import make_schedule
+from diapir.training.start import start_from
 from diapir.training.survey_augment import draw_survey, spans_surveys
 from diapir.training.windows import Windows, names
 
@@ -115,6 +117,7 @@ class Session:
     Attributes:
         cursor: where the run stands.
         schedule: what moves the learning rates.
+        started: a line for the log about the weights it started from; "" where there are none.
     """
 
     def __init__(
@@ -131,7 +134,9 @@ class Session:
         self._device = device
         torch.manual_seed(config.seed)
         self._steps = steps
-        network = build(config.model, pretrained=pretrained)
+        start = config.train.start if pretrained else None
+        network = build(config.model, pretrained=pretrained and start is None)
+        self.started = "" if start is None else start_from(network, Path(start))
         check_size(network, config.preprocess.size)
         _check_sizes(network, config.train.progressive)
         self._frozen = freeze(network, getattr(config.model, "freeze", 0))
