@@ -33,6 +33,8 @@ MUTE = (0.05, 0.45)
 
 _EDGE = 24
 """Rows reflected at top and bottom, so that filters do not wrap around."""
+_RADIUS = 5
+"""Pixels that a blur reaches, whatever else is in the batch."""
 _WATER, _BOTTOM, _LEFT, _RIGHT, _STRIP = range(5)
 """Shapes of a muted part; the corners are wedges."""
 _FILLS = np.array([GREY, GREY, 0.0, 255.0])
@@ -197,7 +199,7 @@ def _blurred(grey: Tensor, deviations: Floats) -> Tensor:
             continue
         rows = _rows(chosen, grey.device)
         images = grey[rows] if axis == 0 else grey[rows].transpose(1, 2)
-        radius = min(int(np.ceil(2.5 * deviations[:, axis].max())), images.shape[1] - 1)
+        radius = min(_RADIUS, images.shape[1] - 1)
         offsets = torch.arange(-radius, radius + 1, device=grey.device)
         kernel = torch.exp(-0.5 * (offsets / _column(deviations[chosen, axis], grey)) ** 2)
         kernel = (kernel / kernel.sum(dim=2, keepdim=True))[:, :, :, None]

@@ -145,7 +145,7 @@ def to_time(
     """
     depths = velocity.shape[0]
     times = np.cumsum(1 / velocity.astype(np.float64), axis=0)
-    wanted = np.linspace(times[0].min(), times[-1].min(), depths)
+    wanted = np.linspace(times[0].min(), times[-1].min(), depths) * (1 - 1e-9)  # rounding
     rows = np.stack([np.searchsorted(trace, wanted) for trace in times.T], axis=1)
     rows = rows.clip(0, depths - 1)
     return np.take_along_axis(velocity, rows, 0), np.take_along_axis(salt, rows, 0)
