@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from diapir import bundle
 from diapir.config import IGNORE, AugmentConfig, DataConfig, PreprocessConfig, RunConfig
 from diapir.errors import DataError, Interrupted, RunError
 from diapir.tiles import TileSet, load_tiles, synthesise
@@ -73,6 +74,9 @@ def write_mosaic(folder: Path, tiles: TileSet, rows: int, columns: int) -> Path:
     Image.fromarray(image).save(folder / "sections" / "one.png")
     content = {"sections": [{"name": "one", "group": "one", "tiles": cells}]}
     (folder / "mosaic.json").write_text(json.dumps(content))
+    together = "".join(f"{cell['id']},one\n" for cell in cells)
+    apart = "".join(f"{tile},{tile}\n" for tile in tiles.ids[len(cells) - 1 :])
+    (folder / "groups.csv").write_text(f"id,group\n{together}{apart}")
     return folder
 
 
@@ -354,6 +358,7 @@ def test_a_run_on_windows_resumes_to_the_same_bits(
     with pytest.raises(Interrupted):
         train(config, bright_salt, tmp_path / "run", stream=io.StringIO())
     train(config, bright_salt, tmp_path / "run", stream=io.StringIO(), resume=True)
+    assert "1 sections of mosaic" in bundle.load(tmp_path / "run").info.training["windows"]
     states = [
         torch.load(max((tmp_path / name / "last").glob("state-*.pt")), weights_only=True)["network"]
         for name in ("whole", "run")

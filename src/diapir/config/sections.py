@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, model_validator
@@ -34,7 +35,8 @@ class DataConfig(Section):
     skip_bad: bool = False
     """Train without the tiles that cannot be read instead of refusing the set."""
     groups: str | None = None
-    """A groups.csv (`id,group`) as `diapir data mosaic` writes it; splits keep a group whole."""
+    """A groups.csv (`id,group`) as `diapir data mosaic` writes it; splits keep a group whole. Null
+    takes that of `mosaic`."""
     extra: str | None = None
     """Further labelled tiles (any layout), such as pseudo-labels, for the training part only."""
     use_all: bool = False
@@ -52,6 +54,15 @@ class DataConfig(Section):
     """Heights (and widths) of windows in pixels; each step draws one. Empty takes the tiles'."""
     window_labelled: Fraction = 0.25
     """Share of a window that is labelled, where a position can be found that has as much."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _groups_of_the_mosaic(cls, values: Any) -> Any:
+        """Splits keep whole what windows show together."""
+        if isinstance(values, dict) and isinstance(values.get("mosaic"), str):
+            groups = values.get("groups") or str(Path(values["mosaic"]) / "groups.csv")
+            return values | {"groups": groups}
+        return values
 
     @model_validator(mode="after")
     def _fold_exists(self) -> DataConfig:

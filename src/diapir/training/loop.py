@@ -84,7 +84,7 @@ class Loop:
         if self.windows:
             self.notes.append(self.windows.describe())
         self.training_hash = training_hash(self.train_tiles, self.windows)
-        self.origin = Origin(config, tiles, self.split, self.train_tiles)
+        self.origin = Origin(config, tiles, self.split, self.train_tiles, self.windows)
         self.val_tiles = tiles.select(sorted(self.split.part("val")))
         shapes = np.concatenate([tiles.shapes, self.train_tiles.shapes])
         for height, width in np.unique(shapes, axis=0).tolist():

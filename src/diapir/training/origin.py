@@ -11,6 +11,7 @@ from diapir.tiles import Split, TileSet
 from diapir.training.session import Session
 from diapir.training.tracking.metrics_file import Row
 from diapir.training.validation import Validation
+from diapir.training.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Origin:
         tiles: the labelled tiles.
         split: which of them were to be learnt from.
         learnt: what was learnt from: the training part, and what the recipe adds to it.
+        windows: windows of sections that were trained on as well.
     """
 
     config: RunConfig
     tiles: TileSet
     split: Split
     learnt: TileSet
+    windows: Windows | None = None
 
     def save(self, folder: Path, session: Session, validation: Validation) -> None:
         """Write the network as it stands as a bundle, in place of the one that is there.
@@ -58,6 +61,12 @@ class Origin:
 
     def _beside_the_split(self) -> dict[str, str]:
         """What the bundle says where the training part is not all that was learnt from."""
+        more = {} if self.windows is None else {"windows": self.windows.names}
+        if self.config.train.start is not None:
+            more["started from"] = Path(self.config.train.start).name
+        return self._further_tiles() | more
+
+    def _further_tiles(self) -> dict[str, str]:
         data = self.config.data
         further = ["the validation part"] if data.use_all else []
         further += [Path(data.extra).name] if data.extra else []

@@ -210,6 +210,13 @@ class Windows:
         """SHA-256 over all sections."""
         return hashlib.sha256("".join(each.hash for each, _ in self.sets).encode()).hexdigest()
 
+    @property
+    def names(self) -> str:
+        """Where windows are cut from."""
+        return " and ".join(
+            f"{len(each.sections)} sections of {each.name}" for each, _ in self.sets
+        )
+
     def describe(self) -> str:
         """One line for the log."""
         parts = [

@@ -51,6 +51,10 @@ def test_variations_are_listed_where_there_are_any() -> None:
         "flipped every second epoch, zoomed by up to 20 %, turned by up to 8°, "
         "30 % partly painted grey"
     )
+    assert augment_words(AugmentConfig(rescale=0.3, gamma=0.5, phase=60, noise=0.1, mute=0.2)) == (
+        "gamma up to 1.5, phase rotated by up to 60°, 30 % rescaled (height × 0.25 to 1.5, "
+        "width × 0.5 to 1.5), noise of up to 10 %, 20 % partly muted"
+    )
 
 
 def test_the_weights_kept_are_named_where_they_are_not_the_usual() -> None:

@@ -67,7 +67,25 @@ def augment_words(augment: AugmentConfig) -> str:
     words += [f"turned by up to {augment.rotate:g}°"] if augment.rotate else []
     parts = {"polarity of {} turned": augment.polarity, "{} partly painted grey": augment.cutout}
     words += [text.format(percent(share)) for text, share in parts.items() if share]
-    return ", ".join(words)
+    return ", ".join(words + _across_surveys(augment))
+
+
+def _across_surveys(augment: AugmentConfig) -> list[str]:
+    """What makes tiles look like other surveys'."""
+    (low, high), (narrow, wide) = augment.vertical_scale, augment.horizontal_scale
+    shares = {
+        f"{{}} rescaled (height × {low:g} to {high:g}, width × {narrow:g} to {wide:g})": (
+            augment.rescale
+        ),
+        "{} with clipped grey levels": augment.clip,
+        "{} low-pass filtered": augment.lowpass,
+        "{} smoothed": augment.smooth,
+        "noise of up to {}": augment.noise,
+        "{} partly muted": augment.mute,
+    }
+    words = [f"gamma up to {1 + augment.gamma:g}"] if augment.gamma else []
+    words += [f"phase rotated by up to {augment.phase:g}°"] if augment.phase else []
+    return words + [text.format(percent(share)) for text, share in shares.items() if share]
 
 
 def keeping_words(train: TrainConfig) -> str:
