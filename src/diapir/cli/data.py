@@ -100,9 +100,8 @@ def synth(
     from diapir.tiles import read_velocity, section_maker, synthesise
     from diapir.tiles.synthetic import make_section
 
-    make = make_section
-    if velocity is not None:
-        make = section_maker(read_velocity(velocity, salt_velocity))
+    models = None if velocity is None else read_velocity(velocity, salt_velocity)
+    make = make_section if models is None else section_maker(models)
     with output.progress("making tiles") as progress:
         summary = synthesise(out, tiles=tiles, seed=seed, make=make, progress=progress)
     output.say(

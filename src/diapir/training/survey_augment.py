@@ -211,7 +211,7 @@ def _blurred(grey: Tensor, deviations: Floats) -> Tensor:
 
 def _mapped(grey: Tensor, survey: Survey) -> Tensor:
     """Clip the extremes, stretch what is left to the whole range, and bend it by an exponent."""
-    clipped = survey.clip.any(axis=1)
+    clipped: NDArray[np.bool_] = np.logical_or(*(survey.clip > 0).T)
     if clipped.any():
         rows = _rows(clipped, grey.device)
         images = grey[rows]

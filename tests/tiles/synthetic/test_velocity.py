@@ -121,3 +121,13 @@ def test_what_is_no_velocity_model_is_refused(
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing\.npz"):
         read_velocity(tmp_path / "nothing.npz", SALT)
+
+
+def test_a_model_of_salt_alone_has_no_sediments_to_follow(tmp_path: Path) -> None:
+    velocity = np.full((1, 40, 60), SALT, np.float32)
+    velocity[0, :4] = 2000
+    np.savez(tmp_path / "models.npz", **{KEY: velocity})
+    found = read_velocity(tmp_path / "models.npz", SALT)
+    for number in range(4):
+        section = make_velocity_section(found, 1, number)
+        assert section.salt.mean() > 0.3

@@ -177,10 +177,12 @@ def _resampled(
 ) -> tuple[Field, Field]:
     """Cover of salt, and the sediments' impedance about their trend, on a section's pixels."""
     # density by Gardner, Gardner and Gregory (1974); the constant does not matter to a logarithm
-    impedance = np.where(salt, np.nan, 1.25 * np.log(velocity))
-    background = np.nanmean(impedance, axis=1, keepdims=True)
-    level = np.nanmean(background)
-    filled = np.where(np.isnan(impedance), np.nan_to_num(background, nan=level), impedance)
+    impedance = 1.25 * np.log(velocity)
+    # salt takes the sediments' mean at its depth; where there are none, that of all depths
+    counts = (~salt).sum(axis=1, keepdims=True)
+    sums = np.where(salt, 0, impedance).sum(axis=1, keepdims=True)
+    level = sums.sum() / max(int(counts.sum()), 1)
+    filled = np.where(salt, np.where(counts, sums / np.maximum(counts, 1), level), impedance)
     rows = np.linspace(0, velocity.shape[0] - 1, shape[0], dtype=np.float32)[:, None]
     columns = np.linspace(0, velocity.shape[1] - 1, shape[1], dtype=np.float32)[None, :]
     # no boundary is as smooth as a model's, or as angular as its cells
