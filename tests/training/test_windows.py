@@ -60,9 +60,9 @@ def windows_of(
 
 
 def write_mosaic(folder: Path, tiles: TileSet, rows: int, columns: int) -> Path:
-    """The first tiles as a section, but for its last cell, in which a tile without labels lies."""
+    """The first tiles as a section; its last cell has a tile without labels, a row below none."""
     (folder / "sections").mkdir(parents=True)
-    image = np.zeros((rows * SIDE, columns * SIDE), np.uint8)
+    image = np.zeros(((rows + 1) * SIDE, columns * SIDE), np.uint8)
     cells: list[dict[str, Any]] = []
     for place in range(rows * columns):
         row, column = divmod(place, columns)
@@ -71,11 +71,13 @@ def write_mosaic(folder: Path, tiles: TileSet, rows: int, columns: int) -> Path:
         image[row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE] = part
         name = tiles.ids[place] if known else "unlabelled"
         cells.append({"id": name, "row": row, "column": column})
+    image[rows * SIDE :, :SIDE] = 55
+    cells.append({"id": "another", "row": rows, "column": 0})
     Image.fromarray(image).save(folder / "sections" / "one.png")
     content = {"sections": [{"name": "one", "group": "one", "tiles": cells}]}
     (folder / "mosaic.json").write_text(json.dumps(content))
     together = "".join(f"{cell['id']},one\n" for cell in cells)
-    apart = "".join(f"{tile},{tile}\n" for tile in tiles.ids[len(cells) - 1 :])
+    apart = "".join(f"{tile},{tile}\n" for tile in tiles.ids[len(cells) - 2 :])
     (folder / "groups.csv").write_text(f"id,group\n{together}{apart}")
     return folder
 
@@ -283,9 +285,11 @@ def test_labels_of_a_mosaic_count_for_training_tiles_only(bright_salt: Path, mos
     assert windows.sizes == (SIDE,)
     assert len(found.cells) == 4
     assert (found.mask[:SIDE, :SIDE] == IGNORE).all()  # a tile that is held out
-    assert (found.mask[-SIDE:, -SIDE:] == IGNORE).all()  # and one without labels
+    assert (found.mask[2 * SIDE : 3 * SIDE, -SIDE:] == IGNORE).all()  # and one without labels
+    assert (found.mask[3 * SIDE :, :SIDE] == IGNORE).all()
+    assert (found.mask[3 * SIDE :, SIDE:] == 0).all()  # no tile: blank, and no salt
     assert np.array_equal(found.mask[:SIDE, SIDE : 2 * SIDE], tiles.mask(1))
-    assert (found.mask != IGNORE).sum() == 4 * SIDE**2
+    assert (found.mask != IGNORE).sum() == (4 + 3) * SIDE**2
 
 
 def test_synthetic_sections_are_labelled_throughout(bright_salt: Path, tmp_path: Path) -> None:
@@ -366,7 +370,7 @@ def test_a_run_on_windows_resumes_to_the_same_bits(
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
     content = json.loads((mosaic / "mosaic.json").read_text())
-    content["sections"][0]["tiles"] = content["sections"][0]["tiles"][:-3]
+    del content["sections"][0]["tiles"][2]
     (mosaic / "mosaic.json").write_text(json.dumps(content))
     with pytest.raises(RunError, match="have changed"):
         train(config, bright_salt, tmp_path / "run", stream=io.StringIO(), resume=True)

@@ -348,15 +348,25 @@ def _laid_out(
     train: TileSet,
     rows: dict[str, int],
 ) -> LabelledSection:
-    """A section with the labels of its training tiles, and 255 elsewhere."""
+    """A section with the labels of its training tiles, 255 in other tiles, and 0 between tiles.
+
+    What no tile covers is blank, as mutes and gaps of a survey are, and so is no salt.
+    """
     image = read_image(folder / "sections" / f"{name}.png")
     height = image.shape[0] // (1 + max(row for _, row, _ in cells))
     width = image.shape[1] // (1 + max(column for _, _, column in cells))
-    mask = np.full(image.shape, IGNORE, np.uint8)
+    mask = np.zeros(image.shape, np.uint8)
     boxes = []
+
+    def place_of(row: int, column: int) -> tuple[slice, slice]:
+        top, left = row * height, column * width
+        return slice(top, top + height), slice(left, left + width)
+
+    for _, row, column in cells:
+        mask[place_of(row, column)] = IGNORE
     for tile, row, column in inside:
         top, left = row * height, column * width
-        place = slice(top, top + height), slice(left, left + width)
+        place = place_of(row, column)
         if not np.array_equal(image[place], train.image(rows[tile])):
             raise DataError(
                 f"tile {tile} is not the one in section {name} of {folder}",
