@@ -126,6 +126,18 @@ def vary(
         images `float32 (N, 3, size, size)`, and masks `int64 (N, size, size)`, 255 where a pixel
         is sampled outside its tile.
     """
+    grey, kept = sample(images, masks, variation, config, size)
+    return normalised(grey, config), kept
+
+
+def sample(
+    images: Tensor,
+    masks: Tensor,
+    variation: Variation,
+    config: PreprocessConfig,
+    size: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """As `vary`, before the network's scale: images `float32 (N, size, size)` in [0, 255]."""
 
     def column(values: NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(values).to(images.device)[:, None, None]
@@ -142,12 +154,17 @@ def vary(
     kept = functional.grid_sample(
         masks[:, None].float() - IGNORE, grid, mode="nearest", align_corners=True
     )
+    return seen[:, 0], (kept[:, 0] + IGNORE).long()
+
+
+def normalised(grey: Tensor, config: PreprocessConfig) -> Tensor:
+    """Grey images `float32 (N, H, W)` in [0, 255] as the network takes them: `(N, 3, H, W)`."""
     mean, std = np.array(config.mean), np.array(config.std)
     factor, less = (
         torch.from_numpy(values).float().to(grey.device)[:, None, None]
         for values in (1 / (255 * std), -mean / std)
     )
-    return torch.addcmul(less, seen, factor), (kept[:, 0] + IGNORE).long()
+    return torch.addcmul(less, grey[:, None], factor)
 
 
 def _shade(images: Tensor, variation: Variation) -> Tensor:

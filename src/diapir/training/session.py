@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,12 @@ from diapir.training.device import Device
 from diapir.training.ema import AveragedNetwork
 from diapir.training.encoder import freeze
 from diapir.training.losses import auxiliary_loss, segmentation_loss
+from diapir.training.mixed_batches import Looks, frame, load_mixed_batch
 from diapir.training.optimizer import make_optimizer
 from diapir.training.schedule import make_schedule
+from diapir.training.start import start_from
+from diapir.training.survey_augment import draw_survey, spans_surveys
+from diapir.training.windows import Windows, names
 
 
 class Session:
@@ -33,23 +38,34 @@ class Session:
     Args:
         config: the run.
         device: where it computes.
-        pretrained: load pretrained weights into the encoder as `model.weights` says; a resumed run
-            has its weights already.
+        pretrained: load pretrained weights into the encoder as `model.weights` says, or those that
+            `train.start` names; a resumed run has its weights already.
         steps: optimiser steps of the whole run, over which schedules and ramps are defined.
+        windows: windows of sections that are trained on as well; None for none.
 
     Attributes:
         cursor: position of the run.
         schedule: sets the learning rates.
+        started: a line for the log about the weights that the training starts from; "" for none.
     """
 
     def __init__(
-        self, config: RunConfig, device: Device, *, pretrained: bool = True, steps: int = 1
+        self,
+        config: RunConfig,
+        device: Device,
+        *,
+        pretrained: bool = True,
+        steps: int = 1,
+        windows: Windows | None = None,
     ) -> None:
         self._config = config
+        self._windows = windows
         self._device = device
         torch.manual_seed(config.seed)
         self._steps = steps
-        network = build(config.model, pretrained=pretrained)
+        start = config.train.start if pretrained else None
+        network = build(config.model, pretrained=pretrained and start is None)
+        self.started = "" if start is None else start_from(network, Path(start))
         check_size(network, config.preprocess.size)
         _check_sizes(network, config.train.progressive)
         self._frozen = freeze(network, getattr(config.model, "freeze", 0))
@@ -62,7 +78,7 @@ class Session:
         self.schedule = make_schedule(config.schedule, optimizer, steps)
         # the model in training may be wrapped for several processes, compilation or precision
         self._model, self._optimizer = device.accelerator.prepare(network, optimizer)
-        self.cursor = Cursor()
+        self.cursor: Cursor = Cursor()
 
     def step(self, tiles: TileSet, batch: Indices) -> StepTerms | None:
         """Do one optimiser step on a batch that all processes share.
@@ -110,20 +126,40 @@ class Session:
         config, device = self._config, self._device
         mine = shard(batch, device.rank, device.world)
         size = input_size(config, self._done)
-        if config.augment == AugmentConfig() and size == config.preprocess.size:
+        mixed = self._windows is not None or spans_surveys(config.augment)
+        if not mixed and config.augment == AugmentConfig() and size == config.preprocess.size:
             return load_batch(tiles, mine, config.preprocess)
         flips = None
         if config.augment.flip == "alternate":
-            ids = [tiles.ids[index] for index in batch]
+            ids = names(tiles.ids, batch)
             flips = alternate_flips(ids, seed=config.seed, epoch=self.cursor.epoch)
-        drawn = draw(
-            config.augment,
-            len(batch),
-            seed=(config.seed, self.cursor.step, self.cursor.rollbacks),
-            flip=flips,
-        ).take(shard(np.arange(len(batch)), device.rank, device.world))
-        return load_varied_batch(
-            tiles, mine, drawn, config.preprocess, size=size, device=device.drawing_device
+        seed = (config.seed, self.cursor.step, self.cursor.rollbacks)
+        drawn = draw(config.augment, len(batch), seed=seed, flip=flips)
+        rows = shard(np.arange(len(batch)), device.rank, device.world)
+        if not mixed:
+            return load_varied_batch(
+                tiles,
+                mine,
+                drawn.take(rows),
+                config.preprocess,
+                size=size,
+                device=device.drawing_device,
+            )
+        survey = (
+            draw_survey(config.augment, len(batch), seed) if spans_surveys(config.augment) else None
+        )
+        window = 0
+        if self._windows and (batch >= len(tiles)).any():
+            window = self._windows.size(seed, alone=bool((batch >= len(tiles)).all()))
+        return load_mixed_batch(
+            tiles,
+            self._windows,
+            mine,
+            Looks(drawn, survey).take(rows),
+            config.preprocess,
+            frame=frame(window, config.preprocess, size, self._network.divisor),
+            seed=seed,
+            device=device.drawing_device,
         )
 
     @property

@@ -1,0 +1,142 @@
+"""A step's images from lone tiles and windows of sections, augmented alike and of one size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diapir.config import PreprocessConfig
+from diapir.tiles import TileSet
+from diapir.training.augment import Variation, normalised, sample
+from diapir.training.batches import Indices
+from diapir.training.survey_augment import Survey, rescaled, restyle
+from diapir.training.windows import Windows, unaliased
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How the n images of a batch are augmented.
+
+    Attributes:
+        variation: geometry, grey levels, flips.
+        survey: what spans surveys; None for nothing of it.
+    """
+
+    variation: Variation
+    survey: Survey | None
+
+    def take(self, rows: slice | Indices) -> Looks:
+        """Those of some of the images."""
+        return Looks(self.variation.take(rows), self.survey.take(rows) if self.survey else None)
+
+    @property
+    def geometry(self) -> Variation:
+        """The variation with the survey's scales."""
+        return rescaled(self.variation, self.survey) if self.survey else self.variation
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a step's images measure.
+
+    Attributes:
+        window: side of the windows in pixels.
+        canvas: side that windows and tiles are padded to.
+        size: side of the network's input, which shows the canvas.
+    """
+
+    window: int
+    canvas: int
+    size: int
+
+
+def frame(window: int, config: PreprocessConfig, size: int, divisor: int) -> Frame:
+    """The frame of a step with windows of this side.
+
+    Args:
+        window: side of the windows in pixels; 0 where the step has none.
+        config: its size is the least canvas.
+        size: side of the input that shows `config.size` pixels; smaller while sizes progress.
+        divisor: the input's side is a multiple of it.
+    """
+    canvas = max(config.size, -(-window // divisor) * divisor)
+    side = -(-canvas * size // (config.size * divisor)) * divisor
+    return Frame(window, canvas, side)
+
+
+def load_mixed_batch(
+    tiles: TileSet,
+    windows: Windows | None,
+    indices: Indices,
+    looks: Looks,
+    config: PreprocessConfig,
+    *,
+    frame: Frame,
+    seed: Sequence[int],
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """Augmented images `float32 (n, 3, size, size)` and masks `int64 (n, size, size)`.
+
+    Args:
+        tiles: the lone tiles.
+        windows: where the indices from `len(tiles)` on are cut from.
+        indices: `(n,)`: which images of the epoch.
+        looks: of these n images.
+        config: how an image becomes the network's input.
+        frame: what the images measure.
+        seed: numbers that the windows' positions follow from.
+        device: where the arithmetic is done.
+    """
+    padded = config.model_copy(update={"size": frame.canvas})
+    alone = indices < len(tiles)
+    order, parts = [], []
+    for rows in _of_one_size(tiles, indices, np.flatnonzero(alone)):
+        images, masks = tiles.stack(indices[rows])
+        geometry = looks.take(rows).geometry
+        seen = _unaliased(torch.from_numpy(images).to(device), geometry)
+        kept = torch.from_numpy(masks).to(device)
+        parts.append(sample(seen, kept, geometry, padded, frame.size))
+        order.append(rows)
+    rows = np.flatnonzero(~alone)
+    if len(rows) and windows is not None:
+        geometry = looks.take(rows).geometry
+        numbers = (indices[rows] - len(tiles)).tolist()
+        cut = windows.cut(numbers, frame.window, geometry.matrix, seed)
+        seen, kept = (torch.from_numpy(each).to(device) for each in cut)
+        parts.append(sample(seen, kept, _placed(geometry), padded, frame.size))
+        order.append(rows)
+    back = torch.from_numpy(np.argsort(np.concatenate(order))).to(device)
+    grey, labels = (torch.cat(each)[back] for each in zip(*parts, strict=True))
+    if looks.survey:
+        grey, labels = restyle(grey, labels, looks.survey)
+    return normalised(grey, config), labels
+
+
+def _of_one_size(tiles: TileSet, indices: Indices, rows: Indices) -> list[Indices]:
+    """The rows of a batch that are tiles, put together by their size."""
+    if not len(rows):
+        return []
+    sizes, kinds = np.unique(tiles.shapes[indices[rows]], axis=0, return_inverse=True)
+    return [rows[kinds.ravel() == kind] for kind in range(len(sizes))]
+
+
+def _placed(variation: Variation) -> Variation:
+    """What is left to do to windows, which are cut where and at the scale they are to be seen."""
+    count = len(variation)
+    return replace(variation, matrix=np.tile(np.eye(2), (count, 1, 1)), shift=np.zeros((count, 2)))
+
+
+def _unaliased(images: Tensor, variation: Variation) -> Tensor:
+    """Average the images that are shrunk so much that single pixels would be skipped."""
+    steps = np.hypot(variation.matrix[:, :, 0], variation.matrix[:, :, 1])
+    rows = np.flatnonzero((steps >= 1.5).any(axis=1))
+    if not len(rows):
+        return images
+    images = images.float()
+    for row in rows.tolist():
+        images[row] = unaliased(images[None, None, row], variation.matrix[row])[0, 0]
+    return images
