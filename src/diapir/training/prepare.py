@@ -10,7 +10,7 @@ from diapir.config import RunConfig
 from diapir.errors import RunError
 from diapir.run.folder import BEST, SPLIT, RunFolder
 from diapir.tiles import TileSet
-from diapir.training.batches import Indices, epoch_batches
+from diapir.training.batches.tile_batches import Indices, epoch_batches
 from diapir.training.checkpoint import Checkpoints, State
 from diapir.training.device import Device
 from diapir.training.run_tiles import RunTiles

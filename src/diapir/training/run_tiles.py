@@ -10,8 +10,8 @@ import numpy as np
 from diapir.config import RunConfig
 from diapir.preprocess import padding
 from diapir.tiles import Split, TileSet
+from diapir.training.batches.windows import Windows, open_windows, training_hash
 from diapir.training.selection import choose_examples, settle_split, training_tiles
-from diapir.training.windows import Windows, open_windows, training_hash
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,25 @@ from diapir.config import AugmentConfig, RunConfig
 from diapir.errors import ConfigError
 from diapir.models import Network, build, check_size, parameter_count
 from diapir.tiles import TileSet
-from diapir.training.augment import alternate_flips, draw
-from diapir.training.batches import Indices, input_size, load_batch, load_varied_batch, shard
+from diapir.training.batches.augment import alternate_flips, draw
+from diapir.training.batches.mixed_batches import Looks, frame, load_mixed_batch
+from diapir.training.batches.survey_augment import draw_survey, spans_surveys
+from diapir.training.batches.tile_batches import (
+    Indices,
+    input_size,
+    load_batch,
+    load_varied_batch,
+    shard,
+)
+from diapir.training.batches.windows import Windows, names
 from diapir.training.cursor import Cursor, StepTerms
 from diapir.training.device import Device
 from diapir.training.ema import AveragedNetwork
 from diapir.training.encoder import freeze
 from diapir.training.losses import auxiliary_loss, segmentation_loss
-from diapir.training.mixed_batches import Looks, frame, load_mixed_batch
 from diapir.training.optimizer import make_optimizer
 from diapir.training.schedule import make_schedule
 from diapir.training.start import start_from
-from diapir.training.survey_augment import draw_survey, spans_surveys
-from diapir.training.windows import Windows, names
 
 
 class Session:

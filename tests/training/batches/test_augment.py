@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diapir.config import IGNORE, AugmentConfig, PreprocessConfig
 from diapir.preprocess import pad_masks, to_input
-from diapir.training.augment import Variation, alternate_flips, draw, vary
+from diapir.training.batches.augment import Variation, alternate_flips, draw, vary
 
 EVERYTHING: dict[str, Any] = {
     "flip": "random",

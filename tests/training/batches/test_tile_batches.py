@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from diapir.config import AugmentConfig, PreprocessConfig, RunConfig
 from diapir.tiles import load_tiles
-from diapir.training.augment import draw
-from diapir.training.batches import (
+from diapir.training.batches.augment import draw
+from diapir.training.batches.tile_batches import (
     consecutive_batches,
     epoch_batches,
     input_size,

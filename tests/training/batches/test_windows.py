@@ -21,10 +21,10 @@ from diapir.config import IGNORE, AugmentConfig, DataConfig, PreprocessConfig, R
 from diapir.errors import DataError, Interrupted, RunError
 from diapir.tiles import TileSet, load_tiles, synthesise
 from diapir.training import session, train
-from diapir.training.augment import draw, vary
-from diapir.training.mixed_batches import Looks, frame, load_mixed_batch
-from diapir.training.survey_augment import draw_survey
-from diapir.training.windows import (
+from diapir.training.batches.augment import draw, vary
+from diapir.training.batches.mixed_batches import Looks, frame, load_mixed_batch
+from diapir.training.batches.survey_augment import draw_survey
+from diapir.training.batches.windows import (
     LabelledSection,
     SectionSet,
     Windows,

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from diapir.config import PreprocessConfig
 from diapir.tiles import TileSet
-from diapir.training.augment import Variation, normalised, sample
-from diapir.training.batches import Indices
-from diapir.training.survey_augment import Survey, rescaled, restyle
-from diapir.training.windows import Windows, unaliased
+from diapir.training.batches.augment import Variation, normalised, sample
+from diapir.training.batches.survey_augment import Survey, rescaled, restyle
+from diapir.training.batches.tile_batches import Indices
+from diapir.training.batches.windows import Windows, unaliased
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from diapir.config import AugmentConfig
-from diapir.training.augment import Variation
+from diapir.training.batches.augment import Variation
 
 GREY = 127.5
 """Grey level of no amplitude."""

@@ -27,7 +27,7 @@ from torch.nn import functional
 from diapir.config import IGNORE, DataConfig
 from diapir.errors import DataError
 from diapir.tiles import TileSet, read_image
-from diapir.training.batches import Indices, consecutive_batches
+from diapir.training.batches.tile_batches import Indices, consecutive_batches
 
 _TRIES = 12
 """Positions drawn until a window is labelled enough; the best of them is taken."""

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from diapir.config import IGNORE, AugmentConfig, RunConfig
 from diapir.errors import ConfigError
-from diapir.training.augment import draw
-from diapir.training.survey_augment import (
+from diapir.training.batches.augment import draw
+from diapir.training.batches.survey_augment import (
     GREY,
     Survey,
     draw_survey,

@@ -12,7 +12,7 @@ from torch import Tensor
 from diapir.config import PreprocessConfig, RunConfig
 from diapir.preprocess import pad_masks, to_input
 from diapir.tiles import TileSet
-from diapir.training.augment import Variation, vary
+from diapir.training.batches.augment import Variation, vary
 
 Indices = NDArray[np.int64]
 
