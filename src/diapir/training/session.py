@@ -18,13 +18,13 @@ from diapir.errors import ConfigError
 from diapir.models import Network, build, check_size, parameter_count
 from diapir.tiles import TileSet
 from diapir.training.batches.augment import alternate_flips, draw
-from diapir.training.batches.mixed_batches import Looks, frame, load_mixed_batch
+from diapir.training.batches.mixed_batches import BatchAugmentation, frame, load_mixed_batch
 from diapir.training.batches.survey_augment import draw_survey, spans_surveys
 from diapir.training.batches.tile_batches import (
     Indices,
     input_size,
+    load_augmented_batch,
     load_batch,
-    load_varied_batch,
     shard,
 )
 from diapir.training.batches.windows import Windows, names
@@ -143,7 +143,7 @@ class Session:
         drawn = draw(config.augment, len(batch), seed=seed, flip=flips)
         rows = shard(np.arange(len(batch)), device.rank, device.world)
         if not mixed:
-            return load_varied_batch(
+            return load_augmented_batch(
                 tiles,
                 mine,
                 drawn.take(rows),
@@ -161,7 +161,7 @@ class Session:
             tiles,
             self._windows,
             mine,
-            Looks(drawn, survey).take(rows),
+            BatchAugmentation(drawn, survey).take(rows),
             config.preprocess,
             frame=frame(window, config.preprocess, size, self._network.divisor),
             seed=seed,

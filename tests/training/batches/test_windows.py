@@ -21,8 +21,8 @@ from diapir.config import IGNORE, AugmentConfig, DataConfig, PreprocessConfig, R
 from diapir.errors import DataError, Interrupted, RunError
 from diapir.tiles import TileSet, load_tiles, synthesise
 from diapir.training import session, train
-from diapir.training.batches.augment import draw, vary
-from diapir.training.batches.mixed_batches import Looks, frame, load_mixed_batch
+from diapir.training.batches.augment import augment, draw
+from diapir.training.batches.mixed_batches import BatchAugmentation, frame, load_mixed_batch
 from diapir.training.batches.survey_augment import draw_survey
 from diapir.training.batches.windows import (
     LabelledSection,
@@ -217,12 +217,14 @@ def batch_of(
     window: int = SIDE,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     seed = (3, 4, 0)
-    looks = Looks(draw(augment, len(indices), seed), draw_survey(augment, len(indices), seed))
+    augmentation = BatchAugmentation(
+        draw(augment, len(indices), seed), draw_survey(augment, len(indices), seed)
+    )
     return load_mixed_batch(
         tiles,
         windows,
         indices,
-        looks,
+        augmentation,
         RAW,
         frame=frame(window, RAW, 32, 4),
         seed=seed,
@@ -235,8 +237,10 @@ def test_tiles_and_windows_stand_where_the_batch_has_them(bright_salt: Path) -> 
     windows = windows_of(section())
     indices = np.array([len(tiles) + 3, 2, len(tiles) + 5, 0])
     images, masks = batch_of(tiles, windows, indices, AugmentConfig())
-    variation = draw(AugmentConfig(), 4, (3, 4, 0))
-    expected = vary(*map(torch.from_numpy, tiles.stack([2, 0])), variation.take(slice(2)), RAW)
+    augmentation = draw(AugmentConfig(), 4, (3, 4, 0))
+    expected = augment(
+        *map(torch.from_numpy, tiles.stack([2, 0])), augmentation.take(slice(2)), RAW
+    )
     assert torch.allclose(images[[1, 3]], expected[0], atol=1e-5)
     assert torch.equal(masks[[1, 3]], expected[1])
     cut, labels = windows.cut([3, 5], SIDE, np.tile(EYE, (2, 1, 1)), (3, 4, 0))

@@ -11,32 +11,34 @@ from torch import Tensor
 
 from diapir.config import PreprocessConfig
 from diapir.tiles import TileSet
-from diapir.training.batches.augment import Variation, normalised, sample
-from diapir.training.batches.survey_augment import Survey, rescaled, restyle
+from diapir.training.batches.augment import Augmentation, normalised, sample
+from diapir.training.batches.survey_augment import SurveyAugmentation, augment_grey, rescaled
 from diapir.training.batches.tile_batches import Indices
 from diapir.training.batches.windows import Windows, unaliased
 
 
 @dataclass(frozen=True)
-class Looks:
+class BatchAugmentation:
     """How the n images of a batch are augmented.
 
     Attributes:
-        variation: geometry, grey levels, flips.
+        augmentation: geometry, grey levels, flips.
         survey: what spans surveys; None for nothing of it.
     """
 
-    variation: Variation
-    survey: Survey | None
+    augmentation: Augmentation
+    survey: SurveyAugmentation | None
 
-    def take(self, rows: slice | Indices) -> Looks:
+    def take(self, rows: slice | Indices) -> BatchAugmentation:
         """Those of some of the images."""
-        return Looks(self.variation.take(rows), self.survey.take(rows) if self.survey else None)
+        return BatchAugmentation(
+            self.augmentation.take(rows), self.survey.take(rows) if self.survey else None
+        )
 
     @property
-    def geometry(self) -> Variation:
-        """The variation with the survey's scales."""
-        return rescaled(self.variation, self.survey) if self.survey else self.variation
+    def geometry(self) -> Augmentation:
+        """The augmentation with the survey's scales."""
+        return rescaled(self.augmentation, self.survey) if self.survey else self.augmentation
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def load_mixed_batch(
     tiles: TileSet,
     windows: Windows | None,
     indices: Indices,
-    looks: Looks,
+    augmentation: BatchAugmentation,
     config: PreprocessConfig,
     *,
     frame: Frame,
@@ -85,7 +87,7 @@ def load_mixed_batch(
         tiles: the lone tiles.
         windows: where the indices from `len(tiles)` on are cut from.
         indices: `(n,)`: which images of the epoch.
-        looks: of these n images.
+        augmentation: of these n images.
         config: how an image becomes the network's input.
         frame: what the images measure.
         seed: numbers that the windows' positions follow from.
@@ -96,14 +98,14 @@ def load_mixed_batch(
     order, parts = [], []
     for rows in _of_one_size(tiles, indices, np.flatnonzero(alone)):
         images, masks = tiles.stack(indices[rows])
-        geometry = looks.take(rows).geometry
+        geometry = augmentation.take(rows).geometry
         seen = _unaliased(torch.from_numpy(images).to(device), geometry)
         kept = torch.from_numpy(masks).to(device)
         parts.append(sample(seen, kept, geometry, padded, frame.size))
         order.append(rows)
     rows = np.flatnonzero(~alone)
     if len(rows) and windows is not None:
-        geometry = looks.take(rows).geometry
+        geometry = augmentation.take(rows).geometry
         numbers = (indices[rows] - len(tiles)).tolist()
         cut = windows.cut(numbers, frame.window, geometry.matrix, seed)
         seen, kept = (torch.from_numpy(each).to(device) for each in cut)
@@ -111,8 +113,8 @@ def load_mixed_batch(
         order.append(rows)
     back = torch.from_numpy(np.argsort(np.concatenate(order))).to(device)
     grey, labels = (torch.cat(each)[back] for each in zip(*parts, strict=True))
-    if looks.survey:
-        grey, labels = restyle(grey, labels, looks.survey)
+    if augmentation.survey:
+        grey, labels = augment_grey(grey, labels, augmentation.survey)
     return normalised(grey, config), labels
 
 
@@ -124,19 +126,21 @@ def _of_one_size(tiles: TileSet, indices: Indices, rows: Indices) -> list[Indice
     return [rows[kinds.ravel() == kind] for kind in range(len(sizes))]
 
 
-def _placed(variation: Variation) -> Variation:
+def _placed(augmentation: Augmentation) -> Augmentation:
     """What is left to do to windows, which are cut where and at the scale they are to be seen."""
-    count = len(variation)
-    return replace(variation, matrix=np.tile(np.eye(2), (count, 1, 1)), shift=np.zeros((count, 2)))
+    count = len(augmentation)
+    return replace(
+        augmentation, matrix=np.tile(np.eye(2), (count, 1, 1)), shift=np.zeros((count, 2))
+    )
 
 
-def _unaliased(images: Tensor, variation: Variation) -> Tensor:
+def _unaliased(images: Tensor, augmentation: Augmentation) -> Tensor:
     """Average the images that are shrunk so much that single pixels would be skipped."""
-    steps = np.hypot(variation.matrix[:, :, 0], variation.matrix[:, :, 1])
+    steps = np.hypot(augmentation.matrix[:, :, 0], augmentation.matrix[:, :, 1])
     rows = np.flatnonzero((steps >= 1.5).any(axis=1))
     if not len(rows):
         return images
     images = images.float()
     for row in rows.tolist():
-        images[row] = unaliased(images[None, None, row], variation.matrix[row])[0, 0]
+        images[row] = unaliased(images[None, None, row], augmentation.matrix[row])[0, 0]
     return images

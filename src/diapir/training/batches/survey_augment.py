@@ -2,7 +2,8 @@
 
 Surveys differ in sampling, in phase and frequency content, in how amplitudes became grey levels,
 and in where they hold no data. `draw_survey` decides all of it for a batch from the run's seed and
-the step; `rescaled` changes where pixels are taken from, and `restyle` works on the grey images.
+the step; `rescaled` changes where pixels are taken from, and `augment_grey` works on the grey
+images.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from diapir.config import AugmentConfig
-from diapir.training.batches.augment import Variation
+from diapir.training.batches.augment import Augmentation
 
 GREY = 127.5
 """Grey level of no amplitude."""
@@ -44,7 +45,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Survey:
+class SurveyAugmentation:
     """How each of n images is made to look like another survey's; what is 0 or 1 changes nothing.
 
     Attributes:
@@ -77,9 +78,9 @@ class Survey:
     def __len__(self) -> int:
         return len(self.phase)
 
-    def take(self, rows: slice | NDArray[np.int64]) -> Survey:
+    def take(self, rows: slice | NDArray[np.int64]) -> SurveyAugmentation:
         """That of some of the images."""
-        return Survey(*(getattr(self, each.name)[rows] for each in fields(self)))
+        return SurveyAugmentation(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
 def spans_surveys(config: AugmentConfig) -> bool:
@@ -95,7 +96,7 @@ def spans_surveys(config: AugmentConfig) -> bool:
     return any((*shares, config.noise, config.mute))
 
 
-def draw_survey(config: AugmentConfig, count: int, seed: Sequence[int]) -> Survey:
+def draw_survey(config: AugmentConfig, count: int, seed: Sequence[int]) -> SurveyAugmentation:
     """Draw the looks of `count` images.
 
     Args:
@@ -117,7 +118,7 @@ def draw_survey(config: AugmentConfig, count: int, seed: Sequence[int]) -> Surve
     shape = rng.integers(5, size=count)
     level = _FILLS[rng.integers(len(_FILLS), size=count)]
     seeds = rng.integers(2**31, size=count)
-    return Survey(
+    return SurveyAugmentation(
         vertical=np.where(rescale, _between(config.vertical_scale, share[0]), 1.0),
         horizontal=np.where(rescale, _between(config.horizontal_scale, share[1]), 1.0),
         phase=np.deg2rad(config.phase) * both_ways[0],
@@ -139,13 +140,13 @@ def _between(ends: tuple[float, float], share: Floats) -> Floats:
     return values
 
 
-def rescaled(variation: Variation, survey: Survey) -> Variation:
-    """A variation whose images are stretched by the survey's factors as well."""
+def rescaled(augmentation: Augmentation, survey: SurveyAugmentation) -> Augmentation:
+    """An augmentation whose images are stretched by the survey's factors as well."""
     factors = np.stack([survey.horizontal, survey.vertical], axis=1)
-    return replace(variation, matrix=variation.matrix / factors[:, :, None])
+    return replace(augmentation, matrix=augmentation.matrix / factors[:, :, None])
 
 
-def restyle(grey: Tensor, masks: Tensor, survey: Survey) -> tuple[Tensor, Tensor]:
+def augment_grey(grey: Tensor, masks: Tensor, survey: SurveyAugmentation) -> tuple[Tensor, Tensor]:
     """Wavelet, grey mapping, noise and mutes of a batch, in this order.
 
     Args:
@@ -171,7 +172,7 @@ def _column(values: NDArray[np.generic], grey: Tensor) -> Tensor:
     return torch.from_numpy(np.asarray(values)).to(grey.device, torch.float32)[:, None, None]
 
 
-def _filtered(grey: Tensor, survey: Survey) -> Tensor:
+def _filtered(grey: Tensor, survey: SurveyAugmentation) -> Tensor:
     """Rotate the phase and cut high frequencies, along the samples of each trace."""
     chosen = (survey.phase != 0) | (survey.corner > 0)
     if not chosen.any():
@@ -209,7 +210,7 @@ def _blurred(grey: Tensor, deviations: Floats) -> Tensor:
     return grey
 
 
-def _mapped(grey: Tensor, survey: Survey) -> Tensor:
+def _mapped(grey: Tensor, survey: SurveyAugmentation) -> Tensor:
     """Clip the extremes, stretch what is left to the whole range, and bend it by an exponent."""
     clipped: NDArray[np.bool_] = np.logical_or(*(survey.clip > 0).T)
     if clipped.any():
@@ -230,7 +231,7 @@ def _mapped(grey: Tensor, survey: Survey) -> Tensor:
     return grey
 
 
-def _noisy(grey: Tensor, survey: Survey) -> Tensor:
+def _noisy(grey: Tensor, survey: SurveyAugmentation) -> Tensor:
     """Add noise whose grains may be larger than a pixel."""
     chosen = survey.noise >= 0.5  # less than half a grey level cannot be seen
     if not chosen.any():
@@ -249,7 +250,7 @@ def _noisy(grey: Tensor, survey: Survey) -> Tensor:
     return grey.index_copy(0, rows, loud.clamp(0, 255))
 
 
-def _muted(grey: Tensor, masks: Tensor, survey: Survey) -> tuple[Tensor, Tensor]:
+def _muted(grey: Tensor, masks: Tensor, survey: SurveyAugmentation) -> tuple[Tensor, Tensor]:
     """Blank a layer of water, a bottom, a wedge or a strip of traces, as background."""
     shape, extent, place, slope, level = survey.mute.T
     if not extent.any():

@@ -97,7 +97,7 @@ class SectionSet:
         Args:
             size: its height and width in pixels.
             matrix: `(2, 2)`: leads from a pixel's (x, y) off the centre to where it is taken from,
-                as `Variation.matrix`.
+                as `Augmentation.matrix`.
             labelled: share of the window that should be labelled.
             rng: what the position is drawn with.
 
@@ -262,7 +262,7 @@ class Windows:
         Args:
             numbers: which of the epoch's windows, from 0.
             size: height and width in pixels.
-            matrices: `(n, 2, 2)`: how each is scaled and turned, as `Variation.matrix`.
+            matrices: `(n, 2, 2)`: how each is scaled and turned, as `Augmentation.matrix`.
             seed: numbers that their positions follow from.
 
         Returns:
