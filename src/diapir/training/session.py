@@ -18,7 +18,12 @@ from diapir.errors import ConfigError
 from diapir.models import Network, build, check_size, parameter_count
 from diapir.tiles import TileSet
 from diapir.training.batches.augment import alternate_flips, draw
-from diapir.training.batches.mixed_batches import BatchAugmentation, frame, load_mixed_batch
+from diapir.training.batches.mixed_batches import (
+    BatchAugmentation,
+    Frame,
+    frame,
+    load_mixed_batch,
+)
 from diapir.training.batches.survey_augment import draw_survey, spans_surveys
 from diapir.training.batches.tile_batches import (
     Indices,
@@ -94,9 +99,7 @@ class Session:
         """
         config, device = self._config, self._device
         # all random draws of a step depend on these alone, so that resuming is exact
-        torch.manual_seed(
-            _step_seed(config.seed, self.cursor.step, self.cursor.rollbacks, device.rank)
-        )
+        torch.manual_seed(_step_seed(*self._seed, device.rank))
         self.schedule.before_step(self.cursor.step)
         self._model.train()
         for part in self._frozen:
@@ -135,38 +138,52 @@ class Session:
         mixed = self._windows is not None or spans_surveys(config.augment)
         if not mixed and config.augment == AugmentConfig() and size == config.preprocess.size:
             return load_batch(tiles, mine, config.preprocess)
-        flips = None
-        if config.augment.flip == "alternate":
-            ids = names(tiles.ids, batch)
-            flips = alternate_flips(ids, seed=config.seed, epoch=self.cursor.epoch)
-        seed = (config.seed, self.cursor.step, self.cursor.rollbacks)
-        drawn = draw(config.augment, len(batch), seed=seed, flip=flips)
-        rows = shard(np.arange(len(batch)), device.rank, device.world)
-        if not mixed:
-            return load_augmented_batch(
+        augmentation = self._draw(tiles, batch)
+        if mixed:
+            return load_mixed_batch(
                 tiles,
+                self._windows,
                 mine,
-                drawn.take(rows),
+                augmentation,
                 config.preprocess,
-                size=size,
+                frame=self._frame(tiles, batch, size),
+                seed=self._seed,
                 device=device.drawing_device,
             )
-        survey = (
-            draw_survey(config.augment, len(batch), seed) if spans_surveys(config.augment) else None
-        )
-        window = 0
-        if self._windows and (batch >= len(tiles)).any():
-            window = self._windows.size(seed, alone=bool((batch >= len(tiles)).all()))
-        return load_mixed_batch(
+        return load_augmented_batch(
             tiles,
-            self._windows,
             mine,
-            BatchAugmentation(drawn, survey).take(rows),
+            augmentation.tile,
             config.preprocess,
-            frame=frame(window, config.preprocess, size, self._network.divisor),
-            seed=seed,
+            size=size,
             device=device.drawing_device,
         )
+
+    def _draw(self, tiles: TileSet, batch: Indices) -> BatchAugmentation:
+        """This process's share of the augmentation of a step."""
+        augment, count = self._config.augment, len(batch)
+        flips = None
+        if augment.flip == "alternate":
+            ids = names(tiles.ids, batch)
+            flips = alternate_flips(ids, seed=self._config.seed, epoch=self.cursor.epoch)
+        drawn = BatchAugmentation(
+            draw(augment, count, seed=self._seed, flip=flips),
+            draw_survey(augment, count, self._seed) if spans_surveys(augment) else None,
+        )
+        return drawn.take(shard(np.arange(count), self._device.rank, self._device.world))
+
+    def _frame(self, tiles: TileSet, batch: Indices, size: int) -> Frame:
+        """The sizes of a step's images; all processes have the same."""
+        windows = batch >= len(tiles)
+        side = 0
+        if self._windows and windows.any():
+            side = self._windows.size(self._seed, alone=bool(windows.all()))
+        return frame(side, self._config.preprocess, size, self._network.divisor)
+
+    @property
+    def _seed(self) -> tuple[int, int, int]:
+        """The numbers that the random draws of a step depend on, in all processes."""
+        return self._config.seed, self.cursor.step, self.cursor.rollbacks
 
     @property
     def _done(self) -> float:

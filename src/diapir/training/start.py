@@ -1,4 +1,4 @@
-"""A training that starts from the weights of an earlier one."""
+"""Start training from the weights of an earlier run."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from diapir.text import listing
 
 
 def start_from(network: nn.Module, model: Path) -> str:
-    """Fill a network with the weights of a run or bundle of the same architecture.
+    """Load the weights of a run or bundle of the same architecture into a network.
 
     Args:
-        network: the network; what only helps the training may be missing in the bundle.
-        model: a run folder or a bundle folder with weights.
+        network: the network; auxiliary outputs, which only training uses, may be missing in the
+            bundle.
+        model: a run folder, or a bundle folder with weights.
 
     Returns:
         A line for the log.
 
     Raises:
-        BundleError: no bundle there, or one without trainable weights.
-        ConfigError: its tensors do not fit.
+        BundleError: there is no bundle, or it has no trainable weights.
+        ConfigError: the tensors do not fit the network.
     """
     source = bundle.load(model)
     tensors = {name: torch.from_numpy(value) for name, value in source.tensors().items()}
     expected = network.state_dict()
-    helpers = ("salt.", "deep.")
+    auxiliary = ("salt.", "deep.")
     faults = [
         f"{name} is missing"
         for name in expected
-        if name not in tensors and not name.startswith(helpers)
+        if name not in tensors and not name.startswith(auxiliary)
     ]
     faults += [f"{name} is unknown" for name in tensors if name not in expected]
     faults += [
@@ -46,7 +47,7 @@ def start_from(network: nn.Module, model: Path) -> str:
             f"train.start = {str(model)!r} does not fit the network: "
             + listing(faults, separator="; "),
             expected="a model of the same architecture",
-            fix="take over the model section of its recipe, or leave train.start out",
+            fix="use the model section of its recipe, or remove train.start",
         )
     network.load_state_dict(tensors, strict=False)
     return f"Started from {source.info.name} ({source.path})"

@@ -366,7 +366,7 @@ def test_a_run_on_windows_resumes_to_the_same_bits(
     with pytest.raises(Interrupted):
         train(config, bright_salt, tmp_path / "run", stream=io.StringIO())
     train(config, bright_salt, tmp_path / "run", stream=io.StringIO(), resume=True)
-    assert "1 sections of mosaic" in bundle.load(tmp_path / "run").info.training["windows"]
+    assert "1 section of mosaic" in bundle.load(tmp_path / "run").info.training["windows"]
     states = [
         torch.load(max((tmp_path / name / "last").glob("state-*.pt")), weights_only=True)["network"]
         for name in ("whole", "run")

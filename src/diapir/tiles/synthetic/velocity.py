@@ -1,8 +1,8 @@
-"""Sections from velocity models: exact labels of whole salt bodies, images in many styles.
+"""Synthetic sections from velocity models, with exact labels of whole salt bodies.
 
-A model says how fast waves are at each depth and distance, and so where salt is. Its layers and its
-salt take the place of drawn ones; beds too fine for the model, the wavelet, noise and migration are
-drawn as for any synthetic section.
+A model gives the P-wave velocity at each depth and distance, and so the salt. Its layers and its
+salt replace the random ones; thin beds, wavelet, noise and migration are drawn as for any synthetic
+section.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ KEY = "velocity_m_s"
 """Array of a velocity file: `(models, depth, distance)` or `(depth, distance)`, in m/s."""
 
 _PERIODS = (7.0, 36.0)
-"""Least and greatest vertical period of the wavelet at the top, in pixels."""
+"""Shortest and longest vertical period of the wavelet at the top, in pixels."""
 _HEADROOM = (1.1, 3.0)
-"""Gains: from clipped amplitudes to pale ones."""
+"""Smallest and largest headroom of the grey scale: from clipped amplitudes to pale ones."""
 _TOLERANCE = 0.5
-"""Metres a second that a velocity of salt may differ by."""
+"""Largest difference from the velocity of salt, in m/s."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class VelocityModels:
 
     Attributes:
         velocity: `float32 (models, depth, distance)` in m/s.
-        salt: `bool (models, depth, distance)`: where it is the salt's.
+        salt: `bool (models, depth, distance)`: where there is salt.
     """
 
     velocity: NDArray[np.float32]
@@ -49,11 +49,11 @@ def read_velocity(path: Path, salt_velocity: float) -> VelocityModels:
 
     Args:
         path: an `.npz` file with `velocity_m_s`.
-        salt_velocity: velocity of salt in m/s; models without it are left out.
+        salt_velocity: velocity of salt in m/s; models without it are skipped.
 
     Raises:
-        DataError: no such file or array, another shape, velocities that are not positive, or no
-            salt.
+        DataError: the file or array is missing, its shape is wrong, a velocity is not positive, or
+            no model has salt.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -69,14 +69,14 @@ def read_velocity(path: Path, salt_velocity: float) -> VelocityModels:
     if velocity.ndim != 3 or min(velocity.shape) < 1 or min(velocity.shape[1:]) < 16:
         raise DataError(
             f"{KEY} of {path} has the shape {velocity.shape}",
-            expected="(models, depth, distance), at least 16 samples each way",
-            fix="transpose or cut the array",
+            expected="(models, depth, distance) with at least 16 samples in depth and distance",
+            fix="transpose or reshape the array",
         )
     if not (np.isfinite(velocity) & (velocity > 0)).all():
         raise DataError(
             f"{KEY} of {path} holds velocities that are not positive",
             expected="velocities in m/s",
-            fix="fill the gaps of the model",
+            fix="fill the gaps in the models",
         )
     salt = np.abs(velocity - salt_velocity) <= _TOLERANCE
     kept = salt.any(axis=(1, 2))
@@ -84,14 +84,14 @@ def read_velocity(path: Path, salt_velocity: float) -> VelocityModels:
         fastest = float(velocity.max())
         raise DataError(
             f"no model of {path} has the velocity {salt_velocity:g} m/s",
-            expected="the velocity that salt has in these models",
-            fix=f"give --salt-velocity; the fastest here is {fastest:g} m/s",
+            expected="the velocity of salt in these models",
+            fix=f"give --salt-velocity; the highest velocity in the file is {fastest:g} m/s",
         )
     return VelocityModels(velocity[kept], salt[kept])
 
 
 def section_maker(models: VelocityModels) -> SectionMaker:
-    """What makes section `number` of a survey with `seed` from these models."""
+    """A function that makes sections from these models, for `synthesise`."""
 
     def make(seed: int, number: int) -> SyntheticSection:
         return make_velocity_section(models, seed, number)
@@ -102,7 +102,8 @@ def section_maker(models: VelocityModels) -> SectionMaker:
 def make_velocity_section(models: VelocityModels, seed: int, number: int) -> SyntheticSection:
     """Section `number` (from 0) of the survey with this seed; it depends on nothing else.
 
-    Models take turns in an order that the seed decides. Every second section or so is in time.
+    Every model is used once before any is used again, in an order that depends on the seed. About
+    half of the sections are in time, the others in depth.
     """
     count = len(models.velocity)
     turn, place = divmod(number, count)
@@ -132,15 +133,15 @@ def make_velocity_section(models: VelocityModels, seed: int, number: int) -> Syn
 def to_time(
     velocity: NDArray[np.float32], salt: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """A model in depth as one in two-way time.
+    """Convert a model from depth to two-way time.
 
     Args:
         velocity: `(depth, distance)` in m/s.
         salt: `(depth, distance)`.
 
     Returns:
-        Both `(time, distance)`, with as many samples, up to the time at which the fastest trace
-        ends.
+        Both `(time, distance)`, with as many samples, down to the time at the bottom of the fastest
+        trace.
     """
     depths = velocity.shape[0]
     times = np.cumsum(1 / velocity.astype(np.float64), axis=0)
@@ -153,7 +154,7 @@ def to_time(
 def _part(
     rng: np.random.Generator, velocity: NDArray[np.float32], salt: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Part of a model that holds salt, mirrored by chance."""
+    """A random part of a model that holds salt, flipped half of the time."""
     if rng.random() < 0.5:
         velocity, salt = velocity[:, ::-1], salt[:, ::-1]
     depths, distances = velocity.shape
@@ -174,17 +175,17 @@ def _resampled(
     salt: NDArray[np.bool_],
     shape: tuple[int, int],
 ) -> tuple[Field, Field]:
-    """Cover of salt, and the sediments' impedance about their trend, on a section's pixels."""
+    """Cover of salt, and impedance of the sediments without its trend, at a section's pixels."""
     # density by Gardner, Gardner and Gregory (1974); the constant does not matter to a logarithm
     impedance = 1.25 * np.log(velocity)
-    # salt takes the sediments' mean at its depth; where there are none, that of all depths
+    # salt gets the sediments' mean at its depth; where there are no sediments, that of all depths
     counts = (~salt).sum(axis=1, keepdims=True)
     sums = np.where(salt, 0, impedance).sum(axis=1, keepdims=True)
     level = sums.sum() / max(int(counts.sum()), 1)
     filled = np.where(salt, np.where(counts, sums / np.maximum(counts, 1), level), impedance)
     rows = np.linspace(0, velocity.shape[0] - 1, shape[0], dtype=np.float32)[:, None]
     columns = np.linspace(0, velocity.shape[1] - 1, shape[1], dtype=np.float32)[None, :]
-    # no boundary is as smooth as a model's, or as angular as its cells
+    # real boundaries are neither as smooth as the model's nor as angular as its cells
     scale = velocity.shape[0] / shape[0]
     wobble = [rng.uniform(0.5, 4) * scale * smooth_field(rng, shape, 9, 14) for _ in range(2)]
     cover = _at(blur(salt.astype(np.float32), 0.5, 0.5), rows + wobble[0], columns + wobble[1])
@@ -196,7 +197,7 @@ def _resampled(
 
 
 def _at(field: Field, rows: Field, columns: Field) -> Field:
-    """Bilinear values of a field at places given in its own samples."""
+    """Interpolate a field bilinearly at positions given in its samples."""
     rows, columns = rows.clip(0, field.shape[0] - 1), columns.clip(0, field.shape[1] - 1)
     top = np.minimum(rows.astype(int), field.shape[0] - 2)
     left = np.minimum(columns.astype(int), field.shape[1] - 2)

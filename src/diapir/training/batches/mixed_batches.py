@@ -1,4 +1,4 @@
-"""A step's images from lone tiles and windows of sections, augmented alike and of one size."""
+"""Batches of tiles and windows of sections, augmented alike and padded to one size."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from diapir.training.batches.windows import Windows, unaliased
 
 @dataclass(frozen=True)
 class BatchAugmentation:
-    """How the n images of a batch are augmented.
+    """The augmentation of each of the n images of a batch.
 
     Attributes:
-        augmentation: geometry, grey levels, flips.
-        survey: what spans surveys; None for nothing of it.
+        tile: flip, grey values, geometry.
+        survey: augmentation across surveys; None for none.
     """
 
-    augmentation: Augmentation
+    tile: Augmentation
     survey: SurveyAugmentation | None
 
     def take(self, rows: slice | Indices) -> BatchAugmentation:
-        """Those of some of the images."""
+        """The augmentation of some of the images."""
         return BatchAugmentation(
-            self.augmentation.take(rows), self.survey.take(rows) if self.survey else None
+            self.tile.take(rows), self.survey.take(rows) if self.survey else None
         )
 
     @property
     def geometry(self) -> Augmentation:
         """The augmentation with the survey's scales."""
-        return rescaled(self.augmentation, self.survey) if self.survey else self.augmentation
+        return rescaled(self.tile, self.survey) if self.survey else self.tile
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What a step's images measure.
+    """The sizes of the images of a step.
 
     Attributes:
         window: side of the windows in pixels.
         canvas: side that windows and tiles are padded to.
-        size: side of the network's input, which shows the canvas.
+        size: side of the network's input, which covers the canvas.
     """
 
     window: int
@@ -57,13 +57,13 @@ class Frame:
 
 
 def frame(window: int, config: PreprocessConfig, size: int, divisor: int) -> Frame:
-    """The frame of a step with windows of this side.
+    """The sizes of a step with windows of a given size.
 
     Args:
-        window: side of the windows in pixels; 0 where the step has none.
-        config: its size is the least canvas.
-        size: side of the input that shows `config.size` pixels; smaller while sizes progress.
-        divisor: the input's side is a multiple of it.
+        window: side of the windows in pixels; 0 for a step without windows.
+        config: `config.size` is the smallest canvas.
+        size: side of an input that covers `config.size` pixels; smaller in progressive resizing.
+        divisor: the side of the input is a multiple of it.
     """
     canvas = max(config.size, -(-window // divisor) * divisor)
     side = -(-canvas * size // (config.size * divisor)) * divisor
@@ -84,14 +84,14 @@ def load_mixed_batch(
     """Augmented images `float32 (n, 3, size, size)` and masks `int64 (n, size, size)`.
 
     Args:
-        tiles: the lone tiles.
-        windows: where the indices from `len(tiles)` on are cut from.
+        tiles: the training tiles.
+        windows: the windows, which have the indices from `len(tiles)` on.
         indices: `(n,)`: which images of the epoch.
-        augmentation: of these n images.
+        augmentation: the augmentation of these n images.
         config: how an image becomes the network's input.
-        frame: what the images measure.
-        seed: numbers that the windows' positions follow from.
-        device: where the arithmetic is done.
+        frame: the sizes of the images.
+        seed: the numbers that the positions of windows depend on.
+        device: where to compute.
     """
     padded = config.model_copy(update={"size": frame.canvas})
     alone = indices < len(tiles)
@@ -119,7 +119,7 @@ def load_mixed_batch(
 
 
 def _of_one_size(tiles: TileSet, indices: Indices, rows: Indices) -> list[Indices]:
-    """The rows of a batch that are tiles, put together by their size."""
+    """The rows of a batch that are tiles, grouped by their size."""
     if not len(rows):
         return []
     sizes, kinds = np.unique(tiles.shapes[indices[rows]], axis=0, return_inverse=True)
@@ -127,7 +127,7 @@ def _of_one_size(tiles: TileSet, indices: Indices, rows: Indices) -> list[Indice
 
 
 def _placed(augmentation: Augmentation) -> Augmentation:
-    """What is left to do to windows, which are cut where and at the scale they are to be seen."""
+    """The augmentation without geometry, which windows get when they are cut."""
     count = len(augmentation)
     return replace(
         augmentation, matrix=np.tile(np.eye(2), (count, 1, 1)), shift=np.zeros((count, 2))
@@ -135,7 +135,7 @@ def _placed(augmentation: Augmentation) -> Augmentation:
 
 
 def _unaliased(images: Tensor, augmentation: Augmentation) -> Tensor:
-    """Average the images that are shrunk so much that single pixels would be skipped."""
+    """Average the images that are shrunk so far that sampling would skip pixels."""
     steps = np.hypot(augmentation.matrix[:, :, 0], augmentation.matrix[:, :, 1])
     rows = np.flatnonzero((steps >= 1.5).any(axis=1))
     if not len(rows):

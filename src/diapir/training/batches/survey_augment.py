@@ -1,8 +1,8 @@
-"""Augmentation across surveys: scale, wavelet, grey mapping, noise and mutes of other sections.
+"""Augmentation across surveys: scale, wavelet, grey mapping, noise and mutes.
 
-Surveys differ in sampling, in phase and frequency content, in how amplitudes became grey levels,
-and in where they hold no data. `draw_survey` decides all of it for a batch from the run's seed and
-the step; `rescaled` changes where pixels are taken from, and `augment_grey` works on the grey
+Surveys differ in sampling, in phase and frequency content, in how amplitudes are mapped to grey
+values, and in where they have no data. `draw_survey` draws all of it for a batch from the run's
+seed and the step; `rescaled` changes where pixels are sampled, and `augment_grey` changes the grey
 images.
 """
 
@@ -21,46 +21,47 @@ from diapir.config import AugmentConfig
 from diapir.training.batches.augment import Augmentation
 
 GREY = 127.5
-"""Grey level of no amplitude."""
+"""Grey value of zero amplitude."""
 
 LOWPASS = (0.06, 0.3)
-"""Least and greatest corner of a low-pass filter, in cycles a sample."""
+"""Lowest and highest corner frequency of the low-pass filter, in cycles per sample."""
 SMOOTH = (0.5, 1.6)
-"""Least and greatest standard deviation of a blur, in pixels."""
+"""Smallest and largest standard deviation of the blur, in pixels."""
 CLIP = (0.002, 0.06)
-"""Least and greatest share of grey levels clipped at each end."""
+"""Smallest and largest share of grey values clipped at each end."""
 MUTE = (0.05, 0.45)
-"""Least and greatest extent of a muted part, as a share of the image's side."""
+"""Smallest and largest extent of a mute, as a share of the image's side."""
 
 _EDGE = 24
 """Rows reflected at top and bottom, so that filters do not wrap around."""
 _RADIUS = 5
-"""Pixels that a blur reaches, whatever else is in the batch."""
+"""Radius of the blur in pixels; fixed, so that it does not depend on the batch."""
 _WATER, _BOTTOM, _LEFT, _RIGHT, _STRIP = range(5)
-"""Shapes of a muted part; the corners are wedges."""
+"""Shapes of a mute; left and right are wedges in the corners."""
 _FILLS = np.array([GREY, GREY, 0.0, 255.0])
-"""Grey levels that mutes have in images; no amplitude is the most frequent."""
+"""Grey values of mutes; zero amplitude is the most frequent."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class SurveyAugmentation:
-    """How each of n images is made to look like another survey's; what is 0 or 1 changes nothing.
+    """The augmentation across surveys of each of n images.
 
     Attributes:
-        vertical: `(n,)`: factor of the image's height, 1 for none; above 1 it is stretched.
-        horizontal: `(n,)`: factor of its width.
+        vertical: `(n,)`: factor of the image's height; 1 for none, above 1 it is stretched.
+        horizontal: `(n,)`: factor of the image's width.
         phase: `(n,)`: phase rotation in radians.
-        corner: `(n,)`: corner of a low-pass filter in cycles a sample; 0 for none.
-        smooth: `(n, 2)`: standard deviations of a blur down and across, in pixels.
-        gamma: `(n,)`: exponent of the grey levels.
-        clip: `(n, 2)`: shares of grey levels clipped at the dark and at the bright end.
-        noise: `(n,)`: standard deviation of noise in grey levels.
-        grain: `(n,)`: standard deviation in pixels of the blur that noise is smoothed with.
-        mute: `(n, 5)`: shape, extent, position, slope and grey level of the part without data;
-            an extent of 0 is none.
-        seed: of the noise.
+        corner: `(n,)`: corner of the low-pass filter in cycles per sample; 0 for none.
+        smooth: `(n, 2)`: vertical and horizontal standard deviation of the blur in pixels; 0 for
+            none.
+        gamma: `(n,)`: exponent of the grey values; 1 for none.
+        clip: `(n, 2)`: shares of grey values clipped at the dark and at the bright end.
+        noise: `(n,)`: standard deviation of the noise in grey values.
+        grain: `(n,)`: standard deviation in pixels of the blur that smooths the noise.
+        mute: `(n, 5)`: shape, extent, position, slope and grey value of the mute; an extent of 0 is
+            none.
+        seed: `(n,)`: seed of the noise.
     """
 
     vertical: Floats
@@ -79,12 +80,12 @@ class SurveyAugmentation:
         return len(self.phase)
 
     def take(self, rows: slice | NDArray[np.int64]) -> SurveyAugmentation:
-        """That of some of the images."""
+        """The augmentation of some of the images."""
         return SurveyAugmentation(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
 def spans_surveys(config: AugmentConfig) -> bool:
-    """Whether a recipe asks for any of this."""
+    """Whether a recipe has augmentation across surveys."""
     shares = (
         config.rescale,
         config.gamma,
@@ -97,21 +98,21 @@ def spans_surveys(config: AugmentConfig) -> bool:
 
 
 def draw_survey(config: AugmentConfig, count: int, seed: Sequence[int]) -> SurveyAugmentation:
-    """Draw the looks of `count` images.
+    """Draw the augmentation across surveys of `count` images.
 
     Args:
-        config: what may be done, and how much.
+        config: the ranges.
         count: number of images.
-        seed: the numbers that all draws follow from.
+        seed: the numbers that all draws depend on.
     """
-    # all is drawn whatever is asked for, so that one key of a recipe moves no other's draws
+    # everything is always drawn, so that one key of a recipe does not change the draws of another
     rng = np.random.default_rng([*seed, 1])
     chance = rng.uniform(size=(6, count))
     share = rng.uniform(size=(10, count))
     both_ways = rng.uniform(-1, 1, size=(3, count))
     rescale = chance[0] < config.rescale
     smooth = np.stack([_between(SMOOTH, share[3]), _between(SMOOTH, share[4])], axis=1)
-    smooth[share[5] < 1 / 3, 1] = 0  # some down only, some across only
+    smooth[share[5] < 1 / 3, 1] = 0  # a third vertically only, a third horizontally only
     smooth[share[5] > 2 / 3, 0] = 0
     clip = np.stack([_between(CLIP, share[6]), _between(CLIP, share[7])], axis=1)
     extent = _between(MUTE, share[8]) * (chance[4] < config.mute)
@@ -134,28 +135,28 @@ def draw_survey(config: AugmentConfig, count: int, seed: Sequence[int]) -> Surve
 
 
 def _between(ends: tuple[float, float], share: Floats) -> Floats:
-    """Values between two positive ends, evenly spread over their logarithm."""
+    """Values between two positive ends, uniform in their logarithm."""
     low, high = ends
     values: Floats = low * (high / low) ** share
     return values
 
 
 def rescaled(augmentation: Augmentation, survey: SurveyAugmentation) -> Augmentation:
-    """An augmentation whose images are stretched by the survey's factors as well."""
+    """The augmentation with the survey's scales in its geometry."""
     factors = np.stack([survey.horizontal, survey.vertical], axis=1)
     return replace(augmentation, matrix=augmentation.matrix / factors[:, :, None])
 
 
 def augment_grey(grey: Tensor, masks: Tensor, survey: SurveyAugmentation) -> tuple[Tensor, Tensor]:
-    """Wavelet, grey mapping, noise and mutes of a batch, in this order.
+    """Change wavelet, grey mapping, noise and mutes of a batch, in this order.
 
     Args:
         grey: `float32 (N, H, W)` in [0, 255].
         masks: `int64 (N, H, W)` of {0, 1, 255}.
-        survey: of these N images.
+        survey: the augmentation of these N images.
 
     Returns:
-        Both, changed; the mask is 0 where a part is muted.
+        Images and masks; a mask is 0 where its image is muted.
     """
     grey = _filtered(grey, survey)
     grey = _blurred(grey, survey.smooth)
@@ -173,7 +174,7 @@ def _column(values: NDArray[np.generic], grey: Tensor) -> Tensor:
 
 
 def _filtered(grey: Tensor, survey: SurveyAugmentation) -> Tensor:
-    """Rotate the phase and cut high frequencies, along the samples of each trace."""
+    """Rotate the phase of each trace and remove high frequencies."""
     chosen = (survey.phase != 0) | (survey.corner > 0)
     if not chosen.any():
         return grey
@@ -186,14 +187,14 @@ def _filtered(grey: Tensor, survey: SurveyAugmentation) -> Tensor:
     frequency = torch.fft.rfftfreq(traces.shape[1], device=grey.device)[None, :, None]
     phase, corner = _column(survey.phase[chosen], grey), _column(survey.corner[chosen], grey)
     corner = torch.where(corner > 0, corner, torch.inf)
-    # the mean grey of a trace is no amplitude: it keeps its phase
+    # the mean grey value of a trace is not amplitude: it keeps its phase
     turned = torch.polar(1 / (1 + (frequency / corner) ** 8), phase * (frequency > 0))
     changed = torch.fft.irfft(spectrum * turned, n=traces.shape[1], dim=1)
     return grey.index_copy(0, rows, changed[:, edge : edge + height].clamp(0, 255))
 
 
 def _blurred(grey: Tensor, deviations: Floats) -> Tensor:
-    """Gaussian blurs with standard deviations `(N, 2)` down and across."""
+    """Gaussian blurs with vertical and horizontal standard deviations `(N, 2)`."""
     for axis in (0, 1):
         chosen = deviations[:, axis] > 0
         if not chosen.any():
@@ -211,19 +212,19 @@ def _blurred(grey: Tensor, deviations: Floats) -> Tensor:
 
 
 def _mapped(grey: Tensor, survey: SurveyAugmentation) -> Tensor:
-    """Clip the extremes, stretch what is left to the whole range, and bend it by an exponent."""
+    """Clip the extremes, stretch the rest to the whole range, and apply gamma."""
     clipped: NDArray[np.bool_] = np.logical_or(*(survey.clip > 0).T)
     if clipped.any():
         rows = _rows(clipped, grey.device)
         images = grey[rows]
-        ordered = images[:, ::2, ::2].flatten(1).sort(dim=1).values  # a quarter tells enough
+        ordered = images[:, ::2, ::2].flatten(1).sort(dim=1).values  # a quarter of them is enough
         most = ordered.shape[1] - 1
         shares = torch.from_numpy(survey.clip[clipped]).to(grey.device)
         dark = (shares[:, :1] * most).long()
         bright = most - (shares[:, 1:] * most).long()
         low, high = (ordered.gather(1, place)[:, :, None] for place in (dark, bright))
         stretched = (images - low) * (255 / (high - low).clamp(min=1))
-        # an image of nearly one grey level would become noise
+        # a nearly constant image would become noise
         plain = high - low < 8
         grey = grey.index_copy(0, rows, torch.where(plain, images, stretched).clamp(0, 255))
     if (survey.gamma != 1).any():
@@ -232,8 +233,8 @@ def _mapped(grey: Tensor, survey: SurveyAugmentation) -> Tensor:
 
 
 def _noisy(grey: Tensor, survey: SurveyAugmentation) -> Tensor:
-    """Add noise whose grains may be larger than a pixel."""
-    chosen = survey.noise >= 0.5  # less than half a grey level cannot be seen
+    """Add noise that may be correlated over several pixels."""
+    chosen = survey.noise >= 0.5  # less than half a grey value is invisible
     if not chosen.any():
         return grey
     rows = _rows(chosen, grey.device)
@@ -251,7 +252,7 @@ def _noisy(grey: Tensor, survey: SurveyAugmentation) -> Tensor:
 
 
 def _muted(grey: Tensor, masks: Tensor, survey: SurveyAugmentation) -> tuple[Tensor, Tensor]:
-    """Blank a layer of water, a bottom, a wedge or a strip of traces, as background."""
+    """Mute the top (water), the bottom, a wedge or a strip of traces, as background."""
     shape, extent, place, slope, level = survey.mute.T
     if not extent.any():
         return grey, masks
@@ -260,7 +261,7 @@ def _muted(grey: Tensor, masks: Tensor, survey: SurveyAugmentation) -> tuple[Ten
     x = ((torch.arange(width, device=grey.device) + 0.5) / width)[None, None, :]
     size, at, lean = (_column(values, grey) for values in (extent, place, slope))
     kind = _column(shape, grey)
-    steep = size * (1 + lean)  # of a wedge: how far it reaches along the top
+    steep = size * (1 + lean)  # extent of a wedge along the top
     strip = size / 3
     mute = torch.where(kind == _WATER, y < size + 0.2 * lean * (x - 0.5), False)
     mute |= torch.where(kind == _BOTTOM, y > 1 - size / 2 + 0.2 * lean * (x - 0.5), False)

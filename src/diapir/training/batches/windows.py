@@ -1,11 +1,11 @@
-"""Windows at random positions in whole sections, as training images beside lone tiles.
+"""Windows at random positions of whole sections, which are trained on in addition to tiles.
 
-A network that is only shown whole tiles learns where a tile's border lies. Windows cross the seams
-between tiles, and show unlabelled neighbours as context (255 in the mask). Sections come from
-`diapir data mosaic` (tiles put back in place) and from `diapir data synth` (labelled throughout).
+A network trained only on whole tiles learns where tiles end. Windows cross the edges between tiles
+and show unlabelled neighbours as context (255 in the mask). Sections come from `diapir data mosaic`
+(reassembled tiles) and from `diapir data synth` (labelled everywhere).
 
-An epoch's windows are numbered behind its tiles and shuffled with them. What a window shows follows
-from the run's seed, the step and this number alone, so neither resuming nor the number of
+The windows of an epoch are numbered after its tiles and shuffled with them. The content of a window
+depends on the run's seed, the step and its number alone, so neither resuming nor the number of
 processes changes it.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,11 +26,12 @@ from torch.nn import functional
 
 from diapir.config import IGNORE, DataConfig
 from diapir.errors import DataError
+from diapir.text import integer, plural
 from diapir.tiles import TileSet, read_image
 from diapir.training.batches.tile_batches import Indices, consecutive_batches
 
 _TRIES = 12
-"""Positions drawn until a window is labelled enough; the best of them is taken."""
+"""Most positions that are drawn to find a window with enough labels; the best is taken."""
 
 Matrix = NDArray[np.float64]
 Cells = NDArray[np.int64]
@@ -38,7 +39,7 @@ Cells = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class LabelledSection:
-    """A section with labels in some places.
+    """A section that is labelled in part or everywhere.
 
     Attributes:
         image: `uint8 (samples, traces)`, grey.
@@ -64,7 +65,7 @@ class SectionSet:
     """Sections that windows are cut from.
 
     Attributes:
-        name: the folder's, for people.
+        name: the name of the folder, for messages.
         sections: those with at least one labelled rectangle.
     """
 
@@ -89,17 +90,21 @@ class SectionSet:
             digest.update(section.image.tobytes() + section.mask.tobytes())
         return digest.hexdigest()
 
+    def describe(self) -> str:
+        """Number and origin of the sections."""
+        return f"{plural(len(self.sections), 'section')} of {self.name}"
+
     def window(
         self, size: int, matrix: Matrix, labelled: float, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Cut a window.
 
         Args:
-            size: its height and width in pixels.
-            matrix: `(2, 2)`: leads from a pixel's (x, y) off the centre to where it is taken from,
-                as `Augmentation.matrix`.
-            labelled: share of the window that should be labelled.
-            rng: what the position is drawn with.
+            size: height and width of the window in pixels.
+            matrix: `(2, 2)`: maps a pixel's (x, y) from the centre to where it is sampled, as
+                `Augmentation.matrix`.
+            labelled: share of the window that should be labelled, in [0, 1].
+            rng: draws the position.
 
         Returns:
             Image and mask, `uint8 (size, size)`. Where a window reaches beyond its section, the
@@ -129,7 +134,7 @@ def _position(
 ) -> NDArray[np.float64]:
     """Centre (row, column) of a window that overlaps a cell and, if it fits, lies in the section.
 
-    Windows that are not scaled begin at whole pixels, so that nothing is blurred.
+    Windows start at whole pixels, so that those that are not scaled are not blurred.
     """
     sides = np.array(section.image.shape, np.float64)
     drawn = rng.uniform(cell[:2] - reach, cell[2:] + reach)
@@ -150,7 +155,7 @@ def _cut(
     if inside and np.array_equal(matrix, np.eye(2)):
         place = slice(start[0], end[0]), slice(start[1], end[1])
         return section.image[place], section.mask[place]
-    # pixel centres off the window's centre, (x, y)
+    # offsets (x, y) of the pixels from the window's centre
     line = np.arange(size) - (size - 1) / 2
     offsets = np.stack(np.meshgrid(line, line), axis=-1)
     source = offsets @ matrix.T + (centre[::-1] - 0.5)
@@ -173,7 +178,7 @@ def _cut(
 
 
 def unaliased(image: Tensor, matrix: Matrix) -> Tensor:
-    """Images `(N, 1, H, W)` averaged over as many pixels as a step of the sampling spans."""
+    """Average images `(N, 1, H, W)` over the pixels of one sampling step, against aliasing."""
     across, down = np.maximum(np.rint(np.hypot(*matrix.T)), 1).astype(int).tolist()
     height, width = image.shape[2:]
     down, across = min(down, height), min(across, width)
@@ -186,13 +191,13 @@ def unaliased(image: Tensor, matrix: Matrix) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """The windows of a training.
+    """The windows of a run.
 
     Attributes:
-        sets: where they are cut from, each with its number of windows in an epoch.
-        sizes: heights (and widths) in pixels; a step draws one of them.
-        canvas: side that lone tiles are padded to; larger windows have batches of their own.
-        labelled: share of a window that should be labelled.
+        sets: the sections that windows are cut from, and the number of windows in an epoch.
+        sizes: heights and widths in pixels; each step draws one of them.
+        canvas: side that tiles are padded to; larger windows are in batches without tiles.
+        labelled: share of a window that should be labelled, in [0, 1].
     """
 
     sets: tuple[tuple[SectionSet, int], ...]
@@ -202,7 +207,7 @@ class Windows:
 
     @property
     def count(self) -> int:
-        """Windows in an epoch."""
+        """Number of windows in an epoch."""
         return sum(count for _, count in self.sets)
 
     @cached_property
@@ -212,25 +217,20 @@ class Windows:
 
     @property
     def names(self) -> str:
-        """Where windows are cut from."""
-        return " and ".join(
-            f"{len(each.sections)} sections of {each.name}" for each, _ in self.sets
-        )
+        """The sections that windows are cut from, in words."""
+        return " and ".join(each.describe() for each, _ in self.sets)
 
     def describe(self) -> str:
         """One line for the log."""
-        parts = [
-            f"{count} an epoch from {len(each.sections)} sections of {each.name}"
-            for each, count in self.sets
-        ]
-        return f"Windows: {', '.join(parts)}; {', '.join(map(str, self.sizes))} pixels a side"
+        parts = [f"{integer(count)} per epoch from {each.describe()}" for each, count in self.sets]
+        return f"Windows: {', '.join(parts)}; {', '.join(map(str, self.sizes))} pixels per side"
 
     def size(self, seed: Sequence[int], *, alone: bool) -> int:
         """Side of the windows of a step.
 
         Args:
-            seed: numbers that it follows from.
-            alone: whether the step has no lone tiles.
+            seed: the numbers that the draw depends on.
+            alone: whether the step has no tiles.
         """
         large = [size for size in self.sizes if size > self.canvas]
         sizes = large if alone else [size for size in self.sizes if size <= self.canvas]
@@ -240,10 +240,9 @@ class Windows:
     def epoch_batches(
         self, tiles: int, batch: int, *, seed: int, epoch: int, processes: int
     ) -> list[Indices]:
-        """The batches of an epoch: those of lone tiles and windows, and those of large windows.
+        """The shuffled batches of an epoch: tiles with windows, and large windows apart.
 
-        Windows are numbered from `tiles` on. Arguments and order are as of
-        `batches.epoch_batches`.
+        Windows are numbered from `tiles` on. The rest is as for `tile_batches.epoch_batches`.
         """
         rng = np.random.default_rng([seed, epoch, 1])
         windows = tiles + rng.permutation(self.count)
@@ -260,10 +259,10 @@ class Windows:
         """Cut windows.
 
         Args:
-            numbers: which of the epoch's windows, from 0.
+            numbers: numbers of the windows in the epoch, from 0.
             size: height and width in pixels.
-            matrices: `(n, 2, 2)`: how each is scaled and turned, as `Augmentation.matrix`.
-            seed: numbers that their positions follow from.
+            matrices: `(n, 2, 2)`: scale and rotation of each, as `Augmentation.matrix`.
+            seed: the numbers that the positions depend on.
 
         Returns:
             Images and masks, `uint8 (n, size, size)`.
@@ -285,17 +284,17 @@ class Windows:
 
 
 def open_windows(config: DataConfig, train: TileSet, canvas: int) -> Windows | None:
-    """The windows that a recipe asks for; None where it asks for none.
+    """The windows of a recipe; None for a recipe without windows.
 
-    Labels of the mosaic count only where a tile is in `train`; all else in a section is context.
+    Of a mosaic only the labels of `train` are used; other tiles are context.
 
     Args:
-        config: which sections, how many windows, and of what sizes.
-        train: the tiles trained on.
-        canvas: side that lone tiles are padded to.
+        config: the sections, and the number and sizes of windows.
+        train: the training tiles.
+        canvas: side that tiles are padded to.
 
     Raises:
-        DataError: a folder that cannot be used, or no training tile in any section.
+        DataError: a folder cannot be used, or no section holds a training tile.
     """
     shares: list[tuple[SectionSet, float]] = []
     if config.mosaic is not None and config.mosaic_share:
@@ -322,7 +321,7 @@ def _mosaic(folder: Path, train: TileSet) -> SectionSet:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{folder} holds no mosaic that can be read: {error}",
-            expected="a folder that `diapir data mosaic` wrote",
+            expected="a folder written by `diapir data mosaic`",
             fix="diapir data mosaic PATH --out FOLDER, then --set data.mosaic=FOLDER",
         ) from None
     rows = {tile: row for row, tile in enumerate(train.ids)}
@@ -334,7 +333,7 @@ def _mosaic(folder: Path, train: TileSet) -> SectionSet:
     if not found:
         raise DataError(
             f"no section of {folder} holds a training tile",
-            expected="a mosaic of the tiles trained on",
+            expected="a mosaic of the training tiles",
             fix=f"diapir data mosaic {train.path} --out FOLDER",
         )
     return SectionSet(folder.name, tuple(found))
@@ -348,9 +347,10 @@ def _laid_out(
     train: TileSet,
     rows: dict[str, int],
 ) -> LabelledSection:
-    """A section with the labels of its training tiles, 255 in other tiles, and 0 between tiles.
+    """A section with the labels of its training tiles and 255 in its other tiles.
 
-    What no tile covers is blank, as mutes and gaps of a survey are, and so is no salt.
+    Gaps between tiles are blank in the image, like mutes and gaps of a survey, and background (0)
+    in the mask.
     """
     image = read_image(folder / "sections" / f"{name}.png")
     height = image.shape[0] // (1 + max(row for _, row, _ in cells))
@@ -369,8 +369,8 @@ def _laid_out(
         place = place_of(row, column)
         if not np.array_equal(image[place], train.image(rows[tile])):
             raise DataError(
-                f"tile {tile} is not the one in section {name} of {folder}",
-                expected="a mosaic of the tiles trained on",
+                f"tile {tile} differs from its image in section {name} of {folder}",
+                expected="a mosaic of the training tiles",
                 fix=f"diapir data mosaic {train.path} --out FOLDER",
             )
         mask[place] = train.mask(rows[tile])
@@ -379,14 +379,14 @@ def _laid_out(
 
 
 def _synthetic(folders: Sequence[Path]) -> SectionSet:
-    """The sections of synthetic surveys, labelled throughout."""
+    """The sections of synthetic surveys, which are labelled everywhere."""
     found = []
     for folder in folders:
         paths = sorted((folder / "sections").glob("*.png"))
         if not paths:
             raise DataError(
                 f"{folder} holds no sections",
-                expected="a folder that `diapir data synth` wrote",
+                expected="a folder written by `diapir data synth`",
                 fix="diapir data synth --out FOLDER, then --set 'data.synthetic=[FOLDER]'",
             )
         for path in paths:
@@ -397,13 +397,12 @@ def _synthetic(folders: Sequence[Path]) -> SectionSet:
 
 
 def training_hash(tiles: TileSet, windows: Windows | None) -> str:
-    """SHA-256 of all that a run trains on; that of the tiles where there are no windows."""
+    """SHA-256 over the training tiles and the sections of the windows, if there are any."""
     if windows is None:
         return tiles.hash
     return hashlib.sha256((tiles.hash + windows.hash).encode()).hexdigest()
 
 
-def names(tiles: Collection[str], indices: NDArray[np.int64]) -> list[str]:
-    """A name for each image of a batch: a tile's id, or its number among the epoch's images."""
-    ids = list(tiles)
+def names(ids: Sequence[str], indices: Indices) -> list[str]:
+    """A name for each image of a batch: the tile's id, or the window's number in the epoch."""
     return [ids[index] if index < len(ids) else f"window {index}" for index in indices.tolist()]
