@@ -175,3 +175,12 @@ def test_differences_are_listed_by_key() -> None:
     after = load_recipe("baseline", ["train.batch=4", "seed=1"])
     assert config_diff(before, after) == {"seed": (42, 1), "train.batch": (8, 4)}
     assert config_diff(before, before) == {}
+
+
+def test_a_mosaic_brings_its_groups() -> None:
+    mosaic = parse_config({"data": {"mosaic": "m"}}, source="recipe")
+    assert mosaic.data.groups == str(Path("m") / "groups.csv")
+    other = parse_config({"data": {"mosaic": "m", "groups": "g.csv"}}, source="recipe")
+    assert other.data.groups == "g.csv"
+    assert parse_config({}, source="recipe").data.groups is None
+    assert parse_config(yaml.safe_load(mosaic.to_yaml()), source="recipe") == mosaic

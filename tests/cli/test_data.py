@@ -33,6 +33,20 @@ def test_synth_as_json(run_cli: RunCli, tmp_path: Path) -> None:
     assert answer["salt"] == float(np.mean([tiles.mask(i) for i in range(8)]))
 
 
+def test_synth_takes_salt_from_velocity_models(run_cli: RunCli, tmp_path: Path) -> None:
+    models = np.full((1, 40, 60), 2000, np.uint16)
+    models[0, 20:, 20:40] = 4482
+    np.savez(tmp_path / "models.npz", velocity_m_s=models)
+    made = ("data", "synth", "--tiles", 8, "--velocity", tmp_path / "models.npz", "--out")
+    answer = run_cli(*made, tmp_path / "a", "--salt-velocity", 4482, "--json").answer
+    assert answer["tiles"] == 8
+    assert answer["salt"] > 0
+    refused = run_cli(*made, tmp_path / "b")
+    assert refused.code == 2
+    assert "--salt-velocity" in refused.stderr
+    assert not (tmp_path / "b").exists()
+
+
 def test_check_as_json_says_what_is_wrong(run_cli: RunCli, survey: Path, tmp_path: Path) -> None:
     good = run_cli("data", "check", survey, "--json")
     assert good.code == 0

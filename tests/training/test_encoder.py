@@ -179,7 +179,6 @@ def test_a_restored_session_continues_to_the_same_bits(
     ("overrides", "message", "mend"),
     [
         ((*ON_RESNET, "model.freeze=6"), "an encoder of 5 stages", "model.freeze=5"),
-        (("model.freeze=1",), "the network has no encoder", "model.freeze=0"),
         (("optimizer.encoder_lr=1e-5",), "encoder_lr = 1e-05, .* no encoder", "encoder_lr=null"),
     ],
 )
@@ -189,6 +188,13 @@ def test_what_has_no_encoder_to_act_on_is_refused(
     with pytest.raises(ConfigError, match=message) as caught:
         Session(tiny(*overrides), device)
     assert mend in caught.value.fix
+
+
+def test_a_network_without_an_encoder_has_no_stages_to_freeze(tiny: Recipe) -> None:
+    network = build(tiny().model)
+    with pytest.raises(ConfigError, match="the network has no encoder"):
+        freeze(network, 1)
+    assert freeze(network, 0) == []
 
 
 # Whole runs

@@ -7,7 +7,7 @@ import pytest
 
 from diapir.config import load_recipe
 from diapir.tiles import load_tiles, make_split
-from diapir.training.batches import epoch_batches
+from diapir.training.batches.tile_batches import epoch_batches
 from diapir.training.device import close_device, open_device
 from diapir.training.session import Session
 from tests.helpers.tile_sets import write_train_super

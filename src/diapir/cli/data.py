@@ -84,6 +84,8 @@ def synth(
     out: Path,
     tiles: Annotated[Whole, Parameter(validator=Number(gt=0))] = 400,
     seed: Whole = 0,
+    velocity: Annotated[Path | None, Parameter(show_default=False)] = None,
+    salt_velocity: Annotated[float, Parameter(validator=Number(gt=0))] = 4500.0,
     output: Injected,
 ) -> Answer:
     """Make a synthetic survey: labelled sections with salt, cut into tiles.
@@ -95,12 +97,17 @@ def synth(
         out: new folder.
         tiles: number of tiles of 101 × 101 pixels.
         seed: any whole number from 0.
+        velocity: velocity models (.npz) that give the salt and the layers.
+        salt_velocity: P-wave velocity in salt in these models, in m/s.
         output: where lines and the answer go.
     """
-    from diapir.tiles import synthesise
+    from diapir.tiles import read_velocity, section_maker, synthesise
+    from diapir.tiles.synthetic import make_section
 
+    models = None if velocity is None else read_velocity(velocity, salt_velocity)
+    make = make_section if models is None else section_maker(models)
     with output.progress("making tiles") as progress:
-        summary = synthesise(out, tiles=tiles, seed=seed, progress=progress)
+        summary = synthesise(out, tiles=tiles, seed=seed, make=make, progress=progress)
     output.say(
         f"{plural(summary.tiles, 'tile')} of {plural(summary.sections, 'section')} in "
         f"{summary.path}: {summary.salt:.1%} salt, {plural(summary.empty, 'tile')} without salt"

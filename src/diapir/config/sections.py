@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypedDict
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypedDict
 
 import yaml
 from pydantic import Field, model_validator
@@ -14,6 +15,10 @@ IGNORE = 255
 """Mask value of pixels that are ignored in losses and metrics."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+WindowShare = Annotated[float, Field(ge=0, le=0.45)]
+WindowSize = Annotated[int, Field(ge=16, le=4096)]
+Scale = Annotated[float, Field(ge=0.1, le=10)]
+ScaleRange = tuple[Scale, Scale]
 
 
 class Reading(TypedDict):
@@ -40,12 +45,26 @@ class DataConfig(Section):
     skip_bad: bool = False
     """Skip tiles that cannot be read, instead of refusing the data set."""
     groups: str | None = None
-    """A groups.csv (`id,group`) of `diapir data mosaic`; a split never divides a group."""
+    """A groups.csv (`id,group`) of `diapir data mosaic`; a split never divides a group. Null takes
+    the one in `mosaic`."""
     extra: str | None = None
     """Further labelled tiles (any layout), such as pseudo-labels, for training only."""
     use_all: bool = False
     """Train on the validation part as well, for a final model; its validation score is then not a
     held-out score."""
+    mosaic: str | None = None
+    """A folder of `diapir data mosaic`: windows of its sections are added to the training tiles.
+    Only the labels of training tiles are used; other pixels are context."""
+    mosaic_share: WindowShare = 0.4
+    """Share of windows of `mosaic` in an epoch's images."""
+    synthetic: tuple[str, ...] = ()
+    """Folders of `diapir data synth`: windows of their sections are added to the training tiles."""
+    synthetic_share: WindowShare = 0.2
+    """Share of windows of `synthetic` in an epoch's images."""
+    window_sizes: tuple[WindowSize, ...] = ()
+    """Heights and widths of windows in pixels; each step draws one. Empty takes the tile size."""
+    window_labelled: Fraction = 0.25
+    """Least labelled share of a window, where such a position can be found."""
 
     def reading(self) -> Reading:
         """How the tiles are read: `load_tiles(path, **config.data.reading())`."""
@@ -54,6 +73,15 @@ class DataConfig(Section):
             "skip_bad": self.skip_bad,
             "groups": self.groups,
         }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _groups_of_the_mosaic(cls, values: Any) -> Any:
+        """Take the groups of the mosaic: its windows show several tiles of a group at once."""
+        if isinstance(values, dict) and isinstance(values.get("mosaic"), str):
+            groups = values.get("groups") or str(Path(values["mosaic"]) / "groups.csv")
+            return values | {"groups": groups}
+        return values
 
     @model_validator(mode="after")
     def _fold_exists(self) -> DataConfig:
@@ -101,6 +129,38 @@ class AugmentConfig(Section):
     """Share of tiles whose polarity is reversed."""
     cutout: Fraction = 0.0
     """Share of tiles with a grey rectangle (cutout); the mask is not changed."""
+    rescale: Fraction = 0.0
+    """Share of images that are rescaled as `vertical_scale` and `horizontal_scale` say, in addition
+    to `scale` and `stretch`, because surveys differ in sampling."""
+    vertical_scale: ScaleRange = (0.25, 1.5)
+    """Smallest and largest factor by which `rescale` changes the height of an image."""
+    horizontal_scale: ScaleRange = (0.5, 1.5)
+    """Smallest and largest factor by which `rescale` changes the width, drawn independently."""
+    gamma: Annotated[float, Field(ge=0, lt=3)] = 0.0
+    """Gamma correction of the grey values: an exponent between 1 / (1 + gamma) and 1 + gamma."""
+    clip: Fraction = 0.0
+    """Share of images whose darkest and brightest grey values are clipped and the rest stretched to
+    the whole range."""
+    phase: Annotated[float, Field(ge=0, le=180)] = 0.0
+    """Largest phase rotation of the traces in degrees, in either direction."""
+    lowpass: Fraction = 0.0
+    """Share of images whose traces are low-pass filtered."""
+    smooth: Fraction = 0.0
+    """Share of images that are blurred vertically, horizontally or both."""
+    noise: Fraction = 0.0
+    """Largest standard deviation of added noise, as a share of the grey values' range."""
+    mute: Fraction = 0.0
+    """Share of images with a muted part (top, bottom, wedge or strip), which is background."""
+
+    @model_validator(mode="after")
+    def _scale_ranges_rise(self) -> AugmentConfig:
+        for name in ("vertical_scale", "horizontal_scale"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(
+                    f"{name} must be a smallest and a largest factor, found {[low, high]}"
+                )
+        return self
 
 
 Weight = Annotated[float, Field(ge=0)]
@@ -189,6 +249,8 @@ class TrainConfig(Section):
     """Which epoch is saved as the best: lowest validation loss, highest Kaggle mAP, or the last."""
     progressive: tuple[tuple[Fraction, Annotated[int, Field(ge=16, le=4096)]], ...] = ()
     """Progressive resizing: `[[0.5, 64]]` trains the first half of the steps at 64 pixels."""
+    start: str | None = None
+    """A run or bundle folder of the same architecture whose weights the training starts from."""
 
 
 class DeviceConfig(Section):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from diapir.tiles.mosaic.from_tiles import MosaicSummary, make_mosaic
     from diapir.tiles.split import Split
     from diapir.tiles.splitting import fold_split, make_folds, make_split
-    from diapir.tiles.synthetic import SyntheticSummary, synthesise
+    from diapir.tiles.synthetic import SyntheticSummary, read_velocity, section_maker, synthesise
     from diapir.tiles.tileset import TileSet
 
 _HOMES = {
@@ -39,8 +39,10 @@ _HOMES = {
     "make_mosaic": "mosaic.from_tiles",
     "make_split": "splitting",
     "read_image": "files.decode",
+    "read_velocity": "synthetic",
     "rle_decode": "files.rle",
     "rle_encode": "files.rle",
+    "section_maker": "synthetic",
     "synthesise": "synthetic",
 }
 
@@ -61,8 +63,10 @@ __all__ = [
     "make_mosaic",
     "make_split",
     "read_image",
+    "read_velocity",
     "rle_decode",
     "rle_encode",
+    "section_maker",
     "synthesise",
 ]
 

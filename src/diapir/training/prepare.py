@@ -10,7 +10,7 @@ from diapir.config import RunConfig
 from diapir.errors import RunError
 from diapir.run.folder import BEST, SPLIT, RunFolder
 from diapir.tiles import TileSet
-from diapir.training.batches import Indices, epoch_batches
+from diapir.training.batches.tile_batches import Indices, epoch_batches
 from diapir.training.checkpoint import Checkpoints, State
 from diapir.training.device import Device
 from diapir.training.run_tiles import RunTiles
@@ -61,6 +61,8 @@ class PreparedRun:
         for skipped, reason in tiles.labelled.skipped:
             yield f"Skipped {skipped}: {reason}"
         yield f"Network: {self.session.describe()}"
+        if self.session.started:
+            yield self.session.started
         if advice := self.device.advice(self.config.device):
             yield advice
 
@@ -83,7 +85,11 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
     notes += tiles.notes
     batches = len(batches_of(config, tiles, device, epoch=1))
     session = Session(
-        config, device, pretrained=not checkpoints.exist, steps=batches * config.train.epochs
+        config,
+        device,
+        pretrained=not checkpoints.exist,
+        steps=batches * config.train.epochs,
+        windows=tiles.windows,
     )
     if device.is_main:
         folder.check_space(session.save_bytes())
@@ -108,8 +114,9 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
 
 def batches_of(config: RunConfig, tiles: RunTiles, device: Device, *, epoch: int) -> list[Indices]:
     """The batches of an epoch (from 1); each epoch has the same number."""
-    return epoch_batches(
-        tiles.count,
+    batches = tiles.windows.epoch_batches if tiles.windows else epoch_batches
+    return batches(
+        len(tiles.training),
         config.train.batch,
         seed=config.seed,
         epoch=epoch,
@@ -121,7 +128,7 @@ def _restore(run: PreparedRun, state: State) -> None:
     if state["tiles"] != run.tiles.hash:
         raise RunError(
             f"the training tiles of {run.folder} have changed since the run was started",
-            expected="the same tiles, including those of data.extra",
+            expected="the same tiles and sections, including those of data.extra",
             fix="restore them, or train into another --out",
         )
     run.session.restore(state)

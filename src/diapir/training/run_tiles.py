@@ -1,4 +1,4 @@
-"""The tiles of a run: which it trains on, validates on, and draws."""
+"""The tiles and windows of a run: which it trains on, validates on, and draws."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from diapir.config import RunConfig
 from diapir.preprocess import padding
 from diapir.tiles import Split, TileSet
+from diapir.training.batches.windows import Windows, open_windows, training_hash
 from diapir.training.selection import choose_examples, settle_split, training_tiles
 
 
@@ -20,7 +21,8 @@ class RunTiles:
     Attributes:
         labelled: all labelled tiles of the data set.
         split: of these.
-        training: the training part, and what the recipe adds to it.
+        training: the training part, and the tiles that the recipe adds to it.
+        windows: windows of sections that are trained on as well; None for none.
         validation: the validation part, in id order.
         examples: tiles of the validation part that trackers draw.
         notes: lines for the log.
@@ -29,19 +31,15 @@ class RunTiles:
     labelled: TileSet
     split: Split
     training: TileSet
+    windows: Windows | None
     validation: TileSet
     examples: TileSet
     notes: tuple[str, ...]
 
     @property
-    def count(self) -> int:
-        """Number of images that an epoch trains on."""
-        return len(self.training)
-
-    @property
     def hash(self) -> str:
         """Identifies what the run trains on, which may not change when it is resumed."""
-        return self.training.hash
+        return training_hash(self.training, self.windows)
 
     @classmethod
     def choose(cls, config: RunConfig, labelled: TileSet, saved: Path) -> RunTiles:
@@ -54,7 +52,7 @@ class RunTiles:
 
         Raises:
             SplitError: a split that cannot be used or does not fit the tiles.
-            DataError: further tiles that cannot be used.
+            DataError: further tiles or sections that cannot be used.
             ConfigError: tiles that are larger than the network's input.
         """
         split = settle_split(config.data, labelled, saved)
@@ -62,6 +60,9 @@ class RunTiles:
         shapes = np.concatenate([labelled.shapes, training.shapes])
         for height, width in np.unique(shapes, axis=0).tolist():
             padding(height, width, config.preprocess)
+        windows = open_windows(config.data, training, config.preprocess.size)
+        if windows:
+            notes.append(windows.describe())
         validation = labelled.select(sorted(split.part("val")))
         examples = choose_examples(validation, config.track.examples)
-        return cls(labelled, split, training, validation, examples, tuple(notes))
+        return cls(labelled, split, training, windows, validation, examples, tuple(notes))

@@ -43,6 +43,7 @@ def save_bundle(
             "data hash": tiles.labelled.hash,
             "split hash": tiles.split.hash,
             **_further_tiles(config.data, tiles),
+            **_windows_and_start(config, tiles),
         },
     )
 
@@ -54,3 +55,11 @@ def _further_tiles(data: DataConfig, tiles: RunTiles) -> dict[str, str]:
     if not further:
         return {}
     return {"further tiles": " and ".join(further), "training hash": tiles.training.hash}
+
+
+def _windows_and_start(config: RunConfig, tiles: RunTiles) -> dict[str, str]:
+    """What the bundle says about windows of sections and earlier weights."""
+    more = {} if tiles.windows is None else {"windows": tiles.windows.names}
+    if config.train.start is not None:
+        more["started from"] = Path(config.train.start).name
+    return more

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,22 @@ from diapir.config import AugmentConfig, RunConfig
 from diapir.errors import ConfigError
 from diapir.models import Network, build, check_size, parameter_count
 from diapir.tiles import TileSet
-from diapir.training.augment import alternate_flips, draw
-from diapir.training.batches import Indices, input_size, load_batch, load_varied_batch, shard
+from diapir.training.batches.augment import alternate_flips, draw
+from diapir.training.batches.mixed_batches import (
+    BatchAugmentation,
+    Frame,
+    frame,
+    load_mixed_batch,
+)
+from diapir.training.batches.survey_augment import draw_survey, spans_surveys
+from diapir.training.batches.tile_batches import (
+    Indices,
+    input_size,
+    load_augmented_batch,
+    load_batch,
+    shard,
+)
+from diapir.training.batches.windows import Windows, names
 from diapir.training.cursor import Cursor, StepTerms
 from diapir.training.device import Device
 from diapir.training.ema import AveragedNetwork
@@ -25,6 +40,7 @@ from diapir.training.encoder import freeze
 from diapir.training.losses import auxiliary_loss, segmentation_loss
 from diapir.training.optimizer import make_optimizer
 from diapir.training.schedule import make_schedule
+from diapir.training.start import start_from
 
 
 class Session:
@@ -33,23 +49,34 @@ class Session:
     Args:
         config: the run.
         device: where it computes.
-        pretrained: load pretrained weights into the encoder as `model.weights` says; a resumed run
-            has its weights already.
+        pretrained: load pretrained weights into the encoder as `model.weights` says, or those that
+            `train.start` names; a resumed run has its weights already.
         steps: optimiser steps of the whole run, over which schedules and ramps are defined.
+        windows: windows of sections that are trained on as well; None for none.
 
     Attributes:
         cursor: position of the run.
         schedule: sets the learning rates.
+        started: a line for the log about the weights that the training starts from; "" for none.
     """
 
     def __init__(
-        self, config: RunConfig, device: Device, *, pretrained: bool = True, steps: int = 1
+        self,
+        config: RunConfig,
+        device: Device,
+        *,
+        pretrained: bool = True,
+        steps: int = 1,
+        windows: Windows | None = None,
     ) -> None:
         self._config = config
+        self._windows = windows
         self._device = device
         torch.manual_seed(config.seed)
         self._steps = steps
-        network = build(config.model, pretrained=pretrained)
+        start = config.train.start if pretrained else None
+        network = build(config.model, pretrained=pretrained and start is None)
+        self.started = "" if start is None else start_from(network, Path(start))
         check_size(network, config.preprocess.size)
         _check_sizes(network, config.train.progressive)
         self._frozen = freeze(network, getattr(config.model, "freeze", 0))
@@ -62,7 +89,7 @@ class Session:
         self.schedule = make_schedule(config.schedule, optimizer, steps)
         # the model in training may be wrapped for several processes, compilation or precision
         self._model, self._optimizer = device.accelerator.prepare(network, optimizer)
-        self.cursor = Cursor()
+        self.cursor: Cursor = Cursor()
 
     def step(self, tiles: TileSet, batch: Indices) -> StepTerms | None:
         """Do one optimiser step on a batch that all processes share.
@@ -72,9 +99,7 @@ class Session:
         """
         config, device = self._config, self._device
         # all random draws of a step depend on these alone, so that resuming is exact
-        torch.manual_seed(
-            _step_seed(config.seed, self.cursor.step, self.cursor.rollbacks, device.rank)
-        )
+        torch.manual_seed(_step_seed(*self._seed, device.rank))
         self.schedule.before_step(self.cursor.step)
         self._model.train()
         for part in self._frozen:
@@ -110,21 +135,55 @@ class Session:
         config, device = self._config, self._device
         mine = shard(batch, device.rank, device.world)
         size = input_size(config, self._done)
-        if config.augment == AugmentConfig() and size == config.preprocess.size:
+        mixed = self._windows is not None or spans_surveys(config.augment)
+        if not mixed and config.augment == AugmentConfig() and size == config.preprocess.size:
             return load_batch(tiles, mine, config.preprocess)
-        flips = None
-        if config.augment.flip == "alternate":
-            ids = [tiles.ids[index] for index in batch]
-            flips = alternate_flips(ids, seed=config.seed, epoch=self.cursor.epoch)
-        drawn = draw(
-            config.augment,
-            len(batch),
-            seed=(config.seed, self.cursor.step, self.cursor.rollbacks),
-            flip=flips,
-        ).take(shard(np.arange(len(batch)), device.rank, device.world))
-        return load_varied_batch(
-            tiles, mine, drawn, config.preprocess, size=size, device=device.drawing_device
+        augmentation = self._draw(tiles, batch)
+        if mixed:
+            return load_mixed_batch(
+                tiles,
+                self._windows,
+                mine,
+                augmentation,
+                config.preprocess,
+                frame=self._frame(tiles, batch, size),
+                seed=self._seed,
+                device=device.drawing_device,
+            )
+        return load_augmented_batch(
+            tiles,
+            mine,
+            augmentation.tile,
+            config.preprocess,
+            size=size,
+            device=device.drawing_device,
         )
+
+    def _draw(self, tiles: TileSet, batch: Indices) -> BatchAugmentation:
+        """This process's share of the augmentation of a step."""
+        augment, count = self._config.augment, len(batch)
+        flips = None
+        if augment.flip == "alternate":
+            ids = names(tiles.ids, batch)
+            flips = alternate_flips(ids, seed=self._config.seed, epoch=self.cursor.epoch)
+        drawn = BatchAugmentation(
+            draw(augment, count, seed=self._seed, flip=flips),
+            draw_survey(augment, count, self._seed) if spans_surveys(augment) else None,
+        )
+        return drawn.take(shard(np.arange(count), self._device.rank, self._device.world))
+
+    def _frame(self, tiles: TileSet, batch: Indices, size: int) -> Frame:
+        """The sizes of a step's images; all processes have the same."""
+        windows = batch >= len(tiles)
+        side = 0
+        if self._windows and windows.any():
+            side = self._windows.size(self._seed, alone=bool(windows.all()))
+        return frame(side, self._config.preprocess, size, self._network.divisor)
+
+    @property
+    def _seed(self) -> tuple[int, int, int]:
+        """The numbers that the random draws of a step depend on, in all processes."""
+        return self._config.seed, self.cursor.step, self.cursor.rollbacks
 
     @property
     def _done(self) -> float:

@@ -15,7 +15,7 @@ from diapir.config import RunConfig
 from diapir.evaluation.metrics import Tally, kaggle_ap
 from diapir.preprocess import crop
 from diapir.tiles import TileSet
-from diapir.training.batches import consecutive_batches, load_batch
+from diapir.training.batches.tile_batches import consecutive_batches, load_batch
 from diapir.training.device import Device
 from diapir.training.losses import segmentation_loss
 

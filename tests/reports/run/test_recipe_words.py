@@ -50,6 +50,10 @@ def test_augmentation_is_listed_where_there_is_any() -> None:
     assert augment_words(AugmentConfig(flip="alternate", scale=0.2, rotate=8, cutout=0.3)) == (
         "horizontal flip every second epoch, scale ±20 %, rotation ±8°, cutout in 30 %"
     )
+    assert augment_words(AugmentConfig(rescale=0.3, gamma=0.5, phase=60, noise=0.1, mute=0.2)) == (
+        "gamma 0.67 to 1.5, phase rotation ±60°, rescaling in 30 % (height × 0.25 to 1.5, "
+        "width × 0.5 to 1.5), noise up to 10 %, mute in 20 %"
+    )
 
 
 def test_the_weights_kept_are_named_where_they_are_not_the_usual() -> None:

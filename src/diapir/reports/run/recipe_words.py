@@ -67,7 +67,25 @@ def augment_words(augment: AugmentConfig) -> str:
     words += [f"rotation ±{augment.rotate:g}°"] if augment.rotate else []
     parts = {"polarity reversed in {}": augment.polarity, "cutout in {}": augment.cutout}
     words += [text.format(percent(share)) for text, share in parts.items() if share]
-    return ", ".join(words)
+    return ", ".join(words + _across_surveys(augment))
+
+
+def _across_surveys(augment: AugmentConfig) -> list[str]:
+    """The augmentation that makes tiles resemble other surveys."""
+    (low, high), (narrow, wide) = augment.vertical_scale, augment.horizontal_scale
+    ranges = f"(height × {low:g} to {high:g}, width × {narrow:g} to {wide:g})"
+    shares = {
+        f"rescaling in {{}} {ranges}": augment.rescale,
+        "clipping in {}": augment.clip,
+        "low-pass filter in {}": augment.lowpass,
+        "smoothing in {}": augment.smooth,
+        "noise up to {}": augment.noise,
+        "mute in {}": augment.mute,
+    }
+    most = 1 + augment.gamma
+    words = [f"gamma {1 / most:.2g} to {most:g}"] if augment.gamma else []
+    words += [f"phase rotation ±{augment.phase:g}°"] if augment.phase else []
+    return words + [text.format(percent(share)) for text, share in shares.items() if share]
 
 
 def keeping_words(train: TrainConfig) -> str:

@@ -2,7 +2,7 @@
 
 salt      shapes of the salt bodies              generate  sections, tiles, the folder
 geology   beds, folds, faults, drag by salt      fields    smooth random fields
-imaging   wavelet, migration, noise, grey
+imaging   wavelet, migration, noise, grey        velocity  sections from velocity models
 """
 
 from diapir.tiles.synthetic.generate import (
@@ -11,5 +11,13 @@ from diapir.tiles.synthetic.generate import (
     make_section,
     synthesise,
 )
+from diapir.tiles.synthetic.velocity import read_velocity, section_maker
 
-__all__ = ["SyntheticSection", "SyntheticSummary", "make_section", "synthesise"]
+__all__ = [
+    "SyntheticSection",
+    "SyntheticSummary",
+    "make_section",
+    "read_velocity",
+    "section_maker",
+    "synthesise",
+]

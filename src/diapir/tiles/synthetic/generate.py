@@ -81,6 +81,10 @@ class SyntheticSection:
     kinds: tuple[str, ...]
 
 
+SectionMaker = Callable[[int, int], SyntheticSection]
+"""Makes a section from the survey's seed and the section's number, from 0."""
+
+
 def make_section(seed: int, number: int) -> SyntheticSection:
     """Section `number` (from 0) of the survey with this seed; it depends on nothing else."""
     # the main differences are spread evenly over the sections, so that a few represent many
@@ -112,6 +116,7 @@ def synthesise(
     *,
     tiles: int,
     seed: int,
+    make: SectionMaker = make_section,
     progress: Callable[[int, int], None] | None = None,
 ) -> SyntheticSummary:
     """Make a synthetic survey: labelled sections, cut into tiles.
@@ -123,6 +128,7 @@ def synthesise(
         out: the folder to make; it may exist if it is empty.
         tiles: number of tiles of 101 × 101 pixels, at least 1.
         seed: any whole number from 0.
+        make: makes a section.
         progress: called with the number of tiles done and of all tiles.
 
     Raises:
@@ -141,17 +147,22 @@ def synthesise(
         with writing_folder(out) as scratch:
             for folder in _FOLDERS:
                 (scratch / folder).mkdir(parents=True)
-            return _write(scratch, out, tiles, seed, progress)
+            return _write(scratch, out, tiles, seed, make, progress)
 
 
 def _write(
-    folder: Path, out: Path, tiles: int, seed: int, progress: Callable[[int, int], None] | None
+    folder: Path,
+    out: Path,
+    tiles: int,
+    seed: int,
+    make: SectionMaker,
+    progress: Callable[[int, int], None] | None,
 ) -> SyntheticSummary:
     sections = min(tiles, max(_FEWEST_SECTIONS, -(-tiles // _PER_SECTION)))
     groups: dict[str, str] = {}
     empty = salt = 0
     for number in range(sections):
-        section = make_section(seed, number)
+        section = make(seed, number)
         _save(section.grey, folder / "sections" / f"{section.name}.png")
         _save(section.salt * np.uint8(255), folder / "sections" / "masks" / f"{section.name}.png")
         share = tiles // sections + (number < tiles % sections)

@@ -38,7 +38,13 @@ class Geology:
 
 
 def make_geology(
-    rng: np.random.Generator, shape: tuple[int, int], *, period: float, bodies: int
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    *,
+    period: float,
+    bodies: int,
+    salt: Salt | None = None,
+    trend: Field | None = None,
 ) -> Geology:
     """Draw a section.
 
@@ -46,10 +52,13 @@ def make_geology(
         rng: the section's own generator.
         shape: samples and traces.
         period: dominant vertical period of the wavelet in pixels; bed thickness scales with it.
-        bodies: number of salt bodies.
+        bodies: number of salt bodies to draw, where `salt` is None.
+        salt: known salt; None draws it.
+        trend: impedance `float32 (samples, traces)` added to that of the beds; None for none.
     """
     floor = _sea_floor(rng, shape)
-    salt = make_salt(rng, shape, bodies, floor + max(10, 0.7 * period))
+    roof = floor + max(10, 0.7 * period)
+    salt = make_salt(rng, shape, bodies, roof) if salt is None else _below(salt, roof)
     shadow, overburden = _shadow(rng, salt.cover)
     depth, trace = np.meshgrid(
         np.arange(shape[0], dtype=np.float32), np.arange(shape[1], dtype=np.float32), indexing="ij"
@@ -61,7 +70,10 @@ def make_geology(
     depth = _faulted(rng, depth, trace)
     rows = np.arange(shape[0], dtype=np.float32)[:, None]
     water = np.clip(floor - rows + 0.5, 0, 1).astype(np.float32)
-    sediment = _beds(rng, depth, trace, period) * (1 - water) - rng.uniform(1.5, 3.0) * water
+    beds = _beds(rng, depth, trace, period)
+    if trend is not None:
+        beds = beds + trend
+    sediment = beds * (1 - water) - rng.uniform(1.5, 3.0) * water
 
     strength = rng.uniform(1.2, 3.0)
     patches = np.clip(1 + 0.7 * smooth_field(rng, shape, 25, 35), 0.1, 2)
@@ -74,6 +86,13 @@ def make_geology(
     impedance = sediment * (1 - salt.cover) + (bright + chaos) * salt.cover
     illumination = 1 - rng.uniform(0.35, 0.85) * shadow
     return Geology(impedance.astype(np.float32), salt, water, illumination.astype(np.float32))
+
+
+def _below(salt: Salt, roof: Field) -> Salt:
+    """Salt cut off where it would rise above `roof`."""
+    rows = np.arange(salt.cover.shape[0], dtype=np.float32)[:, None]
+    allowed = np.clip(rows - roof + 0.5, 0, 1).astype(np.float32)
+    return Salt(salt.cover * allowed, salt.rooted * allowed, salt.kinds)
 
 
 def _sea_floor(rng: np.random.Generator, shape: tuple[int, int]) -> Field:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from diapir.config import AugmentConfig, PreprocessConfig, RunConfig
 from diapir.tiles import load_tiles
-from diapir.training.augment import draw
-from diapir.training.batches import (
+from diapir.training.batches.augment import draw
+from diapir.training.batches.tile_batches import (
     consecutive_batches,
     epoch_batches,
     input_size,
-    load_varied_batch,
+    load_augmented_batch,
     shard,
 )
 from tests.helpers.tile_sets import make_tiles, write_tiles
@@ -80,13 +80,13 @@ def test_tiles_of_several_sizes_are_each_augmented_as_if_alone(tmp_path: Path) -
     write_tiles(tmp_path, images=more, masks={f"u{tile}": mask for tile, mask in masks.items()})
     tiles = load_tiles(tmp_path)
     config = PreprocessConfig(size=32)
-    variation = draw(AugmentConfig(flip="random", shift=0.2, brightness=0.1), len(tiles), (4,))
+    augmentation = draw(AugmentConfig(flip="random", shift=0.2, brightness=0.1), len(tiles), (4,))
     options: dict[str, Any] = {"size": 16, "device": torch.device("cpu")}
     order = np.array([3, 0, 4, 1])
-    seen, kept = load_varied_batch(tiles, order, variation.take(order), config, **options)
+    seen, kept = load_augmented_batch(tiles, order, augmentation.take(order), config, **options)
     assert (seen.shape, kept.shape) == ((4, 3, 16, 16), (4, 16, 16))
     for row, index in enumerate(order):
         one = np.array([index])
-        alone = load_varied_batch(tiles, one, variation.take(one), config, **options)
+        alone = load_augmented_batch(tiles, one, augmentation.take(one), config, **options)
         assert torch.equal(seen[row], alone[0][0])
         assert torch.equal(kept[row], alone[1][0])

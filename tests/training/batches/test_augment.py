@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diapir.config import IGNORE, AugmentConfig, PreprocessConfig
 from diapir.preprocess import pad_masks, to_input
-from diapir.training.augment import Variation, alternate_flips, draw, vary
+from diapir.training.batches.augment import Augmentation, alternate_flips, augment, draw
 
 EVERYTHING: dict[str, Any] = {
     "flip": "random",
@@ -34,18 +34,20 @@ def raw(size: int, pad: str = "zero") -> PreprocessConfig:
     )
 
 
-def unchanged(count: int) -> Variation:
+def unchanged(count: int) -> Augmentation:
     return draw(AugmentConfig(), count, (0,))
 
 
-def varied(
+def augmented(
     images: NDArray[np.uint8],
     masks: NDArray[np.uint8],
-    variation: Variation,
+    augmentation: Augmentation,
     config: PreprocessConfig,
     size: int | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    seen, kept = vary(torch.from_numpy(images), torch.from_numpy(masks), variation, config, size)
+    seen, kept = augment(
+        torch.from_numpy(images), torch.from_numpy(masks), augmentation, config, size
+    )
     return seen.numpy(), kept.numpy()
 
 
@@ -68,7 +70,7 @@ def test_without_augmentation_tiles_are_the_usual_input(pad: str, shape: tuple[i
     images = rng.integers(0, 256, (3, *shape), dtype=np.uint8)
     masks = rng.choice(np.array([0, 1, 255], np.uint8), (3, *shape))
     config = PreprocessConfig.model_validate({"size": 32, "pad": pad})
-    seen, kept = varied(images, masks, unchanged(3), config)
+    seen, kept = augmented(images, masks, unchanged(3), config)
     np.testing.assert_allclose(seen, to_input(images, config), atol=2e-4)
     np.testing.assert_array_equal(kept, pad_masks(masks, config))
     assert (seen.dtype, kept.dtype) == (np.float32, np.int64)
@@ -87,8 +89,8 @@ def test_image_and_mask_are_taken_from_the_same_places(
 ) -> None:
     masks = blobs(height, width, seed=seed)
     geometry = {key: EVERYTHING[key] for key in ("flip", "shift", "scale", "stretch", "rotate")}
-    variation = draw(AugmentConfig(**geometry), len(masks), (seed,))
-    seen, kept = varied(masks * np.uint8(255), masks, variation, raw(32, pad), size)
+    augmentation = draw(AugmentConfig(**geometry), len(masks), (seed,))
+    seen, kept = augmented(masks * np.uint8(255), masks, augmentation, raw(32, pad), size)
     assert seen.shape == (2, 3, size, size)
     assert set(np.unique(kept)) <= {0, 1, IGNORE}
     # what is nearer to salt than to background is salt; at an outline the two may round apart
@@ -98,17 +100,17 @@ def test_image_and_mask_are_taken_from_the_same_places(
     assert unsure.mean() < 0.25
 
 
-def dot(variation: Variation, x: int, y: int) -> tuple[float, float]:
+def dot(augmentation: Augmentation, x: int, y: int) -> tuple[float, float]:
     """Where a dot at (x, y) of a tile of 33 pixels is seen; the centre is (16, 16)."""
     image = np.zeros((1, 33, 33), np.uint8)
     image[0, y - 1 : y + 2, x - 1 : x + 2] = 255
-    seen, _ = varied(image, image // 255, variation, raw(33))
+    seen, _ = augmented(image, image // 255, augmentation, raw(33))
     weights = seen[0, 0] / seen[0, 0].sum()
     rows, columns = np.mgrid[:33, :33]
     return float((weights * columns).sum()), float((weights * rows).sum())
 
 
-def drawn(**extreme: Any) -> Variation:
+def drawn(**extreme: Any) -> Augmentation:
     """The strongest augmentation that a recipe allows, at one end of its draws."""
     found = draw(AugmentConfig(**extreme), 2000, (0,))
     corner = np.abs(found.matrix - np.eye(2)).sum(axis=(1, 2)) + np.abs(found.shift).sum(axis=1)
@@ -121,7 +123,7 @@ def test_a_shift_moves_whole_pixels_and_what_comes_in_is_unknown() -> None:
     images = rng.integers(0, 256, (1, 20, 20), dtype=np.uint8)
     masks = rng.integers(0, 2, (1, 20, 20), dtype=np.uint8)
     shift = replace(unchanged(1), shift=np.array([[0.1, -0.25]]))  # taken from 2 right, 5 above
-    seen, kept = varied(images, masks, shift, raw(20))
+    seen, kept = augmented(images, masks, shift, raw(20))
     np.testing.assert_array_equal(np.rint(seen[0, 0, 5:, :18] * 255), images[0, :15, 2:])
     np.testing.assert_array_equal(kept[0, 5:, :18], masks[0, :15, 2:])
     assert (kept[0, :5] == IGNORE).all()
@@ -133,7 +135,7 @@ def test_a_flip_is_left_to_right_alone() -> None:
     images = rng.integers(0, 256, (2, 18, 18), dtype=np.uint8)
     masks = rng.integers(0, 2, (2, 18, 18), dtype=np.uint8)
     flip = replace(unchanged(2), flip=np.array([True, False]))
-    seen, kept = varied(images, masks, flip, raw(18))
+    seen, kept = augmented(images, masks, flip, raw(18))
     np.testing.assert_array_equal(np.rint(seen[:, 0] * 255)[0], images[0, :, ::-1])
     np.testing.assert_array_equal(kept[0], masks[0, :, ::-1])
     np.testing.assert_array_equal(kept[1], masks[1])
@@ -164,7 +166,7 @@ def test_zoom_means_the_same_of_the_smaller_input() -> None:
     images = rng.integers(0, 256, (2, 24, 24), dtype=np.uint8)
     masks = np.zeros_like(images)
     masks[:, :12] = 1
-    seen, kept = varied(images, masks, unchanged(2), raw(32, "reflect"), 16)
+    seen, kept = augmented(images, masks, unchanged(2), raw(32, "reflect"), 16)
     whole = to_input(images, raw(32, "reflect"))[:, 0]
     # half the size is the mean of two by two pixels
     means = whole.reshape(2, 16, 2, 16, 2).mean(axis=(2, 4))
@@ -186,22 +188,22 @@ def test_grey_levels_change_as_documented_and_padding_and_mask_do_not() -> None:
         "invert": (np.array([True]), 255 - plain),
     }
     for key, (value, expected) in changes.items():
-        variation = replace(unchanged(1), **{key: value})
-        seen, kept = varied(images, masks, variation, raw(32))
+        augmentation = replace(unchanged(1), **{key: value})
+        seen, kept = augmented(images, masks, augmentation, raw(32))
         np.testing.assert_allclose(seen[0, 0][tile] * 255, expected, atol=0.02, err_msg=key)
         assert np.delete(seen[0, 0], np.s_[6:26], axis=0).max() < 1e-5
         np.testing.assert_array_equal(kept, pad_masks(masks, raw(32)))
     bright = replace(unchanged(1), offset=np.array([1.0]))
-    assert varied(images, masks, bright, raw(32))[0].max() == 1  # as bright as a tile can be
+    assert augmented(images, masks, bright, raw(32))[0].max() == 1  # as bright as a tile can be
 
 
 def test_a_rectangle_is_painted_grey_on_the_image_alone() -> None:
     images = np.zeros((2, 40, 40), np.uint8)
     masks = np.ones_like(images)
-    variation = draw(AugmentConfig(cutout=1), 2, (7,))
-    seen, kept = varied(images, masks, variation, raw(40))
+    augmentation = draw(AugmentConfig(cutout=1), 2, (7,))
+    seen, kept = augmented(images, masks, augmentation, raw(40))
     assert (kept == 1).all()
-    for image, (top, left, bottom, right) in zip(seen[:, 0], variation.cutout, strict=True):
+    for image, (top, left, bottom, right) in zip(seen[:, 0], augmentation.cutout, strict=True):
         rows, columns = np.nonzero(image > 0.25)
         assert (rows.min(), columns.min()) == (round(top * 40), round(left * 40))
         assert (rows.max() + 1, columns.max() + 1) == (round(bottom * 40), round(right * 40))
@@ -211,7 +213,7 @@ def test_a_rectangle_is_painted_grey_on_the_image_alone() -> None:
 def test_draws_follow_from_the_seed_alone_and_each_key_moves_its_own() -> None:
     whole = draw(AugmentConfig(**EVERYTHING), 8, (1, 2))
     again, other = (draw(AugmentConfig(**EVERYTHING), 8, (1, step)) for step in (2, 3))
-    for each in fields(Variation):
+    for each in fields(Augmentation):
         assert np.array_equal(getattr(whole, each.name), getattr(again, each.name)), each.name
         assert not np.array_equal(getattr(whole, each.name), getattr(other, each.name)), each.name
     less = draw(AugmentConfig(**EVERYTHING | {"cutout": 0.0, "flip": "none"}), 8, (1, 2))

@@ -12,7 +12,7 @@ from torch import Tensor
 from diapir.config import PreprocessConfig, RunConfig
 from diapir.preprocess import pad_masks, to_input
 from diapir.tiles import TileSet
-from diapir.training.augment import Variation, vary
+from diapir.training.batches.augment import Augmentation, augment
 
 Indices = NDArray[np.int64]
 
@@ -58,10 +58,10 @@ def load_batch(tiles: TileSet, indices: Indices, config: PreprocessConfig) -> tu
     return torch.from_numpy(images), torch.from_numpy(masks)
 
 
-def load_varied_batch(
+def load_augmented_batch(
     tiles: TileSet,
     indices: Indices,
-    variation: Variation,
+    augmentation: Augmentation,
     config: PreprocessConfig,
     *,
     size: int,
@@ -72,7 +72,7 @@ def load_varied_batch(
     Args:
         tiles: the tiles, which are moved to the device as bytes.
         indices: `(n,)`: which of them.
-        variation: the augmentation of these n tiles.
+        augmentation: the augmentation of these n tiles.
         config: how a tile becomes the network's input.
         size: side of the images, which cover the same area as `config.size` pixels.
         device: where to compute.
@@ -85,7 +85,7 @@ def load_varied_batch(
             torch.from_numpy(stack).to(device, non_blocking=True)
             for stack in tiles.stack(indices[row])
         )
-        parts.append(vary(images, masks, variation.take(row), config, size))
+        parts.append(augment(images, masks, augmentation.take(row), config, size))
     if one_size:
         return parts[0]
     return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])

@@ -32,7 +32,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Variation:
+class Augmentation:
     """The augmentation of each of n tiles, in the order in which it is applied."""
 
     flip: Flags
@@ -53,14 +53,14 @@ class Variation:
     def __len__(self) -> int:
         return len(self.flip)
 
-    def take(self, rows: slice | NDArray[np.int64]) -> Variation:
+    def take(self, rows: slice | NDArray[np.int64]) -> Augmentation:
         """The augmentation of some of the tiles."""
-        return Variation(*(getattr(self, each.name)[rows] for each in fields(self)))
+        return Augmentation(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
 def draw(
     config: AugmentConfig, count: int, seed: Sequence[int], flip: Flags | None = None
-) -> Variation:
+) -> Augmentation:
     """Draw the augmentation of `count` tiles.
 
     Args:
@@ -82,7 +82,7 @@ def draw(
     across = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     down = np.stack([-np.sin(angle), np.cos(angle)], axis=1) / taller[:, None]
     painted = chance[2] < config.cutout
-    return Variation(
+    return Augmentation(
         flip=chance[0] < 0.5 * (config.flip == "random") if flip is None else flip,
         gain=(1 + config.contrast) ** both_ways[3],
         offset=config.brightness * both_ways[4],
@@ -104,10 +104,10 @@ def alternate_flips(ids: Sequence[str], *, seed: int, epoch: int) -> Flags:
     return flips
 
 
-def vary(
+def augment(
     images: Tensor,
     masks: Tensor,
-    variation: Variation,
+    augmentation: Augmentation,
     config: PreprocessConfig,
     size: int | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -118,7 +118,7 @@ def vary(
     Args:
         images: `uint8 (N, H, W)`, grey.
         masks: `uint8 (N, H, W)` of {0, 1, 255}.
-        variation: the augmentation of the N tiles.
+        augmentation: the augmentation of the N tiles.
         config: size, padding, mean and standard deviation of the network's input.
         size: side of a smaller input that covers the same area; None takes `config.size`.
 
@@ -126,15 +126,27 @@ def vary(
         images `float32 (N, 3, size, size)`, and masks `int64 (N, size, size)`, 255 where a pixel
         is sampled outside its tile.
     """
+    grey, kept = sample(images, masks, augmentation, config, size)
+    return normalised(grey, config), kept
+
+
+def sample(
+    images: Tensor,
+    masks: Tensor,
+    augmentation: Augmentation,
+    config: PreprocessConfig,
+    size: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """As `augment`, before the network's scale: images `float32 (N, size, size)` in [0, 255]."""
 
     def column(values: NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(values).to(images.device)[:, None, None]
 
-    flip = column(variation.flip)
+    flip = column(augmentation.flip)
     images = torch.where(flip, images.flip(2), images)
     masks = torch.where(flip, masks.flip(2), masks)
-    grey = _paint(_shade(images, variation), variation)
-    grid = _grid(variation, grey, config, size or config.size)
+    grey = _paint(_shade(images, augmentation), augmentation)
+    grid = _grid(augmentation, grey, config, size or config.size)
     seen = functional.grid_sample(
         grey[:, None], grid, padding_mode=_SAMPLING[config.pad], align_corners=True
     )
@@ -142,40 +154,45 @@ def vary(
     kept = functional.grid_sample(
         masks[:, None].float() - IGNORE, grid, mode="nearest", align_corners=True
     )
+    return seen[:, 0], (kept[:, 0] + IGNORE).long()
+
+
+def normalised(grey: Tensor, config: PreprocessConfig) -> Tensor:
+    """Grey images `float32 (N, H, W)` in [0, 255] as the network takes them: `(N, 3, H, W)`."""
     mean, std = np.array(config.mean), np.array(config.std)
     factor, less = (
         torch.from_numpy(values).float().to(grey.device)[:, None, None]
         for values in (1 / (255 * std), -mean / std)
     )
-    return torch.addcmul(less, seen, factor), (kept[:, 0] + IGNORE).long()
+    return torch.addcmul(less, grey[:, None], factor)
 
 
-def _shade(images: Tensor, variation: Variation) -> Tensor:
+def _shade(images: Tensor, augmentation: Augmentation) -> Tensor:
     """Contrast, brightness and polarity of `uint8 (N, H, W)`; `float32` within [0, 255]."""
     gain, offset = (
         torch.from_numpy(values).float().to(images.device)[:, None, None]
-        for values in (variation.gain, variation.offset)
+        for values in (augmentation.gain, augmentation.offset)
     )
     grey = images.float()
     mean = grey.mean(dim=(1, 2), keepdim=True)
     grey = torch.addcmul(mean + 255 * offset, grey - mean, gain).clamp_(0, 255)
-    invert = torch.from_numpy(variation.invert).to(images.device)[:, None, None]
+    invert = torch.from_numpy(augmentation.invert).to(images.device)[:, None, None]
     return torch.where(invert, 255 - grey, grey)
 
 
-def _paint(grey: Tensor, variation: Variation) -> Tensor:
+def _paint(grey: Tensor, augmentation: Augmentation) -> Tensor:
     """Apply the cutouts to `float32 (N, H, W)`."""
-    if not variation.cutout.any():
+    if not augmentation.cutout.any():
         return grey
     height, width = grey.shape[1:]
-    boxes = np.rint(variation.cutout * [height, width, height, width])
+    boxes = np.rint(augmentation.cutout * [height, width, height, width])
     top, left, bottom, right = torch.from_numpy(boxes).to(grey.device).T[..., None]
     y, x = (torch.arange(side, device=grey.device) for side in (height, width))
     rows, columns = (top <= y) & (y < bottom), (left <= x) & (x < right)
     return torch.where(rows[:, :, None] & columns[:, None, :], GREY, grey)
 
 
-def _grid(variation: Variation, grey: Tensor, config: PreprocessConfig, size: int) -> Tensor:
+def _grid(augmentation: Augmentation, grey: Tensor, config: PreprocessConfig, size: int) -> Tensor:
     """Where each pixel is sampled, `float32 (N, size, size, 2)`, as `grid_sample` takes it."""
     height, width = grey.shape[1:]
     pads = padding(height, width, config)
@@ -184,9 +201,9 @@ def _grid(variation: Variation, grey: Tensor, config: PreprocessConfig, size: in
     reach = (size - 1) / 2 * config.size / size
     centre = (config.size - 1) / 2 - np.array([pads.left, pads.top]) - (sides - 1) / 2
     # whole pixels, so that a shift alone does not blur
-    shift = np.rint(variation.shift * sides)
+    shift = np.rint(augmentation.shift * sides)
     matrix = np.concatenate(
-        [variation.matrix * reach, (variation.matrix @ centre + shift)[..., None]], axis=2
+        [augmentation.matrix * reach, (augmentation.matrix @ centre + shift)[..., None]], axis=2
     )
     matrix /= np.maximum(sides - 1, 1)[:, None] / 2  # −1 and 1 are the outermost pixels of the tile
     by_x, by_y, still = torch.from_numpy(matrix).float().to(grey.device)[:, None, None].unbind(4)
