@@ -72,3 +72,18 @@ def test_several_models_are_averaged(
     np.testing.assert_allclose(found["words"], (found["a"] + found["b"]) / 2, atol=1)
     np.testing.assert_array_equal(found["words"], found["options"])
     assert (found["flipped"] != found["words"]).any()
+
+
+def test_the_bundled_model_follows_the_inputs(
+    run_cli: RunCli, survey: Path, tmp_path: Path
+) -> None:
+    line = tmp_path / "line.npy"
+    np.save(line, np.random.default_rng(3).normal(0, 1, (120, 110)).astype(np.float32))
+    for given, name in (
+        (min((survey / "images").glob("*.png")), "salt"),
+        (min((survey / "sections").glob("*.png")), "general"),
+        (line, "general"),
+    ):
+        done = run_cli("predict", given, "--out", tmp_path / given.stem)
+        assert done.code == 0, done.stderr
+        assert done.stdout.startswith(f"model: {name}, the bundled model for ")

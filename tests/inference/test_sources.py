@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from diapir.errors import DataError
-from diapir.inference.sources import find_sources
+from diapir.inference.sources import are_larger, find_sources
 
 
 def _save(path: Path, grey: int = 7) -> Path:
@@ -147,3 +147,13 @@ def test_kaggles_own_zip(real_tgs_zip: Path, out: Path) -> None:
     assert len(training) == 3200
     image = training[0].read()
     assert (image.shape, image.dtype) == ((101, 101), np.uint8)
+
+
+def test_sections_are_told_from_tiles(tmp_path: Path, out: Path) -> None:
+    sections = find_sources([_save(tmp_path / "a.png"), _save(tmp_path / "b.png")], out)
+    assert are_larger(sections, 3)
+    assert not are_larger(sections, 4)
+    (tmp_path / "b.png").write_bytes(b"not an image")
+    assert are_larger(sections, 3)
+    (tmp_path / "a.png").write_bytes(b"neither")
+    assert not are_larger(sections, 3)

@@ -13,12 +13,14 @@ and saves.
 
 from diapir.bundle.bundle import OWN_HASH, WEIGHTS, Bundle, annotate, load, save, save_export
 from diapir.bundle.info import BundleInfo, Export, Form, Parity, Tta
-from diapir.bundle.places import CARD, INFO, SHIPPED, find
+from diapir.bundle.places import BUNDLED, CARD, INFO, SECTIONS, SHIPPED, find
 
 __all__ = [
+    "BUNDLED",
     "CARD",
     "INFO",
     "OWN_HASH",
+    "SECTIONS",
     "SHIPPED",
     "WEIGHTS",
     "Bundle",

@@ -12,7 +12,10 @@ from diapir.run.folder import BEST
 INFO = "bundle.json"
 CARD = "card.md"
 SHIPPED = "salt"
-"""Name of the bundled model, the default where a command takes a model."""
+"""Name of the bundled model for tiles, the default where a command takes a model."""
+SECTIONS = "general"
+"""Name of the bundled model for sections: lines, volumes, and pictures larger than a tile."""
+BUNDLED = (SHIPPED, SECTIONS)
 _PICKLES = {".pt", ".pth", ".pkl", ".ckpt", ".bin"}
 
 
@@ -20,8 +23,8 @@ def find(model: str | Path | None) -> Path:
     """The bundle folder of a model.
 
     Args:
-        model: a run folder, a bundle folder, or the name of the bundled model, which is also meant
-            by None. A model in a folder of that name takes precedence.
+        model: a run folder, a bundle folder, or the name of a bundled model; None for `SHIPPED`.
+            A model in a folder of that name takes precedence.
 
     Raises:
         BundleError: there is no such model.
@@ -33,8 +36,8 @@ def find(model: str | Path | None) -> Path:
                 folder = previous(folder)  # a save was killed between its two renames
             if (folder / INFO).is_file():
                 return folder
-    if str(path) == SHIPPED:
-        bundled = Path(str(resources.files("diapir.shipped"))) / SHIPPED
+    if str(path) in BUNDLED:
+        bundled = Path(str(resources.files("diapir.shipped"))) / path
         if (bundled / INFO).is_file():
             return bundled
         found = "no model was given, and this copy of diapir has no bundled model"

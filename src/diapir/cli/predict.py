@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from diapir.cli.options import Flag
-from diapir.cli.output import Answer, Injected
+from diapir.cli.output import Answer, Injected, Output
 from diapir.cli.predict_survey import OPTIONS, are_surveys, predict_surveys
 from diapir.cli.running import (
     DEFAULT_POST_PROCESSING,
@@ -64,8 +64,9 @@ def predict(
     """Predict salt in images, SEG-Y lines and volumes of any size.
 
     The first word may be a model: a run folder or a bundle folder, or several
-    separated by commas, whose probabilities are averaged. Without one, the
-    bundled model is used. An image that cannot be read is reported and the rest
+    separated by commas, whose probabilities are averaged. Without one, a bundled
+    model is used: `general` for surveys and for images larger than a tile, `salt`
+    for tiles. An image that cannot be read is reported and the rest
     is predicted; the exit code is then 2.
 
     Args:
@@ -82,7 +83,10 @@ def predict(
     from diapir.inference import predict_images
 
     models, inputs = (model, words) if model else split_words(words)
-    if are_surveys(inputs):
+    surveys = are_surveys(inputs)
+    if not models:
+        models = [choose_bundled(inputs, out, surveys=surveys, output=output)]
+    if surveys:
         return predict_surveys(
             models,
             inputs,
@@ -137,6 +141,18 @@ def split_words(words: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     if holds_images or (first.is_file() and first.suffix.lower() not in NETWORKS):
         return [], [first, *rest]
     return [first], rest
+
+
+def choose_bundled(inputs: Sequence[Path], out: Path, *, surveys: bool, output: Output) -> Path:
+    """Name the bundled model for the inputs, and say which it is and how to choose the other."""
+    from diapir.bundle import SECTIONS, SHIPPED, load
+    from diapir.inference.sources import are_larger, find_sources
+
+    sections = surveys or are_larger(find_sources(inputs, out), load(SHIPPED).info.window)
+    name, other = (SECTIONS, SHIPPED) if sections else (SHIPPED, SECTIONS)
+    what = "sections" if sections else "tiles"
+    output.say(f"model: {name}, the bundled model for {what} (--model {other} for the other one)")
+    return Path(name)
 
 
 def _is_model(folder: Path) -> bool:

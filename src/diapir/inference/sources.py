@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +19,8 @@ from diapir.tiles.files.file_store import Store, refuse_unreadable_name
 
 LABELS = "masks"
 """Folders of this name contain labels and are skipped."""
+_PROBED = 8
+"""Images that are read to tell sections from tiles."""
 OUTPUTS = ("probability", "mask", "overlay")
 """Folders that a prediction writes its images to."""
 
@@ -35,6 +38,23 @@ class Source:
     path: Path
     name: str
     read: Callable[[], NDArray[np.uint8]]
+
+
+def are_larger(sources: Sequence[Source], side: int) -> bool:
+    """Whether images are sections rather than tiles, going by the first eight that can be read.
+
+    Args:
+        sources: images, not read yet.
+        side: side of a tile in pixels.
+
+    Returns:
+        True if none of them fits into a tile; False if one does, or if none can be read.
+    """
+    shapes = []
+    for source in sources[:_PROBED]:
+        with contextlib.suppress(DataError):
+            shapes.append(source.read().shape)
+    return bool(shapes) and all(max(shape) > side for shape in shapes)
 
 
 def find_sources(inputs: Sequence[Path], out: Path) -> list[Source]:
