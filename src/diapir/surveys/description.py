@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from diapir.surveys.prediction.resample import TGS_FIRST_ZERO, first_zero
 from diapir.surveys.sampling import sample_traces
-from diapir.surveys.segy.choice import HeaderChoice
+from diapir.surveys.segy.header_choice import HeaderChoice
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES
 from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.surveys.survey import Survey

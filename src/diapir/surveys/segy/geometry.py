@@ -14,7 +14,9 @@ from diapir.progress import Progress
 from diapir.surveys.grid import Kind
 from diapir.surveys.hints import Allowance, SurveyHints
 from diapir.surveys.segy import refusals
-from diapir.surveys.segy.choice import (
+from diapir.surveys.segy.coordinates import coordinates_at
+from diapir.surveys.segy.header_bytes import LINE_BYTES, PAIRS, SPARSEST, Axis, axis, score_pair
+from diapir.surveys.segy.header_choice import (
     FOLD,
     OFFSET,
     HeaderChoice,
@@ -22,8 +24,6 @@ from diapir.surveys.segy.choice import (
     choose,
     count_tuples,
 )
-from diapir.surveys.segy.coordinates import coordinates_at
-from diapir.surveys.segy.header_bytes import LINE_BYTES, PAIRS, SPARSEST, Axis, axis, score_pair
 from diapir.surveys.segy.traces import Headers, TraceFile
 
 DEAD = 2
