@@ -2,7 +2,8 @@
 
 A network trained only on whole tiles learns where tiles end. Windows cross the edges between tiles
 and show unlabelled neighbours as context (255 in the mask). Sections come from `diapir data mosaic`
-(reassembled tiles) and from `diapir data synth` (labelled everywhere).
+(reassembled tiles), which `diapir data pseudo --mosaic` may have given pseudo-labels, and from
+`diapir data synth` (labelled everywhere).
 
 The windows of an epoch are numbered after its tiles and shuffled with them. The content of a window
 depends on the run's seed, the step and its number alone, so neither resuming nor the number of
@@ -14,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -33,6 +34,12 @@ from diapir.training.batches.tile_batches import Indices, consecutive_batches
 _TRIES = 12
 """Most positions that are drawn to find a window with enough labels; the best is taken."""
 
+PSEUDO = Path("sections", "pseudo")
+"""Folder of a mosaic with the pseudo-labels of its sections: PNG of {0, 1, 255}."""
+
+_LEAST_PSEUDO = 0.5
+"""Windows are drawn around a tile if at least this share of it has pseudo-labels."""
+
 Matrix = NDArray[np.float64]
 Cells = NDArray[np.int64]
 
@@ -46,16 +53,24 @@ class LabelledSection:
         mask: `uint8 (samples, traces)` of {0, 1, 255}.
         cells: `(n, 4)`: top, left, bottom and right of the labelled rectangles, in pixels; they
             do not overlap.
+        pseudo: `(m, 4)`: the rectangles with pseudo-labels; they overlap neither each other nor
+            `cells`.
     """
 
     image: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     cells: Cells
+    pseudo: Cells = field(default_factory=lambda: np.empty((0, 4), np.int64))
+
+    @cached_property
+    def _all_cells(self) -> Cells:
+        return np.concatenate([self.cells, self.pseudo])
 
     def labelled(self, box: NDArray[np.float64]) -> float:
         """Share of a box (top, left, bottom, right in pixels) that is labelled, in [0, 1]."""
-        ends = np.minimum(self.cells[:, 2:], box[2:])
-        sides = (ends - np.maximum(self.cells[:, :2], box[:2])).clip(min=0)
+        cells = self._all_cells
+        ends = np.minimum(cells[:, 2:], box[2:])
+        sides = (ends - np.maximum(cells[:, :2], box[:2])).clip(min=0)
         area = float(np.prod(box[2:] - box[:2]))
         return float(sides.prod(axis=1).sum()) / max(area, 1e-9)
 
@@ -73,13 +88,11 @@ class SectionSet:
     sections: tuple[LabelledSection, ...]
 
     @cached_property
-    def _anchors(self) -> list[tuple[int, int]]:
-        """Section and cell of each labelled rectangle."""
-        return [
-            (number, cell)
-            for number, section in enumerate(self.sections)
-            for cell in range(len(section.cells))
-        ]
+    def _anchors(self) -> list[list[tuple[LabelledSection, NDArray[np.int64]]]]:
+        """Labelled rectangles with their sections, and those with pseudo-labels apart, if any."""
+        labelled = [(section, cell) for section in self.sections for cell in section.cells]
+        pseudo = [(section, cell) for section in self.sections for cell in section.pseudo]
+        return [each for each in (labelled, pseudo) if each]
 
     @cached_property
     def hash(self) -> str:
@@ -110,13 +123,14 @@ class SectionSet:
             Image and mask, `uint8 (size, size)`. Where a window reaches beyond its section, the
             image is reflected and the mask is 255.
         """
-        number, cell = self._anchors[int(rng.integers(len(self._anchors)))]
-        section = self.sections[number]
+        # windows around labels are as frequent as those around pseudo-labels, which are many more
+        anchors = self._anchors[int(rng.integers(len(self._anchors)))]
+        section, cell = anchors[int(rng.integers(len(anchors)))]
         # half of the window's height and width in the section
         reach = (np.abs(matrix) @ np.full(2, size / 2))[::-1]
         best, share = np.zeros(2), -1.0
         for _ in range(_TRIES):
-            centre = _position(section, section.cells[cell], reach, size, rng)
+            centre = _position(section, cell, reach, size, rng)
             found = section.labelled(np.concatenate([centre - reach, centre + reach]))
             if found > share:
                 best, share = centre, found
@@ -286,7 +300,7 @@ class Windows:
 def open_windows(config: DataConfig, train: TileSet, canvas: int) -> Windows | None:
     """The windows of a recipe; None for a recipe without windows.
 
-    Of a mosaic only the labels of `train` are used; other tiles are context.
+    Of a mosaic the labels of `train` and the pseudo-labels are used; other tiles are context.
 
     Args:
         config: the sections, and the number and sizes of windows.
@@ -310,7 +324,7 @@ def open_windows(config: DataConfig, train: TileSet, canvas: int) -> Windows | N
 
 
 def _mosaic(folder: Path, train: TileSet) -> SectionSet:
-    """The sections of a mosaic that hold a training tile."""
+    """The sections of a mosaic that hold a training tile or pseudo-labels."""
     try:
         content = json.loads((folder / "mosaic.json").read_text(encoding="utf-8"))
         sections = content["sections"]
@@ -328,9 +342,9 @@ def _mosaic(folder: Path, train: TileSet) -> SectionSet:
     found = []
     for name, cells in layout:
         inside = [cell for cell in cells if cell[0] in rows]
-        if inside:
+        if inside or (folder / PSEUDO / f"{name}.png").exists():
             found.append(_laid_out(folder, name, cells, inside, train, rows))
-    if not found:
+    if not any(len(section.cells) for section in found):
         raise DataError(
             f"no section of {folder} holds a training tile",
             expected="a mosaic of the training tiles",
@@ -347,7 +361,7 @@ def _laid_out(
     train: TileSet,
     rows: dict[str, int],
 ) -> LabelledSection:
-    """A section with the labels of its training tiles and 255 in its other tiles.
+    """A section with the labels of its training tiles, pseudo-labels where it has them, else 255.
 
     Gaps between tiles are blank in the image, like mutes and gaps of a survey, and background (0)
     in the mask.
@@ -362,8 +376,15 @@ def _laid_out(
         top, left = row * height, column * width
         return slice(top, top + height), slice(left, left + width)
 
-    for _, row, column in cells:
-        mask[place_of(row, column)] = IGNORE
+    guesses = folder / PSEUDO / f"{name}.png"
+    guessed = read_image(guesses) if guesses.exists() else np.full(image.shape, IGNORE, np.uint8)
+    pseudo = []
+    trained = {tile for tile, _, _ in inside}
+    for tile, row, column in cells:
+        place = place_of(row, column)
+        mask[place] = guessed[place]
+        if tile not in trained and (guessed[place] != IGNORE).mean() >= _LEAST_PSEUDO:
+            pseudo.append((place[0].start, place[1].start, place[0].stop, place[1].stop))
     for tile, row, column in inside:
         top, left = row * height, column * width
         place = place_of(row, column)
@@ -375,7 +396,11 @@ def _laid_out(
             )
         mask[place] = train.mask(rows[tile])
         boxes.append((top, left, top + height, left + width))
-    return LabelledSection(image, mask, np.array(boxes, np.int64))
+    return LabelledSection(image, mask, _cells(boxes), _cells(pseudo))
+
+
+def _cells(boxes: Sequence[tuple[int, int, int, int]]) -> Cells:
+    return np.array(boxes, np.int64).reshape(-1, 4)
 
 
 def _synthetic(folders: Sequence[Path]) -> SectionSet:
