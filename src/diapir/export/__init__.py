@@ -4,6 +4,9 @@
 combines both into a bundle.
 """
 
+import diapir.no_telemetry  # noqa: F401  (before any engine's library)
+
+# isort: split
 from diapir.export.exporting import export_bundle
 
 __all__ = ["export_bundle"]

@@ -1,5 +1,8 @@
 """Inference: from a bundle and images to probabilities of salt."""
 
+import diapir.no_telemetry  # noqa: F401  (before any engine's library)
+
+# isort: split
 from diapir.inference.engine import Engine
 from diapir.inference.engine_options import EngineOptions
 from diapir.inference.ensemble import Ensemble, open_models
