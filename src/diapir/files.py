@@ -209,6 +209,11 @@ def scratch_name(path: Path) -> Path:
     return path.with_name(f"{_start(path)}{part}{_SUFFIX}")
 
 
+def is_scratch(name: str) -> bool:
+    """Whether a file of this name is scratch of this module."""
+    return name.startswith(".") and name.endswith(_SUFFIX)
+
+
 def remove_stale(path: Path) -> None:
     """Remove scratch of `path` whose process has ended, as far as possible."""
     start = _start(path)

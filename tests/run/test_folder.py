@@ -10,6 +10,7 @@ import pytest
 
 from diapir.config import RunConfig, load_recipe
 from diapir.errors import ConfigError, MissingDependencyError, RunError
+from diapir.files import scratch_name
 from diapir.run.folder import CONFIG, RunFolder, run_config, saved_config
 
 BASELINE = load_recipe("baseline")
@@ -137,3 +138,14 @@ def test_too_little_space_is_found_before_the_start(
         folder.check_space(10**6)
         with pytest.raises(RunError, match=r"1\.0 MB free(.|\n)*2\.0 MB"):
             folder.check_space(2 * 10**6)
+
+
+@pytest.mark.parametrize("name", [CONFIG, ".owner.json"])
+def test_a_kill_before_the_first_rename_leaves_a_folder_that_can_be_used(
+    tmp_path: Path, name: str
+) -> None:
+    torn = scratch_name(tmp_path / name).name.replace(f"-{os.getpid()}-", "-999999999-")
+    (tmp_path / torn).write_text("half")
+    with RunFolder(tmp_path, resume=True) as folder:
+        folder.save_config(BASELINE)
+    assert {path.name for path in tmp_path.iterdir()} <= {CONFIG, ".lock"}

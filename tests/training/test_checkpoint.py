@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from diapir.errors import RunError
+from diapir.files import scratch_name
 from diapir.training.checkpoint import MANIFEST, Checkpoints
 
 
@@ -121,3 +122,50 @@ def test_a_full_disk_keeps_the_state_before(
     monkeypatch.undo()
     assert loaded_epoch(checkpoints) == 1
     assert not list(checkpoints.folder.glob(".*.writing"))
+
+
+def test_files_of_others_in_the_folder_stay(checkpoints: Checkpoints) -> None:
+    checkpoints.save(state(0))
+    copy = checkpoints.folder / "before-my-change.pt"
+    copy.write_bytes(b"mine")
+    (checkpoints.folder / ".ipynb_checkpoints").mkdir()
+    for value in range(1, 4):
+        checkpoints.save(state(value))
+    assert copy.read_bytes() == b"mine"
+    assert (checkpoints.folder / ".ipynb_checkpoints").is_dir()
+    assert loaded_epoch(checkpoints) == 3
+    assert len(list(checkpoints.folder.glob("state-*.pt"))) == 2
+
+
+def test_scratch_of_a_killed_process_is_removed(checkpoints: Checkpoints) -> None:
+    checkpoints.save(state(0))
+    name = scratch_name(checkpoints.folder / "state-000000.pt").name
+    dead = name.replace(f"-{os.getpid()}-", "-999999999-")
+    (checkpoints.folder / dead).write_bytes(b"torn")
+    checkpoints.save(state(1))
+    checkpoints.save(state(2))
+    assert not (checkpoints.folder / dead).exists()
+
+
+def test_a_link_to_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "letter.txt").write_text("dear")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "last").symlink_to(documents)
+    with pytest.raises(RunError, match="link"):
+        Checkpoints(run, print).save(state(0))
+    assert [path.name for path in documents.iterdir()] == ["letter.txt"]
+
+
+def test_a_link_to_an_empty_folder_is_used(tmp_path: Path) -> None:
+    disk, run = tmp_path / "disk", tmp_path / "run"
+    disk.mkdir()
+    run.mkdir()
+    (run / "last").symlink_to(disk)
+    checkpoints = Checkpoints(run, print)
+    for value in range(3):
+        checkpoints.save(state(value))
+    assert loaded_epoch(checkpoints) == 2
+    assert len(list(disk.iterdir())) == 3

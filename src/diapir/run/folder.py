@@ -12,7 +12,7 @@ from types import TracebackType
 
 from diapir.config import RunConfig, config_diff, load_recipe
 from diapir.errors import MissingDependencyError, RunError
-from diapir.files import replace_file, unwritable
+from diapir.files import is_scratch, replace_file, unwritable
 from diapir.text import listing, size
 
 CONFIG = "config.yaml"
@@ -141,7 +141,9 @@ class RunFolder:
                 self.path.rmdir()
 
     def _content(self) -> set[str]:
-        return {path.name for path in self.path.iterdir()} - {_LOCK, _OWNER}
+        """Names in the folder, without what this class, or a kill while it wrote, leaves there."""
+        names = {path.name for path in self.path.iterdir() if not is_scratch(path.name)}
+        return names - {_LOCK, _OWNER}
 
     def _refuse_foreign(self) -> None:
         """Refuse a folder of something else, before anything is written there."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ from typing import Any
 import torch
 
 from diapir.errors import RunError
-from diapir.files import replace_file
+from diapir.files import is_scratch, remove_stale, replace_file
 from diapir.run.folder import LAST
 from diapir.text import size
 
 MANIFEST = "manifest.json"
 _KEPT = 2
+_STATE = re.compile(r"state-(?P<number>\d{6,})\.pt")
 
 State = dict[str, Any]
 """Tensors and plain values by name."""
@@ -67,6 +69,8 @@ class Checkpoints:
         entries = [{"file": name, "number": number, "sha256": digest}, *before][:_KEPT]
         try:
             self.folder.mkdir(exist_ok=True)
+            if not before:
+                self._refuse_foreign()
             replace_file(self.folder / name, content)
             replace_file(self.folder / MANIFEST, json.dumps({"states": entries}).encode())
         except OSError as error:
@@ -75,10 +79,28 @@ class Checkpoints:
                 expected=f"a writable folder with {size(len(content))} free",
                 fix="free space, then resume the run from its previous checkpoint",
             ) from None
-        kept = {old["file"] for old in entries} | {MANIFEST}
+        self._remove_before(min(entry["number"] for entry in entries))
+
+    def _refuse_foreign(self) -> None:
+        """Refuse a link to the folder of something else, before anything is written there."""
+        if not self.folder.is_symlink():
+            return
+        names = [path.name for path in self.folder.iterdir()]
+        if not all(is_scratch(name) or _STATE.fullmatch(name) for name in names):
+            raise RunError(
+                f"{self.folder} is a link to a folder that holds something else",
+                expected="a folder, or a link to an empty folder or to checkpoints of this run",
+                fix="remove the link, or let it lead to an empty folder",
+            )
+
+    def _remove_before(self, number: int) -> None:
+        """Remove older states, and scratch of a killed process; files of others stay."""
         for path in self.folder.iterdir():
-            if path.name not in kept:
+            state = _STATE.fullmatch(path.name)
+            if state and int(state["number"]) < number and not path.is_dir():
                 path.unlink(missing_ok=True)
+            elif is_scratch(path.name) and (torn := _STATE.search(path.name)):
+                remove_stale(self.folder / torn[0])
 
     def load(self) -> State | None:
         """The newest checkpoint that can be read back; None where none was saved.
