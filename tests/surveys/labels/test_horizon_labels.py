@@ -114,8 +114,10 @@ def test_crossings_of_diapir_come_back_with_overhangs(tmp_path: Path) -> None:
 
 FORMS = {
     "inline crossline z": "100 303 280\n100 302 284\n",
-    "header": "Inline,Crossline,X,Y,TWT (s)\n100,303,500000,6000000,0.280\n100,302,500012.5,6000000,0.284\n",
-    "opendtect multi-line header": "#-----\n# 1:\tX\n# 2:\tY\n# 3:\tInline\n# 4:\tCrossline\n# 5:\tZ (ms)\n#-----\n"
+    "header": "Inline,Crossline,X,Y,TWT (s)\n100,303,500037.5,6000000,0.280\n"
+    "100,302,500050,6000000,0.284\n",
+    "opendtect multi-line header": "#-----\n# 1:\tX\n# 2:\tY\n# 3:\tInline\n"
+    "# 4:\tCrossline\n# 5:\tZ (ms)\n#-----\n"
     "500037.5\t6000000\t100\t303\t280\n500050\t6000000\t100\t302\t284\n",
     "x y inline crossline z": "500037.5 6000000 100 303 280\n500050 6000000 100 302 284\n",
     "charisma": "INLINE :   100 XLINE :   303   500000.00 6000000.00   280.0\n"
@@ -279,8 +281,25 @@ def test_feet_are_refused_in_a_survey_in_time(tmp_path: Path) -> None:
 
 def test_a_file_of_several_lines_keeps_the_own_one(tmp_path: Path) -> None:
     path = tmp_path / "top.dat"
-    path.write_text('"L1" 1001 10\n"L1" 1002 12\n"L2" 1001 30\n')
-    (section,) = read_labels(
-        path, Geometry(line_grid(3, 20), "L1"), LabelOptions(label_kind="horizons")
-    )
+    rows = "".join(f'"L2" {cdp} 30\n' for cdp in range(9001, 9030))
+    path.write_text('"L1" 1001 10\n"L1" 1002 12\n' + rows)
+    (section,) = read_labels(path, Geometry(line_grid(3, 20), "L1"))
     assert np.flatnonzero(section.mask[:, 0] == 1)[0] == 5
+    path.write_text("line cdp z\nL2 1001 10\nL3 1002 12\n")
+    with pytest.raises(DataError, match="of the lines L2, L3, not of L1"):
+        read_labels(path, Geometry(line_grid(3, 20), "L1"))
+
+
+def test_traces_without_a_pick_may_be_without_salt(tmp_path: Path) -> None:
+    path = tmp_path / "top.dat"
+    path.write_text("1001 10\n1002 12\n")
+    survey = Geometry(line_grid(3, 20))
+    assert any("--unpicked" in note for note in read_labels(path, survey).notes)
+    (section,) = read_labels(path, survey, LabelOptions(unpicked="background"))
+    assert (section.mask[:, 2] == 0).all()
+
+
+def test_a_horizon_of_a_large_survey_is_told_by_its_first_lines(tmp_path: Path) -> None:
+    grid = volume_grid((60, 120, 10), domain="time")
+    (path,) = write(tmp_path, grid, "xyz", top=np.full((60, 120), 4.0, np.float32))
+    assert len(read_labels(path, Geometry(grid))) == 60

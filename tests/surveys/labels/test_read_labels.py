@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from diapir.errors import ConfigError, DataError
+from diapir.errors import ConfigError, DataError, DiapirError
 from diapir.surveys import open_survey
 from diapir.surveys.labels.label_options import LabelOptions
 from diapir.surveys.labels.read_labels import read_labels
@@ -44,6 +46,17 @@ def test_an_image_of_a_line_needs_no_name(tmp_path: Path) -> None:
     (one,) = read_labels(path, Geometry(line_grid(6, 20)))
     assert (one.mask == mask).all()
     assert one.name(line_grid(6, 20)) == "line"
+
+
+def test_files_named_for_a_line_are_of_that_line(tmp_path: Path) -> None:
+    mask = np.zeros((20, 6))
+    mask[5:9] = 1
+    for name in ("L1.png", "L1_2.png", "L2_mask.png"):
+        mask_image(tmp_path / name, mask if name == "L1.png" else np.roll(mask, 3, axis=0))
+    (one,) = read_labels(tmp_path, Geometry(line_grid(6, 20), "L1"))
+    assert (one.mask == mask).all()
+    (one,) = read_labels(tmp_path, Geometry(line_grid(6, 20), "L2"))
+    assert (one.mask == np.roll(mask, 3, axis=0)).all()
 
 
 def test_labels_of_several_kinds_are_put_together(tmp_path: Path) -> None:
@@ -148,3 +161,24 @@ def test_a_polygon_on_a_real_inline(tmp_path: Path) -> None:
     assert one.mask.shape == (462, 951)
     # the area of the polygon in samples × traces
     assert abs(int((one.mask == 1).sum()) - 50 * (100 + 0) / 2 - 75 * (100 + 140) / 2) < 150
+
+
+WORDS = st.sampled_from(
+    '102 303 240 1e30 nan X inline #1: ; , 0,5 > - { "a 240 303'.split(),
+)
+LINES = st.lists(st.lists(WORDS, max_size=6).map(" ".join), max_size=6).map("\n".join)
+
+
+@settings(max_examples=80, deadline=None)
+@given(LINES | st.text(max_size=40), st.sampled_from(["auto", "horizons", "polygons", "crossings"]))
+def test_any_text_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, text: str, kind: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "labels.txt"
+    path.write_text(text, encoding="utf-8", errors="replace")
+    for grid in (VOLUME, line_grid(6, 20)):
+        try:
+            labels = read_labels(path, Geometry(grid), LabelOptions(label_kind=kind))  # type: ignore[arg-type]
+        except DiapirError:
+            continue
+        assert {0, 1} <= set(np.concatenate([one.mask.ravel() for one in labels]).tolist())
