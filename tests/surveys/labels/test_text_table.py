@@ -112,3 +112,9 @@ def test_the_rows_of_a_line(tmp_path: Path) -> None:
     assert own_line(read_table(path), "l 2").values[:, 1:].tolist() == [[3, 4]]
     with pytest.raises(DataError, match="L 1, L 2, not of L 3"):
         own_line(read_table(path), "L 3")
+
+
+def test_utf_16(tmp_path: Path) -> None:
+    path = tmp_path / "table.txt"
+    path.write_text("Inline Crossline Z\n1 2 3\n", encoding="utf-16")
+    assert read_table(path).values.tolist() == [[1, 2, 3]]

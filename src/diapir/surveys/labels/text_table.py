@@ -7,6 +7,7 @@ name its columns. A blank line, or one that starts with `>`, begins a new part.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -190,7 +191,7 @@ def _bulk(path: Path) -> Table | None:
         None where a line is not plain, a header stands outside comments, or parts are told apart.
     """
     head = read_table(path, most=_HEAD)
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    text = path.read_text(encoding=encoding_of(path), errors="replace")
     if head.words or re.search(r"^\s*(?:>|$)|^\s*999(?:\.0*)?\s", text.rstrip(), re.MULTILINE):
         return None
     if _WORD.search(text[:_SNIFFED]):
@@ -214,7 +215,7 @@ def _lines(path: Path) -> Iterator[str]:
                 expected="a text file of labels",
                 fix="export fewer lines",
             )
-        with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        with path.open(encoding=encoding_of(path), errors="replace") as stream:
             yield from stream
     except OSError as error:
         raise DataError(
@@ -222,6 +223,13 @@ def _lines(path: Path) -> Iterator[str]:
             expected="a text file of labels",
             fix="correct the path",
         ) from None
+
+
+def encoding_of(path: Path) -> str:
+    """UTF-16 where a file begins with its mark, as some programs on Windows write; else UTF-8."""
+    with path.open("rb") as stream:
+        head = stream.read(2)
+    return "utf-16" if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 def _read_odd(found: _Rows, path: Path, number: int, line: str) -> None:
