@@ -290,6 +290,17 @@ def test_a_file_of_several_lines_keeps_the_own_one(tmp_path: Path) -> None:
         read_labels(path, Geometry(line_grid(3, 20), "L1"))
 
 
+def test_coordinates_of_many_lines_keep_those_of_the_own_one(tmp_path: Path) -> None:
+    grid = line_grid(40, 20)
+    path = tmp_path / "top.xyz"
+    rows = [(x, y, 10) for x, y in zip(grid.easting[0], grid.northing[0], strict=True)]
+    rows += [(x + 300 * line, y - 300 * line, 30) for line in range(1, 9) for x, y, _ in rows]
+    path.write_text("".join(f"{x:.2f} {y:.2f} {z}\n" for x, y, z in rows))
+    labels = read_labels(path, Geometry(grid))
+    assert (labels[0].mask.argmax(axis=0) == 5).all()
+    assert any("outside the survey" in note for note in labels.notes)
+
+
 def test_traces_without_a_pick_may_be_without_salt(tmp_path: Path) -> None:
     path = tmp_path / "top.dat"
     path.write_text("1001 10\n1002 12\n")

@@ -25,7 +25,7 @@ def known_values(values: NDArray[np.floating], source: str) -> NDArray[np.float6
     Raises:
         DataError: values that are not whole numbers, or too many.
     """
-    found = without_nulls(_each_once(values[np.isfinite(values)]))
+    found = without_nulls(_each_once(values[np.isfinite(values)].astype(np.float64)))
     found = found[np.isfinite(found)]
     fractions = found[found != np.rint(found)]
     if len(fractions) or len(found) > _MOST:
@@ -39,14 +39,14 @@ def known_values(values: NDArray[np.floating], source: str) -> NDArray[np.float6
     return found
 
 
-def _each_once(values: NDArray[np.floating]) -> NDArray[np.float64]:
+def _each_once(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The different values; those of small whole numbers without sorting."""
     if values.size:
-        low = values.min()
+        low = float(values.min())
         if values.max() - low < _COUNTED and (values == np.rint(values)).all():
             counts = np.bincount((values - low).astype(np.int64))
-            return np.flatnonzero(counts) + float(low)
-    return np.unique(values).astype(np.float64)
+            return np.flatnonzero(counts).astype(np.float64) + low
+    return np.unique(values)
 
 
 def salt_of(values: NDArray[np.float64], options: LabelOptions, source: str) -> tuple[float, str]:

@@ -307,7 +307,11 @@ def _tokens(line: str) -> list[str]:
     commas = [token for token in tokens if "," in token]
     if len(tokens) > 1 and all(_DECIMAL_COMMA.match(token) for token in commas):
         return [_point(token) for token in tokens]
-    return [token.strip().strip("\"'") for token in next(csv.reader([text.rstrip(",")]))]
+    try:
+        fields = next(csv.reader([text.rstrip(",")]))
+    except csv.Error:
+        return tokens
+    return [field_.strip().strip("\"'") for field_ in fields]
 
 
 def _point(token: str) -> str:
