@@ -88,6 +88,17 @@ def test_irap_grids_of_diapir_come_back(tmp_path: Path) -> None:
         assert (section.mask == kept).all()
 
 
+def test_an_irap_grid_elsewhere_is_refused(tmp_path: Path) -> None:
+    grid = volume_grid(SHAPE)
+    bins = fit_bins(grid)
+    assert bins is not None
+    write_irap(tmp_path / "top.irap", np.zeros(SHAPE[:2], np.float32), grid, bins)
+    with pytest.raises(DataError, match="outside the survey"):
+        read_labels(tmp_path / "top.irap", Geometry(replace(grid, easting=grid.easting + 9000)))
+    with pytest.raises(DataError, match="no coordinates"):
+        read_labels(tmp_path / "top.irap", Geometry(without_coordinates(grid)))
+
+
 def test_crossings_of_diapir_come_back_with_overhangs(tmp_path: Path) -> None:
     grid = volume_grid(SHAPE, domain="time")
     probability = np.zeros(SHAPE, np.float32)
