@@ -131,7 +131,12 @@ def _report(path: Path, done: Evaluated, output: Output) -> dict[str, Any]:
 
     scored = done.predictions
     report = write_evaluation_report(
-        path, done.evaluation, scored.tiles, scored.probabilities, *scored.bundles
+        path,
+        done.evaluation,
+        scored.tiles,
+        scored.probabilities,
+        *scored.bundles,
+        in_sections=done.in_sections,
     )
     output.say("", f"report  {report}")
     return {"report": report}
