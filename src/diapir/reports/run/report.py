@@ -19,7 +19,7 @@ from diapir.reports.page import common, css, write_page
 from diapir.reports.run import facts, figures
 from diapir.reports.run.findings import findings
 from diapir.reports.run.gallery import Gallery, probability_colours
-from diapir.reports.run.section_gallery import headline, in_sections_content
+from diapir.reports.run.section_gallery import headline, in_sections_content, in_sections_finding
 from diapir.run.folder import METRICS, REPORT, SPLIT, saved_config
 from diapir.run.history import read_history
 from diapir.text import plural
@@ -72,7 +72,7 @@ def write_run_report(
         "title": title,
         "lead": _run_lead(evaluation, config, split, count),
         "facts": [("Training", trained), ("Data", data)],
-        "findings": findings(evaluation, history),
+        "findings": [*_section_finding(in_sections), *findings(evaluation, history)],
         "history": history,
         "curves": figures.curves(history, config) if len(history) else [],
         "settings": config.to_yaml() if config else "",
@@ -131,7 +131,11 @@ def write_evaluation_report(
             ("Evaluated on", facts.data_facts(evaluation, tiles, None)),
             ("Training", facts.origin_facts(models[0]) if alone else []),
         ],
-        "findings": [*_leakage(evaluation, models), *findings(evaluation, None)],
+        "findings": [
+            *_leakage(evaluation, models),
+            *_section_finding(in_sections),
+            *findings(evaluation, None),
+        ],
         "history": None,
         "curves": [],
         "settings": "\n".join(settings),
@@ -154,6 +158,10 @@ def _run_lead(
     held_out = "held-out " if evaluation.data["part"] in {"val", "validation"} else ""
     evaluated = plural(evaluation.data["n_images"], f"{held_out}tile")
     return f"{model},{trained} evaluated on {evaluated}."
+
+
+def _section_finding(in_sections: InSections | None) -> list[str]:
+    return [in_sections_finding(in_sections)] if in_sections else []
 
 
 def _leakage(evaluation: Evaluation, models: Sequence[Bundle]) -> list[str]:

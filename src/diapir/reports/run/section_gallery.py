@@ -64,6 +64,16 @@ def headline(found: InSections, of_tiles: Mapping[str, Metric]) -> list[Metric]:
     return inside + alone
 
 
+def in_sections_finding(found: InSections) -> str:
+    """The scores in sections as a sentence for the summary."""
+    block = found.block()
+    return (
+        f"Inside their sections, {plural(block['n_tiles'], 'tile')} have Dice "
+        f"{decimal(block['dice'])}; the same tiles alone have {decimal(block['alone']['dice'])}. "
+        "On a survey, expect the score in sections."
+    )
+
+
 def in_sections_content(found: InSections) -> dict[str, Any]:
     """What the page says about scores in sections: the table, the flips and the gallery."""
     block = found.block()
@@ -72,7 +82,7 @@ def in_sections_content(found: InSections) -> dict[str, Any]:
     return {
         "note": (
             f"{tiles} inside {plural(block['n_sections'], 'section')} of the mosaic "
-            f"{found.mosaic}: each section is predicted as a whole, as a survey would be, and its "
+            f"“{found.mosaic}”: each section is predicted as a whole, as in a survey, and its "
             f"tiles are scored there; beside it, the same {tiles}, each predicted alone. "
             + (f"Confidence intervals are over {groups}." if block["n_groups"] > 1 else "")
         ),
@@ -130,6 +140,7 @@ def _draw(found: InSections, each: PredictedSection) -> Bytes:
         # padded, so that the tile's own border counts as an edge
         frame = inner_edge(np.pad(inside, 1))[1:-1, 1:-1]
         drawn[place][frame] = FRAME
-    drawn[inner_edge(each.truth == 1, width)] = TRUTH
     drawn[inner_edge(predicted, width)] = PREDICTED
+    # on top: where both outlines coincide, the fill still shows what is predicted
+    drawn[inner_edge(each.truth == 1, width)] = TRUTH
     return drawn
