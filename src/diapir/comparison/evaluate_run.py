@@ -66,7 +66,8 @@ def evaluate_run(
     options = EngineOptions(device=config.device.name, threads=config.device.threads)
     predictor = Predictor(bundle, options)
     evaluation, probabilities = evaluate_model(predictor, validation, part="val", progress=progress)
-    found, notes = None, ()
+    found: InSections | None = None
+    notes: tuple[str, ...] = ()
     try:
         if config.data.mosaic is not None:
             sections = open_sections(Path(config.data.mosaic), tiles, validation.ids)
