@@ -118,7 +118,7 @@ def _card(found: InSections, each: PredictedSection) -> SectionCard:
     numbers = [
         plural(len(each.scored), "scored tile"),
         f"Dice {decimal(score, 2)}",
-        f"{percent(each.flipped / each.pixels)} flips",
+        f"{percent(each.flipped / each.pixels)} change class",
     ]
     height, width = each.image.shape
     alt = f"Section {each.section.name}, {width} × {height} px, predicted and labelled salt"
