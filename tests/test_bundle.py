@@ -95,6 +95,25 @@ def test_metrics_are_added_without_touching_the_weights(saved: Bundle) -> None:
     assert (saved.path / WEIGHTS).stat().st_mtime_ns == before
 
 
+def test_the_card_leads_with_scores_in_sections(saved: Bundle) -> None:
+    alone = {"dice": 0.9074, "kaggle_map": 0.8667, "ci95": {"dice": [0.8352, 0.9639]}}
+    block = {
+        **{"dice": 0.8098, "kaggle_map": 0.669, "n_tiles": 42, "n_sections": 24, "flips": 0.057},
+        "ci95": {"dice": [0.6821, 0.908], "flips": [0.044, 0.07]},
+        "alone": alone,
+    }
+    metrics = {"dice": 0.945, "in_sections": block, "ci95": {}, "data": {"name": "x"}}
+    annotated = bundles.annotate(saved, metrics=metrics)
+    assert bundles.load(saved.path) == annotated
+    _, _, card = (saved.path / CARD).read_text(encoding="utf-8").partition("## Evaluation\n\n")
+    assert card.startswith("**In sections: Dice 0.810, Kaggle mAP 0.669.**")
+    assert "42 tiles in 24 sections" in card
+    assert "5.7 % of the pixels change class" in card
+    assert "| dice | 0.8098 | 0.6821 to 0.9080 | 0.9074 | 0.8352 to 0.9639 |" in card
+    assert "| flips | 0.0570 | 0.0440 to 0.0700 | | |" in card
+    assert card.index("In sections") < card.index("| dice | 0.9450 |")
+
+
 def test_post_processing_is_recorded(saved: Bundle) -> None:
     assert (saved.info.tta, saved.info.min_area) == ("none", 0)
     bundles.annotate(saved, threshold=0.45, tta="flip", min_area=20)

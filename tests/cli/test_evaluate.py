@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from diapir.evaluation import Evaluation, evaluate_models
-from diapir.tiles import Split, read_image
+from diapir.tiles import Split, load_tiles, read_image
 from tests.cli.conftest import RunCli, train_again
+from tests.helpers.mosaics import squares, write_sections
 
 
 def test_a_run_is_evaluated_on_its_own_validation_part(
@@ -217,3 +220,92 @@ def test_scores_are_written_without_the_libraries_of_a_report(
     assert "'not_installed' is not installed" in done.stdout
     assert 'pip install "diapir[report]"' in done.stdout
     assert sorted(path.name for path in out.iterdir()) == ["evaluation.json", "tiles.csv"]
+
+
+# in sections
+
+
+@pytest.fixture
+def mosaic(survey: Path, tmp_path: Path) -> Path:
+    """Every four tiles of the survey as a section."""
+    tiles = load_tiles(survey)
+    return write_sections(tmp_path / "mosaic", tiles, squares(tiles.ids))
+
+
+def test_scores_in_sections_beside_those_of_tiles_alone(
+    run_cli: RunCli, trained: Path, survey: Path, mosaic: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "scores"
+    words = ("evaluate", trained, "--data", survey, "--mosaic", mosaic, "--out", out)
+    done = run_cli(*words, "--json")
+    block = done.answer["in_sections"]
+    assert {"dice", "kaggle_map", "ci95", "n_tiles", "n_sections", "flips", "alone"} <= set(block)
+    assert block["n_tiles"] == done.answer["metrics"]["n_images"]  # all tiles are in sections
+    assert block["alone"]["dice"] == done.answer["metrics"]["dice"]
+    assert done.stderr.index("in sections  (95% CI)") < done.stderr.index("Dice per tile")
+    # random splits divide sections
+    assert "also hold tiles that the model was trained on" in done.stderr
+    kept = json.loads((out / "in_sections.json").read_text(encoding="utf-8"))
+    assert {key: kept[key] for key in block} == block
+    assert len((out / "in_sections.csv").read_text(encoding="utf-8").splitlines()) == (
+        block["n_tiles"] + 1
+    )
+    assert 'id="in-sections"' in (out / "report.html").read_text(encoding="utf-8")
+    again = run_cli("evaluate", trained, "--data", survey, "--out", out, "--json")
+    assert "in_sections" not in again.answer
+    assert not (out / "in_sections.json").exists()  # of another evaluation
+    assert again.answer["metrics"]["dice"] == done.answer["metrics"]["dice"]
+
+
+def test_folds_are_evaluated_out_of_fold_in_sections(
+    run_cli: RunCli, folds: tuple[Path, Path], survey: Path, mosaic: Path
+) -> None:
+    answer = run_cli("evaluate", *folds, "--data", survey, "--mosaic", mosaic, "--json").answer
+    block = answer["in_sections"]
+    assert block["n_tiles"] == answer["metrics"]["n_images"] == 40
+    assert block["n_sections"] == 10
+    assert answer["data"]["n_groups"] == 10  # the mosaic's groups
+
+
+def test_a_mosaic_that_does_not_fit_is_refused(
+    run_cli: RunCli, trained: Path, survey: Path, mosaic: Path, tmp_path: Path
+) -> None:
+    words = ("evaluate", trained, "--data", survey, "--json", "--mosaic")
+    assert "holds no mosaic" in run_cli(*words, tmp_path / "none").answer["error"]["found"]
+    description = (mosaic / "mosaic.json").read_text()
+    content = json.loads(description)
+    for section in content["sections"]:
+        for tile in section["tiles"]:
+            tile["id"] = f"other{tile['id']}"
+    (mosaic / "mosaic.json").write_text(json.dumps(content))
+    done = run_cli(*words, mosaic)
+    assert done.code == 2
+    assert "is not a mosaic of survey" in done.answer["error"]["found"]
+    (mosaic / "mosaic.json").write_text(description)
+    training = write_sections(
+        tmp_path / "training",
+        load_tiles(survey),
+        squares(sorted(Split.load(trained / "split.json").part("train"))),
+    )
+    done = run_cli(*words, training)
+    assert done.code == 2
+    assert "no section of" in done.answer["error"]["found"]
+    black = np.zeros((202, 202), np.uint8)
+    for path in (mosaic / "sections").glob("*.png"):
+        Image.fromarray(black).save(path)
+    done = run_cli(*words, mosaic)
+    assert done.code == 2
+    assert "differs from its image" in done.answer["error"]["found"]
+
+
+def test_a_bundle_says_whether_it_held_a_part_out(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    words = ("evaluate", trained / "best", "--data", survey, "--split")
+    own = trained / "split.json"
+    assert "tiny held these tiles out" in run_cli(*words, f"{own}:val").stdout
+    assert "tiny was trained on these tiles" in run_cli(*words, f"{own}:train").stdout
+    other = tmp_path / "other.json"
+    assert run_cli("data", "split", survey, "--out", other, "--seed", 5).code == 0
+    assert "its bundle does not record" in run_cli(*words, f"{other}:val").stdout
+    assert "its bundle" not in run_cli("evaluate", trained, *words[2:], f"{own}:val").stdout

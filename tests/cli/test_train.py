@@ -7,8 +7,10 @@ import pytest
 
 from diapir import bundle
 from diapir.evaluation import Evaluation
+from diapir.evaluation.in_sections import saved_block
 from diapir.tiles import Split, load_tiles
 from tests.cli.conftest import RunCli
+from tests.helpers.mosaics import squares, write_sections
 
 
 def test_a_run_folder_is_evaluated_and_explained(trained: Path, survey: Path) -> None:
@@ -101,3 +103,34 @@ def test_only_the_main_process_evaluates(
     done = run_cli("train", "--recipe", tiny_recipe, "--data", survey, "--out", run, "--json")
     assert done == (0, "", "")
     assert not run.exists()
+
+
+def test_a_recipe_with_a_mosaic_is_evaluated_in_sections(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    tiles = load_tiles(survey)
+    mosaic = write_sections(tmp_path / "mosaic", tiles, squares(tiles.ids))
+    words = ["train", "--recipe", trained / "config.yaml", "--data", survey, "--json"]
+    words += ["--set", f"data.mosaic={mosaic}", "--set", "data.mosaic_share=0.2"]
+    done = run_cli(*words, "--out", tmp_path / "run")
+    assert done.code == 0
+    block = done.answer["in_sections"]
+    assert block["n_tiles"] == done.answer["metrics"]["n_images"]
+    assert "optimistic" not in done.stderr  # the split keeps sections whole
+    info = bundle.load(tmp_path / "run").info
+    assert info.metrics["in_sections"] == block
+    assert "**In sections: Dice" in (tmp_path / "run/best/card.md").read_text(encoding="utf-8")
+    assert saved_block(tmp_path / "run" / "evaluation") is not None
+    assert "Dice in sections" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+
+    # without validation tiles in the mosaic, the training still ends well
+    content = json.loads((mosaic / "mosaic.json").read_text())
+    train_part = set(Split.load(tmp_path / "run/split.json").part("train"))
+    content["sections"] = [
+        each for each in content["sections"] if each["tiles"][0]["id"] in train_part
+    ]
+    (mosaic / "mosaic.json").write_text(json.dumps(content))
+    done = run_cli(*words, "--out", tmp_path / "other")
+    assert done.code == 0
+    assert "in_sections" not in done.answer
+    assert "not evaluated in sections: no section of" in done.stderr

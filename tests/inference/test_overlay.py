@@ -1,6 +1,6 @@
 import numpy as np
 
-from diapir.inference.overlay import FALSE, FILL, HIT, MISSED, SALT, overlay
+from diapir.inference.overlay import FALSE, FILL, HIT, MISSED, SALT, inner_edge, overlay
 
 
 def _tinted(grey: int, colour: tuple[int, int, int]) -> list[int]:
@@ -61,3 +61,11 @@ def test_the_image_is_left_as_it_is() -> None:
     image = np.full((4, 4), 9, np.uint8)
     overlay(image, np.ones((4, 4), np.uint8))
     assert (image == 9).all()
+
+
+def test_an_edge_is_as_wide_as_asked() -> None:
+    area = np.zeros((11, 11), np.bool_)
+    area[2:9, 2:9] = True
+    assert [int(inner_edge(area, width).sum()) for width in (1, 2, 4)] == [24, 40, 49]
+    assert not (inner_edge(area, 2) & ~area).any()
+    assert not inner_edge(np.ones((5, 5), np.bool_), 3).any()

@@ -33,7 +33,8 @@ app = App(
   diapir evaluate runs/a --data tgs.zip --split folds.json:fold0 --out scores
   diapir evaluate runs/a/best --data other/ --json
   diapir evaluate runs/seed1 runs/seed2 --data tgs.zip --tta flip
-  diapir evaluate runs/fold* --data tgs.zip    out of fold""",
+  diapir evaluate runs/fold* --data tgs.zip    out of fold
+  diapir evaluate runs/a --data tgs.zip --mosaic mosaic    in sections, too""",
 )
 
 
@@ -46,6 +47,7 @@ def evaluate(
     split: Annotated[str | None, Parameter(metavar="FILE:PART", show_default=False)] = None,
     out: Annotated[Path | None, Parameter(show_default=False)] = None,
     groups: Annotated[Path | None, Parameter(show_default=False)] = None,
+    mosaic: Annotated[Path | None, Parameter(show_default=False, metavar="FOLDER")] = None,
     encoding: Encoding = "auto",
     skip_bad: SkipBad = False,
     post_processing: PostProcessing = DEFAULT_POST_PROCESSING,
@@ -60,19 +62,24 @@ def evaluate(
     evaluated out of fold: each tile is predicted only by the runs that were not
     trained on it. Confidence intervals come from resampling whole sections.
 
+    With --mosaic, the sections that hold evaluated tiles are predicted as a whole
+    as well, and these tiles are scored inside them and alone, side by side. What
+    to expect of a survey is the score in sections.
+
     Args:
         models: run folders and bundle folders; by default the bundled model.
         data: labelled tiles: a folder, or Kaggle's zip.
         split: part of a split to evaluate on, such as split.json:val.
         out: folder for evaluation.json, tiles.csv and report.html; nothing is written by default.
         groups: groups.csv of `diapir data mosaic`, instead of the one the runs were trained with.
+        mosaic: folder of `diapir data mosaic`: also score tiles inside their whole sections.
         encoding: mask encoding, if it is not recognised.
         skip_bad: leave out tiles that cannot be read, instead of stopping.
         post_processing: what is predicted as salt.
         running: how the network runs.
         output: where lines and the answer go.
     """
-    from diapir.evaluation import claim_evaluation, evaluate_models
+    from diapir.evaluation import claim_evaluation, evaluate_models, save_in_sections
     from diapir.evaluation.summary import summary
     from diapir.run.folder import REPORT
 
@@ -84,6 +91,7 @@ def evaluate(
         data,
         split=split,
         groups=groups,
+        mosaic=mosaic,
         encoding=encoding,
         skip_bad=skip_bad,
         threshold=post_processing.threshold,
@@ -92,14 +100,16 @@ def evaluate(
         show=output.progress,
     )
     evaluation = done.evaluation
-    output.say(*done.notes, *summary(evaluation))
+    output.say(*done.notes, *summary(evaluation, done.in_sections))
     content: dict[str, Any] = {
         "model": evaluation.model,
         "data": evaluation.data,
+        **({"in_sections": done.in_sections.block()} if done.in_sections else {}),
         "metrics": evaluation.metrics,
     }
     if out is not None:
         evaluation.save(out)
+        save_in_sections(out, done.in_sections)
         content |= {"out": out} | _report(out / REPORT, done, output)
     return Answer(content)
 
@@ -121,7 +131,12 @@ def _report(path: Path, done: Evaluated, output: Output) -> dict[str, Any]:
 
     scored = done.predictions
     report = write_evaluation_report(
-        path, done.evaluation, scored.tiles, scored.probabilities, *scored.bundles
+        path,
+        done.evaluation,
+        scored.tiles,
+        scored.probabilities,
+        *scored.bundles,
+        in_sections=done.in_sections,
     )
     output.say("", f"report  {report}")
     return {"report": report}

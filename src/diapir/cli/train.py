@@ -82,7 +82,8 @@ def train(
         run = evaluate_run(result.run, data, config, progress)
     output.say(
         "",
-        *summary(run.evaluation),
+        *run.notes,
+        *summary(run.evaluation, run.in_sections),
         "",
         f"model   {run.bundle.path}",
         f"report  {run.report}",
@@ -93,6 +94,7 @@ def train(
             "model": run.bundle.path,
             "report": run.report,
             "data": run.evaluation.data,
+            **({"in_sections": run.in_sections.block()} if run.in_sections else {}),
             "metrics": run.evaluation.metrics,
         }
     )

@@ -10,6 +10,7 @@ from typing import Any
 from diapir.config import DataConfig, RunConfig, TrackConfig
 from diapir.errors import ConfigError, DataError, RunError
 from diapir.evaluation import Evaluation, check_comparable
+from diapir.evaluation.in_sections import saved_block
 from diapir.evaluation.standings import Candidate, Cost
 from diapir.run.folder import EVALUATION, METRICS, SPLIT, run_config
 from diapir.run.history import read_history
@@ -26,15 +27,19 @@ def candidate_of(name: str, runs: Sequence[Path], peak_memory: int | None = None
 
     Raises:
         RunError: a folder is not a run folder.
+        DataError: scores in sections that cannot be read.
     """
     configs = [run_config(run) for run in runs]
     histories = [read_history(run / METRICS) for run in runs]
+    blocks = [saved_block(run / EVALUATION) for run in runs]
+    known = [block for block in blocks if block is not None]
     return Candidate(
         name,
         configs[0],
         tuple(config.seed for config in configs),
         Cost.of_training(histories, peak_memory),
         tuple(runs),
+        in_sections=tuple(known) if len(known) == len(runs) else (),
     )
 
 

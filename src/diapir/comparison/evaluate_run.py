@@ -9,7 +9,16 @@ from diapir import bundle as bundles
 from diapir.bundle import Bundle
 from diapir.comparison.candidates import labelled_tiles
 from diapir.config import RunConfig
-from diapir.evaluation import Evaluation, evaluate_model
+from diapir.errors import DataError
+from diapir.evaluation import (
+    Evaluation,
+    InSections,
+    SectionModels,
+    evaluate_in_sections,
+    evaluate_model,
+    open_sections,
+    save_in_sections,
+)
 from diapir.inference import EngineOptions, Predictor
 from diapir.progress import Progress
 from diapir.reports import write_run_report
@@ -25,11 +34,15 @@ class EvaluatedRun:
         evaluation: on the validation part.
         bundle: the best model, which now carries these metrics.
         report: the HTML report.
+        in_sections: scores of validation tiles inside their sections, if the recipe has a mosaic.
+        notes: lines for the user, such as why there are no scores in sections.
     """
 
     evaluation: Evaluation
     bundle: Bundle
     report: Path
+    in_sections: InSections | None = None
+    notes: tuple[str, ...] = ()
 
 
 def evaluate_run(
@@ -37,7 +50,8 @@ def evaluate_run(
 ) -> EvaluatedRun:
     """Evaluate a run's best model on its validation part, and keep the result in the run folder.
 
-    Writes `evaluation/` and `report.html`, and records the metrics in the bundle and its card.
+    Writes `evaluation/` and `report.html`, and records the metrics in the bundle and its card. If
+    the recipe has `data.mosaic`, validation tiles are scored inside their sections as well.
 
     Args:
         run: the folder of a finished training.
@@ -46,12 +60,32 @@ def evaluate_run(
         progress: called with the tiles done and all tiles.
     """
     tiles = labelled_tiles(data, config.data)
-    validation = tiles.select(Split.load(run / SPLIT).part("val"))
+    split = Split.load(run / SPLIT)
+    validation = tiles.select(split.part("val"))
     bundle = bundles.load(run)
     options = EngineOptions(device=config.device.name, threads=config.device.threads)
     predictor = Predictor(bundle, options)
     evaluation, probabilities = evaluate_model(predictor, validation, part="val", progress=progress)
+    found: InSections | None = None
+    notes: tuple[str, ...] = ()
+    try:
+        if config.data.mosaic is not None:
+            sections = open_sections(Path(config.data.mosaic), tiles, validation.ids)
+            models = SectionModels(
+                frozenset(validation.ids), predictor, frozenset(split.part("train"))
+            )
+            found = evaluate_in_sections(
+                sections, evaluation, validation, probabilities, [models], progress
+            )
+            notes = found.notes
+    except DataError as error:
+        # the training is done, and a mosaic without validation tiles is no reason to lose its end
+        notes = (f"not evaluated in sections: {error.found}",)
     evaluation.save(run / EVALUATION)
-    bundle = bundles.annotate(bundle, metrics=evaluation.metrics | {"data": evaluation.data})
-    report = write_run_report(run, evaluation, validation, probabilities)
-    return EvaluatedRun(evaluation, bundle, report)
+    save_in_sections(run / EVALUATION, found)
+    in_sections = {"in_sections": found.block()} if found else {}
+    bundle = bundles.annotate(
+        bundle, metrics=in_sections | evaluation.metrics | {"data": evaluation.data}
+    )
+    report = write_run_report(run, evaluation, validation, probabilities, found)
+    return EvaluatedRun(evaluation, bundle, report, found, notes)

@@ -3,8 +3,8 @@
 `evaluate` counts every tile once (`histogram`, `scored`), scores the counts (`metrics`), resamples
 them (`bootstrap`) and breaks them down (`breakdown`) into an `Evaluation` (`result`).
 `evaluate_models` first chooses tiles that the models held out (`held_out`) and predicts them
-(`predictions`); `tuning` tunes the post-processing on such tiles. `differences` compares
-evaluations of the same tiles.
+(`predictions`), alone and, with a mosaic, inside their sections (`in_sections`). `tuning` tunes the
+post-processing on such tiles. `differences` compares evaluations of the same tiles.
 """
 
 from diapir.evaluation.differences import (
@@ -15,7 +15,15 @@ from diapir.evaluation.differences import (
     Verdict,
     check_comparable,
 )
-from diapir.evaluation.evaluate import Evaluated, evaluate, evaluate_model, evaluate_models
+from diapir.evaluation.evaluate import evaluate, evaluate_model
+from diapir.evaluation.evaluate_models import Evaluated, evaluate_models
+from diapir.evaluation.in_sections import (
+    InSections,
+    SectionModels,
+    evaluate_in_sections,
+    open_sections,
+    save_in_sections,
+)
 from diapir.evaluation.result import Evaluation, TileScore, claim_evaluation
 
 __all__ = [
@@ -24,12 +32,17 @@ __all__ = [
     "Difference",
     "Evaluated",
     "Evaluation",
+    "InSections",
     "Score",
+    "SectionModels",
     "TileScore",
     "Verdict",
     "check_comparable",
     "claim_evaluation",
     "evaluate",
+    "evaluate_in_sections",
     "evaluate_model",
     "evaluate_models",
+    "open_sections",
+    "save_in_sections",
 ]

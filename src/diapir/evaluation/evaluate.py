@@ -1,27 +1,21 @@
-"""Evaluation of probabilities, of one model, or of several models on held-out tiles."""
+"""Evaluation of probabilities, and of one model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.config import MaskEncoding
 from diapir.errors import ConfigError, DataError
 from diapir.evaluation.breakdown import by_coverage, calibration, sweep
-from diapir.evaluation.held_out import ALL, groups_file, plan
-from diapir.evaluation.predictions import OpenModels, Predictions, predict_shares
+from diapir.evaluation.held_out import ALL
+from diapir.evaluation.min_size import Inside
 from diapir.evaluation.result import Evaluation
 from diapir.evaluation.scored import Scored
-from diapir.inference import open_models as open_by_default
 from diapir.inference.postprocess import check_postprocessing
-from diapir.progress import Progress, ShowProgress, quiet
-from diapir.tiles import load_tiles
-from diapir.tiles.groups import with_groups
+from diapir.progress import Progress
 
 if TYPE_CHECKING:
     from diapir.inference import Segmenter
@@ -38,6 +32,7 @@ def evaluate(
     model: Mapping[str, Any] | None = None,
     seed: int = 0,
     resamples: int = 1000,
+    inside: Sequence[Inside] | None = None,
 ) -> Evaluation:
     """Score probabilities against the masks of labelled tiles, each at its own size.
 
@@ -56,6 +51,8 @@ def evaluate(
         model: description of the model, for `Evaluation.model`.
         seed: of the bootstrap.
         resamples: of the bootstrap; 0 for no intervals.
+        inside: for tiles that were predicted as parts of larger images: the image of each. A
+            component is then as large as it is in that image.
 
     Raises:
         DataError: no tiles, tiles without masks, or values that are not probabilities or do not
@@ -63,7 +60,7 @@ def evaluate(
         ConfigError: a threshold, minimum size or number of resamples out of range.
     """
     _check(tiles, len(probabilities), threshold, min_area, resamples)
-    scored = Scored.of(tiles, probabilities, threshold=threshold, min_area=min_area)
+    scored = Scored.of(tiles, probabilities, threshold=threshold, min_area=min_area, inside=inside)
     tally = scored.tally(threshold)
     terms = scored.terms(tally)
     return Evaluation(
@@ -137,87 +134,6 @@ def evaluate_model(
         resamples=resamples,
     )
     return evaluation, probabilities
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """The result of `evaluate_models`.
-
-    Attributes:
-        evaluation: the scores.
-        predictions: what was scored: tiles, probabilities and models.
-        notes: lines for the user: what was evaluated, and where scores are optimistic.
-    """
-
-    evaluation: Evaluation
-    predictions: Predictions
-    notes: tuple[str, ...]
-
-
-def evaluate_models(
-    models: Sequence[Path],
-    data: Path,
-    *,
-    split: str | None = None,
-    groups: Path | None = None,
-    encoding: MaskEncoding | Literal["auto"] = "auto",
-    skip_bad: bool = False,
-    threshold: float | None = None,
-    min_area: int | None = None,
-    open_models: OpenModels = open_by_default,
-    show: ShowProgress = quiet,
-) -> Evaluated:
-    """Evaluate one model, or the mean of several, on tiles they held out where that is possible.
-
-    Without `split`, runs are evaluated on their own validation parts if `data` is what they were
-    trained on: together on a common part, or out of fold on different ones. Otherwise all tiles
-    are scored. See `held_out.plan`.
-
-    Args:
-        models: run folders and bundle folders; empty for the bundled model.
-        data: labelled tiles: a folder, or Kaggle's zip.
-        split: `FILE:PART` to evaluate on instead.
-        groups: groups.csv with the section groups; None for the one the runs were trained with.
-        encoding: encoding of the masks, `auto` to recognise it.
-        skip_bad: leave out tiles that cannot be read.
-        threshold: None for the mean of the models'.
-        min_area: minimum component size in pixels; None for the mean of the models'.
-        open_models: loads models as one.
-        show: opens a progress display.
-
-    Raises:
-        DataError: tiles that cannot be read or do not fit the models.
-        SplitError: a split cannot be read or does not fit the tiles, or the validation parts
-            overlap without being equal.
-        BundleError: a model cannot be used.
-        ConfigError: a threshold or minimum size out of range, or a model given twice.
-    """
-    models = tuple(models)
-    # what is wrong with these is reported before tiles are read, which may take minutes
-    opened = open_models(models)
-    check_postprocessing(0.5 if threshold is None else threshold, min_area or 0)
-    tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
-    planned = plan(models, tiles, split)
-    if groups is None and planned.part != ALL and split is None:
-        groups = groups_file(models)
-    with show("predicting") as progress:
-        predictions = predict_shares(
-            planned.shares,
-            tiles,
-            lambda members: opened if tuple(members) == models else open_models(members),
-            progress,
-        )
-    if groups is not None:
-        predictions = replace(predictions, tiles=with_groups(predictions.tiles, groups))
-    evaluation = evaluate(
-        predictions.tiles,
-        predictions.probabilities,
-        threshold=predictions.threshold if threshold is None else threshold,
-        min_area=predictions.min_area if min_area is None else min_area,
-        part=planned.part,
-        model=predictions.model,
-    )
-    return Evaluated(evaluation, predictions, planned.notes)
 
 
 def _check(tiles: TileSet, predicted: int, threshold: float, min_area: int, resamples: int) -> None:

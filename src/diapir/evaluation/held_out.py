@@ -18,6 +18,7 @@ from diapir.text import plural
 from diapir.tiles import Split
 
 if TYPE_CHECKING:
+    from diapir.bundle import Bundle
     from diapir.tiles import TileSet
 
 ALL = "all"
@@ -145,6 +146,50 @@ def share_validation(runs: Sequence[Path], tiles: TileSet) -> list[Share]:
             equal.
     """
     return _validation_shares([RunTiles.of(run, tiles) for run in runs])
+
+
+def origin_notes(
+    models: Sequence[Path], bundles: Sequence[Bundle], split: str | None
+) -> tuple[str, ...]:
+    """What bundles without a split of their own say about a part of a split they are evaluated on.
+
+    Args:
+        models: as given; empty for the bundled model.
+        bundles: the models, in the same order.
+        split: `FILE:PART`, already checked; None for no such note.
+
+    Raises:
+        SplitError: the split cannot be read.
+    """
+    if split is None:
+        return ()
+    file, _, part = split.rpartition(":")
+    known = Split.load(Path(file)).hash
+    notes = []
+    for place, bundle in enumerate(bundles):
+        if models and (models[place] / SPLIT).is_file():
+            continue
+        name, trainings = bundle.info.name, bundle.info.trainings
+        if any(one.get("split hash") != known or "further tiles" in one for one in trainings):
+            notes.append(
+                f"{name}: its bundle does not record whether it was trained on these tiles; if it "
+                "was, its scores are optimistic"
+            )
+        elif part == "val":
+            notes.append(f"{name} held these tiles out: its bundle records this split")
+        elif part == "train":
+            notes.append(f"{name} was trained on these tiles; its scores are optimistic")
+    return tuple(notes)
+
+
+def trained_on(models: Sequence[Path], tiles: TileSet) -> frozenset[str]:
+    """The ids of a set's tiles that models were trained on, as far as their folders tell.
+
+    Raises:
+        SplitError: a split cannot be read.
+        ConfigError: a run's configuration cannot be read.
+    """
+    return frozenset().union(*(RunTiles.of(model, tiles).training for model in models))
 
 
 def groups_file(runs: Sequence[Path]) -> Path | None:

@@ -45,3 +45,8 @@ METRICS: dict[str, MetricName] = {
     ),
 }
 """The metrics of an evaluation, the most important first."""
+
+IN_SECTIONS = MetricName(
+    "Dice in sections",
+    "Dice of the evaluated tiles of a mosaic, each inside the prediction of its whole section.",
+)

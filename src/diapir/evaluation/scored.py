@@ -23,7 +23,7 @@ from diapir.evaluation.metrics import (
     summarise,
     tile_terms,
 )
-from diapir.evaluation.min_size import tallies_by_min_size
+from diapir.evaluation.min_size import Inside, tallies_by_min_size
 from diapir.evaluation.result import TileScore
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Scored:
         places: `int (N,)`, where the scored tiles are in the set.
         histograms: of the scored tiles.
         min_area: minimum component size in pixels.
+        inside: the larger image that each tile of the whole set was predicted in; None for tiles
+            on their own.
     """
 
     tiles: TileSet
@@ -50,6 +52,7 @@ class Scored:
     places: NDArray[np.intp]
     histograms: Histograms
     min_area: int
+    inside: Sequence[Inside] | None = None
 
     @classmethod
     def of(
@@ -59,6 +62,7 @@ class Scored:
         *,
         threshold: float,
         min_area: int,
+        inside: Sequence[Inside] | None = None,
     ) -> Scored:
         """Count tiles so that `threshold` and those of the sweep can be scored.
 
@@ -74,7 +78,7 @@ class Scored:
                 expected="masks with background and salt",
                 fix="run `diapir data check` to see how the masks are read, and set --encoding",
             )
-        return cls(tiles, probabilities, places, counted.select(places), min_area)
+        return cls(tiles, probabilities, places, counted.select(places), min_area, inside)
 
     @cached_property
     def ids(self) -> list[str]:
@@ -91,7 +95,11 @@ class Scored:
         if self.min_area <= 1:
             return self.histograms.tally(threshold)
         (of_all,) = tallies_by_min_size(
-            self.tiles, self.probabilities, threshold=threshold, min_sizes=[self.min_area]
+            self.tiles,
+            self.probabilities,
+            threshold=threshold,
+            min_sizes=[self.min_area],
+            inside=self.inside,
         )
         return Tally(*(counts[self.places] for counts in of_all))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,8 @@ class Candidate:
         cost: as far as it is known.
         runs: its run folders.
         probabilities: float32 (H, W) of salt, by tile id, of the tiles that are shown.
+        in_sections: the scores in sections of its runs, as `InSections.block`; empty if a run has
+            none.
     """
 
     name: str
@@ -91,6 +93,17 @@ class Candidate:
     cost: Cost
     runs: tuple[Path, ...] = ()
     probabilities: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    in_sections: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def dice_in_sections(self) -> Score | None:
+        """Dice in sections, the mean over runs; its interval for a single run only."""
+        if not self.in_sections:
+            return None
+        values = tuple(float(block["dice"]) for block in self.in_sections)
+        interval = self.in_sections[0]["ci95"].get("dice") if len(values) == 1 else None
+        low, high = interval or (None, None)
+        return Score(float(np.mean(values)), low, high, values)
 
 
 class Failure(NamedTuple):
@@ -168,6 +181,17 @@ class Results:
             self._standing(rank, name, ranked[0], scores[name])
             for rank, name in enumerate(ranked, 1)
         ]
+
+    @cached_property
+    def has_sections(self) -> bool:
+        """Whether a model has scores in sections, and all that have them the same tiles."""
+        keys = ("mosaic", "n_tiles", "n_sections")
+        evaluated = {
+            tuple(block[key] for key in keys)
+            for one in self.candidates.values()
+            for block in one.in_sections
+        }
+        return len(evaluated) == 1
 
     @cached_property
     def fastest_tied(self) -> Standing | None:

@@ -46,14 +46,14 @@ def overlay(
     """
     predicted = prediction == 1
     if truth is None:
-        return _paint(image, [(predicted, SALT)], _inner_edge(predicted))
+        return _paint(image, [(predicted, SALT)], inner_edge(predicted))
     salt = truth == 1
     layers = [
         (predicted & salt, HIT),
         (~predicted & salt, MISSED),
         (predicted & (truth == 0), FALSE),
     ]
-    return _paint(image, layers, (_inner_edge(predicted) | _inner_edge(salt)) & (truth != IGNORE))
+    return _paint(image, layers, (inner_edge(predicted) | inner_edge(salt)) & (truth != IGNORE))
 
 
 def _paint(
@@ -71,8 +71,15 @@ def _paint(
     return painted
 
 
-def _inner_edge(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels of an area with a 4-neighbour outside it; the image border does not count."""
-    inside = np.pad(area, 1, mode="edge")
-    neighbours = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-    return area & ~neighbours
+def inner_edge(area: NDArray[np.bool_], width: int = 1) -> NDArray[np.bool_]:
+    """Pixels of an area within a distance of its outside, along rows and columns.
+
+    Args:
+        area: `bool (H, W)`; the image border does not count as outside.
+        width: the distance in pixels, at least 1.
+    """
+    kept = area
+    for _ in range(width):
+        near = np.pad(kept, 1, mode="edge")
+        kept = kept & near[:-2, 1:-1] & near[2:, 1:-1] & near[1:-1, :-2] & near[1:-1, 2:]
+    return area & ~kept

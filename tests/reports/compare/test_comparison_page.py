@@ -8,6 +8,7 @@ import io
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -386,3 +387,45 @@ def test_cost_of_training() -> None:
     assert cost.training_s == 11 * 30.0
     unknown = History(np.zeros(0, np.int64), {}, None)
     assert np.isnan(Cost.of_training([unknown]).tiles_per_s)
+
+
+# ── scores in sections ───────────────────────────────────────────────────────────────────────
+
+
+def block(dice: float, n_tiles: int = 12) -> dict[str, Any]:
+    interval = {"dice": [dice - 0.05, dice + 0.05]}
+    return {"dice": dice, "mosaic": "m", "n_tiles": n_tiles, "n_sections": 3, "ci95": interval}
+
+
+def with_sections(results: Results, blocks: dict[str, tuple[dict[str, Any], ...]]) -> Results:
+    candidates = {
+        name: dataclasses.replace(one, in_sections=blocks.get(name, ()))
+        for name, one in results.candidates.items()
+    }
+    return dataclasses.replace(results, candidates=candidates)
+
+
+def test_dice_in_sections_is_a_column_where_runs_have_it(
+    results: Results, page: Page, tmp_path: Path
+) -> None:
+    assert "in sections" not in page.text
+    blocks = {"unet": (block(0.7), block(0.6)), "linknet": (block(0.5),)}
+    report = write_comparison(tmp_path, with_sections(results, blocks))
+    text = read(report.page).text
+    assert "Dice in sections" in text
+    assert "0.500 0.450 – 0.550" in text
+    rows = {row["model"]: row for row in report.rows}
+    assert rows["unet"]["dice_in_sections"] == pytest.approx(0.65)
+    assert rows["unet"]["dice_in_sections_low"] is None  # of several runs
+    assert rows["linknet"]["dice_in_sections_low"] == 0.45
+    assert rows["segnet"]["dice_in_sections"] is None
+    markdown = report.markdown.read_text(encoding="utf-8")
+    assert "| Dice in sections |" in markdown
+    assert "0.500 (0.450 – 0.550)" in markdown
+    lengths = {line.count("|") for line in markdown.splitlines() if line.startswith("|")}
+    assert len(lengths) == 1
+
+
+def test_scores_in_other_sections_are_not_compared(results: Results) -> None:
+    blocks = {"unet": (block(0.7),), "linknet": (block(0.5, n_tiles=11),)}
+    assert not with_sections(results, blocks).has_sections

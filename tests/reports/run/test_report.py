@@ -18,10 +18,12 @@ import pytest
 from diapir import bundle as bundles
 from diapir.config import RunConfig, load_recipe
 from diapir.errors import RunError
+from diapir.evaluation import SectionModels, evaluate_in_sections, open_sections
 from diapir.evaluation.held_out import PART
 from diapir.reports import write_evaluation_report, write_run_report
 from diapir.tiles import Split
 from diapir.tiles.pixels import Pixels
+from tests.helpers.mosaics import Function, squares, write_sections
 from tests.reports.made import COVERAGES, Case, case_of, fill_run, predict, write_tiles
 
 VOID = {"meta", "img", "br", "wbr", "input", "link", "hr"}
@@ -334,3 +336,26 @@ def test_importing_reports_draws_nothing_in() -> None:
     code = "import sys, diapir.reports; print(sorted({'matplotlib', 'jinja2'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_scores_in_sections_come_first(tmp_path: Path, run: Path, case: Case) -> None:
+    model = Function(lambda image: image >= 0, window=20)
+    mosaic = write_sections(tmp_path / "mosaic", case.tiles, squares(case.tiles.ids))
+    found = evaluate_in_sections(
+        open_sections(mosaic, case.tiles),
+        *case.arguments,
+        [SectionModels(frozenset(case.tiles.ids), model)],
+    )
+    page = read(write_run_report(run, *case.arguments, found))
+    block, text = found.block(), page.text
+    first = text.index(f"Dice in sections {block['dice']:.3f}")
+    assert first < text.index(f"Dice of tiles alone {case.evaluation.metrics['dice']:.3f}")
+    assert "24 tiles inside 6 sections of the mosaic “mosaic”" in text
+    assert f"Inside their sections, 24 tiles have Dice {block['dice']:.3f}" in text
+    assert f"Recall {block['recall']:.3f}" in text
+    assert "shifted by half their size: 0.0 % (95% CI 0.0 % to 0.0 %)" in text
+    drawn = [image for image in page.all("img") if (image["alt"] or "").startswith("Section ")]
+    assert len(drawn) == 6
+    assert {(image["width"], image["height"]) for image in drawn} == {("40", "40")}
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert ids.count("in-sections") == 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from diapir.evaluation import PAIRED
-from diapir.evaluation.metric_names import METRICS
+from diapir.evaluation.metric_names import IN_SECTIONS, METRICS
 from diapir.evaluation.standings import SCORES, Results, Standing, outcome
 from diapir.inference.overlay import SALT
 from diapir.reports.compare.comparison_figures import Point, against_cost, differences
@@ -90,7 +91,10 @@ def _page(results: Results, found: list[str]) -> Mapping[str, Any]:
         "held out from training.",
         "headline": _headline(results, ranges),
         "findings": found,
-        "metrics": [METRICS[key] for key in _columns(results)],
+        "metrics": [
+            *(METRICS[key] for key in _columns(results)),
+            *([IN_SECTIONS] if results.has_sections else []),
+        ],
         "ranking": METRICS[results.by].name,
         "board": [_row(results, standing, ranges) for standing in results.standings],
         "cost_headings": headings,
@@ -172,11 +176,20 @@ def _row(results: Results, one: Standing, ranges: Mapping[str, Range]) -> dict[s
         "scores": [
             (score.value, interval(score.low, score.high))
             for score in map(one.scores.__getitem__, _columns(results))
-        ],
+        ]
+        + _in_sections(results, one),
         "range": ranges[one.name],
         "verdict": verdict_words(one.difference),
         "kind": outcome(one.difference) if one.difference else "tied",
     }
+
+
+def _in_sections(results: Results, one: Standing) -> list[tuple[float, str]]:
+    """Dice in sections and its interval, if there is such a column."""
+    if not results.has_sections:
+        return []
+    score = one.candidate.dice_in_sections
+    return [(score.value, interval(score.low, score.high)) if score else (math.nan, "")]
 
 
 def _columns(results: Results) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from diapir.evaluation import PAIRED, Difference, Score
-from diapir.evaluation.metric_names import METRICS
+from diapir.evaluation.metric_names import IN_SECTIONS, METRICS
 from diapir.evaluation.standings import SCORES, Results, Standing, outcome
 from diapir.text import decimal, duration, integer, short, signed, significant
 
@@ -46,6 +46,13 @@ def rows(results: Results) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"rank": one.rank, "model": one.name}
         for key, score in one.scores.items():
             row |= {key: score.value, f"{key}_low": score.low, f"{key}_high": score.high}
+        if results.has_sections:
+            inside = one.candidate.dice_in_sections
+            row |= {
+                "dice_in_sections": inside.value if inside else None,
+                "dice_in_sections_low": inside.low if inside else None,
+                "dice_in_sections_high": inside.high if inside else None,
+            }
         for key in PAIRED:
             found = one.differences.get(key)
             row |= {
@@ -86,12 +93,14 @@ def as_markdown(results: Results) -> str:
     """The leaderboard as Markdown, to be pasted into a document."""
     metric, (headings, costs) = METRICS[results.by].name, cost_table(results)
     scores = [METRICS[key].name for key in SCORES]
+    scores += [IN_SECTIONS.name] if results.has_sections else []
     head = ["Model", *scores, f"Δ {metric}", "Verdict", *headings]
-    align = ["---", *["---:"] * (len(SCORES) + 1), "---", *["---:"] * len(headings)]
+    align = ["---", *["---:"] * (len(scores) + 1), "---", *["---:"] * len(headings)]
     body = [
         [
             _cell(one.name),
             *(score_words(score) for score in one.scores.values()),
+            *_in_sections(results, one),
             difference_words(one.difference),
             verdict_words(one.difference),
             *cells,
@@ -107,6 +116,14 @@ def as_markdown(results: Results) -> str:
     notes = [f"- {name}: {_cell(value)}" for name, value in results.terms]
     failed = [f"- {_cell(one.name)} FAILED: {_cell(one.reason)}" for one in results.failures]
     return "\n".join([*lines, "", ranges, *command, "", *notes, *failed, ""])
+
+
+def _in_sections(results: Results, one: Standing) -> list[str]:
+    """The cell of Dice in sections, if there is such a column."""
+    if not results.has_sections:
+        return []
+    score = one.candidate.dice_in_sections
+    return [score_words(score) if score else "–"]
 
 
 def as_text(results: Results) -> Iterator[str]:

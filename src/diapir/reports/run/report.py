@@ -19,12 +19,13 @@ from diapir.reports.page import common, css, write_page
 from diapir.reports.run import facts, figures
 from diapir.reports.run.findings import findings
 from diapir.reports.run.gallery import Gallery, probability_colours
+from diapir.reports.run.section_gallery import headline, in_sections_content, in_sections_finding
 from diapir.run.folder import METRICS, REPORT, SPLIT, saved_config
 from diapir.run.history import read_history
 from diapir.text import plural
 
 if TYPE_CHECKING:
-    from diapir.evaluation import Evaluation
+    from diapir.evaluation import Evaluation, InSections
     from diapir.tiles import Split, TileSet
 
 Probabilities = Sequence[NDArray[np.float32]]
@@ -33,7 +34,11 @@ TEMPLATE = "report.html.j2"
 
 
 def write_run_report(
-    run: Path, evaluation: Evaluation, tiles: TileSet, probabilities: Probabilities
+    run: Path,
+    evaluation: Evaluation,
+    tiles: TileSet,
+    probabilities: Probabilities,
+    in_sections: InSections | None = None,
 ) -> Path:
     """Write `report.html` into a run folder: training, curves and evaluation.
 
@@ -44,6 +49,7 @@ def write_run_report(
         evaluation: the best model on the validation part.
         tiles: the validation part, labelled.
         probabilities: salt probability of each tile, float32 (H, W), in the order of the tiles.
+        in_sections: scores of tiles inside their sections, if there are any.
 
     Returns:
         The path of the report.
@@ -59,12 +65,14 @@ def write_run_report(
     title = run.resolve().name
     trained = facts.training_facts(config, history, count) if config else []
     data = facts.data_facts(evaluation, tiles, split)
-    page = _page(evaluation, tiles, probabilities, split=split, bundle=bundle) | {
+    page = _page(
+        evaluation, tiles, probabilities, split=split, bundle=bundle, in_sections=in_sections
+    ) | {
         "kind": "Training report",
         "title": title,
         "lead": _run_lead(evaluation, config, split, count),
         "facts": [("Training", trained), ("Data", data)],
-        "findings": findings(evaluation, history),
+        "findings": [*_section_finding(in_sections), *findings(evaluation, history)],
         "history": history,
         "curves": figures.curves(history, config) if len(history) else [],
         "settings": config.to_yaml() if config else "",
@@ -79,6 +87,7 @@ def write_evaluation_report(
     tiles: TileSet,
     probabilities: Probabilities,
     *models: Bundle,
+    in_sections: InSections | None = None,
 ) -> Path:
     """Write the report of one or more models evaluated on labelled tiles.
 
@@ -88,6 +97,7 @@ def write_evaluation_report(
         tiles: labelled tiles.
         probabilities: salt probability of each tile, float32 (H, W), in the order of the tiles.
         models: one model; or several that were averaged, or evaluated out of fold.
+        in_sections: scores of tiles inside their sections, if there are any.
 
     Returns:
         `path`.
@@ -103,7 +113,12 @@ def write_evaluation_report(
     pairs = list(zip(models, counts, strict=True))
     settings = [bundle.info.model_dump_json(indent=2) for bundle in models]
     page = _page(
-        evaluation, tiles, probabilities, split=None, bundle=models[0] if alone else None
+        evaluation,
+        tiles,
+        probabilities,
+        split=None,
+        bundle=models[0] if alone else None,
+        in_sections=in_sections,
     ) | {
         "kind": "Evaluation report",
         "title": f"{name} on {data['name']}",
@@ -116,7 +131,11 @@ def write_evaluation_report(
             ("Evaluated on", facts.data_facts(evaluation, tiles, None)),
             ("Training", facts.origin_facts(models[0]) if alone else []),
         ],
-        "findings": [*_leakage(evaluation, models), *findings(evaluation, None)],
+        "findings": [
+            *_leakage(evaluation, models),
+            *_section_finding(in_sections),
+            *findings(evaluation, None),
+        ],
         "history": None,
         "curves": [],
         "settings": "\n".join(settings),
@@ -141,6 +160,10 @@ def _run_lead(
     return f"{model},{trained} evaluated on {evaluated}."
 
 
+def _section_finding(in_sections: InSections | None) -> list[str]:
+    return [in_sections_finding(in_sections)] if in_sections else []
+
+
 def _leakage(evaluation: Evaluation, models: Sequence[Bundle]) -> list[str]:
     """A warning where a model was trained on tiles of this evaluation."""
     data = evaluation.data
@@ -162,6 +185,7 @@ def _page(
     *,
     split: Split | None,
     bundle: Bundle | None,
+    in_sections: InSections | None,
 ) -> dict[str, Any]:
     """The content that both reports have."""
     gallery = Gallery(evaluation, tiles, probabilities)
@@ -169,7 +193,10 @@ def _page(
     return {
         **common(),
         "evaluation": evaluation,
-        "headline": [metrics[key] for key in facts.HEADLINE if key in metrics],
+        "headline": headline(in_sections, metrics)
+        if in_sections
+        else [metrics[key] for key in facts.HEADLINE if key in metrics],
+        "in_sections": in_sections_content(in_sections) if in_sections else None,
         "metrics": list(metrics.values()),
         "coverage_plots": [
             figures.coverage_scores(evaluation.by_coverage),

@@ -13,7 +13,6 @@ processes changes it.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +28,7 @@ from diapir.config import IGNORE, DataConfig
 from diapir.errors import DataError
 from diapir.text import integer, plural
 from diapir.tiles import TileSet, read_image
+from diapir.tiles.mosaic.mosaic_files import MosaicSection, PlacedTile, read_mosaic
 from diapir.training.batches.tile_batches import Indices, consecutive_batches
 
 _TRIES = 12
@@ -325,25 +325,12 @@ def open_windows(config: DataConfig, train: TileSet, canvas: int) -> Windows | N
 
 def _mosaic(folder: Path, train: TileSet) -> SectionSet:
     """The sections of a mosaic that hold a training tile or pseudo-labels."""
-    try:
-        content = json.loads((folder / "mosaic.json").read_text(encoding="utf-8"))
-        sections = content["sections"]
-        layout = [
-            (each["name"], [(cell["id"], cell["row"], cell["column"]) for cell in each["tiles"]])
-            for each in sections
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{folder} holds no mosaic that can be read: {error}",
-            expected="a folder written by `diapir data mosaic`",
-            fix="diapir data mosaic PATH --out FOLDER, then --set data.mosaic=FOLDER",
-        ) from None
     rows = {tile: row for row, tile in enumerate(train.ids)}
     found = []
-    for name, cells in layout:
-        inside = [cell for cell in cells if cell[0] in rows]
-        if inside or (folder / PSEUDO / f"{name}.png").exists():
-            found.append(_laid_out(folder, name, cells, inside, train, rows))
+    for section in read_mosaic(folder):
+        inside = [tile for tile in section.tiles if tile.id in rows]
+        if inside or (folder / PSEUDO / f"{section.name}.png").exists():
+            found.append(_laid_out(section, inside, train, rows))
     if not any(len(section.cells) for section in found):
         raise DataError(
             f"no section of {folder} holds a training tile",
@@ -354,10 +341,8 @@ def _mosaic(folder: Path, train: TileSet) -> SectionSet:
 
 
 def _laid_out(
-    folder: Path,
-    name: str,
-    cells: Sequence[tuple[str, int, int]],
-    inside: Sequence[tuple[str, int, int]],
+    section: MosaicSection,
+    inside: Sequence[PlacedTile],
     train: TileSet,
     rows: dict[str, int],
 ) -> LabelledSection:
@@ -366,37 +351,28 @@ def _laid_out(
     Gaps between tiles are blank in the image, like mutes and gaps of a survey, and background (0)
     in the mask.
     """
-    image = read_image(folder / "sections" / f"{name}.png")
-    height = image.shape[0] // (1 + max(row for _, row, _ in cells))
-    width = image.shape[1] // (1 + max(column for _, _, column in cells))
+    image = section.image()
     mask = np.zeros(image.shape, np.uint8)
     boxes = []
-
-    def place_of(row: int, column: int) -> tuple[slice, slice]:
-        top, left = row * height, column * width
-        return slice(top, top + height), slice(left, left + width)
-
-    guesses = folder / PSEUDO / f"{name}.png"
+    guesses = section.folder / PSEUDO / f"{section.name}.png"
     guessed = read_image(guesses) if guesses.exists() else np.full(image.shape, IGNORE, np.uint8)
     pseudo = []
-    trained = {tile for tile, _, _ in inside}
-    for tile, row, column in cells:
-        place = place_of(row, column)
+    for tile in section.tiles:
+        place = section.place(tile, image)
         mask[place] = guessed[place]
-        if tile not in trained and (guessed[place] != IGNORE).mean() >= _LEAST_PSEUDO:
-            pseudo.append((place[0].start, place[1].start, place[0].stop, place[1].stop))
-    for tile, row, column in inside:
-        top, left = row * height, column * width
-        place = place_of(row, column)
-        if not np.array_equal(image[place], train.image(rows[tile])):
-            raise DataError(
-                f"tile {tile} differs from its image in section {name} of {folder}",
-                expected="a mosaic of the training tiles",
-                fix=f"diapir data mosaic {train.path} --out FOLDER",
-            )
-        mask[place] = train.mask(rows[tile])
-        boxes.append((top, left, top + height, left + width))
+        if tile not in inside and (guessed[place] != IGNORE).mean() >= _LEAST_PSEUDO:
+            pseudo.append(_box(place))
+    for tile in inside:
+        place = section.place(tile, image)
+        section.require_same(tile, image, train, rows[tile.id])
+        mask[place] = train.mask(rows[tile.id])
+        boxes.append(_box(place))
     return LabelledSection(image, mask, _cells(boxes), _cells(pseudo))
+
+
+def _box(place: tuple[slice, slice]) -> tuple[int, int, int, int]:
+    rows, columns = place
+    return rows.start, columns.start, rows.stop, columns.stop
 
 
 def _cells(boxes: Sequence[tuple[int, int, int, int]]) -> Cells:
