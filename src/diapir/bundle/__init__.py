@@ -25,6 +25,7 @@ from diapir.bundle.bundle import (
     save,
     save_export,
 )
+from diapir.bundle.bundled import BundledModel, bundled_models
 from diapir.bundle.info import BundleInfo, Export, Form, Parity, Tta, Weights
 from diapir.bundle.places import BUNDLED, CARD, INFO, SECTIONS, SHIPPED, find
 from diapir.bundle.weights_file import WEIGHTS, write_weights
@@ -39,12 +40,14 @@ __all__ = [
     "WEIGHTS",
     "Bundle",
     "BundleInfo",
+    "BundledModel",
     "Export",
     "Form",
     "Parity",
     "Tta",
     "Weights",
     "annotate",
+    "bundled_models",
     "find",
     "load",
     "read_info",

@@ -156,6 +156,7 @@ def save(
     Raises:
         BundleError: the disk is full or not writable.
     """
+
     def fill(scratch: Path) -> BundleInfo:
         write_weights(scratch / WEIGHTS, tensors)
         return BundleInfo(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +67,8 @@ def export_bundle(
     Raises:
         ExportError: the results would differ from those of `source`, `out` is neither empty nor
             an exported model, or a mean of several models is to be trainable.
-        BundleError: a source that does not fit its architecture or cannot be exported, or a disk
-            that is full or read-only.
+        BundleError: a source that does not fit its architecture, cannot be exported or has no
+            weights to keep, or a disk that is full or read-only.
         MissingDependencyError: a library is not installed.
     """
     sources = (source, *further)
@@ -81,6 +82,7 @@ def export_bundle(
             fix="leave --trainable out, or average the weights of trainings of one recipe with "
             "`diapir average` first",
         )
+    tensors = source.tensors() if trainable else None
     half = half or any(one.info.export and one.info.export.half for one in sources)
     references = [open_engine(one, EngineOptions(device="cpu")) for one in sources]
     with TemporaryDirectory(prefix="diapir-export-") as folder:
@@ -98,7 +100,7 @@ def export_bundle(
             reference, info = MeanEngine(references), _mean_info(sources)
         else:
             networks[0].rename(network)
-        weights = _keep_weights(source, network, form, half=half) if trainable else None
+        weights = None if tensors is None else _keep_weights(tensors, network, form, half=half)
         files = _convert(network, form, half=half)
         found = parity.measure(
             reference,
@@ -143,12 +145,13 @@ def _write(source: Bundle, network: Path, reference: Engine, *, anew: bool) -> b
     return before.any_size
 
 
-def _keep_weights(source: Bundle, network: Path, form: Form, *, half: bool) -> Path:
+def _keep_weights(
+    tensors: Mapping[str, NDArray[Any]], network: Path, form: Form, *, half: bool
+) -> Path:
     """Write the weights of a model beside its ONNX file, which may then read them from there."""
     from diapir.export.shared_weights import share_weights
 
     weights = network.with_name(WEIGHTS)
-    tensors = source.tensors()
     bundles.write_weights(weights, tensors, half=half)
     if form == "onnx":
         share_weights(network, weights, tensors)
