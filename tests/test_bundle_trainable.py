@@ -126,7 +126,7 @@ def test_a_bundle_of_one_kind_stays_readable_for_an_older_diapir(tmp_path: Path)
 
 def test_an_older_diapir_refuses_both_by_the_format(both: Bundle) -> None:
     content = json.loads((both.path / INFO).read_text())
-    assert list(content)[0] == "format"  # the first key that is checked
+    assert next(iter(content)) == "format"  # the first key that is checked
     assert content["format"] == 2
 
 
