@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from diapir.bundle.info import BundleInfo, Export
+from diapir.bundle.info import BundleInfo
+from diapir.bundle.weights_file import WEIGHTS
 
 
 def write_card(info: BundleInfo) -> str:
@@ -24,7 +25,7 @@ def write_card(info: BundleInfo) -> str:
         f"- Test-time augmentation: {'horizontal flip' if info.tta == 'flip' else info.tta}",
         *_trained(info),
         f"- Versions: {_listing(info.versions)}",
-        *_exported(info.export),
+        *_exported(info),
         "",
         "## Evaluation",
         "",
@@ -52,7 +53,8 @@ def _trained(info: BundleInfo) -> Iterator[str]:
         yield f"  - {_listing(member)}"
 
 
-def _exported(export: Export | None) -> Iterator[str]:
+def _exported(info: BundleInfo) -> Iterator[str]:
+    export, weights = info.export, info.weights
     if export is None:
         return
     parity = export.parity
@@ -63,6 +65,9 @@ def _exported(export: Export | None) -> Iterator[str]:
         f"{parity.flipped} of {parity.pixels} pixels of {parity.tiles} tiles ({parity.data}) "
         "change class"
     )
+    if weights is not None:
+        stored = ", large tensors stored as float16" if weights.half else ""
+        yield f"- Trainable weights: {WEIGHTS}{stored}. `train.start` trains on from them"
 
 
 def _evaluated(metrics: Mapping[str, Any]) -> Iterator[str]:
