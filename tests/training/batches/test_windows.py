@@ -22,16 +22,14 @@ from diapir.errors import DataError, Interrupted, RunError
 from diapir.tiles import TileSet, load_tiles, synthesise
 from diapir.training import session, train
 from diapir.training.batches.augment import augment, draw
+from diapir.training.batches.labelled_sections import LabelledSection, SectionSet, unaliased
 from diapir.training.batches.mixed_batches import BatchAugmentation, frame, load_mixed_batch
 from diapir.training.batches.survey_augment import draw_survey
 from diapir.training.batches.windows import (
-    LabelledSection,
-    SectionSet,
     Windows,
     names,
     open_windows,
     training_hash,
-    unaliased,
 )
 
 SIDE = 30

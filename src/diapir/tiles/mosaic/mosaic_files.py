@@ -11,24 +11,119 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from diapir.config import IGNORE
+from diapir.errors import DataError
 from diapir.files import claim, disk_errors, writing_folder
+from diapir.tiles.files.decode import read_image
 from diapir.tiles.groups import groups_text
 from diapir.tiles.mosaic.assemble import Mosaic
 from diapir.tiles.mosaic.placement import Cell, Link
+from diapir.tiles.tileset import TileSet
 
 MARKER = "mosaic.json"
+GROUPS = "groups.csv"
 
 _PICTURES = 12
 _FRAME, _SALT, _NO_TILE = (255, 214, 10), (225, 40, 40), (32, 26, 48)
+
+
+class PlacedTile(NamedTuple):
+    """A tile of a section, with its row and column of tiles, from 0."""
+
+    id: str
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class MosaicSection:
+    """A reassembled section, as a mosaic's folder describes it.
+
+    Attributes:
+        folder: of the mosaic.
+        name: its smallest tile id; also the name of its image.
+        group: the section group of its tiles.
+        tiles: all of them, labelled or not.
+    """
+
+    folder: Path
+    name: str
+    group: str
+    tiles: tuple[PlacedTile, ...]
+
+    def image(self) -> NDArray[np.uint8]:
+        """Read the image, `uint8 (samples, traces)`; 0 in cells without a tile.
+
+        Raises:
+            DataError: it is missing or cannot be read.
+        """
+        return read_image(self.folder / "sections" / f"{self.name}.png")
+
+    def place(self, tile: PlacedTile, image: NDArray[np.uint8]) -> tuple[slice, slice]:
+        """Where a tile lies in the section's image: its rows and columns of pixels."""
+        height = image.shape[0] // (1 + max(each.row for each in self.tiles))
+        width = image.shape[1] // (1 + max(each.column for each in self.tiles))
+        top, left = tile.row * height, tile.column * width
+        return slice(top, top + height), slice(left, left + width)
+
+    def require_same(
+        self, tile: PlacedTile, image: NDArray[np.uint8], tiles: TileSet, index: int
+    ) -> None:
+        """Refuse a tile that is not what the section shows in its place.
+
+        Args:
+            tile: one of the section's tiles.
+            image: the section's image.
+            tiles: the set with the tile.
+            index: of the tile in the set.
+
+        Raises:
+            DataError: they differ.
+        """
+        if not np.array_equal(image[self.place(tile, image)], tiles.image(index)):
+            raise DataError(
+                f"tile {tile.id} of {tiles.name} differs from its image in section {self.name} of "
+                f"{self.folder}",
+                expected=f"a mosaic of {tiles.name}",
+                fix=f"diapir data mosaic {tiles.path} --out FOLDER",
+            )
+
+
+def read_mosaic(folder: Path) -> tuple[MosaicSection, ...]:
+    """The sections of a mosaic's folder; their images are read later.
+
+    Raises:
+        DataError: the folder holds no mosaic, or its description cannot be read.
+    """
+    try:
+        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return tuple(
+            MosaicSection(
+                folder,
+                each["name"],
+                each.get("group", each["name"]),
+                tuple(
+                    PlacedTile(str(tile["id"]), int(tile["row"]), int(tile["column"]))
+                    for tile in each["tiles"]
+                ),
+            )
+            for each in content["sections"]
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{folder} holds no mosaic that can be read: {error}",
+            expected="a folder written by `diapir data mosaic`",
+            fix="make it: diapir data mosaic PATH --out FOLDER; then give --mosaic FOLDER, or in "
+            "training --set data.mosaic=FOLDER",
+        ) from None
 
 
 def save_mosaic(
@@ -79,7 +174,7 @@ def _write(
     figures: dict[str, Any],
 ) -> None:
     groups = dict(zip(ids, mosaic.groups(ids), strict=True))
-    (folder / "groups.csv").write_text(groups_text(groups), encoding="utf-8")
+    (folder / GROUPS).write_text(groups_text(groups), encoding="utf-8")
     labelled = (masks != IGNORE).any(axis=(1, 2))
     sections = []
     for number, section in enumerate(mosaic.sections):
