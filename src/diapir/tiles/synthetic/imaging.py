@@ -55,7 +55,10 @@ def image(rng: np.random.Generator, geology: Geology, period: float, style: Styl
     if not style.gain:
         return section
     power = np.maximum(blur(section**2, 20, 30), 0)
-    return (section / (np.sqrt(power) + 0.2 * section.std()) ** style.gain).astype(np.float32)
+    evened: Field = (section / (np.sqrt(power) + 0.2 * section.std()) ** style.gain).astype(
+        np.float32
+    )
+    return evened
 
 
 def to_grey(section: Field, headroom: float, baseline: float) -> NDArray[np.uint8]:
@@ -178,8 +181,7 @@ def _streaks(rng: np.random.Generator, shape: tuple[int, int], period: float) ->
     Salt has no beds, so what is seen in it are remains of waves that migration did not focus.
     """
     down, across = wavenumbers(shape)
-    wavenumber = np.hypot(down, across)
-    relative = wavenumber * (period * rng.uniform(0.8, 1.7))
+    relative: Field = np.hypot(down, across) * np.float32(period * rng.uniform(0.8, 1.7))
     # a broad band that falls towards high wavenumbers, since the waves have come a long way
     band = _ormsby(relative, rng.uniform(2.5, 5)) / np.maximum(relative, 0.3) ** 0.8
     angle = np.arctan(across / np.where(down == 0, np.float32(1e-6), down))
