@@ -23,7 +23,7 @@ from diapir.tiles.groups import groups_text
 from diapir.tiles.synthetic.fields import fast_size
 from diapir.tiles.synthetic.geology import make_geology
 from diapir.tiles.synthetic.imaging import MARGIN, image, to_grey
-from diapir.tiles.synthetic.style import PLAIN, SHORTEST, draw_style
+from diapir.tiles.synthetic.section_style import PLAIN, SHORTEST, draw_style
 
 TILE = 101
 """Height and width of a tile in pixels, as in TGS."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from diapir.tiles.synthetic.fields import Field, blur, smooth_curve, smooth_field
 from diapir.tiles.synthetic.salt import Salt, make_salt
-from diapir.tiles.synthetic.style import PLAIN, Style
+from diapir.tiles.synthetic.section_style import PLAIN, Style
 
 _LOG_STEP = 0.25
 """Pixels between two values of a log: fine enough for beds compressed to a quarter."""

@@ -23,7 +23,7 @@ from diapir.tiles.synthetic.fields import (
     wavenumbers,
 )
 from diapir.tiles.synthetic.geology import Geology
-from diapir.tiles.synthetic.style import PLAIN, Style
+from diapir.tiles.synthetic.section_style import PLAIN, Style
 
 MARGIN = 40
 """Pixels cut off on each side after imaging, as Fourier filters wrap around the edges."""

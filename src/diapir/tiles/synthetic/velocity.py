@@ -19,7 +19,7 @@ from diapir.tiles.synthetic.generate import TILE, SectionMaker, SyntheticSection
 from diapir.tiles.synthetic.geology import make_geology
 from diapir.tiles.synthetic.imaging import MARGIN, image, to_grey
 from diapir.tiles.synthetic.salt import Salt
-from diapir.tiles.synthetic.style import PLAIN, SHORTEST, draw_style
+from diapir.tiles.synthetic.section_style import PLAIN, SHORTEST, draw_style
 
 KEY = "velocity_m_s"
 """Array of a velocity file: `(models, depth, distance)` or `(depth, distance)`, in m/s."""

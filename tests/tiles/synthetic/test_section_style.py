@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from diapir.tiles.synthetic import make_section
 from diapir.tiles.synthetic.geology import make_geology
 from diapir.tiles.synthetic.imaging import image
-from diapir.tiles.synthetic.style import PLAIN, Style, draw_style
+from diapir.tiles.synthetic.section_style import PLAIN, Style, draw_style
 
 SHAPE = (300, 400)
 
