@@ -107,11 +107,12 @@ def test_the_description_is_read_without_the_network(both: Bundle) -> None:
 
 
 def test_metrics_are_recorded_beside_both(both: Bundle) -> None:
-    inside = {"dice": 0.8, "flips": 0.05, "n_tiles": 42, "n_sections": 24, "ci95": {"dice": [0, 1]}}
+    scores = {"dice": 0.8, "kaggle_map": 0.7, "ci95": {"dice": [0, 1]}}
+    inside = scores | {"flips": 0.05, "n_tiles": 42, "n_sections": 24, "alone": scores}
     bundles.annotate(both, metrics={"dice": 0.9, "in_sections": inside})
     assert bundles.load(both.path).info.metrics["in_sections"] == inside
     card = (both.path / CARD).read_text(encoding="utf-8")
-    assert "In sections: 42 tiles inside 24 sections" in card
+    assert "42 tiles in 24 sections" in card
     assert card.index("| dice | 0.8000 | 0.0000 to 1.0000 |") < card.index("| dice | 0.9000 |  |")
 
 

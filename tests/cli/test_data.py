@@ -12,6 +12,7 @@ from PIL import Image
 from diapir.inference import EngineOptions, Predictor
 from diapir.tiles import Split, load_tiles, read_image
 from tests.cli.conftest import RunCli
+from tests.helpers.mosaics import write_sections
 
 
 def test_synth_makes_tiles_that_check_accepts(run_cli: RunCli, tmp_path: Path) -> None:
@@ -175,3 +176,32 @@ def test_pseudo_labels_are_a_set_to_train_on(
     assert unlabelled.code == 2
     assert "no high-confidence salt" in unlabelled.stderr
     assert not (tmp_path / "none").exists()
+
+
+def test_pseudo_labels_of_a_mosaic_are_trained_on(
+    run_cli: RunCli, trained: Path, survey: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    tiles = load_tiles(survey)
+    cells = {(0, column): tile for column, tile in enumerate([*tiles.ids[:4], "unlabelled"])}
+    mosaic, out = write_sections(tmp_path / "mosaic", tiles, {"one": cells}), tmp_path / "out"
+    words = ("data", "pseudo", trained, "--data", survey, "--mosaic", mosaic, "--out", out)
+    answer = run_cli(*words, "--low", 0.001, "--high", 0.01, "--json").answer
+    assert (answer["tiles"], answer["labelled"], answer["sections"]) == (1, 4, 1)
+    again = run_cli(*words)
+    assert again.code == 2
+    assert "is not empty" in again.stderr
+    made = ("train", "--recipe", tiny_recipe, "--data", survey, "--out", tmp_path / "run")
+    settings = ("--set", f"data.mosaic={out}", "--set", "data.seam_ignored=20")
+    ran = run_cli(*made, *settings)
+    assert ran.code == 0
+    assert "pseudo-labels of 1 tile" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_synth_varies_the_style(run_cli: RunCli, tmp_path: Path) -> None:
+    made = ("data", "synth", "--tiles", 4, "--style")
+    assert run_cli(*made, "varied", "--out", tmp_path / "a").code == 0
+    assert run_cli(*made, "plain", "--out", tmp_path / "b").code == 0
+    name = Path("sections", "section-0000.png")
+    assert (tmp_path / "a" / name).read_bytes() != (tmp_path / "b" / name).read_bytes()
+    refused = run_cli(*made, "wild", "--out", tmp_path / "c")
+    assert refused.code == 2

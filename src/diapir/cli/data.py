@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -86,6 +87,7 @@ def synth(
     seed: Whole = 0,
     velocity: Annotated[Path | None, Parameter(show_default=False)] = None,
     salt_velocity: Annotated[float, Parameter(validator=Number(gt=0))] = 4500.0,
+    style: Literal["plain", "varied"] = "plain",
     output: Injected,
 ) -> Answer:
     """Make a synthetic survey: labelled sections with salt, cut into tiles.
@@ -99,13 +101,17 @@ def synth(
         seed: any whole number from 0.
         velocity: velocity models (.npz) that give the salt and the layers.
         salt_velocity: P-wave velocity in salt in these models, in m/s.
+        style: one style for all sections, or one drawn for each: chaos in salt,
+            strength of its top and base, strong parallel beds, noise, gain.
         output: where lines and the answer go.
     """
     from diapir.tiles import read_velocity, section_maker, synthesise
     from diapir.tiles.synthetic import make_section
 
     models = None if velocity is None else read_velocity(velocity, salt_velocity)
-    make = make_section if models is None else section_maker(models)
+    make = partial(make_section, varied=style == "varied")
+    if models is not None:
+        make = section_maker(models, varied=style == "varied")
     with output.progress("making tiles") as progress:
         summary = synthesise(out, tiles=tiles, seed=seed, make=make, progress=progress)
     output.say(

@@ -65,6 +65,9 @@ class DataConfig(Section):
     """Heights and widths of windows in pixels; each step draws one. Empty takes the tile size."""
     window_labelled: Fraction = 0.25
     """Least labelled share of a window, where such a position can be found."""
+    seam_ignored: Annotated[int, Field(ge=0)] = 0
+    """Pixels beside a seam of `mosaic` that are ignored where background adjoins salt of the
+    neighbouring tile along the seam; 0 for none, the tile's side for the whole tile."""
 
     def reading(self) -> Reading:
         """How the tiles are read: `load_tiles(path, **config.data.reading())`."""

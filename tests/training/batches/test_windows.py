@@ -22,35 +22,16 @@ from diapir.errors import DataError, Interrupted, RunError
 from diapir.tiles import TileSet, load_tiles, synthesise
 from diapir.training import session, train
 from diapir.training.batches.augment import augment, draw
+from diapir.training.batches.labelled_sections import LabelledSection, SectionSet
 from diapir.training.batches.mixed_batches import BatchAugmentation, frame, load_mixed_batch
 from diapir.training.batches.survey_augment import draw_survey
 from diapir.training.batches.windows import (
-    LabelledSection,
-    SectionSet,
     Windows,
     names,
     open_windows,
     training_hash,
-    unaliased,
 )
-
-SIDE = 30
-EYE = np.eye(2)
-
-
-def section(
-    height: int = 90, width: int = 120, cells: list[tuple[int, int]] | None = None
-) -> LabelledSection:
-    """Every pixel tells where it is; cells of 30 pixels are labelled, by row and column."""
-    y, x = np.mgrid[:height, :width]
-    image = (3 * y + x).astype(np.uint8)
-    mask = np.full((height, width), IGNORE, np.uint8)
-    boxes = []
-    for row, column in cells if cells is not None else [(1, 1), (1, 2)]:
-        top, left = SIDE * row, SIDE * column
-        mask[top : top + SIDE, left : left + SIDE] = (x + y)[:SIDE, :SIDE] > SIDE
-        boxes.append((top, left, top + SIDE, left + SIDE))
-    return LabelledSection(image, mask, np.array(boxes, np.int64))
+from tests.training.batches.labelled import EYE, SIDE, section
 
 
 def windows_of(
@@ -85,79 +66,6 @@ def write_mosaic(folder: Path, tiles: TileSet, rows: int, columns: int) -> Path:
 @pytest.fixture
 def mosaic(bright_salt: Path, tmp_path: Path) -> Path:
     return write_mosaic(tmp_path / "mosaic", load_tiles(bright_salt), 3, 4)
-
-
-# one window
-
-
-@settings(max_examples=60, deadline=None)
-@given(size=st.integers(16, 80), seed=st.integers(0, 2**32 - 1))
-def test_a_window_is_a_piece_of_its_section(size: int, seed: int) -> None:
-    source = section()
-    image, mask = SectionSet("s", (source,)).window(size, EYE, 0.25, np.random.default_rng(seed))
-    assert image.shape == mask.shape == (size, size)
-    tops, lefts = (range(side - size + 1) for side in source.image.shape)
-    assert any(
-        np.array_equal(image, source.image[top : top + size, left : left + size])
-        and np.array_equal(mask, source.mask[top : top + size, left : left + size])
-        for top in tops
-        for left in lefts
-    )
-
-
-@settings(max_examples=40, deadline=None)
-@given(size=st.integers(16, 60), seed=st.integers(0, 2**32 - 1))
-def test_a_window_is_labelled_enough(size: int, seed: int) -> None:
-    _, mask = SectionSet("s", (section(),)).window(size, EYE, 0.25, np.random.default_rng(seed))
-    assert (mask != IGNORE).mean() >= 0.25
-
-
-def test_windows_cross_seams_and_lie_anywhere() -> None:
-    chosen = SectionSet("s", (section(),))
-    corners = set()
-    for seed in range(200):
-        image, _ = chosen.window(SIDE, EYE, 0.25, np.random.default_rng(seed))
-        corners.add(int(image[0, 0]))
-    assert len(corners) > 100
-
-
-def test_where_no_position_is_labelled_enough_the_best_is_taken() -> None:
-    _, mask = SectionSet("s", (section(),)).window(90, EYE, 0.9, np.random.default_rng(1))
-    assert (mask != IGNORE).any()
-
-
-def test_beyond_a_section_pixels_are_reflected_and_not_labelled() -> None:
-    source = section(30, 60, [(0, 0), (0, 1)])
-    image, mask = SectionSet("s", (source,)).window(60, EYE, 0.1, np.random.default_rng(3))
-    inside = np.flatnonzero((mask != IGNORE).any(axis=1))
-    assert len(inside) == 30
-    top = int(inside[0])
-    assert np.array_equal(image[top : top + 30], source.image)
-    assert (mask[:top] == IGNORE).all()
-    assert (mask[top + 30 :] == IGNORE).all()
-    if top:
-        assert np.array_equal(image[top - 1], image[top + 1])
-
-
-def test_a_scaled_window_shows_more_of_the_section() -> None:
-    y, x = np.mgrid[:120, :120]
-    whole = np.array([[0, 0, 120, 120]], np.int64)
-    source = LabelledSection((y + x).astype(np.uint8), (y > 60).astype(np.uint8), whole)
-    matrix = np.diag([1.0, 2.0])  # twice as many rows
-    image, mask = SectionSet("s", (source,)).window(40, matrix, 0.25, np.random.default_rng(2))
-    steps = np.diff(image.astype(int), axis=0)
-    assert 1.9 < steps.mean() < 2.1
-    assert set(np.unique(np.diff(image.astype(int), axis=1)).tolist()) <= {0, 1, 2}
-    assert np.array_equal(mask, mask[:, :1].repeat(40, axis=1))
-
-
-def test_shrunk_images_are_averaged_first() -> None:
-    stripes = torch.zeros(1, 1, 16, 16)
-    stripes[:, :, ::2] = 100
-    assert torch.equal(unaliased(stripes, EYE), stripes)
-    averaged = unaliased(stripes, np.diag([1.0, 2.0]))
-    assert averaged.shape == stripes.shape
-    assert averaged[0, 0, :-1].sub(50).abs().max() == 0
 
 
 # an epoch
@@ -294,6 +202,70 @@ def test_labels_of_a_mosaic_count_for_training_tiles_only(bright_salt: Path, mos
     assert (found.mask[3 * SIDE :, SIDE:] == 0).all()  # no tile: blank, and no salt
     assert np.array_equal(found.mask[:SIDE, SIDE : 2 * SIDE], tiles.mask(1))
     assert (found.mask != IGNORE).sum() == (4 + 3) * SIDE**2
+
+
+def write_pseudo(mosaic: Path, labels: NDArray[np.uint8]) -> None:
+    (mosaic / "sections" / "pseudo").mkdir(exist_ok=True)
+    Image.fromarray(labels).save(mosaic / "sections" / "pseudo" / "one.png")
+
+
+def test_pseudo_labels_of_a_mosaic_are_drawn_as_often_as_labels(
+    bright_salt: Path, mosaic: Path
+) -> None:
+    tiles = load_tiles(bright_salt)
+    labels = np.full((4 * SIDE, 4 * SIDE), IGNORE, np.uint8)
+    labels[2 * SIDE : 3 * SIDE, -SIDE:] = 1  # the tile without labels
+    labels[:SIDE, :SIDE] = 1  # a training tile, whose own labels count
+    labels[3 * SIDE :, : SIDE // 3] = 0  # less than half of a tile
+    write_pseudo(mosaic, labels)
+    part = tiles.select(tiles.ids[:11])
+    windows = open_windows(DataConfig(mosaic=str(mosaic)), part, 32)
+    assert windows is not None
+    (found,) = windows.sets[0][0].sections
+    assert found.pseudo.tolist() == [[2 * SIDE, 3 * SIDE, 3 * SIDE, 4 * SIDE]]
+    assert len(found.cells) == 11
+    assert (found.mask[2 * SIDE : 3 * SIDE, -SIDE:] == 1).all()
+    assert np.array_equal(found.mask[:SIDE, :SIDE], tiles.mask(0))
+    assert (found.mask[3 * SIDE :, : SIDE // 3] == 0).all()
+    assert (found.mask[3 * SIDE :, SIDE // 3 : SIDE] == IGNORE).all()
+    assert "pseudo-labels of 1 tile" in windows.describe()
+    rngs = [np.random.default_rng(seed) for seed in range(80)]
+    images = [windows.sets[0][0].window(10, EYE, 0.25, rng)[0] for rng in rngs]
+    around = sum((image == 77).sum() > 15 for image in images)
+    assert 25 < around < 60  # a tile of twelve, in half of the windows
+
+
+def test_pseudo_labels_that_do_not_fit_are_refused(bright_salt: Path, mosaic: Path) -> None:
+    tiles = load_tiles(bright_salt)
+    config = DataConfig(mosaic=str(mosaic))
+    write_pseudo(mosaic, np.zeros((4 * SIDE, 3 * SIDE), np.uint8))
+    with pytest.raises(DataError, match="expected: 120 × 120"):
+        open_windows(config, tiles, 32)
+    write_pseudo(mosaic, np.full((4 * SIDE, 4 * SIDE), 7, np.uint8))
+    with pytest.raises(DataError, match="the value 7"):
+        open_windows(config, tiles, 32)
+
+
+def test_background_beside_salt_of_the_neighbour_is_ignored(
+    bright_salt: Path, mosaic: Path
+) -> None:
+    tiles = load_tiles(bright_salt)
+    labels = np.full((4 * SIDE, 4 * SIDE), IGNORE, np.uint8)
+    labels[:SIDE, SIDE : 2 * SIDE] = 1
+    labels[:SIDE, 2 * SIDE : 3 * SIDE] = 0
+    write_pseudo(mosaic, labels)
+    part = tiles.select(tiles.ids[3:11])  # the first three cells have pseudo-labels alone
+    for width, ignored in ((0, 0), (8, 8 * SIDE), (SIDE, SIDE**2)):
+        config = DataConfig(mosaic=str(mosaic), seam_ignored=width)
+        windows = open_windows(config, part, 32)
+        assert windows is not None
+        (found,) = windows.sets[0][0].sections
+        third = found.mask[:SIDE, 2 * SIDE : 3 * SIDE]
+        assert (found.mask[:SIDE, SIDE : 2 * SIDE] == 1).all()
+        assert (third == IGNORE).sum() >= ignored
+        assert (third[:, :width] == IGNORE).all()
+        assert len(found.pseudo) == (1 if width == SIDE else 2)
+        assert ("contradictory" in windows.describe()) == bool(width)
 
 
 def test_synthetic_sections_are_labelled_throughout(bright_salt: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from diapir.tiles.groups import groups_text
 from diapir.tiles.synthetic.fields import fast_size
 from diapir.tiles.synthetic.geology import make_geology
 from diapir.tiles.synthetic.imaging import MARGIN, image, to_grey
+from diapir.tiles.synthetic.section_style import PLAIN, SHORTEST, draw_style
 
 TILE = 101
 """Height and width of a tile in pixels, as in TGS."""
@@ -85,8 +86,14 @@ SectionMaker = Callable[[int, int], SyntheticSection]
 """Makes a section from the survey's seed and the section's number, from 0."""
 
 
-def make_section(seed: int, number: int) -> SyntheticSection:
-    """Section `number` (from 0) of the survey with this seed; it depends on nothing else."""
+def make_section(seed: int, number: int, *, varied: bool = False) -> SyntheticSection:
+    """Section `number` (from 0) of the survey with this seed; it depends on nothing else.
+
+    Args:
+        seed: of the survey.
+        number: of the section.
+        varied: whether each section has a style of its own.
+    """
     # the main differences are spread evenly over the sections, so that a few represent many
     start = np.random.default_rng(seed).random(3)
     salty, scale, offset = (start + number * np.array(_SPREAD)) % 1
@@ -94,11 +101,13 @@ def make_section(seed: int, number: int) -> SyntheticSection:
     period = _PERIODS[0] * (_PERIODS[1] / _PERIODS[0]) ** float(scale)
 
     rng = np.random.default_rng((seed, number))
+    style = draw_style(rng) if varied else PLAIN
+    period = max(period * style.period, SHORTEST)
     samples = TILE * int(rng.integers(4, 6))
     traces = TILE * int(rng.integers(8, 11))
     shape = fast_size(samples + 2 * MARGIN), fast_size(traces + 2 * MARGIN)
-    geology = make_geology(rng, shape, period=period, bodies=bodies)
-    amplitude = image(rng, geology, period)
+    geology = make_geology(rng, shape, period=period, bodies=bodies, style=style)
+    amplitude = image(rng, geology, period, style)
     inner = slice(MARGIN, MARGIN + samples), slice(MARGIN, MARGIN + traces)
     grey = to_grey(
         amplitude[inner],

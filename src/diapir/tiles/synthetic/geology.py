@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from diapir.tiles.synthetic.fields import Field, blur, smooth_curve, smooth_field
 from diapir.tiles.synthetic.salt import Salt, make_salt
+from diapir.tiles.synthetic.section_style import PLAIN, Style
 
 _LOG_STEP = 0.25
 """Pixels between two values of a log: fine enough for beds compressed to a quarter."""
@@ -45,6 +46,7 @@ def make_geology(
     bodies: int,
     salt: Salt | None = None,
     trend: Field | None = None,
+    style: Style = PLAIN,
 ) -> Geology:
     """Draw a section.
 
@@ -55,10 +57,14 @@ def make_geology(
         bodies: number of salt bodies to draw, where `salt` is None.
         salt: known salt; None draws it.
         trend: impedance `float32 (samples, traces)` added to that of the beds; None for none.
+        style: strength of the reflections at salt, and of beds.
     """
     floor = _sea_floor(rng, shape)
     roof = floor + max(10, 0.7 * period)
-    salt = make_salt(rng, shape, bodies, roof) if salt is None else _below(salt, roof)
+    if salt is None:
+        salt = make_salt(rng, shape, bodies, roof, pillows=style.pillows)
+    else:
+        salt = _below(salt, roof)
     shadow, overburden = _shadow(rng, salt.cover)
     depth, trace = np.meshgrid(
         np.arange(shape[0], dtype=np.float32), np.arange(shape[1], dtype=np.float32), indexing="ij"
@@ -70,7 +76,7 @@ def make_geology(
     depth = _faulted(rng, depth, trace)
     rows = np.arange(shape[0], dtype=np.float32)[:, None]
     water = np.clip(floor - rows + 0.5, 0, 1).astype(np.float32)
-    beds = _beds(rng, depth, trace, period)
+    beds = _beds(rng, depth, trace, period, style)
     if trend is not None:
         beds = beds + trend
     sediment = beds * (1 - water) - rng.uniform(1.5, 3.0) * water
@@ -79,6 +85,9 @@ def make_geology(
     patches = np.clip(1 + 0.7 * smooth_field(rng, shape, 25, 35), 0.1, 2)
     # bright at the top of salt, fading downwards: the base is weaker and discontinuous
     bright = strength * patches / (1 + overburden / rng.uniform(25, 120))
+    if style is not PLAIN:
+        underneath = np.cumsum(salt.cover[::-1], axis=0, dtype=np.float32)[::-1]
+        bright = style.top * bright + style.base * strength * patches / (1 + underneath / 40)
     # salt is fast, so the wavelength within it is long
     chaos = rng.uniform(0.03, 0.18) * smooth_field(
         rng, shape, period * rng.uniform(0.25, 0.5), period * rng.uniform(0.25, 0.6)
@@ -143,7 +152,9 @@ def _faulted(rng: np.random.Generator, depth: Field, trace: Field) -> Field:
     return depth
 
 
-def _beds(rng: np.random.Generator, depth: Field, trace: Field, period: float) -> Field:
+def _beds(
+    rng: np.random.Generator, depth: Field, trace: Field, period: float, style: Style
+) -> Field:
     """Impedance of the sediments at unfaulted depths."""
     samples, traces = depth.shape
     columns = np.arange(traces, dtype=np.float32)
@@ -174,14 +185,16 @@ def _beds(rng: np.random.Generator, depth: Field, trace: Field, period: float) -
         thickening = np.clip(1 + growth * (depth - samples / 2), 0.3, 2)
         chaotic = rng.random() < 0.2
         rough = period * (rng.uniform(0.12, 0.22) if chaotic else rng.uniform(0.02, 0.09))
+        rough *= style.rough
         grain = period * (rng.uniform(0.5, 0.8) if chaotic else rng.uniform(0.6, 1.2))
         wobble = rough * smooth_field(rng, depth.shape, 0.4 * period, grain)
         np.copyto(layered, depth - bend * thickening + wobble, where=here)
         weak = rng.uniform(0.1, 0.4) if rng.random() < 0.2 else rng.uniform(0.5, 1.2)
         thickness = period * rng.uniform(0.12, 0.7)
         log, other = (weak * _log(rng, span, thickness) for _ in range(2))
-        logs.append(log)
-        others.append(0.6 * log + 0.8 * other)
+        marked = _markers(rng, span, samples, period, style.markers)
+        logs.append(log + marked)
+        others.append(0.6 * log + 0.8 * other + marked)
     # one look-up for all sequences: their logs are concatenated
     place = layered + samples + sequence * (span.size * _LOG_STEP)
     steps = np.arange(count * span.size) * _LOG_STEP
@@ -191,6 +204,18 @@ def _beds(rng: np.random.Generator, depth: Field, trace: Field, period: float) -
     second = np.interp(flat, steps, np.concatenate(others)).reshape(depth.shape)
     impedance: Field = (first + change * (second - first)).astype(np.float32)
     return impedance
+
+
+def _markers(
+    rng: np.random.Generator, span: NDArray[np.float64], samples: int, period: float, count: int
+) -> NDArray[np.float64]:
+    """Impedance of single beds that contrast with all others, such as chalk."""
+    marked = np.zeros(span.size)
+    for _ in range(count):
+        top, thickness = rng.uniform(0, samples), period * rng.uniform(0.2, 1.2)
+        value = rng.choice((-1, 1)) * rng.uniform(1.5, 4)
+        marked[(span >= top) & (span < top + thickness)] = value
+    return marked
 
 
 def _log(

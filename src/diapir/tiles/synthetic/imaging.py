@@ -23,18 +23,20 @@ from diapir.tiles.synthetic.fields import (
     wavenumbers,
 )
 from diapir.tiles.synthetic.geology import Geology
+from diapir.tiles.synthetic.section_style import PLAIN, Style
 
 MARGIN = 40
 """Pixels cut off on each side after imaging, as Fourier filters wrap around the edges."""
 
 
-def image(rng: np.random.Generator, geology: Geology, period: float) -> Field:
+def image(rng: np.random.Generator, geology: Geology, period: float, style: Style = PLAIN) -> Field:
     """Amplitudes `float32 (samples, traces)` of a section, of arbitrary scale.
 
     Args:
         rng: the section's own generator.
         geology: the rocks.
         period: dominant vertical period of the wavelet at the top, in pixels.
+        style: chaos, noise and gain.
     """
     shape = geology.impedance.shape
     depth = np.linspace(0, 1, shape[0], dtype=np.float32)[:, None]
@@ -43,8 +45,20 @@ def image(rng: np.random.Generator, geology: Geology, period: float) -> Field:
     if geology.water.any() and rng.random() < 0.5:
         section += _multiple(rng, section, geology.water)
     disturbed = _swings(rng, shape, period) + _noise(rng, geology, period)
+    if style.interior:
+        patches = np.clip(1 + 0.5 * smooth_field(rng, shape, 30, 30), 0.2, 2)
+        disturbed += style.interior * patches * _streaks(rng, shape, period) * geology.salt.cover
+    if style.noise:
+        disturbed += style.noise * _streaks(rng, shape, period)
     section += disturbed * section.std() * (1 - 0.9 * geology.water)
-    return _balance(rng, section)
+    section = _balance(rng, section)
+    if not style.gain:
+        return section
+    power = np.maximum(blur(section**2, 20, 30), 0)
+    evened: Field = (section / (np.sqrt(power) + 0.2 * section.std()) ** style.gain).astype(
+        np.float32
+    )
+    return evened
 
 
 def to_grey(section: Field, headroom: float, baseline: float) -> NDArray[np.uint8]:
@@ -158,6 +172,28 @@ def _noise(rng: np.random.Generator, geology: Geology, period: float) -> Field:
     # salt itself does not scatter; most of its noise comes from around it
     quiet = 1 - rng.uniform(0.1, 0.8) * geology.salt.cover
     result: Field = (level * noise * unseen * patches + fine) * quiet
+    return result
+
+
+def _streaks(rng: np.random.Generator, shape: tuple[int, int], period: float) -> Field:
+    """Chaotic reflections of unit variance, of all dips, some of them prevailing in places.
+
+    Salt has no beds, so what is seen in it are remains of waves that migration did not focus.
+    """
+    down, across = wavenumbers(shape)
+    relative: Field = np.hypot(down, across) * np.float32(period * rng.uniform(0.8, 1.7))
+    # a broad band that falls towards high wavenumbers, since the waves have come a long way
+    band = _ormsby(relative, rng.uniform(2.5, 5)) / np.maximum(relative, 0.3) ** 0.8
+    angle = np.arctan(across / np.where(down == 0, np.float32(1e-6), down))
+    white = to_spectrum(rng.standard_normal(shape, dtype=np.float32)) * band
+    even = rng.uniform(0.15, 0.5)
+    field = np.zeros(shape, np.float32)
+    for _ in range(3):  # each dip prevails in places of its own
+        dip, spread = rng.uniform(-1.5, 1.5), rng.uniform(0.3, 0.7)
+        preferred = even + np.exp(-(((angle - dip) / spread) ** 2))
+        place = np.clip(smooth_field(rng, shape, 25, 20), 0.05, None)
+        field += place * to_field((white * preferred).astype(np.complex64), shape)
+    result: Field = field / field.std()
     return result
 
 

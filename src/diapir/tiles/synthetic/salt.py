@@ -32,7 +32,14 @@ class Salt:
     kinds: tuple[str, ...]
 
 
-def make_salt(rng: np.random.Generator, shape: tuple[int, int], count: int, roof: Field) -> Salt:
+def make_salt(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    count: int,
+    roof: Field,
+    *,
+    pillows: bool = False,
+) -> Salt:
     """Draw the salt bodies of a section.
 
     Args:
@@ -40,9 +47,11 @@ def make_salt(rng: np.random.Generator, shape: tuple[int, int], count: int, roof
         shape: samples and traces.
         count: number of bodies.
         roof: `float32 (traces,)`, depth above which there is no salt.
+        pillows: whether most bodies are pillows.
     """
     samples, traces = shape
-    kinds = tuple(str(rng.choice(_KINDS, p=(0.40, 0.18, 0.20, 0.22))) for _ in range(count))
+    shares = (0.15, 0.05, 0.75, 0.05) if pillows else (0.40, 0.18, 0.20, 0.22)
+    kinds = tuple(str(rng.choice(_KINDS, p=shares)) for _ in range(count))
     cover = np.zeros(shape, np.float32)
     rooted = np.zeros(shape, np.float32)
     if not kinds:

@@ -19,6 +19,7 @@ from diapir.tiles.synthetic.generate import TILE, SectionMaker, SyntheticSection
 from diapir.tiles.synthetic.geology import make_geology
 from diapir.tiles.synthetic.imaging import MARGIN, image, to_grey
 from diapir.tiles.synthetic.salt import Salt
+from diapir.tiles.synthetic.section_style import PLAIN, SHORTEST, draw_style
 
 KEY = "velocity_m_s"
 """Array of a velocity file: `(models, depth, distance)` or `(depth, distance)`, in m/s."""
@@ -27,6 +28,8 @@ _PERIODS = (7.0, 36.0)
 """Shortest and longest vertical period of the wavelet at the top, in pixels."""
 _HEADROOM = (1.1, 3.0)
 """Smallest and largest headroom of the grey scale: from clipped amplitudes to pale ones."""
+_VARIED_HEADROOM = (0.9, 1.8)
+"""The same for varied styles: grey values vary as much as in TGS tiles and pictures of F3."""
 _TOLERANCE = 0.5
 """Largest difference from the velocity of salt, in m/s."""
 
@@ -90,16 +93,23 @@ def read_velocity(path: Path, salt_velocity: float) -> VelocityModels:
     return VelocityModels(velocity[kept], salt[kept])
 
 
-def section_maker(models: VelocityModels) -> SectionMaker:
-    """A function that makes sections from these models, for `synthesise`."""
+def section_maker(models: VelocityModels, *, varied: bool = False) -> SectionMaker:
+    """A function that makes sections from these models, for `synthesise`.
+
+    Args:
+        models: the models.
+        varied: whether each section has a style of its own.
+    """
 
     def make(seed: int, number: int) -> SyntheticSection:
-        return make_velocity_section(models, seed, number)
+        return make_velocity_section(models, seed, number, varied=varied)
 
     return make
 
 
-def make_velocity_section(models: VelocityModels, seed: int, number: int) -> SyntheticSection:
+def make_velocity_section(
+    models: VelocityModels, seed: int, number: int, *, varied: bool = False
+) -> SyntheticSection:
     """Section `number` (from 0) of the survey with this seed; it depends on nothing else.
 
     Every model is used once before any is used again, in an order that depends on the seed. About
@@ -116,14 +126,23 @@ def make_velocity_section(models: VelocityModels, seed: int, number: int) -> Syn
     shape = fast_size(samples + 2 * MARGIN), fast_size(traces + 2 * MARGIN)
     cover, trend = _resampled(rng, velocity, salt, shape)
     period = _PERIODS[0] * (_PERIODS[1] / _PERIODS[0]) ** rng.random()
+    style = draw_style(rng) if varied else PLAIN
+    period = max(period * style.period, SHORTEST)
     geology = make_geology(
-        rng, shape, period=period, bodies=0, salt=Salt(cover, cover, ("model",)), trend=trend
+        rng,
+        shape,
+        period=period,
+        bodies=0,
+        salt=Salt(cover, cover, ("model",)),
+        trend=trend,
+        style=style,
     )
-    amplitude = image(rng, geology, period)
+    amplitude = image(rng, geology, period, style)
     inner = slice(MARGIN, MARGIN + samples), slice(MARGIN, MARGIN + traces)
+    least, most = _VARIED_HEADROOM if varied else _HEADROOM
     grey = to_grey(
         amplitude[inner],
-        headroom=_HEADROOM[0] * (_HEADROOM[1] / _HEADROOM[0]) ** rng.random(),
+        headroom=least * (most / least) ** rng.random(),
         baseline=float(rng.normal(0, 0.08)),
     )
     mask = (geology.salt.cover[inner] > 0.5).astype(np.uint8)

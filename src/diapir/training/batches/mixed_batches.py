@@ -12,9 +12,10 @@ from torch import Tensor
 from diapir.config import PreprocessConfig
 from diapir.tiles import TileSet
 from diapir.training.batches.augment import Augmentation, normalised, sample
+from diapir.training.batches.labelled_sections import unaliased
 from diapir.training.batches.survey_augment import SurveyAugmentation, augment_grey, rescaled
 from diapir.training.batches.tile_batches import Indices
-from diapir.training.batches.windows import Windows, unaliased
+from diapir.training.batches.windows import Windows
 
 
 @dataclass(frozen=True)
