@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diapir.surveys.description import SurveyFacts, describe
+    from diapir.surveys.extent import Extent
     from diapir.surveys.grid import Domain, Grid, Kind
     from diapir.surveys.hints import Allowance, Endian, SurveyHints, SurveySpec
     from diapir.surveys.open import open_survey, reopen
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from diapir.surveys.prediction.predict import SurveySummary, predict_survey
     from diapir.surveys.prediction.prediction_store import PredictionStore, open_store
     from diapir.surveys.prediction.survey_options import PERCENTILE, SurveyOptions
+    from diapir.surveys.restricted import RestrictedSurvey, restrict
     from diapir.surveys.sampling import percentile, sample_traces
     from diapir.surveys.survey import Survey
 
@@ -24,11 +26,13 @@ _HOMES = {
     "Allowance": "hints",
     "Domain": "grid",
     "Endian": "hints",
+    "Extent": "extent",
     "Grid": "grid",
     "Kind": "grid",
     "PERCENTILE": "prediction.survey_options",
     "Plan": "prediction.plan",
     "PredictionStore": "prediction.prediction_store",
+    "RestrictedSurvey": "restricted",
     "Survey": "survey",
     "SurveyFacts": "description",
     "SurveyHints": "hints",
@@ -41,6 +45,7 @@ _HOMES = {
     "percentile": "sampling",
     "predict_survey": "prediction.predict",
     "reopen": "open",
+    "restrict": "restricted",
     "sample_traces": "sampling",
 }
 """Module of each public name, below this package."""
@@ -50,10 +55,12 @@ __all__ = [
     "Allowance",
     "Domain",
     "Endian",
+    "Extent",
     "Grid",
     "Kind",
     "Plan",
     "PredictionStore",
+    "RestrictedSurvey",
     "Survey",
     "SurveyFacts",
     "SurveyHints",
@@ -66,6 +73,7 @@ __all__ = [
     "percentile",
     "predict_survey",
     "reopen",
+    "restrict",
     "sample_traces",
 ]
 
