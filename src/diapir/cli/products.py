@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,11 +12,12 @@ from cyclopts import App, Parameter, Token
 from diapir.cli.options import Whole
 from diapir.cli.output import Answer, Injected, Output
 from diapir.cli.survey import PART, WHOLE
-from diapir.errors import ConfigError
+from diapir.errors import ConfigError, DataError, DiapirError
 from diapir.surveys.extent import Extent
 from diapir.text import plural
 
 if TYPE_CHECKING:
+    from diapir.surveys.lines.line_table import LineRow
     from diapir.surveys.products.make import ProductOptions, Products
 
 app = App(
@@ -132,7 +134,8 @@ def products(
         snap=snap,
         snap_window=snap_window,
     )
-    return Answer({"products": extract_products(folders, options, output, part=part)})
+    content = extract_products(folders, options, output, part=part)
+    return Answer(content, exit_code=2 if content.get("failed") else 0)
 
 
 def extract_products(
@@ -141,7 +144,7 @@ def extract_products(
     output: Output,
     *,
     part: Extent = WHOLE,
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """Make the products of predictions and their pages, and print a summary of each.
 
     Args:
@@ -151,11 +154,11 @@ def extract_products(
         part: the part of each prediction that is used.
 
     Returns:
-        The JSON object of the products of each store.
+        The JSON object: `products` of each store, and of a folder of lines what `extract_lines`
+        adds.
     """
-    from diapir.surveys.products.from_prediction import find_stores, store_products
+    from diapir.surveys.products.from_prediction import find_stores
 
-    answers = []
     stores = find_stores(paths)
     if len(stores) > 1 and (options.bodies or options.merge):
         raise ConfigError(
@@ -163,13 +166,112 @@ def extract_products(
             expected="one prediction: each has bodies of its own numbers",
             fix=f"give one of them, such as {stores[0]}",
         )
+    if len(paths) > 1 or len(stores) == 1:
+        return {"products": [_extract(store, options, output, part)[1] for store in stores]}
+    job = LineProducts(paths[0], options, output, part)
+    return job.extract(_names(stores, paths[0]), [])[0]
+
+
+@dataclass(frozen=True)
+class LineProducts:
+    """Products of many lines, and files over all 2D lines.
+
+    Attributes:
+        out: folder of the predictions.
+        options: how to make the products.
+        output: where lines go.
+        part: the part of each prediction that is used.
+    """
+
+    out: Path
+    options: ProductOptions
+    output: Output
+    part: Extent = WHOLE
+
+    def extract(
+        self, stores: Mapping[str, Path], rows: Sequence[LineRow]
+    ) -> tuple[dict[str, Any], list[LineRow]]:
+        """Make the products of each line; one that cannot be made does not stop the others.
+
+        Args:
+            stores: the prediction of each line, by the name of the line.
+            rows: the table of the lines as far as it is known.
+
+        Returns:
+            The JSON object (`products`, `failed`, and `merged` with the files over all lines), and
+            the table with the figures of the products.
+        """
+        from diapir.surveys.lines.line_table import LineRow
+        from diapir.surveys.lines.merged_lines import MERGED, merge_lines, refuse_same_names
+
+        refuse_same_names(list(stores))
+        table = {row.line: row for row in rows}
+        content: dict[str, Any] = {"products": [], "failed": []}
+        lines = []
+        for name, store in stores.items():
+            try:
+                made, answer = _extract(store, self.options, self.output, self.part)
+            except DataError as error:
+                row = table.get(name) or LineRow(line=name, file=str(store))
+                table[name] = replace(row, error=error.found)
+                content["failed"].append(failure(name, store, error))
+                self.output.say(f"failed: {name} ({store}): {error.found}")
+                continue
+            report = answer["report"]
+            shown = report.relative_to(self.out).as_posix() if report else ""
+            row = table.get(name) or LineRow.of_survey(name, made)
+            table[name] = row.with_products(made, shown)
+            content["products"].append(answer)
+            if made.grid.kind == "2d":
+                lines.append((name, made.out))
+        if len(lines) > 1:
+            files = merge_lines(self.out / MERGED, lines, list(table.values()))
+            content["merged"] = [str(path) for path in files]
+            self.output.say(f"all {plural(len(lines), 'line')}  → {self.out / MERGED}")
+        return content, list(table.values())
+
+
+def failure(name: str, path: Path, error: DiapirError) -> dict[str, str]:
+    """The JSON object of a line that failed."""
+    return {
+        "name": name,
+        "path": str(path),
+        "found": error.found,
+        "expected": error.expected,
+        "mend": error.fix,
+    }
+
+
+def _names(stores: Sequence[Path], folder: Path) -> dict[str, Path]:
+    """Stores by the name of their line: the file's, or its place where two have the same."""
+    from diapir.surveys.lines.find_lines import unique_names
+
+    places = []
     for store in stores:
-        with output.progress(f"products of {store.stem}") as progress:
-            made = store_products(store, options, part=part, progress=progress)
-        report = _report(made)
-        output.say(*_summary(made, report))
-        answers.append(made.to_json() | {"out": made.out, "report": report})
-    return answers
+        place = store.relative_to(folder).with_suffix("")
+        own_folder = place.parent.name in (place.name, *_with_suffixes(place.name))
+        places.append(place.parent if own_folder else place)
+    return dict(zip(unique_names(places), stores, strict=True))
+
+
+def _with_suffixes(name: str) -> list[str]:
+    """Names of the folders of two files that differ in their suffix alone."""
+    from diapir.surveys.lines.find_lines import SUFFIXES
+
+    return [f"{name}_{suffix.removeprefix('.')}" for suffix in SUFFIXES]
+
+
+def _extract(
+    store: Path, options: ProductOptions, output: Output, part: Extent
+) -> tuple[Products, dict[str, Any]]:
+    """Make the products of a store and their page, and print a summary."""
+    from diapir.surveys.products.from_prediction import store_products
+
+    with output.progress(f"products of {store.stem}") as progress:
+        made = store_products(store, options, part=part, progress=progress)
+    report = _report(made)
+    output.say(*_summary(made, report))
+    return made, made.to_json() | {"out": made.out, "report": report}
 
 
 def _report(made: Products) -> Path | None:
