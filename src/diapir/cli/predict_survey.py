@@ -123,7 +123,7 @@ def _predict_one(
             out,
             options,
             engine=running.options(),
-            tell=partial(_tell, survey, output),
+            tell=partial(_tell, survey, output=output),
             progress=progress,
         )
     output.say(*_lines(summary))
@@ -165,6 +165,7 @@ class _Lines:
 
         self._say_names(files)
         what = plural(len(files), "survey")
+        folder = any(file.folder.name for file in files)
         with contextlib.ExitStack() as stack:
             with self.output.progress(f"reading headers of {what}") as reading:
                 surveys = open_lines(files, hints, stack, progress=reading)
@@ -176,6 +177,7 @@ class _Lines:
                     options,
                     surveys,
                     engine=running.options(),
+                    plan=partial(_tell, output=self.output, brief=folder),
                     tell=self._tell,
                     progress=progress,
                 )
@@ -196,7 +198,7 @@ class _Lines:
             job = LineProducts(self.out, ProductOptions(threshold=threshold), self.output)
             made, rows = job.extract({name: one.store for name, one in stores.items()}, rows)
             answer |= made | {"failed": [*answer["failed"], *made["failed"]]}
-        if stores:
+        if stores and folder:
             answer["lines"] = self._table(rows)
         failed = [row for row in rows if row.error]
         for row in failed:
@@ -216,9 +218,9 @@ class _Lines:
 
     def _tell(self, line: PredictedLine) -> None:
         if line.summary is None:
-            self.output.say(f"{line.file.path}: failed: {line.row.error}")
-            return
-        self.output.say(f"{line.file.path}", *_plan_lines(line), *_lines(line.summary))
+            self.output.say(f"{line.file.path}", f"  failed: {line.row.error}")
+        else:
+            self.output.say(*_lines(line.summary))
 
     def _table(self, rows: Sequence[LineRow]) -> list[str]:
         """Write the table of the lines and its page."""
@@ -237,17 +239,11 @@ class _Lines:
         return [str(path) for path in written]
 
 
-def _plan_lines(line: PredictedLine) -> list[str]:
-    """The plan of one of many surveys, in one line or two."""
-    assert line.summary is not None  # noqa: S101 - called for predicted lines
-    plan = line.summary.plan
-    return [f"  {told}" for told in (*line.part, plan.lines()[0])]
-
-
-def _tell(survey: Survey, output: Output, plan: Plan) -> None:
+def _tell(survey: Survey, plan: Plan, *, output: Output, brief: bool = False) -> None:
+    """Print the plan of a survey, or its first line alone."""
     from diapir.surveys.restricted import part_lines
 
-    lines = [*part_lines(survey, plan.views), *plan.lines()]
+    lines = [*part_lines(survey, plan.views), *plan.lines()[: 1 if brief else None]]
     output.say(f"{survey.path}", *(f"  {line}" for line in lines))
 
 

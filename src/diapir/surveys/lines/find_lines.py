@@ -41,8 +41,27 @@ def is_survey(path: Path) -> bool:
 
 
 def holds_surveys(folder: Path) -> bool:
-    """Whether a folder, or a folder in it, contains surveys."""
-    return folder.is_dir() and next(_inside(folder, None), None) is not None
+    """Whether a folder, or a folder in it, contains surveys; arrays beside images are none.
+
+    Raises:
+        ConfigError: it contains SEG-Y files and images.
+    """
+    from diapir.tiles.files.decode import FORMATS
+
+    if not folder.is_dir():
+        return False
+    found = next(_inside(folder, None), None)
+    if found is None or not any(
+        name.lower().endswith(tuple(FORMATS)) for _, _, names in os.walk(folder) for name in names
+    ):
+        return found is not None
+    if all(path.suffix.lower() == ".npy" for path in _inside(folder, None)):
+        return False
+    raise ConfigError(
+        f"{folder} holds images and SEG-Y files",
+        expected="a folder of one kind",
+        fix=f"give the files themselves, such as {folder / '*.sgy'}",
+    )
 
 
 def find_surveys(inputs: Sequence[Path], out: Path) -> list[SurveyFile]:

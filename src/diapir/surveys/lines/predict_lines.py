@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from diapir.errors import DataError
@@ -15,10 +16,11 @@ from diapir.surveys.hints import SurveyHints
 from diapir.surveys.lines.find_lines import SurveyFile
 from diapir.surveys.lines.line_table import LineRow
 from diapir.surveys.open import open_survey
+from diapir.surveys.prediction.plan import Plan
 from diapir.surveys.prediction.predict import SurveySummary, predict_survey
 from diapir.surveys.prediction.settle import choose_views
 from diapir.surveys.prediction.survey_options import SurveyOptions
-from diapir.surveys.restricted import part_lines, skips
+from diapir.surveys.restricted import skips
 from diapir.surveys.survey import Survey
 
 
@@ -31,14 +33,12 @@ class PredictedLine:
         summary: its prediction; None where it failed.
         error: why it failed.
         row: its row in the table of lines.
-        part: what to say about the part that was predicted; empty for a whole survey.
     """
 
     file: SurveyFile
     summary: SurveySummary | None
     error: DataError | None
     row: LineRow
-    part: tuple[str, ...] = ()
 
 
 Opened = Survey | DataError
@@ -53,7 +53,8 @@ def predict_lines(
     surveys: Sequence[Opened] | None = None,
     *,
     engine: EngineOptions | None = None,
-    tell: Callable[[PredictedLine], object] | None = None,
+    plan: Callable[[Survey, Plan], object] = lambda survey, plan: None,
+    tell: Callable[[PredictedLine], object] = lambda line: None,
     progress: Progress | None = None,
 ) -> list[PredictedLine]:
     """Predict salt in many lines or volumes, or resume an earlier call that was interrupted.
@@ -65,6 +66,7 @@ def predict_lines(
         options: how to predict them.
         surveys: the files, from `open_lines`; None to open them here, without hints.
         engine: how the networks run.
+        plan: called with each survey and its plan before it is predicted.
         tell: called with each survey when it is done or has failed.
         progress: called with the section pixels done and the number there are in all surveys.
 
@@ -85,9 +87,25 @@ def predict_lines(
         meter = _Meter(sum(_pixels(one, options) for one in good), progress)
         done = []
         for file, survey in zip(files, surveys, strict=True):
-            line = _predict(opened, file, survey, out, options, engine, meter)
-            if tell:
-                tell(line)
+            if isinstance(survey, DataError):
+                line = _failed(file, survey)
+            else:
+                line = _predict(
+                    partial(
+                        predict_survey,
+                        opened,
+                        survey,
+                        out / file.folder,
+                        options,
+                        engine=engine,
+                        tell=partial(plan, survey),
+                        progress=meter.show,
+                    ),
+                    file,
+                    survey,
+                )
+                meter.next(_pixels(survey, options))
+            tell(line)
             done.append(line)
     return done
 
@@ -128,27 +146,12 @@ def _open(file: SurveyFile, hints: SurveyHints | None, stack: contextlib.ExitSta
         )
 
 
-def _predict(
-    model: Segmenter | Sequence[str | Path],
-    file: SurveyFile,
-    survey: Opened,
-    out: Path,
-    options: SurveyOptions,
-    engine: EngineOptions,
-    meter: _Meter,
-) -> PredictedLine:
-    if isinstance(survey, DataError):
-        return _failed(file, survey)
+def _predict(run: Callable[[], SurveySummary], file: SurveyFile, survey: Survey) -> PredictedLine:
     try:
-        summary = predict_survey(
-            model, survey, out / file.folder, options, engine=engine, progress=meter.show
-        )
+        summary = run()
     except DataError as error:
         return _failed(file, error)
-    finally:
-        meter.next(_pixels(survey, options))
-    row = LineRow.predicted(file, survey, summary)
-    return PredictedLine(file, summary, None, row, tuple(part_lines(survey, summary.plan.views)))
+    return PredictedLine(file, summary, None, LineRow.predicted(file, survey, summary))
 
 
 def _failed(file: SurveyFile, error: DataError) -> PredictedLine:

@@ -111,7 +111,7 @@ class Snapping:
             away[~(heights >= STRONG * strongest)] = np.inf
         nearest = np.argmin(away, axis=1)
         rows = np.arange(len(picks))
-        moved = places[rows, nearest].astype(np.float32)
+        moved: NDArray[np.float32] = places[rows, nearest].astype(np.float32)
         moved[~np.isfinite(away[rows, nearest])] = np.nan
         return moved
 
