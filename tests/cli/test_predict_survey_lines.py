@@ -38,7 +38,7 @@ def test_a_folder_of_lines_is_one_job(
     done = run_cli(*words)
     assert done.code == 2
     last = done.stdout.splitlines()
-    assert last[-2].startswith("failed: damaged (")
+    assert last[-2].startswith("failed: damaged: ")
     assert last[-1] == f"3 of 4 surveys done, 1 failed (see above); in {out}"
     assert "called north_a, as two files have the name" in done.stdout
     for name in ("north/a/a", "south/a/a", "b/b"):

@@ -125,7 +125,8 @@ def test_products_of_a_part_have_its_coordinates(run_cli: RunCli, salt: Path) ->
         whole[1][name] for name in ("cells", "volume_m3", "top_m", "base_m")
     ]
     kept = (salt.with_suffix(".products") / "horizons/top.csv").read_text().splitlines()
-    assert set(kept) <= set(tops)
+    # but for the number of the body, which is the first of this part
+    assert {line.rpartition(",")[0] for line in kept} <= {line.rpartition(",")[0] for line in tops}
     assert len(kept) == 1 + sum(int(line.split(",")[0]) > 122 for line in tops[1:])
 
 

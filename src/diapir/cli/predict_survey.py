@@ -202,7 +202,8 @@ class _Lines:
             answer["lines"] = self._table(rows)
         failed = [row for row in rows if row.error]
         for row in failed:
-            self.output.say(f"failed: {row.line} ({row.file}): {row.error}")
+            where = "" if row.file in row.error else f" ({row.file})"
+            self.output.say(f"failed: {row.line}{where}: {row.error}")
         self.output.say(
             f"{len(files) - len(failed)} of {what} done"
             + (f", {len(failed)} failed (see above)" if failed else "")

@@ -206,7 +206,7 @@ def _near(
     """Values of each trace around its pick, and how far below the pick each lies, in samples."""
     samples = traces.shape[1]
     places = np.floor(picks).astype(np.int64)[:, None] + np.arange(1 - AROUND, AROUND + 1)
-    offsets: NDArray[np.float64] = places - picks[:, None].astype(np.float64)
+    offsets = places.astype(np.float64) - picks[:, None]
     values = np.take_along_axis(traces, np.clip(places, 0, samples - 1), axis=1)
     values[(places < 0) | (places >= samples)] = np.nan
     return values, offsets
