@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.surveys.extent import Extent, Selection, part_words, select
+from diapir.surveys.extent import Extent
 from diapir.surveys.grid import Grid
+from diapir.surveys.grid_part import Selection, part_words, select
 from diapir.surveys.hints import SurveySpec
 from diapir.surveys.survey import Survey
 

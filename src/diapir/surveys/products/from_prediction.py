@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import DiapirError, SurveyError
-from diapir.surveys.extent import Extent, select
+from diapir.surveys.extent import Extent
 from diapir.surveys.grid import Grid
+from diapir.surveys.grid_part import select
 from diapir.surveys.open import reopen
 from diapir.surveys.prediction.prediction_store import NUMPY, ZARR, PredictionStore, open_store
 from diapir.surveys.products.make import ProductOptions, Products, Progress, make_products

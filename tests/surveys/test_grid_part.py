@@ -9,7 +9,7 @@ import pytest
 
 from diapir.errors import ConfigError, SurveyError
 from diapir.surveys import Extent, Grid
-from diapir.surveys.extent import select
+from diapir.surveys.grid_part import select
 from tests.surveys.made_salt import line_grid, volume_grid
 
 GRID = volume_grid((20, 10, 50))
