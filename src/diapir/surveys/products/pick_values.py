@@ -12,7 +12,7 @@ from diapir.surveys.grid import Grid
 from diapir.surveys.products.horizon_files import PickColumn
 from diapir.surveys.products.horizons import Map, SaltMaps, vertical
 from diapir.surveys.products.intervals import Block, Predictions
-from diapir.surveys.products.picks import SNAP_SAMPLES, Snapping, smooth_picks
+from diapir.surveys.products.move_picks import SNAP_SAMPLES, Snapping, smooth_picks
 from diapir.surveys.products.product_options import ResolvedOptions
 from diapir.surveys.survey import Survey
 from diapir.text import plural

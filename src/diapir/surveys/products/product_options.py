@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from diapir.errors import ConfigError
 from diapir.surveys.products.fill import FILLS, Fill
-from diapir.surveys.products.picks import SMOOTH_RADIUS, Smooth, Snap
+from diapir.surveys.products.move_picks import SMOOTH_RADIUS, Smooth, Snap
 
 ProductFormat = Literal["opendtect", "charisma", "xyz", "csv", "irap", "ply", "obj", "vtk", "segy"]
 PRODUCT_FORMATS: tuple[ProductFormat, ...] = get_args(ProductFormat)

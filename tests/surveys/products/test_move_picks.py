@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diapir.surveys.products.picks import Snapping, smooth_picks
+from diapir.surveys.products.move_picks import Snapping, smooth_picks
 
 ROW = np.float32
 
