@@ -154,8 +154,7 @@ def extract_products(
         part: the part of each prediction that is used.
 
     Returns:
-        The JSON object: `products` of each store, and of a folder of lines what `extract_lines`
-        adds.
+        The JSON object: `products` of each store, and of a folder what `LineProducts.extract` adds.
     """
     from diapir.surveys.products.from_prediction import find_stores
 

@@ -128,7 +128,8 @@ def _inside(folder: Path, out: Path | None) -> Iterator[Path]:
         if inner.name.startswith(".") or inner.suffix in _RESULTS:
             continue
         if inner.is_dir() and inner.suffix.lower() not in _STORES:
-            if out is None or inner.resolve() != out:
+            place = inner.resolve()
+            if place != out and not folder.resolve().is_relative_to(place):  # a link upwards
                 yield from _inside(inner, out)
         elif is_survey(inner) and os.access(inner, os.F_OK):
             yield inner

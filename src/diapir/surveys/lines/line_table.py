@@ -59,7 +59,9 @@ class LineRow:
 
     @classmethod
     def predicted(cls, file: SurveyFile, survey: Survey, summary: SurveySummary) -> Self:
-        """The row of a prediction."""
+        """The row of a prediction, with the notes of its file and of its prediction."""
+        told = summary.to_json()
+        notes = (*told.get("caveats", ()), *told.get("notes", ()), *survey.notes)
         return cls(
             line=file.name,
             file=str(file.path),
@@ -69,7 +71,7 @@ class LineRow:
             threshold=summary.threshold,
             salt_share=round(summary.salt_share, 5),
             unit=survey.grid.unit,
-            notes=tuple(getattr(survey, "notes", ())),
+            notes=tuple(dict.fromkeys(notes)),
         )
 
     @classmethod

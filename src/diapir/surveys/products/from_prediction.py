@@ -60,6 +60,8 @@ def _stores_in(folder: Path) -> Iterator[Path]:
         if _is_store(inner):
             yield inner
         elif inner.is_dir() and inner.suffix not in _CLOSED and not inner.name.startswith("."):
+            if folder.resolve().is_relative_to(inner.resolve()):
+                continue  # a link to a folder above
             yield from _stores_in(inner)
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from diapir.errors import ConfigError, MissingDependencyError
+from diapir.errors import MissingDependencyError, SurveyError
 from diapir.files import claim, replace_file, writing_folder
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import Bins, cell_size, fit_bins
@@ -152,7 +152,8 @@ def make_products(
         progress: called with the blocks done and their total number.
 
     Raises:
-        ConfigError: a body number that does not exist, or snapping without amplitudes.
+        ConfigError: a body number that does not exist.
+        SurveyError: snapping without amplitudes.
         DataError: `out` is not empty and holds no earlier products.
         MissingDependencyError: a format needs a package that is not installed.
         OSError: the disk is full or not writable.
@@ -339,8 +340,8 @@ def _carry_over(out: Path, folder: Path) -> None:
             shutil.copy2(path, folder / name, follow_symlinks=False)
 
 
-def _no_amplitudes(name: str) -> ConfigError:
-    return ConfigError(
+def _no_amplitudes(name: str) -> SurveyError:
+    return SurveyError(
         f"--snap is given, but the seismic amplitudes of {name} cannot be read",
         expected="the survey file where it was when it was predicted, unchanged",
         fix="move the file back, or leave --snap out",
