@@ -69,9 +69,9 @@ def place_picks(
         picks, told = _snapped(grid, blocks, picks, options, survey)
         remarks += told
     views = "uncertainty" in getattr(predictions, "names", ())
+    gathered = pick_values(predictions, blocks, picks["top"], picks["base"], views=views)
     columns = {}
-    for name, found in picks.items():
-        values = pick_values(predictions, blocks, found, salt_below=name == "top", views=views)
+    for name, values in zip(picks, gathered, strict=True):
         columns[name] = values.columns()
         columns[name].append(PickColumn("body", bodies[name], digits=0, csv_only=True))
         if options.snap:
@@ -125,7 +125,7 @@ class PickValues:
 
     probability: Map
     contrast: Map
-    disagreement: Map | None
+    disagreement: Map | None = None
 
     def columns(self) -> list[PickColumn]:
         """The values as columns; OpendTect's files have no contrast."""
@@ -136,40 +136,38 @@ class PickValues:
 
 
 def pick_values(
-    predictions: Predictions,
-    blocks: Iterable[Block],
-    picks: Map,
-    *,
-    salt_below: bool,
-    views: bool,
-) -> PickValues:
-    """Gather the values around the picks of a horizon.
+    predictions: Predictions, blocks: Iterable[Block], top: Map, base: Map, *, views: bool
+) -> tuple[PickValues, PickValues]:
+    """Gather the values around the picks of top and base salt, in one pass over the predictions.
 
     Args:
         predictions: arrays `probability` and, with two views, `uncertainty`.
         blocks: the blocks of the grid.
-        picks: in samples, NaN where there is no pick.
-        salt_below: whether salt lies below the picks, as for top salt.
+        top: in samples, NaN where there is no pick; salt lies below.
+        base: likewise; salt lies above.
         views: whether `uncertainty` is there.
     """
-    probability, contrast = np.full_like(picks, np.nan), np.full_like(picks, np.nan)
-    disagreement = np.full_like(picks, np.nan) if views else None
+    found = tuple(
+        PickValues(*(np.full_like(picks, np.nan) for _ in range(2 + views)))
+        for picks in (top, base)
+    )
     for block in blocks:
-        here = picks[block.slices]
-        rows, columns = np.nonzero(np.isfinite(here))
-        if not len(rows):
+        parts = [picks[block.slices] for picks in (top, base)]
+        if not any(np.isfinite(part).any() for part in parts):
             continue
-        where = rows + block.inline0, columns + block.crossline0
-        places = here[rows, columns]
-        traces = predictions.read("probability", *block.slices)[rows, columns]
-        near, offsets = _near(traces, places)
-        probability[where] = _mean(near)
-        below, above = _mean(near, offsets >= 0), _mean(near, offsets < 0)
-        contrast[where] = below - above if salt_below else above - below
-        if disagreement is not None:
-            traces = predictions.read("uncertainty", *block.slices)[rows, columns]
-            disagreement[where] = _mean(_near(traces, places)[0])
-    return PickValues(probability, contrast, disagreement)
+        probability = predictions.read("probability", *block.slices)
+        uncertainty = predictions.read("uncertainty", *block.slices) if views else None
+        for values, part, below in zip(found, parts, (True, False), strict=True):
+            rows, columns = np.nonzero(np.isfinite(part))
+            where = rows + block.inline0, columns + block.crossline0
+            near, offsets = _near(probability[rows, columns], part[rows, columns])
+            values.probability[where] = _mean(near)
+            contrast = _mean(near, offsets >= 0) - _mean(near, offsets < 0)
+            values.contrast[where] = contrast if below else -contrast
+            if uncertainty is not None and values.disagreement is not None:
+                near, _ = _near(uncertainty[rows, columns], part[rows, columns])
+                values.disagreement[where] = _mean(near)
+    return found[0], found[1]
 
 
 def snap_picks(
