@@ -68,11 +68,11 @@ def options_of(title: str, *, position: int, without: str = "") -> Group:
     Args:
         title: heading in `--help`.
         position: groups are listed by rising position.
-        without: a field that another group of the command already has.
+        without: a field that another group of the command already has, or several as `a|b`.
     """
     options = Parameter(converter=_strict, negative="", show_default=_shown)
     if without:
-        options = Parameter.combine(options, Parameter(parse=re.compile(f"^(?!{without}$)")))
+        options = Parameter.combine(options, Parameter(parse=re.compile(f"^(?!(?:{without})$)")))
     return Group(title, sort_key=position, default_parameter=options)
 
 

@@ -11,15 +11,22 @@ from cyclopts import App, Parameter
 
 from diapir.cli.options import Flag
 from diapir.cli.output import Answer, Injected, Output
-from diapir.cli.predict_survey import OPTIONS, are_surveys, predict_surveys
+from diapir.cli.predict_survey import (
+    OPTIONS,
+    PART,
+    are_surveys,
+    hints_with_part,
+    predict_surveys,
+)
 from diapir.cli.running import (
     DEFAULT_POST_PROCESSING,
     DEFAULT_RUNNING,
     PostProcessing,
     Running,
 )
-from diapir.cli.survey import HINTS, NO_HINTS
+from diapir.cli.survey import HINTS, NO_HINTS, WHOLE
 from diapir.errors import DataError
+from diapir.surveys.extent import Extent
 from diapir.surveys.hints import SurveyHints
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.text import percent, plural
@@ -41,6 +48,9 @@ app = App(
   diapir predict runs/a,runs/b tgs.zip --out salt    with the mean of two models
   diapir predict images/ --model runs/a --model runs/b --out salt
   diapir predict runs/first line12.sgy volume.sgy --out salt
+  diapir predict volume.sgy --out look --every 10    preview: every tenth inline
+  diapir predict volume.sgy --out salt --inlines 300:400 --time 1000:2400
+  diapir predict lines/ --out salt                   all lines in a folder
 
 For images, the folder then holds probability/ (16-bit PNG, 65535 is
 probability 1), mask/ (0 and 255), overlay/ and predictions.csv. For a survey
@@ -61,6 +71,7 @@ def predict(
     running: Running = DEFAULT_RUNNING,
     survey: Annotated[SurveyOptions, Parameter(name="*", group=OPTIONS)] = DEFAULTS,
     horizons: Annotated[Flag, Parameter(group=OPTIONS, show_default=False)] = False,
+    part: Annotated[Extent, Parameter(name="*", group=PART)] = WHOLE,
     hints: Annotated[SurveyHints, Parameter(name="*", group=HINTS)] = NO_HINTS,
     output: Injected,
 ) -> Answer:
@@ -80,6 +91,7 @@ def predict(
         running: how the network runs.
         survey: how surveys are predicted.
         horizons: extract horizons, bodies and meshes as well, as `diapir products` does.
+        part: the part of a survey that is predicted.
         hints: what is known of a survey file.
         output: where lines and the answer go.
     """
@@ -98,7 +110,7 @@ def predict(
             inputs,
             out,
             replace(survey, threshold=post_processing.threshold),
-            hints,
+            hints_with_part(hints, part, survey),
             running=running,
             horizons=horizons,
             output=output,

@@ -11,6 +11,7 @@ from diapir.reports.compare.comparison_page import ComparisonReport, write_compa
 from diapir.reports.compare.comparison_words import findings
 from diapir.reports.compare.leaderboard import as_text
 from diapir.reports.run.report import write_evaluation_report, write_run_report
+from diapir.reports.survey.lines_page import write_lines_report
 from diapir.reports.survey.map import write_survey_pictures
 from diapir.reports.survey.products_page import write_products_report
 
@@ -21,6 +22,7 @@ __all__ = [
     "sample_ids",
     "write_comparison",
     "write_evaluation_report",
+    "write_lines_report",
     "write_products_report",
     "write_run_report",
     "write_survey_pictures",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diapir.surveys.description import SurveyFacts, describe
+    from diapir.surveys.extent import Extent
     from diapir.surveys.grid import Domain, Grid, Kind
     from diapir.surveys.hints import Allowance, Endian, SurveyHints, SurveySpec
     from diapir.surveys.labels.label_options import LabelOptions
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from diapir.surveys.prediction.predict import SurveySummary, predict_survey
     from diapir.surveys.prediction.prediction_store import PredictionStore, open_store
     from diapir.surveys.prediction.survey_options import PERCENTILE, SurveyOptions
+    from diapir.surveys.restricted import RestrictedSurvey, restrict
     from diapir.surveys.sampling import percentile, sample_traces
     from diapir.surveys.survey import Survey
 
@@ -35,6 +37,7 @@ _HOMES = {
     "Allowance": "hints",
     "Domain": "grid",
     "Endian": "hints",
+    "Extent": "extent",
     "Grid": "grid",
     "Kind": "grid",
     "LabelOptions": "labels.label_options",
@@ -42,6 +45,7 @@ _HOMES = {
     "PictureLabels": "labels.section_labels",
     "Plan": "prediction.plan",
     "PredictionStore": "prediction.prediction_store",
+    "RestrictedSurvey": "restricted",
     "SectionLabels": "labels.section_labels",
     "Stroke": "labels.strokes",
     "StrokeSection": "labels.strokes",
@@ -62,6 +66,7 @@ _HOMES = {
     "read_picture_labels": "labels.picture_labels",
     "read_strokes": "labels.strokes",
     "reopen": "open",
+    "restrict": "restricted",
     "sample_traces": "sampling",
     "write_strokes": "labels.strokes",
 }
@@ -72,12 +77,14 @@ __all__ = [
     "Allowance",
     "Domain",
     "Endian",
+    "Extent",
     "Grid",
     "Kind",
     "LabelOptions",
     "PictureLabels",
     "Plan",
     "PredictionStore",
+    "RestrictedSurvey",
     "SectionLabels",
     "Stroke",
     "StrokeSection",
@@ -98,6 +105,7 @@ __all__ = [
     "read_picture_labels",
     "read_strokes",
     "reopen",
+    "restrict",
     "sample_traces",
     "write_strokes",
 ]

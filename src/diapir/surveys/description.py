@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.surveys.prediction.resample import TGS_FIRST_ZERO, first_zero
+from diapir.surveys.restricted import RestrictedSurvey, places, whole_survey
 from diapir.surveys.sampling import sample_traces
 from diapir.surveys.segy.header_choice import HeaderChoice
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES
@@ -46,6 +47,9 @@ def describe(survey: Survey) -> SurveyFacts:
     traces = sample_traces(survey)
     content: dict[str, Any] = {"path": str(survey.path), "name": survey.name}
     lines = [str(survey.path)]
+    if isinstance(survey, RestrictedSurvey):
+        content["part"] = [extent.to_json() for extent in survey.spec().hints.extents]
+        lines.append(_line("part", survey.part))
     parts = (
         _storage(survey),
         _geometry(survey),
@@ -71,6 +75,7 @@ def _line(label: str, text: str) -> str:
 
 
 def _storage(survey: Survey) -> _Part:
+    survey = whole_survey(survey)
     if not isinstance(survey, SegySurvey):
         return {"format": survey.path.suffix.removeprefix(".").lower() or "zarr"}, []
     layout = survey.layout
@@ -99,9 +104,12 @@ def _geometry(survey: Survey) -> _Part:
     positions, live = grid.live.size, int(grid.live.sum())
     facts: dict[str, Any] = {"kind": grid.kind, "shape": list(grid.shape), "live": live}
     gaps, dead = 0, positions - live
-    if isinstance(survey, SegySurvey):
-        geometry = survey.geometry
-        gaps, dead = int(np.count_nonzero(geometry.traces < 0)), geometry.dead
+    whole = whole_survey(survey)
+    if isinstance(whole, SegySurvey):
+        geometry = whole.geometry
+        rows, columns, _ = places(survey)
+        gaps = int(np.count_nonzero(geometry.traces[np.ix_(rows, columns)] < 0))
+        dead = geometry.dead if survey is whole else dead - gaps
         facts |= {
             "inline_byte": geometry.choice.inline,
             "crossline_byte": geometry.choice.crossline,
@@ -120,14 +128,15 @@ def _geometry(survey: Survey) -> _Part:
             f"{positions - gaps:,} at {positions:,} positions; {gaps:,} gaps{share}, {dead:,} dead",
         )
     )
-    if isinstance(survey, SegySurvey) and grid.kind == "3d":
-        lines += _other_pairs(survey.geometry.choice)
+    if isinstance(whole, SegySurvey) and grid.kind == "3d":
+        lines += _other_pairs(whole.geometry.choice)
     return facts, lines
 
 
 def _axis_lines(survey: Survey) -> list[str]:
     grid = survey.grid
-    geometry = survey.geometry if isinstance(survey, SegySurvey) else None
+    whole = whole_survey(survey)
+    geometry = whole.geometry if isinstance(whole, SegySurvey) else None
     if grid.kind == "2d":
         order = ""
         if geometry is not None:
@@ -167,8 +176,9 @@ def _coordinates(survey: Survey) -> _Part:
         "spacing": [None if np.isnan(step) else step for step in grid.spacing],
     }
     where = ""
-    if isinstance(survey, SegySurvey):
-        choice, scalar = survey.geometry.choice, survey.geometry.scalar
+    whole = whole_survey(survey)
+    if isinstance(whole, SegySurvey):
+        choice, scalar = whole.geometry.choice, whole.geometry.scalar
         facts |= {"x_byte": choice.easting, "y_byte": choice.northing, "scalar": scalar}
         where = f" (bytes {choice.easting} and {choice.northing}, scalar {scalar})"
     told = f"{_range(facts['easting'])} E, {_range(facts['northing'])} N{where}"
@@ -198,7 +208,7 @@ def _samples(survey: Survey) -> _Part:
     if grid.domain != "unknown":
         told = f"{grid.samples:,}, interval {grid.interval:g} {grid.unit}, {extent} {grid.unit}"
         return {"vertical": facts}, [_line("samples", told), _line("domain", grid.domain)]
-    reason = ": SEG-Y does not record it" if isinstance(survey, SegySurvey) else ""
+    reason = ": SEG-Y does not record it" if isinstance(whole_survey(survey), SegySurvey) else ""
     lines = [
         _line("samples", f"{grid.samples:,}, interval {grid.interval:g} ({grid.unit}), {extent}"),
         _line("domain", f"unknown{reason}. Add --domain time or --domain depth"),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from diapir.errors import SurveyError
+from diapir.surveys.extent import Extent
 
 Endian = Literal["big", "little"]
 VerticalDomain = Literal["time", "depth"]
@@ -42,6 +43,8 @@ class SurveyHints:
     """Sample interval in ms (time) or m (depth)."""
     allow: tuple[Allowance, ...] = ()
     """Read the file although this check fails; may be given more than once."""
+    extents: tuple[Extent, ...] = ()
+    """The part of the survey that is used; each within the one before. All of it if empty."""
 
     def __post_init__(self) -> None:
         """Refuse an interval that is not above 0."""
@@ -78,6 +81,7 @@ class SurveySpec:
         known = asdict(self.hints) | {
             "domain": self.hints.domain or "unknown",
             "allow": list(self.hints.allow),
+            "extents": [extent.to_json() for extent in self.hints.extents] or None,
         }
         return {"path": self.path} | {
             name: value for name, value in known.items() if value is not None
@@ -95,4 +99,5 @@ class SurveySpec:
         if known.get("domain") == "unknown":
             known["domain"] = None
         known["allow"] = tuple(known.get("allow", ()))
+        known["extents"] = tuple(Extent(**extent) for extent in known.get("extents", ()))
         return cls(str(content["path"]), SurveyHints(**known))

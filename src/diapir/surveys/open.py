@@ -8,6 +8,7 @@ from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.array_source import ArraySurvey, Frame, open_numpy
 from diapir.surveys.hints import SurveyHints, SurveySpec
+from diapir.surveys.restricted import restrict
 from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.surveys.survey import Survey
 from diapir.surveys.zarr_source import is_zarr, open_zarr
@@ -30,11 +31,16 @@ def open_survey(
         progress: called with the number of trace headers read and the number there are.
 
     Raises:
-        SurveyError: the file is missing, is not a survey, cannot be used, or its geometry is
-            ambiguous.
+        SurveyError: the file is missing, is not a survey, cannot be used, its geometry is
+            ambiguous, or it has nothing in the part that `hints` ask for.
         MissingDependencyError: a Zarr store, and the package Zarr is not installed.
     """
     path, hints = Path(path), hints or SurveyHints()
+    return restrict(_open(path, hints, progress), hints.extents)
+
+
+def _open(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
+    """The whole survey."""
     if not path.exists():
         raise SurveyError(f"{path} does not exist", expected=_KINDS, fix="correct the path")
     if not path.is_dir() and path.suffix.lower() != ".npy":

@@ -34,8 +34,8 @@ class Survey(Protocol):
         """Read the amplitudes of a part of the grid.
 
         Args:
-            inlines: indices (not numbers) along the inline axis, step 1.
-            crosslines: indices along the crossline axis, step 1.
+            inlines: indices (not numbers) along the inline axis, step at least 1.
+            crosslines: indices along the crossline axis, step at least 1.
 
         Returns:
             `float32 (inlines, crosslines, samples)`, a copy. Missing and dead traces, and samples

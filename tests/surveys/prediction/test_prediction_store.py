@@ -88,3 +88,22 @@ def test_a_broken_description(tmp_path: Path) -> None:
     (path / "prediction.json").write_text(text[:40])
     with pytest.raises(SurveyError, match="not valid JSON"):
         open_store(path)
+
+
+@pytest.mark.parametrize("name", ["made.zarr", "made.prediction"])
+def test_a_store_is_created_whole_or_not_at_all(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = MemorySurvey(volume((1, 5, 6))).grid
+
+    def die(self: object, description: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("diapir.surveys.prediction.chunked_arrays.ZarrArrays.describe", die)
+        broken.setattr("diapir.surveys.prediction.chunked_arrays.NumpyArrays.describe", die)
+        with pytest.raises(KeyboardInterrupt):
+            create_store(tmp_path / name, grid, record())
+    assert list(tmp_path.iterdir()) == []
+    create_store(tmp_path / name, grid, record())
+    assert [path.name for path in tmp_path.iterdir()] == [name]

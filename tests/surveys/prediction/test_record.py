@@ -11,7 +11,7 @@ from tests.surveys.made import MemorySurvey, record, volume
 
 KEYS = (
     *("diapir", "asked", "model", "model_name", "weights_sha256", "input", "survey", "threshold"),
-    *("views", "scale", "polarity", "stretch", "tile", "windows_per_s", "block"),
+    *("views", "scale", "polarity", "stretch", "tile", "windows_per_s", "block", "skips"),
 )
 """Keys on disk, in order."""
 
@@ -35,3 +35,11 @@ def test_a_broken_record_is_named(tmp_path: Path, key: str, value: object) -> No
     (path / "prediction.json").write_text(json.dumps(content))
     with pytest.raises(SurveyError, match=f"record.{key}"):
         open_store(path)
+
+
+def test_a_record_written_before_parts_existed_is_of_a_whole_survey() -> None:
+    content = json.loads(json.dumps(record().model_dump(mode="json")))
+    del content["skips"]
+    made = PredictionRecord.model_validate(content)
+    assert made.skips == (1, 1)
+    assert made.survey.hints.extents == ()

@@ -8,7 +8,12 @@ import pytest
 
 from diapir.surveys.products.bins import fit_bins
 from diapir.surveys.products.bodies import label
-from diapir.surveys.products.horizon_files import HorizonWriter, read_me
+from diapir.surveys.products.horizon_files import (
+    HORIZON_FORMATS,
+    HorizonWriter,
+    PickColumn,
+    read_me,
+)
 from diapir.surveys.products.horizons import crossings, salt_maps
 from diapir.surveys.products.interval_file import IntervalFile
 from tests.surveys.made_salt import (
@@ -150,3 +155,40 @@ def test_crossings_carry_their_number_and_body(tmp_path: Path, overhang: Interva
     here = [line.split() for line in lines if line.startswith("118 313 ")]
     assert [row[5:] for row in here] == [["1", "1"], ["2", "1"], ["3", "1"], ["4", "1"]]
     assert float(here[0][4]) == pytest.approx(200 + 4 * 4.8, abs=1e-3)
+
+
+def test_further_columns_go_where_the_format_has_room(tmp_path: Path) -> None:
+    grid = volume_grid((2, 3, 10))
+    writer = HorizonWriter(grid, fit_bins(grid))
+    share = np.array([[0, 0.25, 0], [np.nan, 0, 0.5]], np.float32)
+    columns = [
+        PickColumn("probability", share),
+        PickColumn("body", np.ones((2, 3), np.int32), digits=0, csv_only=True),
+    ]
+    lines = {}
+    for form in HORIZON_FORMATS:
+        path, count = writer.write_map(tmp_path / "top", PICKS, form, columns)
+        assert count == 3
+        lines[form] = path.read_text().splitlines()
+    assert lines["opendtect"][:2] == [
+        "100 302 500012.50 6000000.00 206.000 0.250",
+        "102 303 500000.00 6000025.00 208.000 1e30",
+    ]
+    assert lines["csv"][:3] == [
+        "inline,crossline,easting,northing,z_m,probability,body",
+        "100,302,500012.50,6000000.00,206.000,0.250,1",
+        "102,303,500000.00,6000025.00,208.000,,1",
+    ]
+    assert lines["charisma"][0] == "INLINE : 100 XLINE : 302 500012.50 6000000.00 206.000"
+    assert lines["xyz"][0] == "500012.50 6000000.00 206.000"
+    text = read_me(grid, ["opendtect", "csv"], True, columns, ["Top and base are smoothed."])
+    assert "inline crossline X Y Z probability\n" in text
+    assert "body         number of the body in bodies.csv (CSV only)" in text
+    assert "Top and base are smoothed." in text
+
+
+def test_a_line_without_coordinates_has_empty_cells_in_csv(tmp_path: Path) -> None:
+    grid = without_coordinates(line_grid(3, 10))
+    writer = HorizonWriter(grid, fit_bins(grid))
+    path, _ = writer.write_map(tmp_path / "top", PICKS[:1], "csv")
+    assert path.read_text() == "cdp,easting,northing,z_ms\n1002,,,3.000\n"

@@ -144,7 +144,8 @@ def test_a_line_has_its_own_columns(tmp_path: Path) -> None:
     assert float(row["top_ms"]) == pytest.approx(2 * 16)
     assert int(row["area_m2"]) == pytest.approx(int(row["cells"]) * 20 * 4)
     assert "inline_min" not in row
-    assert len((tmp_path / "horizons/top.dat").read_text().splitlines()[0].split()) == 4
+    first = (tmp_path / "horizons/top.dat").read_text().splitlines()[0].split()
+    assert len(first) == 5  # CDP, X, Y, Z and the mean probability around the pick
     assert len(products.notes) == 3  # no meshes, no CHARISMA, no IRAP
     assert [path.name for path in (tmp_path / "sections").iterdir()] == ["line.png"]
 

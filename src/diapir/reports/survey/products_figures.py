@@ -130,7 +130,7 @@ def _draw_map(products: Products, salt: SaltMap) -> Plot:
 def _number_bodies(axes: Axes, products: Products) -> None:
     """Draw the numbers of the largest bodies, each on a trace of its body."""
     across, up, _ = _map_coordinates(products)
-    for number in range(1, min(len(products.bodies), 12) + 1):
+    for number in products.bodies.numbers[:12]:
         own = np.argwhere(products.maps.body == number)
         if not len(own):  # larger bodies lie above or below it everywhere
             continue

@@ -48,7 +48,9 @@ def write_products_report(products: Products) -> Path:
         "columns": _columns(products),
         "bodies": _table(products),
         # the colours mean nothing in a section, where all salt is drawn alike
-        "swatches": [figures.body_colour(number + 1) for number in range(MOST_BODIES)]
+        "swatches": [
+            figures.body_colour(number) for number in products.bodies.numbers[:MOST_BODIES]
+        ]
         if volume
         else [],
         "more_bodies": max(0, len(products.bodies) - MOST_BODIES),
@@ -161,6 +163,11 @@ def _facts(products: Products) -> list[tuple[str, str]]:
         ("Connectivity", f"{4 if 1 in grid.shape[:2] else 6}-neighbour"),
         ("Vertical axis", f"{vertical_name(grid)}, interval {grid.interval:g} {grid.unit}"),
     ]
+    if options.smooth:
+        radius = plural(options.smooth_radius, "trace")
+        facts.append(("Smoothing of top and base", f"{options.smooth}, radius {radius}"))
+    if options.snap:
+        facts.append(("Snapping of top and base", f"to the nearest {options.snap}"))
     if options.velocity and grid.domain == "time":
         facts.append(("P-wave velocity of salt", f"{options.velocity:g} m/s (--velocity)"))
     if products.bins and products.bins.area:

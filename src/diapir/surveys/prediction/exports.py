@@ -15,6 +15,7 @@ from diapir.errors import SurveyError
 from diapir.surveys.prediction.chunked_arrays import write_npy
 from diapir.surveys.prediction.prediction_store import PredictionStore, decode
 from diapir.surveys.prediction.survey_options import ExportFormat, Product, SurveyOptions, View
+from diapir.surveys.restricted import RestrictedSurvey, places, whole_survey
 from diapir.surveys.segy.file_layout import HEAD, TRACE_HEADER
 from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.surveys.segy.segy_writer import SegyInput, write_segy
@@ -85,8 +86,8 @@ class Exports:
         """Bytes of all files."""
         inlines, crosslines, samples = self.survey.grid.shape
         total = 0
-        if "segy" in self.formats and isinstance(self.survey, SegySurvey):
-            total += HEAD + self.survey.layout.traces * (TRACE_HEADER + 4 * samples)
+        if "segy" in self.formats and is_segy(self.survey):
+            total += HEAD + segy_input(self.survey).traces * (TRACE_HEADER + 4 * samples)
         if "npy" in self.formats:
             total += 4 * inlines * crosslines * samples
         return total * len(self.products)
@@ -160,7 +161,13 @@ class Exports:
             f"POLARITY {record.polarity.upper()}",
             "IEEE FLOAT, 4 BYTES, BIG-ENDIAN; 0 WHERE THE INPUT HAS NO VALUE",
             "TRACE HEADERS AND TRACE ORDER ARE THOSE OF THE INPUT",
+            *_part_remarks(self.survey),
         ]
+
+
+def _part_remarks(survey: Survey) -> list[str]:
+    """Lines of the text header about the part of the input that was predicted."""
+    return [f"PART: {survey.part.upper()}"] if isinstance(survey, RestrictedSurvey) else []
 
 
 def default_products(views: Sequence[View]) -> tuple[Product, ...]:
@@ -200,16 +207,24 @@ def product_values(product: Product, threshold: float, stored: NDArray[Any]) -> 
 
 
 def segy_input(survey: Survey) -> SegyInput:
-    """Trace headers and trace order of a SEG-Y survey."""
-    if not isinstance(survey, SegySurvey):
+    """Trace headers and trace order of a SEG-Y survey, or of the part of one."""
+    whole = whole_survey(survey)
+    if not isinstance(whole, SegySurvey):
         raise TypeError(f"{survey.path} is not a SEG-Y file")
-    traces = survey.geometry.traces
-    cells = np.full(survey.layout.traces, -1, np.int64)
+    rows, columns, cut = places(survey)
+    traces = whole.geometry.traces[np.ix_(rows, columns)]
+    cells = np.full(whole.layout.traces, -1, np.int64)
     present = traces >= 0
     cells[traces[present]] = np.flatnonzero(present)
-    return SegyInput(survey.path, survey.layout, cells)
+    return SegyInput(
+        whole.path,
+        whole.layout,
+        cells,
+        part=survey is not whole,
+        start=survey.grid.start if cut else None,
+    )
 
 
 def is_segy(survey: Survey) -> bool:
     """Whether results can be written as SEG-Y."""
-    return isinstance(survey, SegySurvey)
+    return isinstance(whole_survey(survey), SegySurvey)

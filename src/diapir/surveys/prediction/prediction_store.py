@@ -10,6 +10,7 @@ and NaN. The store holds the geometry as well, so that it needs no other file.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from diapir.errors import SurveyError
+from diapir.files import remove_stale, scratch_name
 from diapir.surveys.grid import Domain, Grid, Kind
 from diapir.surveys.prediction.chunked_arrays import Arrays, NumpyArrays, ZarrArrays
 from diapir.surveys.prediction.record import PredictionRecord
@@ -115,7 +117,7 @@ def decode(stored: NDArray[Any]) -> NDArray[np.float32]:
 def create_store(
     path: Path, grid: Grid, record: PredictionRecord, precision: Precision = "uint8"
 ) -> PredictionStore:
-    """Create a store without any predictions yet.
+    """Create a store without any predictions yet, whole or not at all.
 
     Args:
         path: folder that does not exist yet; its suffix `.zarr` or `.prediction` decides the kind.
@@ -127,7 +129,20 @@ def create_store(
         MissingDependencyError: a `.zarr` without the package Zarr.
         OSError: the disk is full or not writable.
     """
-    arrays: Arrays = ZarrArrays.make(path) if path.suffix == ZARR else NumpyArrays.make(path)
+    remove_stale(path)
+    scratch = scratch_name(path)
+    kind: type[Arrays] = ZarrArrays if path.suffix == ZARR else NumpyArrays
+    try:
+        _fill(kind.make(scratch), grid, record, precision)
+        scratch.rename(path)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return open_store(path, writable=True)
+
+
+def _fill(arrays: Arrays, grid: Grid, record: PredictionRecord, precision: Precision) -> None:
+    """Write the geometry and the description of a new store."""
     for name in (*_AXES, *_MAPS):
         values = getattr(grid, name)
         kept = values.astype(np.uint8) if values.dtype == bool else values
@@ -151,7 +166,6 @@ def create_store(
             "record": record.model_dump(mode="json"),
         }
     )
-    return open_store(path, writable=True)
 
 
 def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:

@@ -36,6 +36,7 @@ class PredictionRecord(BaseModel):
         tile: side of the windows in pixels.
         windows_per_s: measured speed; None where it was not worth measuring.
         block: inlines or crosslines per block.
+        skips: lines of the file per predicted inline and per predicted crossline; 1 for all.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=(), arbitrary_types_allowed=True)
@@ -55,3 +56,4 @@ class PredictionRecord(BaseModel):
     tile: int
     windows_per_s: float | None = None
     block: int
+    skips: tuple[int, int] = (1, 1)

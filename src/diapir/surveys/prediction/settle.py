@@ -22,6 +22,7 @@ from diapir.surveys.prediction.resample import LARGEST, TGS_FIRST_ZERO, first_ze
 from diapir.surveys.prediction.section_predictor import SectionPredictor
 from diapir.surveys.prediction.survey_options import SurveyOptions, View
 from diapir.surveys.prediction.window_size import fastest_tile, windows_per_second, with_tile
+from diapir.surveys.restricted import skips
 from diapir.surveys.sampling import percentile, sample_traces
 from diapir.surveys.survey import Survey
 from diapir.version import __version__
@@ -37,6 +38,8 @@ NARROWEST = 8
 """Traces of a section below which a view is left out, unless it is the only one."""
 _DASK_WORKERS = 8
 """Number of Dask workers assumed when the block is chosen."""
+_WHOLE = "whole"
+"""The part that is predicted, where no range is given."""
 _SAMPLED_TRACES = 512
 """Traces on which the sampling of a survey is measured."""
 
@@ -81,7 +84,7 @@ def settle(
         MissingDependencyError: a volume, and the package Zarr is not installed.
     """
     threshold = segmenter.threshold if options.threshold is None else options.threshold
-    views = choose_views(survey.grid.shape, options.view)
+    views = choose_views(survey.grid.shape, options.view, skips(survey))
     store, unfinished = _folders(out, survey, views)
     exports = Exports.of(survey, out, options, views, threshold)
     _refuse_overwriting(survey, exports, store, unfinished)
@@ -95,17 +98,25 @@ def settle(
     return SettledPrediction(survey, options, record, sections, exports, store, unfinished)
 
 
-def choose_views(shape: tuple[int, int, int], asked: str) -> tuple[View, ...]:
+def choose_views(
+    shape: tuple[int, int, int], asked: str, skipped: tuple[int, int] = (1, 1)
+) -> tuple[View, ...]:
     """The views to predict; `auto` takes both where sections are wide enough either way.
+
+    Where lines are left out, sections across them would lack traces that the network needs: `auto`
+    takes the view along the lines that are kept.
 
     Args:
         shape: inlines, crosslines, samples.
         asked: `auto`, `both`, `inline` or `crossline`.
+        skipped: lines of the file per inline and per crossline; 1 for all.
     """
     if asked == "inline":
         return ("inline",)
     if asked == "crossline":
         return ("crossline",)
+    if asked == "auto" and skipped[0] != skipped[1]:
+        return ("inline",) if skipped[0] > skipped[1] else ("crossline",)
     if asked == "both" or min(shape[:2]) >= NARROWEST:
         return ("inline", "crossline")
     return ("inline",) if shape[1] >= shape[0] else ("crossline",)
@@ -187,6 +198,7 @@ def _new_record(
         tile=tile,
         windows_per_s=rate,
         block=options.block or choose_block(survey.grid.shape, workers),
+        skips=skips(survey),
     )
 
 
@@ -235,8 +247,10 @@ def _asked(segmenter: Segmenter, survey: Survey, options: SurveyOptions) -> dict
     for part in (grid.inlines, grid.crosslines, grid.live):
         geometry.update(np.ascontiguousarray(part).tobytes())
     path = survey.path
+    extents = survey.spec().hints.extents
     return {
         **options.asked(),
+        "part": " ".join(extent.words() for extent in extents) or _WHOLE,
         "model": [bundle.info.weights_sha256 for bundle in segmenter.bundles],
         "tta": [
             getattr(member, "tta", None) for member in getattr(segmenter, "members", [segmenter])
@@ -275,7 +289,10 @@ def _refuse_wide(survey: Survey, tile: int, longest: int) -> None:
 
 
 def _refuse_other(folder: Path, earlier: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    earlier = {"part": _WHOLE} | dict(earlier)  # older records name no part
     different = [name for name in asked if earlier.get(name) != asked[name]]
+    if "part" in different:  # which has another geometry as well
+        different = [name for name in different if name != "input's geometry"]
     if different:
         first = different[0]
         raise SurveyError(

@@ -50,11 +50,20 @@ class Bodies:
         table: the bodies, `PART (n,)`.
         left_out: number of bodies that were removed as too small.
         left_out_cells: number of samples in these.
+        numbers: number of each body; 1, 2, … unless some were chosen or merged.
+        notes: what was chosen and merged, for the user.
     """
 
     table: Parts
     left_out: int
     left_out_cells: int
+    numbers: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Number the bodies, unless numbers are given."""
+        if not self.numbers:
+            object.__setattr__(self, "numbers", tuple(range(1, len(self.table) + 1)))
 
     def __len__(self) -> int:
         """Number of bodies."""
@@ -80,11 +89,16 @@ def label(intervals: IntervalFile, shape: tuple[int, int, int], min_cells: int) 
     for place, (_, found) in enumerate(intervals):
         found["body"] = numbers[found["body"]]
         intervals.replace(place, found)
-        _count_traces(bodies.table, found, shape[1])
+        count_traces(bodies.table, found, shape[1])
     return bodies
 
 
-def _count_traces(table: Parts, intervals: Intervals, crosslines: int) -> None:
+def merge_parts(parts: Parts, group: Integers) -> Parts:
+    """Merge the parts of each group, numbered from 0 without gaps; traces are not counted."""
+    return _merged(parts, group)
+
+
+def count_traces(table: Parts, intervals: Intervals, crosslines: int) -> None:
     """Add the traces of a block to each body, counting a trace once per body."""
     body = intervals["body"].astype(np.int64)
     trace = intervals["inline"].astype(np.int64) * crosslines + intervals["crossline"]

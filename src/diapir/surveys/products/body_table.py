@@ -30,7 +30,7 @@ def rows(
     across = "cdp" if grid.kind == "2d" else "crossline"
     area = bins.area if bins else 0.0
     table = []
-    for number, body in enumerate(bodies.table, start=1):
+    for number, body in zip(bodies.numbers, bodies.table, strict=True):
         row: dict[str, Any] = {
             "body": number,
             "cells": int(body["cells"]),

@@ -6,9 +6,11 @@ as a pick. A README beside the files lists the columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +20,44 @@ from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import Bins, node_coordinates
 from diapir.surveys.products.horizons import Map, vertical
 
-HorizonFormat = Literal["opendtect", "charisma", "xyz"]
+HorizonFormat = Literal["opendtect", "charisma", "xyz", "csv"]
 HORIZON_FORMATS: tuple[HorizonFormat, ...] = get_args(HorizonFormat)
 
 UNDEFINED = "1e30"
 """OpendTect's undefined value: X and Y of a survey without coordinates."""
 
-_SUFFIXES: dict[HorizonFormat, str] = {"opendtect": ".dat", "charisma": ".charisma", "xyz": ".xyz"}
+_SUFFIXES: dict[HorizonFormat, str] = {
+    "opendtect": ".dat",
+    "charisma": ".charisma",
+    "xyz": ".xyz",
+    "csv": ".csv",
+}
 _DIGITS = 3
 """Decimal places of a time in ms or a depth in m: microseconds and millimetres."""
 _DEGREES = 400
 """Coordinates up to this are degrees, not metres, and need more digits."""
+
+
+@dataclass(frozen=True)
+class PickColumn:
+    """A further column of a horizon's file.
+
+    Attributes:
+        name: heading in CSV.
+        values: one value per trace, `(I, X)`; NaN where unknown.
+        digits: decimal places.
+        csv_only: whether it is left out of OpendTect's files.
+    """
+
+    name: str
+    values: NDArray[Any]
+    digits: int = 3
+    csv_only: bool = False
+
+    def texts(self, inlines: NDArray[Any], crosslines: NDArray[Any], unknown: str) -> list[str]:
+        """The values of some traces as text."""
+        values = self.values[inlines, crosslines].tolist()
+        return [f"{value:.{self.digits}f}" if math.isfinite(value) else unknown for value in values]
 
 
 class HorizonWriter:
@@ -52,13 +81,20 @@ class HorizonWriter:
     def _largest(self) -> float:
         return float(max(np.nanmax(np.abs(self._easting)), np.nanmax(np.abs(self._northing))))
 
-    def write_map(self, path: Path, picks: Map, form: HorizonFormat) -> tuple[Path, int]:
+    def write_map(
+        self,
+        path: Path,
+        picks: Map,
+        form: HorizonFormat,
+        columns: Sequence[PickColumn] = (),
+    ) -> tuple[Path, int]:
         """Write one pick per trace, inline by inline.
 
         Args:
             path: file name without its ending.
             picks: in samples, NaN where there is no pick.
             form: file format.
+            columns: further columns, which only OpendTect's format and CSV have room for.
 
         Returns:
             The file and its number of picks.
@@ -66,10 +102,13 @@ class HorizonWriter:
         count = 0
         path = path.with_name(path.name + _SUFFIXES[form])
         with writing(path) as stream:
+            if form == "csv":
+                stream.write((",".join(self.headings(columns)) + "\n").encode())
             for row in range(len(self._grid.inlines)):
                 crosslines = np.flatnonzero(np.isfinite(picks[row]))
                 inlines = np.full(len(crosslines), row)
-                self._rows(stream, form, inlines, crosslines, picks[row, crosslines])
+                lines = self.lines(form, inlines, crosslines, picks[row, crosslines], columns)
+                stream.write("".join(lines).encode())
                 count += len(crosslines)
         return path, count
 
@@ -88,58 +127,100 @@ class HorizonWriter:
         with writing(path) as stream:
             for rows in crossings:
                 places = rows["inline"], rows["crossline"]
-                self._rows(
-                    stream, "opendtect", *places, rows["sample"], (rows["number"], rows["body"])
+                numbers = zip(rows["number"].tolist(), rows["body"].tolist(), strict=True)
+                lines = self.lines("opendtect", *places, rows["sample"])
+                text = (
+                    f"{line[:-1]} {number} {body}\n"
+                    for line, (number, body) in zip(lines, numbers, strict=True)
                 )
+                stream.write("".join(text).encode())
                 count += len(rows)
         return path, count
 
-    def _rows(
+    def headings(self, columns: Sequence[PickColumn] = ()) -> list[str]:
+        """The headings of a CSV file."""
+        numbers = ["cdp"] if self._grid.kind == "2d" else ["inline", "crossline"]
+        unit = "" if self._grid.domain == "unknown" else f"_{self._grid.unit}"
+        return [*numbers, "easting", "northing", f"z{unit}", *(one.name for one in columns)]
+
+    def lines(
         self,
-        stream: BinaryIO,
         form: HorizonFormat,
         inlines: NDArray[np.integer],
         crosslines: NDArray[np.integer],
         samples: NDArray[np.float32],
-        more: tuple[NDArray[np.int32], ...] = (),
-    ) -> None:
+        columns: Sequence[PickColumn] = (),
+    ) -> list[str]:
+        """The lines of some picks, each with its line feed.
+
+        Args:
+            form: file format.
+            inlines: grid indices of the traces.
+            crosslines: likewise.
+            samples: the picks, in samples.
+            columns: further columns.
+        """
         easting, northing = self._easting[inlines, crosslines], self._northing[inlines, crosslines]
         known = np.isfinite(easting) & np.isfinite(northing)
-        numbers = [self._grid.inlines[inlines].tolist(), self._grid.crosslines[crosslines].tolist()]
-        place = [
-            [
-                f"{value:.{self._places}f}" if ok else UNDEFINED
-                for value, ok in zip(axis.tolist(), known.tolist(), strict=True)
-            ]
-            for axis in (easting, northing)
-        ]
-        z = vertical(self._grid, samples).tolist()
-        columns = [*place, z] if form == "xyz" else [*numbers, *place, z]
-        text = f"%s %s %.{_DIGITS}f"
-        if self._grid.kind == "2d" and form != "xyz":
-            columns = columns[1:]
-            text = f"%d {text}"
-        elif form == "charisma":
-            text = f"INLINE : %d XLINE : %d {text}"
-        elif form == "opendtect":
-            text = f"%d %d {text}"
-        text += " %d" * len(more) + "\n"
-        lines = zip(*columns, *(column.tolist() for column in more), strict=True)
-        stream.write("".join(_format(text, lines)).encode())
+        unknown = "" if form == "csv" else UNDEFINED
+        cells: list[list[str]] = []
+        if form != "xyz":
+            numbers = [self._grid.inlines[inlines], self._grid.crosslines[crosslines]]
+            cells += [[str(one) for one in part.tolist()] for part in numbers]
+            if self._grid.kind == "2d":
+                cells = cells[1:]
+        for axis in (easting, northing):
+            values = zip(axis.tolist(), known.tolist(), strict=True)
+            cells.append([f"{value:.{self._places}f}" if ok else unknown for value, ok in values])
+        cells.append([f"{z:.{_DIGITS}f}" for z in vertical(self._grid, samples).tolist()])
+        for column in columns:
+            if form == "csv" or (form == "opendtect" and not column.csv_only):
+                cells.append(column.texts(inlines, crosslines, unknown))
+        if form == "charisma":
+            cells[0] = [f"INLINE : {number}" for number in cells[0]]
+            cells[1] = [f"XLINE : {number}" for number in cells[1]]
+        between = "," if form == "csv" else " "
+        return [between.join(row) + "\n" for row in zip(*cells, strict=True)]
 
 
-def read_me(grid: Grid, forms: Sequence[HorizonFormat], coordinates: bool) -> str:
-    """The README beside the files: what each column is."""
+COLUMN_WORDS = {
+    "probability": "mean probability of salt around the pick",
+    "contrast": "mean probability just inside the salt, less that just outside: 1 is a sharp edge",
+    "disagreement": "mean disagreement of inline and crossline view around the pick",
+    "body": "number of the body in bodies.csv",
+    "unsnapped": "Z before snapping, where the probability crosses the threshold",
+}
+"""What further columns are, by name without a unit."""
+
+
+def read_me(
+    grid: Grid,
+    forms: Sequence[HorizonFormat],
+    coordinates: bool,
+    columns: Sequence[PickColumn] = (),
+    remarks: Sequence[str] = (),
+) -> str:
+    """The README beside the files: what each column is.
+
+    Args:
+        grid: geometry of the survey.
+        forms: formats written.
+        coordinates: whether any trace has coordinates.
+        columns: further columns of OpendTect's files and CSV.
+        remarks: how picks were moved.
+    """
     line = grid.kind == "2d"
     number = "CDP" if line else "inline crossline"
     z = {"time": "two-way time in ms", "depth": "depth in m"}.get(grid.domain, "time or depth")
-    columns = {
-        "opendtect": f"{number} X Y Z",
+    more = "".join(f" {one.name}" for one in columns if not one.csv_only)
+    layout = {
+        "opendtect": f"{number} X Y Z{more}",
         "charisma": "INLINE : inline XLINE : crossline X Y Z",
         "xyz": "X Y Z",
+        "csv": "with a header line, for spreadsheets and scripts",
     }
     words = ["Salt horizons. Columns are separated by spaces; there is no header line.", ""]
-    words += [f"*{_SUFFIXES[form]:10} {columns[form]}" for form in forms]
+    words += [f"*{_SUFFIXES[form]:10} {layout[form]}" for form in forms]
     words += [
         "",
         f"Z            {z}, positive down",
@@ -150,10 +231,11 @@ def read_me(grid: Grid, forms: Sequence[HorizonFormat], coordinates: bool) -> st
             "crossings    every entry and exit, with two more columns: number down the trace",
             "             (odd: entry, even: exit) and number of the body in bodies.csv",
         ]
+    if set(forms) & {"opendtect", "csv"}:
+        for one in columns:
+            meaning = COLUMN_WORDS[one.name.partition("_")[0]]
+            words.append(f"{one.name:12} {meaning}{' (CSV only)' if one.csv_only else ''}")
+    words += list(remarks)
     if not coordinates:
         words.append(f"X, Y         {UNDEFINED}: the survey has no coordinates")
     return "\n".join([*words, ""])
-
-
-def _format(text: str, lines: Iterable[tuple[object, ...]]) -> Iterator[str]:
-    return (text % line for line in lines)

@@ -39,7 +39,9 @@ class SaltMaps:
         base: last exit from salt, likewise.
         thickness: number of salt samples in each trace.
         intervals: number of salt intervals in each trace; more than 1 at an overhang.
-        body: number of the largest body in each trace, 0 where there is no salt.
+        body: smallest body number in each trace, 0 where there is no salt.
+        top_body: number of the body at the first entry, 0 where there is no salt.
+        base_body: number of the body at the last exit, likewise.
     """
 
     top: Map
@@ -47,6 +49,8 @@ class SaltMaps:
     thickness: Map
     intervals: NDArray[np.int32]
     body: NDArray[np.int32]
+    top_body: NDArray[np.int32]
+    base_body: NDArray[np.int32]
 
     @property
     def salt(self) -> NDArray[np.bool_]:
@@ -68,7 +72,7 @@ def salt_maps(intervals: IntervalFile, shape: tuple[int, int]) -> SaltMaps:
     """
     top, base = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     thickness = np.zeros(shape, np.float32)
-    count, body = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+    count, body, top_body, base_body = (np.zeros(shape, np.int32) for _ in range(4))
     for _, found in intervals:
         kept = found[found["body"] > 0]
         if not len(kept):
@@ -76,10 +80,12 @@ def salt_maps(intervals: IntervalFile, shape: tuple[int, int]) -> SaltMaps:
         first, last, where = _traces(kept)
         top[where] = kept["top"][first]
         base[where] = kept["base"][last]
+        top_body[where] = kept["body"][first]
+        base_body[where] = kept["body"][last]
         count[where] = last - first + 1
         thickness[where] = np.add.reduceat(kept["stop"] - kept["start"], first)
         body[where] = np.minimum.reduceat(kept["body"], first)  # 1 is the largest
-    return SaltMaps(top, base, thickness, count, body)
+    return SaltMaps(top, base, thickness, count, body, top_body, base_body)
 
 
 def crossings(intervals: IntervalFile) -> Iterator[NDArray[Any]]:

@@ -54,7 +54,7 @@ def irap_obstacle(grid: Grid, bins: Bins | None) -> str | None:
     return None
 
 
-def write_irap(path: Path, picks: Map, grid: Grid, bins: Bins) -> None:
+def write_irap(path: Path, picks: Map, grid: Grid, bins: Bins, *, attribute: bool = False) -> None:
     """Write a map as IRAP classic ASCII; bins without a pick are 9999900, the undefined value.
 
     Args:
@@ -62,6 +62,7 @@ def write_irap(path: Path, picks: Map, grid: Grid, bins: Bins) -> None:
         picks: in samples, NaN where there is no pick.
         grid: geometry of the survey.
         bins: its bins; `irap_obstacle` must be None.
+        attribute: whether `picks` are values of the picks, such as probabilities, not samples.
 
     Raises:
         ModuleNotFoundError: surfio is not installed.
@@ -70,7 +71,8 @@ def write_irap(path: Path, picks: Map, grid: Grid, bins: Bins) -> None:
 
     rows, columns = _axis(grid.inlines), _axis(grid.crosslines)
     values = np.full((columns.length, rows.length), np.nan, np.float32)
-    values[np.ix_(columns.places, rows.places)] = vertical(grid, picks).T
+    shown = picks if attribute else vertical(grid, picks)
+    values[np.ix_(columns.places, rows.places)] = shown.T
     along, up = np.array(bins.crossline) * columns.step, np.array(bins.inline) * rows.step
     corner = np.array(bins.place(np.array(float(rows.lowest)), np.array(float(columns.lowest))))
     if along[0] < 0:

@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from diapir.errors import MissingDependencyError
+from diapir.errors import MissingDependencyError, SurveyError
 from diapir.files import claim, replace_file, writing_folder
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import Bins, cell_size, fit_bins
 from diapir.surveys.products.bodies import Bodies, label
+from diapir.surveys.products.body_choice import choose_bodies
 from diapir.surveys.products.examples import ExampleSection, choose, cut
 from diapir.surveys.products.fill import fill_intervals
 from diapir.surveys.products.horizons import SaltMaps, salt_maps
@@ -23,6 +24,7 @@ from diapir.surveys.products.intervals import Block, Predictions, blocks, find_i
 from diapir.surveys.products.irap import MISFIT
 from diapir.surveys.products.mesh_files import MESH_FORMATS
 from diapir.surveys.products.meshes import Mesh, body_meshes
+from diapir.surveys.products.pick_values import PlacedPicks, place_picks
 from diapir.surveys.products.product_options import ProductOptions, ResolvedOptions
 from diapir.surveys.products.product_writer import ProductWriter
 from diapir.surveys.survey import Survey
@@ -127,6 +129,7 @@ def make_products(
     origin: Mapping[str, str] | None = None,
     chunk: tuple[int, int] | None = None,
     notes: Sequence[str] = (),
+    skips: tuple[int, int] = (1, 1),
     progress: Progress = lambda done, total: None,
 ) -> Products:
     """Make horizons, bodies, meshes and example sections.
@@ -145,15 +148,20 @@ def make_products(
         origin: the model and the survey of the predictions, by name.
         chunk: inlines and crosslines of a chunk of the store.
         notes: caveats to list before those found here.
+        skips: lines of the file per inline and per crossline of the predictions.
         progress: called with the blocks done and their total number.
 
     Raises:
+        ConfigError: a body number that does not exist.
+        SurveyError: snapping without amplitudes.
         DataError: `out` is not empty and holds no earlier products.
         MissingDependencyError: a format needs a package that is not installed.
         OSError: the disk is full or not writable.
     """
     grid = predictions.grid
-    settings = (options or ProductOptions()).resolved(_is_section(grid))
+    settings = (options or ProductOptions()).resolved(_is_section(grid), skips[0] * skips[1])
+    if settings.snap and survey is None:
+        raise _no_amplitudes(name)
     if "irap" in settings.formats:
         _require_surfio()
     claim(
@@ -169,11 +177,12 @@ def make_products(
         writer = ProductWriter(folder, grid, bins, settings)
         with tempfile.TemporaryDirectory(prefix=".intervals-", dir=folder) as scratch:
             intervals, bodies = steps.find_salt(Path(scratch))
-            maps = salt_maps(intervals, grid.shape[:2])
+            moved = steps.place(salt_maps(intervals, grid.shape[:2]), survey)
+            maps = moved.maps
             meshes = steps.mesh(intervals, bodies, bins)
             writer.meshes(meshes)
             if len(bodies):
-                writer.horizons(intervals, maps)
+                writer.horizons(intervals, maps, moved.columns, moved.remarks)
             if "segy" in settings.formats:
                 writer.body_numbers(intervals, survey, name)
             sections = cut(choose(grid, maps, bodies), predictions, intervals, survey, scale)
@@ -192,7 +201,13 @@ def make_products(
             sections=sections,
             picks=writer.picks,
             files=[out / file for file in writer.files],
-            notes=[*notes, *_caveats(bodies, meshes, bins, settings, grid), *writer.notes],
+            notes=[
+                *notes,
+                *bodies.notes,
+                *_caveats(bodies, meshes, bins, settings, grid),
+                *moved.remarks,
+                *writer.notes,
+            ],
             origin=dict(origin or {}),
         )
         _carry_over(out, folder)
@@ -228,12 +243,25 @@ class _Steps:
             self._step()
         bodies = label(intervals, grid.shape, options.min_cells)
         if options.fill == "none":
-            return intervals, bodies
+            return intervals, self._chosen(intervals, bodies)
         filled = IntervalFile(scratch / "filled")
         for block, found in intervals:
             filled.append(block, fill_intervals(found[found["body"] > 0], options.fill))
         table = label(filled, grid.shape, options.min_cells).table
-        return filled, Bodies(table, bodies.left_out, bodies.left_out_cells)
+        bodies = Bodies(table, bodies.left_out, bodies.left_out_cells)
+        return filled, self._chosen(filled, bodies)
+
+    def place(self, maps: SaltMaps, survey: Survey | None) -> PlacedPicks:
+        """Smooth and snap the picks as asked for, and gather the values around them."""
+        return place_picks(self._predictions, self._blocks, maps, self._options, survey)
+
+    def _chosen(self, intervals: IntervalFile, bodies: Bodies) -> Bodies:
+        """The bodies that were chosen, merged where that was asked for."""
+        options = self._options
+        crosslines = self._predictions.grid.shape[1]
+        return choose_bodies(
+            intervals, bodies, crosslines, keep=options.bodies, merge=options.merge
+        )
 
     def mesh(self, intervals: IntervalFile, bodies: Bodies, bins: Bins | None) -> list[Mesh]:
         """The surfaces of the largest bodies; none where no mesh is to be written."""
@@ -310,6 +338,14 @@ def _carry_over(out: Path, folder: Path) -> None:
         if name.as_posix() not in replaced and not (folder / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, folder / name, follow_symlinks=False)
+
+
+def _no_amplitudes(name: str) -> SurveyError:
+    return SurveyError(
+        f"--snap is given, but the seismic amplitudes of {name} cannot be read",
+        expected="the survey file where it was when it was predicted, unchanged",
+        fix="move the file back, or leave --snap out",
+    )
 
 
 def _require_surfio() -> None:

@@ -63,7 +63,8 @@ def body_meshes(
         progress: called after each block.
     """
     fields = [
-        _Field(number, part, cells) for number, part in enumerate(bodies.table[:count], start=1)
+        _Field(number, part, cells)
+        for number, part in zip(bodies.numbers[:count], bodies.table, strict=False)
     ]
     for block, found in intervals:
         _add_block(fields, predictions, block, found, threshold)

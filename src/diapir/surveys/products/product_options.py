@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from diapir.errors import ConfigError
 from diapir.surveys.products.fill import FILLS, Fill
+from diapir.surveys.products.move_picks import SMOOTH_RADIUS, Smooth, Snap
 
-ProductFormat = Literal["opendtect", "charisma", "xyz", "irap", "ply", "obj", "vtk", "segy"]
+ProductFormat = Literal["opendtect", "charisma", "xyz", "csv", "irap", "ply", "obj", "vtk", "segy"]
 PRODUCT_FORMATS: tuple[ProductFormat, ...] = get_args(ProductFormat)
 VOLUME_FORMATS: tuple[ProductFormat, ...] = ("opendtect", "ply")
 """Default formats of a volume."""
@@ -20,6 +21,8 @@ MIN_CELLS_VOLUME, MIN_CELLS_SECTION = 1000, 100
 """Default minimum size of a body, in samples: about ten along each axis."""
 THRESHOLD = 0.5
 """Default threshold, where the prediction records none."""
+MOST_RADIUS = 50
+"""Largest radius of smoothing, in traces."""
 MESHES = 20
 """Default number of bodies to mesh, the largest first."""
 
@@ -37,6 +40,12 @@ class ProductOptions:
         formats: formats of horizons and meshes; `segy` writes body numbers. None means OpendTect
             horizons, and PLY meshes of a volume.
         meshes: number of bodies to mesh, the largest first.
+        bodies: numbers of the bodies to keep, as in `bodies.csv` without this choice; all if empty.
+        merge: groups of body numbers that become one body each.
+        smooth: how top and base are smoothed over neighbouring traces; None for not at all.
+        smooth_radius: traces on each side that smoothing covers.
+        snap: event of the seismic trace that top and base move to, after smoothing; None for none.
+        snap_window: furthest move in ms or m; None means `SNAP_SAMPLES` samples.
 
     Raises:
         ConfigError: an option is out of its range.
@@ -48,6 +57,12 @@ class ProductOptions:
     velocity: float | None = None
     formats: tuple[ProductFormat, ...] | None = None
     meshes: int = MESHES
+    bodies: tuple[int, ...] = ()
+    merge: tuple[tuple[int, ...], ...] = ()
+    smooth: Smooth | None = None
+    smooth_radius: int = SMOOTH_RADIUS
+    snap: Snap | None = None
+    snap_window: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -67,6 +82,24 @@ class ProductOptions:
                 f"one or more of {', '.join(PRODUCT_FORMATS)}",
             ),
             ("--meshes", self.meshes, self.meshes >= 0, "a number of bodies, at least 0"),
+            (
+                "--smooth-radius",
+                self.smooth_radius,
+                1 <= self.smooth_radius <= MOST_RADIUS,
+                f"a number of traces, 1 to {MOST_RADIUS}",
+            ),
+            (
+                "--snap-window",
+                self.snap_window,
+                0 < (1.0 if self.snap_window is None else self.snap_window) < math.inf,
+                "ms or m above 0, such as 20",
+            ),
+            (
+                "--merge",
+                " ".join("+".join(map(str, group)) for group in self.merge),
+                all(len(set(group)) > 1 for group in self.merge),
+                "two or more body numbers, such as 2+5",
+            ),
         ):
             if not allowed:
                 raise ConfigError(
@@ -75,18 +108,22 @@ class ProductOptions:
                     fix=f"correct {option}, or leave it out",
                 )
 
-    def resolved(self, section: bool) -> ResolvedOptions:
-        """Replace what is None by the defaults of a section or of a volume."""
-        least = MIN_CELLS_SECTION if section else MIN_CELLS_VOLUME
+    def resolved(self, section: bool, skips: int = 1) -> ResolvedOptions:
+        """Replace what is None by the defaults of a section or of a volume.
+
+        Args:
+            section: whether the survey is a single section.
+            skips: traces of the file per predicted trace, by which a default size shrinks.
+        """
+        least = MIN_CELLS_SECTION if section else max(1, MIN_CELLS_VOLUME // skips)
         formats = SECTION_FORMATS if section else VOLUME_FORMATS
-        return ResolvedOptions(
-            threshold=THRESHOLD if self.threshold is None else self.threshold,
-            fill=self.fill,
-            min_cells=least if self.min_cells is None else self.min_cells,
-            velocity=self.velocity,
-            formats=formats if self.formats is None else self.formats,
-            meshes=self.meshes,
-        )
+        open_choices = {
+            "threshold": THRESHOLD if self.threshold is None else self.threshold,
+            "min_cells": least if self.min_cells is None else self.min_cells,
+            "formats": formats if self.formats is None else self.formats,
+        }
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return ResolvedOptions(**given | open_choices)
 
 
 @dataclass(frozen=True, kw_only=True)

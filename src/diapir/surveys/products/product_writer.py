@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from diapir.surveys.products.horizon_files import (
     HORIZON_FORMATS,
     HorizonFormat,
     HorizonWriter,
+    PickColumn,
     read_me,
 )
 from diapir.surveys.products.horizons import SaltMaps, crossings
@@ -33,6 +34,7 @@ from diapir.surveys.survey import Survey
 from diapir.text import plural
 from diapir.version import __version__
 
+_NO_COLUMNS: Mapping[str, Sequence[PickColumn]] = {}
 SEGY_SLAB = 8
 """Inlines of body numbers held in memory at once for SEG-Y: 8 bytes a sample."""
 
@@ -74,17 +76,32 @@ class ProductWriter:
                     path = self._inside("meshes") / f"body-{mesh.body:03d}"
                     self._add(write_mesh(path, mesh.surface, comment, form))
 
-    def horizons(self, intervals: IntervalFile, maps: SaltMaps) -> None:
-        """Write top salt, base salt and all crossings."""
+    def horizons(
+        self,
+        intervals: IntervalFile,
+        maps: SaltMaps,
+        columns: Mapping[str, Sequence[PickColumn]] = _NO_COLUMNS,
+        remarks: Sequence[str] = (),
+    ) -> None:
+        """Write top salt, base salt and all crossings.
+
+        Args:
+            intervals: labelled intervals.
+            maps: map view of salt.
+            columns: further columns of `top` and `base`.
+            remarks: how picks were moved, for the README.
+        """
         folder = self._inside("horizons")
         writer = HorizonWriter(self._grid, self._bins)
         forms = self._horizon_formats(writer)
         for name, picks in (("top", maps.top), ("base", maps.base)):
             for form in forms:
-                path, self.picks[name] = writer.write_map(folder / name, picks, form)
+                path, self.picks[name] = writer.write_map(
+                    folder / name, picks, form, columns.get(name, ())
+                )
                 self._add(path)
         if "irap" in self._options.formats:
-            self._irap(folder, maps)
+            self._irap(folder, maps, columns)
         if "opendtect" in forms:
             path, self.picks["crossings"] = writer.write_crossings(
                 folder / "crossings", crossings(intervals)
@@ -92,7 +109,10 @@ class ProductWriter:
             self._add(path)
         if forms:
             path = folder / "README.txt"
-            replace_file(path, read_me(self._grid, forms, writer.has_coordinates))
+            text = read_me(
+                self._grid, forms, writer.has_coordinates, columns.get("top", ()), remarks
+            )
+            replace_file(path, text)
             self._add(path)
         for name, picks in (("top", maps.top), ("base", maps.base)):
             open_ended = int((maps.salt & np.isnan(picks)).sum())
@@ -138,7 +158,9 @@ class ProductWriter:
         for section in sections:
             self._add(write_picture(self._inside("sections"), section))
 
-    def _irap(self, folder: Path, maps: SaltMaps) -> None:
+    def _irap(
+        self, folder: Path, maps: SaltMaps, columns: Mapping[str, Sequence[PickColumn]]
+    ) -> None:
         obstacle = irap_obstacle(self._grid, self._bins)
         if obstacle or self._bins is None:
             self.notes.append(f"No IRAP grids: {obstacle}.")
@@ -147,6 +169,12 @@ class ProductWriter:
             path = folder / f"{name}.irap"
             write_irap(path, picks, self._grid, self._bins)
             self._add(path)
+            for column in columns.get(name, ()):
+                if not column.csv_only:
+                    path = folder / f"{name}_{column.name}.irap"
+                    values = column.values.astype(np.float32)
+                    write_irap(path, values, self._grid, self._bins, attribute=True)
+                    self._add(path)
 
     def _horizon_formats(self, writer: HorizonWriter) -> list[HorizonFormat]:
         """The horizon formats that were asked for and that this survey can have."""

@@ -28,6 +28,8 @@ ToSamples = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 MOST_SAMPLES = 65535
 """Samples per trace that a revision 1 header can state."""
+_MOST_DELAY = 2**15 - 1
+"""Largest delay that a trace header can state, before its scalar."""
 _PIECE = 8 * 2**20
 """Bytes of traces written at once."""
 _WIDTH = 80
@@ -61,11 +63,36 @@ class SegyInput:
         path: the file.
         layout: where everything is in the file.
         cells: `int64 (traces,)`, index of each trace in the flattened grid; −1 for none.
+        part: whether the grid is a part of the file's, and traces outside it are left out.
+        start: time or depth of the first sample, where the samples are a part of the file's; their
+            number and start replace those in the trace headers. None keeps the headers.
     """
 
     path: Path
     layout: SegyLayout
     cells: NDArray[np.int64]
+    part: bool = False
+    start: float | None = None
+
+    @property
+    def traces(self) -> int:
+        """Number of traces to write."""
+        return int(np.count_nonzero(self.cells >= 0)) if self.part else self.layout.traces
+
+    def stretches(self, most: int) -> Iterator[tuple[int, int]]:
+        """First trace and number of traces of stretches of the file that hold traces to write.
+
+        Args:
+            most: traces of a stretch at most.
+        """
+        for first in range(0, self.layout.traces, most):
+            count = min(most, self.layout.traces - first)
+            if self.part:
+                wanted = np.flatnonzero(self.cells[first : first + count] >= 0)
+                if not len(wanted):
+                    continue
+                first, count = first + int(wanted[0]), int(wanted[-1] - wanted[0]) + 1
+            yield first, count
 
 
 def write_segy(
@@ -109,19 +136,46 @@ def write_segy(
     with source.path.open("rb", buffering=0) as reader, writing(target) as writer:
         writer.write(_head(reader.read(HEAD), source.layout, shape[2], remarks))
         slabs = _Slabs(source.cells, shape, read, values, slab)
-        for first, headers in _headers(reader, source.layout):
-            _write_traces(writer, headers, slabs, first, shape[2])
+        for first, headers in _headers(reader, source):
+            cells = source.cells[first : first + len(headers)]
+            if source.part:
+                headers, cells = headers[cells >= 0], cells[cells >= 0]
+            if source.start is not None:
+                headers = _retimed(headers, shape[2], source.start)
+            _write_traces(writer, headers, slabs, cells, shape[2])
 
 
 def _write_traces(
-    writer: Any, headers: NDArray[np.uint8], slabs: _Slabs, first: int, samples: int
+    writer: Any,
+    headers: NDArray[np.uint8],
+    slabs: _Slabs,
+    cells: NDArray[np.int64],
+    samples: int,
 ) -> None:
     traces = np.zeros(
         len(headers), [("header", np.uint8, TRACE_HEADER), ("samples", ">f4", samples)]
     )
     traces["header"] = headers
-    slabs.fill(traces["samples"], first)
+    slabs.fill(traces["samples"], cells)
     writer.write(traces.data)
+
+
+def _retimed(headers: NDArray[np.uint8], samples: int, start: float) -> NDArray[np.uint8]:
+    """Trace headers with another number of samples and another time of the first one."""
+    scalar = next((by for by in (1, 10, 100, 1000) if (start * by).is_integer()), 1000)
+    while scalar > 1 and abs(start * scalar) > _MOST_DELAY:
+        scalar //= 10
+    changed = headers.copy()
+    fields = (
+        (115, ">H", samples),
+        (109, ">h", round(start * scalar)),
+        (215, ">h", -scalar if scalar > 1 else 1),
+    )
+    for byte, kind, value in fields:
+        clipped = value if kind == ">H" else max(-_MOST_DELAY, min(value, _MOST_DELAY))
+        stored = np.frombuffer(struct.pack(kind, clipped), np.uint8)
+        changed[:, byte - 1 : byte + 1] = stored
+    return changed
 
 
 class _Slabs:
@@ -135,7 +189,6 @@ class _Slabs:
         values: ToSamples,
         slab: int,
     ) -> None:
-        self._cells = cells
         self._columns = shape[1]
         self._read_stored, self._values = read, values
         self._slab = slab
@@ -146,9 +199,8 @@ class _Slabs:
         self._axis = 0 if changes[0] <= changes[1] else 1
         self._held: tuple[int, NDArray[Any]] | None = None
 
-    def fill(self, traces: NDArray[Any], first: int) -> None:
-        """Fill the samples of consecutive traces."""
-        cells = self._cells[first : first + len(traces)]
+    def fill(self, traces: NDArray[Any], cells: NDArray[np.int64]) -> None:
+        """Fill the samples of traces at these cells; −1 keeps zeros."""
         lines = (cells // self._columns, cells % self._columns)
         slabs = np.where(cells < 0, -1, lines[self._axis] // self._slab)
         for slab in np.unique(slabs[slabs >= 0]):
@@ -168,13 +220,14 @@ class _Slabs:
         return self._held[1]
 
 
-def _headers(reader: Any, layout: SegyLayout) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+def _headers(reader: Any, source: SegyInput) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """First trace and big-endian headers `uint8 (n, 240)`, some megabytes of traces at a time."""
+    layout = source.layout
     most = max(1, _PIECE // max(layout.trace_bytes, TRACE_HEADER))
     swap = _swapped_bytes() if layout.endian == "little" else None
     rows = np.empty((most, layout.trace_bytes), np.uint8)
-    for first in range(0, layout.traces, most):
-        part = rows[: min(most, layout.traces - first)]
+    for first, count in source.stretches(most):
+        part = rows[:count]
         _read_into(reader, layout.data_start + first * layout.trace_bytes, part)
         headers = part[:, :TRACE_HEADER]
         yield first, headers if swap is None else headers[:, swap]
