@@ -12,6 +12,7 @@ from tests.surveys.made import MemorySurvey, record, volume
 KEYS = (
     *("diapir", "asked", "model", "model_name", "weights_sha256", "input", "survey", "threshold"),
     *("views", "scale", "polarity", "stretch", "tile", "windows_per_s", "block"),
+    *("tta", "equal_runs", "notes", "caveats"),
 )
 """Keys on disk, in order."""
 
@@ -35,3 +36,19 @@ def test_a_broken_record_is_named(tmp_path: Path, key: str, value: object) -> No
     (path / "prediction.json").write_text(json.dumps(content))
     with pytest.raises(SurveyError, match=f"record.{key}"):
         open_store(path)
+
+
+def test_a_record_of_an_earlier_version_can_be_read() -> None:
+    content = record().model_dump(mode="json")
+    for name in ("tta", "equal_runs", "notes", "caveats"):
+        del content[name]
+    earlier = PredictionRecord.model_validate(content)
+    assert earlier.equal_runs is None
+    assert earlier.notes == earlier.caveats == ()
+    assert "augmentation" not in earlier.settings
+
+
+def test_the_settings_say_how_the_model_was_applied() -> None:
+    settings = record(stretch=0.5, tta="flip", scale=1234.5).settings
+    for told in ("model made", "threshold 0.5", "flip", "16 px", "±1234", "resampled by 0.5"):
+        assert told in settings

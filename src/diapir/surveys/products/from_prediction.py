@@ -75,6 +75,7 @@ def store_products(
         options = replace(options, threshold=store.record.threshold)
     block = store.record.block
     survey, reason = _survey(store)
+    unseen = [reason] if reason else []
     with contextlib.ExitStack() as stack:
         if survey is not None:
             stack.enter_context(contextlib.closing(survey))
@@ -88,11 +89,17 @@ def store_products(
             origin={
                 "model": store.record.model_name,
                 "survey": store.record.input,
+                "settings": store.record.settings,
             },
             chunk=(block, block),
-            notes=[reason] if reason else [],
+            notes=[*map(_sentence, (*store.record.caveats, *store.record.notes)), *unseen],
             progress=progress,
         )
+
+
+def _sentence(note: str) -> str:
+    """A note of the prediction as a sentence of the page."""
+    return f"{note[:1].upper()}{note[1:]}."
 
 
 def _survey(store: PredictionStore) -> tuple[Survey | None, str]:
