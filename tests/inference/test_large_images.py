@@ -27,13 +27,13 @@ def large(**options: object) -> LargeImages:
 def test_fine_sampling_is_squeezed_and_comes_back() -> None:
     images, picture = large(), waves(40)
     prepared = images.prepare("line", picture)
-    assert len(prepared.image) == pytest.approx(200 * 3.5 / 10, rel=0.06)
+    assert len(prepared.image) == pytest.approx(200 * 4 / 10, rel=0.06)
     assert images.factors["line"] == pytest.approx(len(prepared.image) / 200)
     probability = prepared.restored(np.full(prepared.image.shape, 0.7, np.float32))
     assert probability.shape == picture.shape
     np.testing.assert_allclose(probability, 0.7, atol=1e-5)
     (note,) = images.notes()
-    assert "resampled by 0.3" in note
+    assert "resampled by 0.4" in note
     assert "--match-sampling none" in note
 
 

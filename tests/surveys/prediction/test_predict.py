@@ -204,9 +204,9 @@ def test_nothing_but_zeros(tmp_path: Path) -> None:
 def test_sampling_is_matched_to_the_tiles(tmp_path: Path) -> None:
     amplitude = np.sin(2 * np.pi * np.arange(300) / 40) * np.ones((1, 20, 1))
     summary = run(MemorySurvey(amplitude.astype(np.float32)), tmp_path, match_sampling="auto")
-    assert summary.plan.seen_samples == pytest.approx(300 * 3.5 / 10, rel=0.05)
+    assert summary.plan.seen_samples == pytest.approx(300 * 4 / 10, rel=0.05)
     assert read(summary).shape == (1, 20, 300)
-    assert "resampled by 0.3" in summary.notes[0]
+    assert "resampled by 0.4" in summary.notes[0]
     assert "--match-sampling none" in summary.notes[0]
     assert summary.to_json()["notes"] == summary.notes
     as_is = run(MemorySurvey(amplitude.astype(np.float32)), tmp_path / "0", match_sampling="none")
