@@ -97,7 +97,9 @@ def test_the_table_and_the_summary(predictor: Predictor, tmp_path: Path) -> None
             ("deep/dark", dark, "0.000000"),
         )
     ]
-    assert summary == images.PredictionSummary(out, 2, 0.5, 0, 0.6, {})
+    assert summary == images.PredictionSummary(
+        out, 2, 0.5, 0, 0.6, {}, model="small", tta="none", window=32
+    )
     assert summary.to_json() == {
         "out": str(out),
         "images": 2,
@@ -105,6 +107,12 @@ def test_the_table_and_the_summary(predictor: Predictor, tmp_path: Path) -> None
         "min_area": 0,
         "salt_share": 0.6,
         "failed": {},
+        "model": "small",
+        "tta": "none",
+        "window": 32,
+        "resampled": {},
+        "notes": [],
+        "caveats": [],
     }
 
 

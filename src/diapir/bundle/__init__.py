@@ -26,7 +26,7 @@ from diapir.bundle.bundle import (
     save_export,
 )
 from diapir.bundle.bundled import BundledModel, bundled_models
-from diapir.bundle.info import BundleInfo, Export, Form, Parity, Tta, Weights
+from diapir.bundle.info import VERTICAL_SCALE, BundleInfo, Export, Form, Parity, Tta, Weights
 from diapir.bundle.places import BUNDLED, CARD, INFO, SECTIONS, SHIPPED, find
 from diapir.bundle.weights_file import WEIGHTS, write_weights
 
@@ -37,6 +37,7 @@ __all__ = [
     "OWN_HASH",
     "SECTIONS",
     "SHIPPED",
+    "VERTICAL_SCALE",
     "WEIGHTS",
     "Bundle",
     "BundleInfo",

@@ -18,6 +18,9 @@ Form = Literal["onnx", "openvino"]
 FileName = Annotated[str, Field(pattern=r"^model\.(onnx|xml|bin)$")]
 """A file in the bundle's own folder."""
 
+VERTICAL_SCALE = "vertical scale"
+"""Key of a training that rescaled images: the smallest and the largest vertical factor."""
+
 
 class Parity(Section):
     """Differences between an exported network and its original, measured on tiles."""
@@ -115,6 +118,20 @@ class BundleInfo(Section):
         """The training, or those of all models of a mean."""
         members = self.training.get("mean of")
         return members if isinstance(members, list) else [self.training]
+
+    @property
+    def vertical_scale(self) -> tuple[float, float]:
+        """Vertical scales that all trainings rescaled images by, smallest and largest.
+
+        (1, 1) where one did not, or does not say.
+        """
+        ranges = [training.get(VERTICAL_SCALE, (1.0, 1.0)) for training in self.trainings]
+        try:
+            low = max(min(1.0, float(smallest)) for smallest, _ in ranges)
+            high = min(max(1.0, float(largest)) for _, largest in ranges)
+        except (TypeError, ValueError):  # written by other hands
+            return 1.0, 1.0
+        return low, high
 
     @property
     def form(self) -> Literal["weights", "onnx", "openvino"]:

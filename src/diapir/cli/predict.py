@@ -96,6 +96,7 @@ def predict(
         output: where lines and the answer go.
     """
     from diapir.inference import predict_images
+    from diapir.inference.large_images import LargeImageOptions
     from diapir.inference.sources import find_sources
 
     models, inputs = (model, words) if model else split_words(words)
@@ -124,6 +125,9 @@ def predict(
             threshold=post_processing.threshold,
             min_area=post_processing.min_area,
             sources=sources,
+            large=LargeImageOptions(
+                match_sampling=survey.match_sampling, equal_runs=survey.equal_runs
+            ),
             progress=progress,
         )
     for path, reason in summary.failed.items():
@@ -131,8 +135,11 @@ def predict(
     area = f", components of at least {summary.min_area} px" if summary.min_area > 1 else ""
     output.say(
         f"{plural(summary.images, 'image')}: {percent(summary.salt_share, 1)} of pixels are salt "
-        f"(probability ≥ {summary.threshold:g}{area}); written to {summary.out}"
+        f"(probability ≥ {summary.threshold:g}{area}); written to {summary.out}",
+        f"model {summary.model}, test-time augmentation {summary.tta}, windows of "
+        f"{summary.window} px",
     )
+    output.say(*summary.notes, *(f"caveat: {caveat}" for caveat in summary.caveats))
     return Answer(summary.to_json(), exit_code=2 if summary.failed else 0)
 
 

@@ -112,6 +112,12 @@ def open_models(
     return members[0] if len(members) == 1 else Ensemble(members)
 
 
+def tta_of(segmenter: Segmenter) -> str:
+    """The test-time augmentation of a model, or the kinds of several, as a word."""
+    members = segmenter.members if isinstance(segmenter, Ensemble) else (segmenter,)
+    return " and ".join(sorted({str(getattr(member, "tta", "none")) for member in members}))
+
+
 def refuse_repeated(bundles: Iterable[Bundle]) -> None:
     """Refuse the same model twice.
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from PIL import Image
 
 from diapir.errors import DataError
 from diapir.files import claim, disk_errors, replace_file
+from diapir.inference.ensemble import tta_of
+from diapir.inference.large_images import LargeImageOptions, LargeImages
 from diapir.inference.overlay import overlay
 from diapir.inference.postprocess import check_postprocessing, salt_mask
 from diapir.inference.predictor import Segmenter
@@ -29,6 +31,8 @@ STARTED = ".predicting"
 COLUMNS = ("input", "name", "width", "height", "salt_share", "mean_probability", "error")
 """Columns of the table; sizes in pixels, shares in [0, 1]."""
 
+DEFAULTS = LargeImageOptions()
+"""How images larger than a tile are predicted, unless an option says otherwise."""
 _CHUNK_PIXELS = 4 * 1024**2
 """Images are read and predicted in chunks of one batch, or of this many pixels."""
 _WRITERS = 4
@@ -46,6 +50,12 @@ class PredictionSummary:
         min_area: minimum component size in pixels; smaller components were removed.
         salt_share: share of salt in all pixels of all predicted images.
         failed: the reason why an image could not be predicted, by its path.
+        model: name of the model.
+        tta: its test-time augmentation.
+        window: side in pixels of the windows that larger images are cut into.
+        resampled: vertical factor of each image that was resampled for the network, by its name.
+        notes: what was done to images larger than a tile, each with the option that changes it.
+        caveats: signs that the model does not suit the images.
     """
 
     out: Path
@@ -54,6 +64,12 @@ class PredictionSummary:
     min_area: int
     salt_share: float
     failed: dict[str, str]
+    model: str = ""
+    tta: str = "none"
+    window: int = 0
+    resampled: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    caveats: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The content as JSON values."""
@@ -64,6 +80,12 @@ class PredictionSummary:
             "min_area": self.min_area,
             "salt_share": self.salt_share,
             "failed": self.failed,
+            "model": self.model,
+            "tta": self.tta,
+            "window": self.window,
+            "resampled": self.resampled,
+            "notes": self.notes,
+            "caveats": self.caveats,
         }
 
 
@@ -75,6 +97,7 @@ def predict_images(
     threshold: float | None = None,
     min_area: int | None = None,
     sources: Sequence[Source] | None = None,
+    large: LargeImageOptions = DEFAULTS,
     progress: Progress | None = None,
 ) -> PredictionSummary:
     """Predict the images in files, folders and tile sets, and write the results.
@@ -90,6 +113,7 @@ def predict_images(
         threshold: pixels with at least this probability are salt; None for the model's own.
         min_area: minimum component size in pixels; None for the model's own.
         sources: the images of `inputs`, where `find_sources` has listed them already.
+        large: how images larger than a tile are predicted.
         progress: called with the images done and all images.
 
     Returns:
@@ -108,10 +132,11 @@ def predict_images(
     target = out.resolve() if out.is_symlink() else out  # results may go to another disk
     claim(target, holds="an earlier prediction", ours=_may_be_replaced)
     rows: list[dict[str, Any]] = []
+    sections = LargeImages(predictor, large)
     with disk_errors(out):
         with ThreadPoolExecutor(_WRITERS) as pool:
             for chunk in _chunks(sources, predictor):
-                rows += _predict(predictor, chunk, out, threshold, min_area, pool)
+                rows += _predict(sections, chunk, out, threshold, min_area, pool)
                 if progress:
                     progress(len(rows), len(sources))
         failed = {row["input"]: row["error"] for row in rows if row["error"]}
@@ -127,7 +152,19 @@ def predict_images(
     predicted = [row for row in rows if not row["error"]]
     pixels = sum(row["width"] * row["height"] for row in predicted)
     salt = sum(row["salt_share"] * row["width"] * row["height"] for row in predicted)
-    return PredictionSummary(out, len(predicted), threshold, min_area, salt / pixels, failed)
+    return PredictionSummary(
+        out,
+        len(predicted),
+        threshold,
+        min_area,
+        salt / pixels,
+        failed,
+        model=predictor.describe()["name"],
+        tta=tta_of(predictor),
+        window=sections.window,
+        resampled=sections.factors,
+        notes=sections.notes(),
+    )
 
 
 def _may_be_replaced(out: Path) -> bool:
@@ -165,7 +202,7 @@ def _chunks(sources: Sequence[Source], predictor: Segmenter) -> Iterator[list[_R
 
 
 def _predict(
-    predictor: Segmenter,
+    sections: LargeImages,
     chunk: Sequence[_Read],
     out: Path,
     threshold: float,
@@ -173,9 +210,16 @@ def _predict(
     pool: ThreadPoolExecutor,
 ) -> list[dict[str, Any]]:
     """Predict and write a chunk; returns a row of the table for each source."""
-    images = [image for _, image in chunk if not isinstance(image, DataError)]
-    probabilities = iter(predictor.probabilities(images))
-    if images and not (out / STARTED).exists():
+    prepared = [
+        sections.prepare(source.name, image)
+        for source, image in chunk
+        if not isinstance(image, DataError)
+    ]
+    found = sections.segmenter.probabilities([one.image for one in prepared])
+    probabilities = (
+        one.restored(probability) for one, probability in zip(prepared, found, strict=True)
+    )
+    if prepared and not (out / STARTED).exists():
         out.mkdir(parents=True, exist_ok=True)
         replace_file(out / STARTED, b"")
     rows: list[dict[str, Any]] = []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.surveys.prediction.resample import TGS_FIRST_ZERO, first_zero
+from diapir.inference.wavelet import TGS_FIRST_ZERO, TGS_SPREAD, first_zero
 from diapir.surveys.restricted import RestrictedSurvey, places, whole_survey
 from diapir.surveys.sampling import sample_traces
 from diapir.surveys.segy.header_choice import HeaderChoice
@@ -18,8 +18,6 @@ from diapir.surveys.survey import Survey
 from diapir.text import percent, plural
 
 _PERCENTS = (50, 90, 98, 99.9, 100)
-_MATCHES = 1.25
-"""Ratio of samplings below which resampling changes little."""
 
 
 @dataclass(frozen=True)
@@ -244,12 +242,13 @@ def _sampling(traces: NDArray[np.float32]) -> _Part:
     zero = first_zero(traces)
     if np.isnan(zero):
         return {"first_zero": None}, []
-    told = f"first zero of the autocorrelation at {zero:.1f} samples; training data "
-    told += f"{TGS_FIRST_ZERO}"
-    ratio = TGS_FIRST_ZERO / zero
-    if not 1 / _MATCHES < ratio < _MATCHES:
-        word = "coarse" if ratio > 1 else "fine"
-        told += f". Too {word} by {max(ratio, 1 / ratio):.1f}: use --match-sampling auto"
+    low, high = (bound * TGS_FIRST_ZERO for bound in TGS_SPREAD)
+    told = f"first zero of the autocorrelation at {zero:.1f} samples; TGS sections {low:.1f}–"
+    told += f"{high:.1f}"
+    if not low <= zero <= high:
+        word = "coarser" if zero < low else "finer"
+        ratio = max(zero / TGS_FIRST_ZERO, TGS_FIRST_ZERO / zero)
+        told += f": {word} by {ratio:.1f}, diapir predict resamples where its model needs it"
     return {"first_zero": zero}, [_line("sampling", told)]
 
 

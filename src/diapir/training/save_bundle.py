@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from diapir import bundle
-from diapir.config import DataConfig, RunConfig
+from diapir.config import AugmentConfig, DataConfig, RunConfig
 from diapir.training.run_tiles import RunTiles
 from diapir.training.session import Session
 from diapir.training.validation import Validation
@@ -44,6 +44,7 @@ def save_bundle(
             "split hash": tiles.split.hash,
             **_further_tiles(config.data, tiles),
             **_windows_and_start(config, tiles),
+            **_rescaling(config.augment),
         },
     )
 
@@ -63,3 +64,8 @@ def _windows_and_start(config: RunConfig, tiles: RunTiles) -> dict[str, str]:
     if config.train.start is not None:
         more["started from"] = Path(config.train.start).name
     return more
+
+
+def _rescaling(augment: AugmentConfig) -> dict[str, list[float]]:
+    """The vertical scales that the network has seen, which decide what need not be resampled."""
+    return {bundle.VERTICAL_SCALE: list(augment.vertical_scale)} if augment.rescale else {}

@@ -202,13 +202,45 @@ def test_nothing_but_zeros(tmp_path: Path) -> None:
 
 
 def test_sampling_is_matched_to_the_tiles(tmp_path: Path) -> None:
-    amplitude = np.sin(2 * np.pi * np.arange(300) / 12) * np.ones((1, 20, 1))
+    amplitude = np.sin(2 * np.pi * np.arange(300) / 40) * np.ones((1, 20, 1))
     summary = run(MemorySurvey(amplitude.astype(np.float32)), tmp_path, match_sampling="auto")
-    assert summary.plan.seen_samples == pytest.approx(300 * 6.3 / 3, rel=0.05)
+    assert summary.plan.seen_samples == pytest.approx(300 * 4 / 10, rel=0.05)
     assert read(summary).shape == (1, 20, 300)
+    assert "resampled by 0.4" in summary.notes[0]
+    assert "--match-sampling none" in summary.notes[0]
+    assert summary.to_json()["notes"] == summary.notes
+    as_is = run(MemorySurvey(amplitude.astype(np.float32)), tmp_path / "0", match_sampling="none")
+    assert as_is.plan.seen_samples == 300
     ramp = MemorySurvey(np.ones((1, 20, 50), np.float32))
-    with pytest.raises(SurveyError, match="wavelet length"):
-        run(ramp, tmp_path / "flat", match_sampling="auto")
+    flat = run(ramp, tmp_path / "flat")
+    assert flat.plan.seen_samples == 50
+    assert "cannot be told" in flat.notes[0]
+
+
+@pytest.mark.parametrize("average", ["arithmetic", "geometric"])
+@pytest.mark.parametrize("view", ["inline", "crossline", "both"])
+def test_runs_of_equal_samples_are_never_salt(tmp_path: Path, view: str, average: str) -> None:
+    amplitude = volume((18, 21, 80)) + np.float32(1)
+    muted = amplitude.copy()
+    muted[:9, 4:9, :50] = 5  # salt for this network
+    muted[11, 14:18] = 5
+    empty = np.zeros(muted.shape, bool)
+    empty[:9, 4:9, :50] = True
+    empty[11, 14:18] = True
+    options = {"scale": 5.0, "view": view, "average": average}
+    kept = run(MemorySurvey(muted), tmp_path / "kept", equal_runs="none", **options)
+    assert read(kept)[empty].min() > 0.9
+    summary = run(MemorySurvey(muted), tmp_path / "left", **options)
+    assert read(summary)[empty].max() == 0
+    np.testing.assert_array_equal(read(summary)[~empty], read(kept)[~empty])
+    assert "no data, in runs of at least" in summary.notes[1]
+    assert "--equal-runs none" in summary.notes[1]
+    assert open_store(summary.store).record.equal_runs is not None
+    arrays = {path.name for path in summary.store.iterdir() if path.is_dir()}
+    assert "no_data" not in arrays
+    long = run(MemorySurvey(muted), tmp_path / "long", equal_runs=81, **options)
+    assert read(long)[:9, 4:9, :50].min() > 0.9
+    assert read(long)[11, 14:18].max() == 0  # constant traces are no data at any length
 
 
 def test_products_that_cannot_be(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tests.surveys.made import MemorySurvey, record, volume
 KEYS = (
     *("diapir", "asked", "model", "model_name", "weights_sha256", "input", "survey", "threshold"),
     *("views", "scale", "polarity", "stretch", "tile", "windows_per_s", "block", "skips"),
+    *("tta", "equal_runs", "notes", "caveats"),
 )
 """Keys on disk, in order."""
 
@@ -43,3 +44,19 @@ def test_a_record_written_before_parts_existed_is_of_a_whole_survey() -> None:
     made = PredictionRecord.model_validate(content)
     assert made.skips == (1, 1)
     assert made.survey.hints.extents == ()
+
+
+def test_a_record_of_an_earlier_version_can_be_read() -> None:
+    content = record().model_dump(mode="json")
+    for name in ("tta", "equal_runs", "notes", "caveats"):
+        del content[name]
+    earlier = PredictionRecord.model_validate(content)
+    assert earlier.equal_runs is None
+    assert earlier.notes == earlier.caveats == ()
+    assert "augmentation" not in earlier.settings
+
+
+def test_the_settings_say_how_the_model_was_applied() -> None:
+    settings = record(stretch=0.5, tta="flip", scale=1234.5).settings
+    for told in ("model made", "threshold 0.5", "flip", "16 px", "±1234", "resampled by 0.5"):
+        assert told in settings

@@ -20,6 +20,7 @@ def test_sections_are_shown_as_images_of_amplitudes_are() -> None:
         ({"threshold": 1.0}, "--threshold"),
         ({"workers": 0}, "--workers"),
         ({"match_sampling": 9.0}, "--match-sampling"),
+        ({"equal_runs": 1}, "--equal-runs"),
         ({"percentile": 0.0}, "--percentile"),
         ({"scale": -1.0}, "--scale"),
     ],

@@ -152,6 +152,7 @@ def _facts(products: Products) -> list[tuple[str, str]]:
     facts = [
         ("Survey", products.origin.get("survey") or products.name),
         ("Model", products.origin.get("model") or "not recorded"),
+        *([("Prediction", settings)] if (settings := products.origin.get("settings")) else []),
         ("Threshold", f"{products.threshold:g}"),
         ("Filling", filled[options.fill]),
         (

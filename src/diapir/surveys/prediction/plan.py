@@ -37,6 +37,12 @@ class Plan:
         disk_bytes: most bytes that results and intermediate arrays take.
         free_bytes: free bytes on the disk.
         seconds: expected duration on this machine alone; None where it was not worth measuring.
+        model: name of the model.
+        threshold: probability from which a sample is salt.
+        tta: test-time augmentation of the model.
+        stretch: factor by which traces are resampled for the network.
+        notes: what was found in the survey, each with the option that changes it.
+        caveats: signs that the model does not suit the survey.
     """
 
     shape: tuple[int, int, int]
@@ -54,6 +60,12 @@ class Plan:
     disk_bytes: int
     free_bytes: int
     seconds: float | None
+    model: str
+    threshold: float
+    tta: str
+    stretch: float
+    notes: tuple[str, ...]
+    caveats: tuple[str, ...]
 
     @property
     def pixels(self) -> int:
@@ -71,14 +83,16 @@ class Plan:
         inlines, crosslines, samples = self.shape
         clip = "" if self.percentile is None else f" (p{self.percentile:g})"
         told = [
+            f"model {self.model}: threshold {self.threshold:g}, test-time augmentation "
+            f"{self.tta or 'not recorded'}",
             f"{inlines} × {crosslines} traces, {plural(samples, 'sample')} each: "
             f"{plural(self.sections, 'section')} ({' and '.join(self.views)} view), "
             f"{self.pixels / 1e6:,.1f} Mpx",
             f"{plural(self.windows, 'window')} of {self.tile} px, overlap {percent(self.overlap)}; "
             f"amplitudes clipped at ±{self.scale:.4g}{clip}",
         ]
-        if self.seen_samples != samples:
-            told.append(f"traces resampled to {self.seen_samples:,} samples for the network")
+        told += self.notes
+        told += [f"caveat: {caveat}" for caveat in self.caveats]
         told.append(f"disk: at most {size(self.disk_bytes)}, {size(self.free_bytes)} free")
         if self.blocks_done:
             told.append(f"{self.blocks_done:,} of {plural(self.blocks, 'block')} already done")
@@ -119,6 +133,12 @@ def make_plan(settled: SettledPrediction) -> Plan:
         disk_bytes=_disk_bytes(settled),
         free_bytes=free_disk(settled.exports.out),
         seconds=None if rate is None else windows / rate,
+        model=record.model_name,
+        threshold=settled.exports.threshold,
+        tta=record.tta,
+        stretch=record.stretch,
+        notes=record.notes,
+        caveats=record.caveats,
     )
 
 
@@ -142,8 +162,8 @@ def _disk_bytes(settled: SettledPrediction) -> int:
     item = np.dtype(settled.options.precision).itemsize
     if len(settled.record.views) == 1:
         needed = values * item + exports
-    else:  # grey levels and the first view are removed before anything is exported
-        needed = values * 2 * item + max(values * (1 + item), exports)
+    else:  # grey levels, masks and the first view are removed before anything is exported
+        needed = values * 2 * item + max(values * (2 + item), exports)
     present = _folder_bytes(settled.unfinished) if settled.unfinished.exists() else 0
     return max(0, needed - present)
 

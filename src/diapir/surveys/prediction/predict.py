@@ -18,6 +18,7 @@ from diapir.progress import Progress
 from diapir.surveys.prediction.blocks import (
     FIRST_VIEW,
     GREY,
+    NO_DATA,
     Blocks,
     Job,
     Workplace,
@@ -35,6 +36,7 @@ from diapir.surveys.prediction.settle import SettledPrediction, settle
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.surveys.prediction.workers import choose_runner
 from diapir.surveys.survey import Survey
+from diapir.text import plural
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class SurveySummary:
         not_finite: samples of live traces that are not finite numbers, and have no prediction.
         seconds: duration of the prediction, without exports.
         pixels: section pixels predicted in this run.
+        notes: what was found in the survey, each with the option that changes it.
+        caveats: signs that the model does not suit the survey.
     """
 
     name: str
@@ -64,6 +68,8 @@ class SurveySummary:
     not_finite: int
     seconds: float
     pixels: int
+    notes: list[str]
+    caveats: list[str]
 
     @property
     def mpx_per_s(self) -> float:
@@ -83,6 +89,8 @@ class SurveySummary:
             "not_finite": self.not_finite,
             "seconds": self.seconds,
             "mpx_per_s": self.mpx_per_s,
+            "notes": self.notes,
+            "caveats": self.caveats,
         }
 
 
@@ -185,12 +193,17 @@ def _compute(
 def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int) -> SurveySummary:
     """Remove intermediate arrays, write the exports, and sum up."""
     store = open_store(settled.store, writable=True)
-    for name in (GREY, FIRST_VIEW, *map(done_name, settled.record.views)):
+    for name in (GREY, FIRST_VIEW, NO_DATA, *map(done_name, settled.record.views)):
         store.arrays.remove(name)
     files = settled.exports.write(store)
     threshold = settled.exports.threshold
     salt, known = _count(store, threshold)
     live = int(np.count_nonzero(store.coverage)) * store.grid.samples
+    notes = list(settled.record.notes)
+    if live > known:
+        notes.append(
+            f"{plural(live - known, 'sample')} of live traces not finite, left without a prediction"
+        )
     return SurveySummary(
         name=settled.survey.name,
         store=settled.store,
@@ -202,6 +215,8 @@ def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int)
         not_finite=live - known,
         seconds=seconds,
         pixels=pixels,
+        notes=notes,
+        caveats=list(settled.record.caveats),
     )
 
 

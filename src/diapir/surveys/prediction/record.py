@@ -37,6 +37,10 @@ class PredictionRecord(BaseModel):
         windows_per_s: measured speed; None where it was not worth measuring.
         block: inlines or crosslines per block.
         skips: lines of the file per predicted inline and per predicted crossline; 1 for all.
+        tta: test-time augmentation of the model or models; empty where not recorded.
+        equal_runs: equal samples along a trace from which they are no data; None: never.
+        notes: what was found in the survey, each with the option that changes it.
+        caveats: signs that the model does not suit the survey.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=(), arbitrary_types_allowed=True)
@@ -57,3 +61,20 @@ class PredictionRecord(BaseModel):
     windows_per_s: float | None = None
     block: int
     skips: tuple[int, int] = (1, 1)
+    tta: str = ""
+    equal_runs: int | None = None
+    notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> str:
+        """Model, threshold and how the model is applied, in one line."""
+        parts = [
+            f"model {self.model_name}",
+            f"threshold {self.threshold:g}",
+            *([f"test-time augmentation: {self.tta}"] if self.tta else []),
+            f"windows of {self.tile} px",
+            f"amplitudes clipped at ±{self.scale:.4g}",
+            f"traces resampled by {self.stretch:.3g}" if self.stretch != 1 else "own sampling",
+        ]
+        return ", ".join(parts)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.inference import Segmenter
+from diapir.inference.resample import resample
 from diapir.inference.tiling import Window, window_count, windows
 from diapir.surveys.prediction.amplitude import reverse
-from diapir.surveys.prediction.resample import resample
 from diapir.surveys.prediction.survey_options import OVERLAP, Polarity
 
 

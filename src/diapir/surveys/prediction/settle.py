@@ -5,26 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diapir.errors import MissingDependencyError, SurveyError
 from diapir.files import claim
 from diapir.inference import Segmenter
+from diapir.inference.ensemble import tta_of
+from diapir.inference.no_data import has_few_levels, least_run, no_data
+from diapir.inference.wavelet import SamplingMatch, match_sampling, vertical_scale
 from diapir.surveys.prediction.chunked_arrays import has_zarr
 from diapir.surveys.prediction.exports import Exports
 from diapir.surveys.prediction.prediction_store import NUMPY, ZARR, open_store
 from diapir.surveys.prediction.record import PredictionRecord
-from diapir.surveys.prediction.resample import LARGEST, TGS_FIRST_ZERO, first_zero
 from diapir.surveys.prediction.section_predictor import SectionPredictor
 from diapir.surveys.prediction.survey_options import SurveyOptions, View
 from diapir.surveys.prediction.window_size import fastest_tile, windows_per_second, with_tile
 from diapir.surveys.restricted import skips
 from diapir.surveys.sampling import percentile, sample_traces
 from diapir.surveys.survey import Survey
+from diapir.text import percent
 from diapir.version import __version__
 
 WORTH_TIMING = 500
@@ -40,8 +44,8 @@ _DASK_WORKERS = 8
 """Number of Dask workers assumed when the block is chosen."""
 _WHOLE = "whole"
 """The part that is predicted, where no range is given."""
-_SAMPLED_TRACES = 512
-"""Traces on which the sampling of a survey is measured."""
+_SAMPLED_TRACES = 1024
+"""Traces on which the sampling of a survey and its share of no data are measured."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,10 @@ def _new_record(
     views: tuple[View, ...],
     threshold: float,
 ) -> PredictionRecord:
-    stretch = _stretch(survey, options)
+    traces = sample_traces(survey, most=_SAMPLED_TRACES)
+    match, told = _sampling(segmenter, traces, options)
+    stretch = match.factor
+    equal_runs, blank = _equal_runs(traces, match, options)
     model = segmenter.describe()
     scale = _scale(survey, options)
     tile, rate = _tile(segmenter, survey, options, views, stretch)
@@ -199,6 +206,9 @@ def _new_record(
         windows_per_s=rate,
         block=options.block or choose_block(survey.grid.shape, workers),
         skips=skips(survey),
+        tta=tta_of(segmenter),
+        equal_runs=equal_runs,
+        notes=(told, *blank),
     )
 
 
@@ -261,21 +271,34 @@ def _asked(segmenter: Segmenter, survey: Survey, options: SurveyOptions) -> dict
     }
 
 
-def _stretch(survey: Survey, options: SurveyOptions) -> float:
-    """Factor by which traces are resampled for the network."""
-    if options.match_sampling == "none":
-        return 1.0
-    if isinstance(options.match_sampling, int | float):
-        return float(options.match_sampling)
-    found = first_zero(sample_traces(survey, most=_SAMPLED_TRACES))
-    if not np.isfinite(found):
-        raise SurveyError(
-            f"the wavelet length of {survey.path} cannot be measured: no trace changes sign as "
-            "seismic amplitudes do",
-            expected="amplitudes centred on zero",
-            fix="give --match-sampling a number, or leave it out",
-        )
-    return float(np.clip(TGS_FIRST_ZERO / found, 1 / LARGEST, LARGEST))
+def _sampling(
+    segmenter: Segmenter, traces: NDArray[np.float32], options: SurveyOptions
+) -> tuple[SamplingMatch, str]:
+    """Factor by which traces are resampled for the network, and what is said about it."""
+    match = match_sampling(traces, vertical_scale(segmenter.bundles))
+    if options.match_sampling == "auto":
+        return match, match.note
+    factor = 1.0 if options.match_sampling == "none" else float(options.match_sampling)
+    return replace(match, factor=factor), match.compared(factor)
+
+
+def _equal_runs(
+    traces: NDArray[np.float32], match: SamplingMatch, options: SurveyOptions
+) -> tuple[int | None, list[str]]:
+    """Equal samples from which they are no data, and what is said about it where there are any."""
+    if options.equal_runs == "none":
+        return None, []
+    least = options.equal_runs
+    if least == "auto":
+        least = least_run(match.found, coarse=has_few_levels(traces))
+    share = float(no_data(traces, least).mean()) if traces.size else 0.0
+    if not share:
+        return least, []
+    return least, [
+        f"about {percent(share, 1)} of samples are no data, in runs of at least {least} equal "
+        "samples along a trace (mutes, water, padding): never salt (--equal-runs none predicts "
+        "them)"
+    ]
 
 
 def _refuse_wide(survey: Survey, tile: int, longest: int) -> None:

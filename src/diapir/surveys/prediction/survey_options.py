@@ -39,8 +39,12 @@ class SurveyOptions:
     """Clip amplitudes at ± this amplitude, instead of a percentile."""
     polarity: Polarity = "normal"
     """Polarity of the amplitudes; `both` averages the two, at twice the cost."""
-    match_sampling: Literal["auto", "none"] | float = "none"
-    """Resample traces by this factor; `auto`: to the wavelet length of the training data."""
+    match_sampling: Literal["auto", "none"] | float = "auto"
+    """Resample traces by this factor for the network; `auto`: to the wavelet length of the training
+    data, where theirs is outside the range that the model was trained on."""
+    equal_runs: Literal["auto", "none"] | int = "auto"
+    """Equal samples along a trace from which they are no data, never salt; `auto`: three
+    wavelengths."""
     tile: Literal["own", "auto"] | int = "own"
     """Window side in pixels; `own`: as in training; `auto`: the fastest with the same result."""
     overlap: float = OVERLAP
@@ -63,6 +67,7 @@ class SurveyOptions:
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         threshold = 0.5 if self.threshold is None else self.threshold
+        run = 2 if isinstance(self.equal_runs, str) else self.equal_runs
         factor = 1.0 if isinstance(self.match_sampling, str) else self.match_sampling
         for option, value, allowed, expected in (
             ("--percentile", self.percentile, 0 < self.percentile <= 100, "above 0, up to 100"),
@@ -70,6 +75,7 @@ class SurveyOptions:
             ("--overlap", self.overlap, 0 <= self.overlap <= 0.75, "0 to 0.75"),
             ("--threshold", self.threshold, 0 < threshold < 1, "between 0 and 1"),
             ("--match-sampling", factor, 0.25 <= factor <= 4, "auto, none, or 0.25 to 4"),
+            ("--equal-runs", self.equal_runs, run >= 2, "auto, none, or at least 2"),
             ("--workers", self.workers, self.workers >= 1, "at least 1"),
             ("--block", self.block, not (self.block or 0) % 8, "a multiple of 8"),
         ):
@@ -88,6 +94,7 @@ class SurveyOptions:
             "amplitude": self.scale or f"p{self.percentile:g}",
             "polarity": self.polarity,
             "match-sampling": self.match_sampling,
+            "equal-runs": self.equal_runs,
             "tile": self.tile,
             "overlap": self.overlap,
             "block": self.block or "auto",

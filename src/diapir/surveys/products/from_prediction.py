@@ -104,6 +104,7 @@ def store_products(
         predictions = RestrictedPredictions(store, part)
         skipped = predictions.skips
         survey = None if survey is None else restrict(survey, [part])
+    unseen = [reason] if reason else []
     with contextlib.ExitStack() as stack:
         if survey is not None:
             stack.enter_context(contextlib.closing(survey))
@@ -117,9 +118,14 @@ def store_products(
             origin={
                 "model": store.record.model_name,
                 "survey": store.record.input,
+                "settings": store.record.settings,
             },
             chunk=(block, block),
-            notes=[*_part_notes(store, part, skipped), *([reason] if reason else [])],
+            notes=[
+                *_part_notes(store, part, skipped),
+                *map(_sentence, (*store.record.caveats, *store.record.notes)),
+                *unseen,
+            ],
             skips=skipped,
             progress=progress,
         )
@@ -172,6 +178,11 @@ def _part_notes(store: PredictionStore, part: Extent | None, skipped: tuple[int,
                 "or parted wrongly."
             )
     return notes
+
+
+def _sentence(note: str) -> str:
+    """A note of the prediction as a sentence of the page."""
+    return f"{note[:1].upper()}{note[1:]}."
 
 
 def _survey(store: PredictionStore) -> tuple[Survey | None, str]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from diapir.surveys.prediction.resample import first_zero, resample
+from diapir.inference.resample import resample
 
 
 def wave(samples: int, period: float) -> np.ndarray:
@@ -35,16 +35,3 @@ def test_there_and_back_keeps_a_smooth_section() -> None:
     smooth = wave(150, 30.0)
     back = resample(resample(smooth, 331), 150)
     np.testing.assert_allclose(back, smooth, atol=0.02)
-
-
-def test_the_first_zero_of_a_wave_is_a_quarter_of_its_period() -> None:
-    assert first_zero(wave(2000, 20.0)) == pytest.approx(5.0, abs=0.1)
-
-
-def test_traces_that_show_nothing_are_left_out() -> None:
-    traces = np.concatenate([wave(400, 12.0)] * 3)
-    traces[1] = 4.0
-    traces[2, 7] = np.nan
-    assert first_zero(traces) == pytest.approx(first_zero(traces[:1]))
-    assert np.isnan(first_zero(traces[1:2]))
-    assert np.isnan(first_zero(np.empty((0, 30), np.float32)))

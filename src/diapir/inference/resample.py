@@ -1,8 +1,4 @@
-"""Resample traces to the wavelet length of the training data, and predictions back.
-
-A network sees samples per wavelet, not milliseconds. The first zero of the vertical autocorrelation
-measures that for any survey, in time or in depth.
-"""
+"""Resample traces for the network, and predictions back."""
 
 from __future__ import annotations
 
@@ -11,38 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-TGS_FIRST_ZERO = 6.3
-"""First zero of the vertical autocorrelation of the TGS tiles, in samples."""
-LARGEST = 4.0
-"""Largest factor by which sections are stretched or squeezed."""
 _LOBES = 3
 """Half width of the Lanczos kernel, in samples of the coarser of the two."""
-
-
-def first_zero(traces: NDArray[np.float32]) -> float:
-    """Lag at which the autocorrelation along the traces first crosses zero.
-
-    Args:
-        traces: amplitudes `float32 (traces, samples)`; constant traces, and traces with values that
-            are not finite, are left out.
-
-    Returns:
-        The lag in samples, interpolated; NaN where no trace is left or it never crosses zero.
-    """
-    usable = traces[np.isfinite(traces).all(axis=1)].astype(np.float64)
-    usable -= usable.mean(axis=1, keepdims=True)
-    usable = usable[np.abs(usable).max(axis=1, initial=0) > 0]
-    if not len(usable):
-        return float("nan")
-    samples = usable.shape[1]
-    power = np.abs(np.fft.rfft(usable, 2 * samples, axis=1)) ** 2
-    correlation = np.fft.irfft(power.sum(axis=0))[:samples]
-    negative = np.flatnonzero(correlation <= 0)
-    if not len(negative) or negative[0] == 0:
-        return float("nan")
-    lag = int(negative[0])
-    above, below = correlation[lag - 1], correlation[lag]
-    return float(lag - 1 + above / (above - below))
 
 
 def resample(section: NDArray[np.float32], samples: int) -> NDArray[np.float32]:

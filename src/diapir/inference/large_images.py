@@ -1,0 +1,182 @@
+"""Images larger than a tile: sampling matched to the training data, and blank strips left out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.errors import ConfigError
+from diapir.inference.no_data import blank, least_run
+from diapir.inference.predictor import Segmenter
+from diapir.inference.resample import resample
+from diapir.inference.wavelet import LARGEST, SamplingMatch, match_sampling, vertical_scale
+from diapir.text import percent, plural
+
+
+@dataclass(frozen=True, kw_only=True)
+class LargeImageOptions:
+    """How images larger than a tile are predicted; tiles are predicted as they are.
+
+    Raises:
+        ConfigError: a value out of range, naming the option.
+    """
+
+    match_sampling: Literal["auto", "none"] | float = "auto"
+    """Resample the columns of an image by this factor for the network; `auto`: to the wavelet
+    length of the training data, where its own is outside the range the model was trained on."""
+    equal_runs: Literal["auto", "none"] | int = "auto"
+    """Equal pixels along a column from which they are no data, never salt."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        factor, run = self.match_sampling, self.equal_runs
+        if not isinstance(factor, str) and not 1 / LARGEST <= factor <= LARGEST:
+            raise ConfigError(
+                f"--match-sampling {factor:g} is out of range",
+                expected=f"auto, none, or {1 / LARGEST:g} to {LARGEST:g}",
+                fix="correct --match-sampling, or leave it out",
+            )
+        if not isinstance(run, str) and run < 2:
+            raise ConfigError(
+                f"--equal-runs {run} is out of range",
+                expected="auto, none, or at least 2",
+                fix="correct --equal-runs, or leave it out",
+            )
+
+
+class PreparedImage(NamedTuple):
+    """An image as the network gets it, and what is no data in it.
+
+    Attributes:
+        image: `uint8 (H', W)`.
+        height: H, rows of the image itself.
+        empty: `bool (H, W)` of pixels without data; None where there are none, or in a tile.
+    """
+
+    image: NDArray[np.uint8]
+    height: int
+    empty: NDArray[np.bool_] | None
+
+    def restored(self, probability: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The probabilities `(H', W)` at the image's own size, 0 without data."""
+        if len(probability) != self.height:
+            probability = _resampled(probability, self.height)
+            np.clip(probability, 0, 1, out=probability)
+        if self.empty is not None:
+            probability[self.empty] = 0
+        return probability
+
+
+@dataclass
+class LargeImages:
+    """Prepares images for the network and remembers what was done, to tell it.
+
+    Attributes:
+        segmenter: the model or models.
+        options: what to do.
+        factors: vertical factor of each image that was resampled, by its name.
+        matches: what was measured in each image larger than a tile.
+    """
+
+    segmenter: Segmenter
+    options: LargeImageOptions
+    factors: dict[str, float] = field(default_factory=dict)
+    matches: list[SamplingMatch] = field(default_factory=list)
+    _empty_pixels: int = 0
+    _empty_images: int = 0
+    _pixels: int = 0
+
+    @property
+    def window(self) -> int:
+        """Side in pixels of a tile: images up to this size are left as they are."""
+        return max(bundle.info.window for bundle in self.segmenter.bundles)
+
+    def prepare(self, name: str, image: NDArray[np.uint8]) -> PreparedImage:
+        """An image as the network gets it.
+
+        Args:
+            name: of the image, for the report.
+            image: grey levels `uint8 (H, W)`.
+        """
+        height = len(image)
+        if max(image.shape) <= self.window:
+            return PreparedImage(image, height, None)
+        match = match_sampling(image.T, vertical_scale(self.segmenter.bundles))
+        self.matches.append(match)
+        empty = self._empty(image, match)
+        rows = self._rows(height, match)
+        if rows == height:
+            return PreparedImage(image, height, empty)
+        self.factors[name] = rows / height
+        seen = _resampled(image.astype(np.float32), rows)
+        grey = np.clip(np.rint(seen), 0, 255).astype(np.uint8)
+        return PreparedImage(grey, height, empty)
+
+    def _rows(self, height: int, match: SamplingMatch) -> int:
+        asked = self.options.match_sampling
+        if asked == "none":
+            return height
+        if asked != "auto":
+            return max(1, round(height * asked))
+        # squeezed below a window, a section would be padded: more mirror image than context
+        return max(round(height * match.factor), min(height, self.window))
+
+    def _empty(self, image: NDArray[np.uint8], match: SamplingMatch) -> NDArray[np.bool_] | None:
+        least = self.options.equal_runs
+        self._pixels += image.size
+        if least == "none":
+            return None
+        empty = blank(image, least_run(match.found, coarse=True) if least == "auto" else least)
+        count = int(np.count_nonzero(empty))
+        self._empty_pixels += count
+        self._empty_images += count > 0
+        return empty if count else None
+
+    def notes(self) -> list[str]:
+        """What was done to the images larger than a tile, each with the option that changes it."""
+        if not self.matches:
+            return []
+        notes = [self._sampling()]
+        if self._empty_pixels:
+            notes.append(
+                f"{percent(self._empty_pixels / self._pixels, 1)} of pixels, in "
+                f"{plural(self._empty_images, 'image')}, are no data, in long runs of one grey "
+                "level (mutes, margins): never salt (--equal-runs none predicts them)"
+            )
+        return notes
+
+    def _sampling(self) -> str:
+        number = len(self.matches)
+        if number == 1:
+            factor = next(iter(self.factors.values()), 1.0)
+            if self.options.match_sampling == "auto":
+                return replace(self.matches[0], factor=factor).note
+            return self.matches[0].compared(factor)
+        which = f"{len(self.factors)} of {plural(number, 'image')} larger than a tile"
+        if self.options.match_sampling != "auto":
+            return f"{which} resampled vertically, as --match-sampling asks"
+        low, high = self.matches[0].known
+        trained = f"first zeros of {low:.1f}–{high:.1f} samples, which the model was trained on"
+        if not self.factors:
+            return (
+                f"none of {plural(number, 'image')} larger than a tile is resampled: no "
+                f"autocorrelation outside {trained} (--match-sampling FACTOR resamples them)"
+            )
+        return (
+            f"{which} resampled vertically for the network, by {_range(self.factors.values())}: "
+            f"their autocorrelations are outside {trained} (--match-sampling none leaves them as "
+            "they are)"
+        )
+
+
+def _range(values: Collection[float]) -> str:
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low}–{high}"
+
+
+def _resampled(picture: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+    return np.ascontiguousarray(resample(np.ascontiguousarray(picture.T), rows).T)
