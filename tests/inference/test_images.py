@@ -97,13 +97,15 @@ def test_the_table_and_the_summary(predictor: Predictor, tmp_path: Path) -> None
             ("deep/dark", dark, "0.000000"),
         )
     ]
-    assert summary == images.PredictionSummary(out, 2, 0.5, 0, 0.6, {})
+    assert summary == images.PredictionSummary(out, 2, 0.5, 0, 0.6, 0, predictor.grids, {})
     assert summary.to_json() == {
         "out": str(out),
         "images": 2,
         "threshold": 0.5,
         "min_area": 0,
         "salt_share": 0.6,
+        "in_windows": 0,
+        "windows": [{"size": 32, "overlap": 0.25}],
         "failed": {},
     }
 

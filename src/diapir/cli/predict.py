@@ -80,7 +80,8 @@ def predict(
         hints: what is known of a survey file.
         output: where lines and the answer go.
     """
-    from diapir.inference import predict_images
+    from diapir.inference import predict_images, with_windows
+    from diapir.inference.tiling import grids_text
 
     models, inputs = (model, words) if model else split_words(words)
     surveys = are_surveys(inputs)
@@ -97,7 +98,11 @@ def predict(
             horizons=horizons,
             output=output,
         )
-    predictor = running.open(models)
+    predictor = with_windows(
+        running.open(models),
+        size=survey.tile if isinstance(survey.tile, int) else None,
+        overlap=survey.overlap,
+    )
     with output.progress("predicting") as progress:
         summary = predict_images(
             predictor,
@@ -109,6 +114,9 @@ def predict(
         )
     for path, reason in summary.failed.items():
         output.say(f"left out {path}: {reason.removeprefix(f'{path} ')}")
+    if summary.in_windows:
+        larger = plural(summary.in_windows, "larger image")
+        output.say(f"{larger} in {grids_text(summary.windows)} (--tile, --overlap)")
     area = f", components of at least {summary.min_area} px" if summary.min_area > 1 else ""
     output.say(
         f"{plural(summary.images, 'image')}: {percent(summary.salt_share, 1)} of pixels are salt "

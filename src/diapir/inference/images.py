@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from diapir.inference.overlay import overlay
 from diapir.inference.postprocess import check_postprocessing, salt_mask
 from diapir.inference.predictor import Segmenter
 from diapir.inference.sources import OUTPUTS, Source, find_sources
+from diapir.inference.tiling import WindowGrid
 from diapir.progress import Progress
 from diapir.text import plural
 
@@ -45,6 +46,8 @@ class PredictionSummary:
         threshold: pixels with at least this probability were predicted as salt.
         min_area: minimum component size in pixels; smaller components were removed.
         salt_share: share of salt in all pixels of all predicted images.
+        in_windows: number of images that are larger than a window.
+        windows: side and overlap of these windows, of each model.
         failed: the reason why an image could not be predicted, by its path.
     """
 
@@ -53,6 +56,8 @@ class PredictionSummary:
     threshold: float
     min_area: int
     salt_share: float
+    in_windows: int
+    windows: tuple[WindowGrid, ...]
     failed: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
@@ -63,6 +68,8 @@ class PredictionSummary:
             "threshold": self.threshold,
             "min_area": self.min_area,
             "salt_share": self.salt_share,
+            "in_windows": self.in_windows,
+            "windows": [asdict(grid) for grid in self.windows],
             "failed": self.failed,
         }
 
@@ -125,7 +132,20 @@ def predict_images(
     predicted = [row for row in rows if not row["error"]]
     pixels = sum(row["width"] * row["height"] for row in predicted)
     salt = sum(row["salt_share"] * row["width"] * row["height"] for row in predicted)
-    return PredictionSummary(out, len(predicted), threshold, min_area, salt / pixels, failed)
+    return PredictionSummary(
+        out=out,
+        images=len(predicted),
+        threshold=threshold,
+        min_area=min_area,
+        salt_share=salt / pixels,
+        in_windows=sum(_in_windows(predictor, row["height"], row["width"]) for row in predicted),
+        windows=predictor.grids,
+        failed=failed,
+    )
+
+
+def _in_windows(predictor: Segmenter, height: int, width: int) -> bool:
+    return any(grid.count(height, width) > 1 for grid in predictor.grids)
 
 
 def _may_be_replaced(out: Path) -> bool:

@@ -99,6 +99,7 @@ def average_models(
         model=info.model,
         preprocess=info.preprocess,
         tile=info.tile,
+        windows=info.windows,
         classes=info.classes,
         threshold=sum(member.info.threshold for member in members) / count,
         tta=info.tta,

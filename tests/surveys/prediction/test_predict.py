@@ -179,7 +179,7 @@ def test_the_plan_is_told_before_the_work(tmp_path: Path) -> None:
     assert shown.windows == 16 * 2 * 3 + 20 * 1 * 3
     text = "\n".join(shown.lines())
     assert "16 × 20 traces, 40 samples each: 36 sections (inline and crossline view)" in text
-    assert "156 windows of 16 px, overlap 25 %; amplitudes clipped at ±" in text
+    assert "156 windows of 16 px, overlap 25 % (--tile, --overlap); amplitudes clipped" in text
     assert "(p98)" in text
     assert "percentile" not in shown.to_json()
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from diapir.inference.tiling import TILE_OVERLAP, WindowGrid
 from diapir.surveys.hints import SurveySpec
 from diapir.surveys.prediction.survey_options import Polarity, View
 
@@ -33,9 +34,10 @@ class PredictionRecord(BaseModel):
         scale: amplitude that is clipped to full white.
         polarity: polarity of the amplitudes.
         stretch: factor by which traces are resampled for the network.
-        tile: side of the windows in pixels.
+        tile: side of the windows in pixels, the largest of several models'.
         windows_per_s: measured speed; None where it was not worth measuring.
         block: inlines or crosslines per block.
+        grids: side and overlap of the windows of each model; empty in stores of older versions.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=(), arbitrary_types_allowed=True)
@@ -55,3 +57,12 @@ class PredictionRecord(BaseModel):
     tile: int
     windows_per_s: float | None = None
     block: int
+    grids: tuple[WindowGrid, ...] = ()
+
+    @property
+    def windows(self) -> tuple[WindowGrid, ...]:
+        """The windows of each model; in older stores all have the same."""
+        if self.grids:
+            return self.grids
+        shared = WindowGrid(self.tile, self.asked.get("overlap", TILE_OVERLAP))
+        return (shared,) * len(self.weights_sha256)
