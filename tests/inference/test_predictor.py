@@ -179,13 +179,19 @@ def test_windows_fill_the_input_if_such_were_trained_on(
     assert Predictor(trained_on(bundle, *windows, tile=26), engine=BrightIsSalt()).grid == grid
 
 
+def test_a_window_chosen_by_measurement_is_kept(bundle: Bundle) -> None:
+    chosen = trained_on(bundle, 26, 64, 96, tile=26, section_window=64)
+    assert Predictor(chosen, engine=BrightIsSalt()).grid == WindowGrid(64, 0.5)
+
+
 def test_models_of_older_versions_say_only_that_there_were_windows(bundle: Bundle) -> None:
     filling = WindowGrid(SIZE, 0.5)
     old = trained_on(bundle, tile=26, training={"windows": "96 sections of a mosaic"})
     assert Predictor(old, engine=BrightIsSalt()).grid == filling
     one, other = {"name": "one"}, {"name": "other", "windows": "96 sections"}
-    mean = trained_on(bundle, tile=26, training={"mean of": [one, other]})
-    assert Predictor(mean, engine=BrightIsSalt()).grid == filling
+    for members, grid in (([other, other], filling), ([one, other], WindowGrid(26, 0.25))):
+        mean = trained_on(bundle, tile=26, training={"mean of": members})
+        assert Predictor(mean, engine=BrightIsSalt()).grid == grid
 
 
 def large(bundle: Bundle, engine: object, overlap: float = 0.5) -> Predictor:

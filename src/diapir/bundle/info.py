@@ -64,6 +64,9 @@ class BundleInfo(Section):
     size, padded like those tiles; None cuts windows of the network's input size."""
     windows: tuple[int, ...] = ()
     """Heights and widths in pixels of the windows of sections it was trained on, beside tiles."""
+    section_window: int | None = Field(default=None, ge=16)
+    """Side in pixels of the windows that sections are cut into, where it was chosen by measurement;
+    None: as `section_size` says."""
     classes: tuple[str, ...] = ("background", "salt")
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """A pixel with at least this probability of salt is predicted as salt."""
@@ -105,9 +108,22 @@ class BundleInfo(Section):
         Bundles written before sizes were recorded only say that there were windows; they are taken
         to be as large as the network's input.
         """
-        if self.windows or not any("windows" in training for training in self.trainings):
+        if self.windows or not all("windows" in training for training in self.trainings):
             return self.windows
         return (self.preprocess.size,)
+
+    @property
+    def section_size(self) -> int:
+        """Side in pixels of the windows that sections are cut into.
+
+        A model that was trained on windows of sections gets windows that fill the network's input,
+        so that nothing is padded inside a section. Larger ones are cheaper, but a network that
+        pools over its window then sees more at once than in most of its training. A model that was
+        trained on tiles alone gets windows of their size, padded like them.
+        """
+        if self.section_window or not self.window_sizes:
+            return self.section_window or self.window
+        return max(self.window, min(max(self.window_sizes), self.preprocess.size))
 
     @property
     def takes_any_size(self) -> bool:

@@ -62,17 +62,9 @@ class WindowGrid:
 
     @classmethod
     def of(cls, info: BundleInfo) -> WindowGrid:
-        """The grid that suits a model.
-
-        A model that was trained on windows of sections gets windows that fill the network's input.
-        Larger ones are cheaper, but a network that pools over its window then sees more at once
-        than in most of its training (docs/results.md has the figures). A model that was trained on
-        tiles alone gets windows of their size, padded like them.
-        """
-        if not info.window_sizes:
-            return cls(info.window, TILE_OVERLAP)
-        filling = min(max(info.window_sizes), info.preprocess.size)
-        return cls(max(info.window, filling), SECTION_OVERLAP)
+        """The grid that suits a model."""
+        overlap = SECTION_OVERLAP if info.window_sizes else TILE_OVERLAP
+        return cls(info.section_size, overlap)
 
     def windows(self, height: int, width: int) -> Iterator[Window]:
         """The windows of a `(height, width)` section, both at least 1, row by row."""

@@ -100,6 +100,7 @@ def average_models(
         preprocess=info.preprocess,
         tile=info.tile,
         windows=info.windows,
+        section_window=info.section_window,
         classes=info.classes,
         threshold=sum(member.info.threshold for member in members) / count,
         tta=info.tta,
