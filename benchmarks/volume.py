@@ -242,13 +242,12 @@ def _peak_mb() -> float:
 
 
 def _child_ours(model: str, sections: int, side: int, tile: int, threads: int) -> dict[str, float]:
-    from diapir.inference import EngineOptions, open_models
+    from diapir.inference import EngineOptions, open_models, with_windows
     from diapir.surveys.prediction.section_predictor import SectionPredictor
-    from diapir.surveys.prediction.window_size import with_tile
 
     # no test-time augmentation: MONAI uses none either
     options = EngineOptions(threads=threads, batch=BATCH, tta="none")
-    segmenter = with_tile(open_models([model], options), tile)
+    segmenter = with_windows(open_models([model], options), size=tile, overlap=0.25)
     predictor = SectionPredictor(segmenter)
     volume = _sections(sections, side)
     predictor.probabilities([volume[0, :tile, :tile]])

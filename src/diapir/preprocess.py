@@ -43,8 +43,7 @@ def padding(height: int, width: int, config: PreprocessConfig) -> Padding:
             fix=f"--set preprocess.size=N with N at least {max(height, width)}, "
             "or cut smaller tiles",
         )
-    down, across = size - height, size - width
-    pads = Padding(down // 2, down - down // 2, across // 2, across - across // 2)
+    pads = centred(height, width, (size, size))
     if config.pad == "reflect" and (pads.bottom >= height or pads.right >= width):
         raise DataError(
             f"a tile of {height} × {width} pixels is too small for reflection padding to {size}",
@@ -54,17 +53,32 @@ def padding(height: int, width: int, config: PreprocessConfig) -> Padding:
     return pads
 
 
-def to_input(images: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.float32]:
+def centred(height: int, width: int, room: tuple[int, int]) -> Padding:
+    """Padding that centres a `(height, width)` image in an input of `room` rows and columns."""
+    down, across = room[0] - height, room[1] - width
+    return Padding(down // 2, down - down // 2, across // 2, across - across // 2)
+
+
+def to_input(
+    images: NDArray[np.uint8], config: PreprocessConfig, room: tuple[int, int] | None = None
+) -> NDArray[np.float32]:
     """Pad and normalise grey tiles.
 
     Args:
         images: `uint8 (N, H, W)`.
         config: input size, padding, mean and standard deviation.
+        room: height and width of the input, at least those of the images; None for `config.size`.
+            Reflection may then repeat, so that an image of any size fills it.
 
     Returns:
-        `float32 (N, 3, size, size)`: three copies of the grey plane, `(image / 255 − mean) / std`.
+        `float32 (N, 3, height, width)`: three copies of the grey plane,
+        `(image / 255 − mean) / std`.
+
+    Raises:
+        DataError: without `room`, tiles that do not fit `config.size`.
     """
-    pads = padding(images.shape[1], images.shape[2], config)
+    height, width = images.shape[1:]
+    pads = padding(height, width, config) if room is None else centred(height, width, room)
     grey = np.pad(images, ((0, 0), pads[:2], pads[2:]), mode=_NUMPY_MODE[config.pad])
     # a lookup table (256 grey levels, 3 channels) instead of arithmetic on every pixel
     levels = np.arange(256, dtype=np.float64)[:, None] / 255

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from diapir.bundle import load
 from diapir.cli import demo
 from diapir.config import load_recipe
 from diapir.tiles import Split, load_tiles
@@ -28,6 +29,9 @@ def test_the_whole_program(run_cli: RunCli, tmp_path: Path) -> None:
     tiles = load_tiles(here / "survey")
     seen = tiles.select(Split.load(here / "run" / "split.json").part("train")).groups
     assert Path(done.answer["overlay"]).stem not in seen
+    # it trained on windows of its own sections, so that the section is predicted in such
+    assert "section" in load(here / "run").info.training["windows"]
+    assert load(here / "run").info.windows == (101,)
 
 
 def test_an_earlier_demonstration_is_kept(run_cli: RunCli) -> None:

@@ -19,6 +19,22 @@ def test_images_and_folders(run_cli: RunCli, trained: Path, survey: Path, tmp_pa
     assert read_image(found).shape == read_image(section).shape
 
 
+def test_the_windows_of_larger_images_are_told_and_can_be_chosen(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    section, tile = (min((survey / part).glob("*.png")) for part in ("sections", "images"))
+    done = run_cli("predict", trained, section, tile, "--out", tmp_path / "own")
+    assert "1 larger image in windows of 101 px, overlap 25 % (--tile, --overlap)" in done.stdout
+    asked = ("--tile", 120, "--overlap", 0.5)
+    other = run_cli("predict", trained, section, tile, "--out", tmp_path / "asked", *asked)
+    assert "1 larger image in windows of 120 px, overlap 50 %" in other.stdout
+    masks = [tmp_path / name / "probability" / section.name for name in ("own", "asked")]
+    assert not np.array_equal(*map(read_image, masks))
+    alone = run_cli("predict", trained, tile, "--out", tmp_path / "tile", "--json")
+    assert alone.answer["in_windows"] == 0
+    assert alone.answer["windows"] == [{"size": 101, "overlap": 0.25}]
+
+
 def test_a_bad_file_is_told_and_the_rest_goes_on(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
 ) -> None:

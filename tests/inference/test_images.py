@@ -98,7 +98,7 @@ def test_the_table_and_the_summary(predictor: Predictor, tmp_path: Path) -> None
         )
     ]
     assert summary == images.PredictionSummary(
-        out, 2, 0.5, 0, 0.6, {}, model="small", tta="none", window=32
+        out, 2, 0.5, 0, 0.6, 0, predictor.grids, {}, model="small", tta="none"
     )
     assert summary.to_json() == {
         "out": str(out),
@@ -106,10 +106,11 @@ def test_the_table_and_the_summary(predictor: Predictor, tmp_path: Path) -> None
         "threshold": 0.5,
         "min_area": 0,
         "salt_share": 0.6,
+        "in_windows": 0,
+        "windows": [{"size": 32, "overlap": 0.25}],
         "failed": {},
         "model": "small",
         "tta": "none",
-        "window": 32,
         "resampled": {},
         "notes": [],
         "caveats": [],

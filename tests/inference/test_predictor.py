@@ -1,17 +1,21 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from diapir.bundle import Bundle
+from diapir.architectures import UNetConfig
+from diapir.bundle import Bundle, BundleInfo
+from diapir.bundle.info import Export, Parity
 from diapir.config import PreprocessConfig
-from diapir.errors import BundleError, DataError
-from diapir.inference import EngineOptions, Predictor
+from diapir.errors import BundleError, ConfigError, DataError
+from diapir.inference import EngineOptions, Ensemble, Predictor, with_windows
 from diapir.inference.predictor import salt_probability
-from diapir.inference.tiling import window_count
+from diapir.inference.tiling import WindowGrid
 from tests.inference.conftest import SIZE, BrightIsSalt
 
 
@@ -87,7 +91,7 @@ def test_windows_of_one_grey_level_are_not_predicted(bundle: Bundle, bright: Bri
     found, nothing = predictor.probabilities(
         [half, still], progress=lambda done, total: seen.append((done, total))
     )
-    every = 2 * (window_count(*half.shape, SIZE) + window_count(*still.shape, SIZE))
+    every = 2 * sum(predictor.grid.count(*image.shape) for image in (half, still))
     assert sum(shape[0] for shape in bright.batches) < every / 2
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1] == (every, every)
@@ -152,6 +156,134 @@ def test_larger_images_are_cut_into_windows_like_the_tiles_it_learnt_from(
     (found,) = Predictor(learnt, engine=InnerOnly()).probabilities([image])
     (expected,) = Predictor(learnt, engine=bright).probabilities([image])
     np.testing.assert_array_equal(found, expected)
+
+
+def trained_on(bundle: Bundle, *windows: int, **info: object) -> Bundle:
+    """The same model, trained on windows of sections."""
+    changed = bundle.info.model_copy(update={"windows": windows, **info})
+    return dataclasses.replace(bundle, info=changed)
+
+
+@pytest.mark.parametrize(
+    ("windows", "grid"),
+    [
+        ((), WindowGrid(26, 0.25)),
+        ((26,), WindowGrid(26, 0.5)),
+        ((26, 30), WindowGrid(30, 0.5)),
+        ((26, 64, 96), WindowGrid(SIZE, 0.5)),
+    ],
+)
+def test_windows_fill_the_input_if_such_were_trained_on(
+    bundle: Bundle, windows: tuple[int, ...], grid: WindowGrid
+) -> None:
+    assert Predictor(trained_on(bundle, *windows, tile=26), engine=BrightIsSalt()).grid == grid
+
+
+def test_a_window_chosen_by_measurement_is_kept(bundle: Bundle) -> None:
+    chosen = trained_on(bundle, 26, 64, 96, tile=26, section_window=64)
+    assert Predictor(chosen, engine=BrightIsSalt()).grid == WindowGrid(64, 0.5)
+
+
+def test_models_of_older_versions_say_only_that_there_were_windows(bundle: Bundle) -> None:
+    filling = WindowGrid(SIZE, 0.5)
+    old = trained_on(bundle, tile=26, training={"windows": "96 sections of a mosaic"})
+    assert Predictor(old, engine=BrightIsSalt()).grid == filling
+    one, other = {"name": "one"}, {"name": "other", "windows": "96 sections"}
+    for members, grid in (([other, other], filling), ([one, other], WindowGrid(26, 0.25))):
+        mean = trained_on(bundle, tile=26, training={"mean of": members})
+        assert Predictor(mean, engine=BrightIsSalt()).grid == grid
+
+
+def large(bundle: Bundle, engine: object, overlap: float = 0.5) -> Predictor:
+    """A predictor with windows of three inputs' side."""
+    predictor = Predictor(bundle, EngineOptions(batch=16), engine=engine)  # type: ignore[arg-type]
+    return predictor.with_grids([WindowGrid(3 * SIZE, overlap)])
+
+
+def test_batches_of_large_windows_hold_as_many_pixels(bundle: Bundle, bright: BrightIsSalt) -> None:
+    image = _image(96, 150)
+    (found,) = large(bundle, bright).probabilities([image])
+    np.testing.assert_allclose(found, bright.probability(image), atol=1e-6)
+    assert bright.batches == [(1, 3, 96, 96)] * 3
+
+
+@pytest.mark.parametrize(("shape", "room"), [((5, 40), (32, 64)), ((33, 70), (64, 96))])
+def test_sections_smaller_than_a_window_are_padded_to_the_next_input(
+    bundle: Bundle, bright: BrightIsSalt, shape: tuple[int, int], room: tuple[int, int]
+) -> None:
+    image = _image(*shape)
+    (found,) = large(bundle, bright).probabilities([image])
+    np.testing.assert_allclose(found, bright.probability(image), atol=1e-6)
+    assert bright.batches == [(1, 3, *room)]
+
+
+def test_images_of_one_row_are_mirrored_as_often_as_needed(bright: BrightIsSalt) -> None:
+    config = PreprocessConfig(size=32, pad="reflect")
+    info = BundleInfo(name="mirror", model=UNetConfig(), preprocess=config, weights_sha256="0" * 64)
+    image = _image(1, 90)
+    (found,) = Predictor(Bundle(Path("mirror"), info), engine=bright).probabilities([image])
+    np.testing.assert_allclose(found, bright.probability(image), atol=1e-6)
+
+
+class Edges(BrightIsSalt):
+    """A network that sees three pixels around each, and no more at the edge of its input."""
+
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        grey = np.pad(batch[:, 0], ((0, 0), (3, 3), (3, 3)))
+        views = sliding_window_view(grey, (7, 7), axis=(1, 2))
+        salt = views.mean(axis=(3, 4), dtype=np.float64).astype(np.float32)
+        return np.stack([np.zeros_like(salt), 4 * salt], axis=1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(down=st.integers(0, 47), across=st.integers(0, 47))
+def test_the_answer_does_not_depend_on_the_position_of_the_grid(
+    bundle: Bundle, down: int, across: int
+) -> None:
+    """Cutting rows and columns off a section moves all windows over what is left."""
+    image = _image(200, 180)
+    whole, rest = large(bundle, Edges()).probabilities([image, image[down:, across:]])
+    inner = whole[down + 8 : -8, across + 8 : -8]
+    assert np.abs(inner - rest[8:-8, 8:-8]).max() < 0.02
+
+
+def test_windows_without_a_live_column_are_not_computed(
+    bundle: Bundle, bright: BrightIsSalt
+) -> None:
+    image, live = _image(SIZE, 4 * SIZE), np.zeros(4 * SIZE, bool)
+    live[:SIZE] = True
+    predictor = Predictor(bundle, engine=bright).with_grids([WindowGrid(SIZE, 0.0)])
+    (found,) = predictor.probabilities([image], live=[live])
+    np.testing.assert_allclose(found[:, live], bright.probability(image[:, live]), atol=1e-6)
+    assert not found[:, ~live].any()
+    assert bright.batches == [(1, 3, SIZE, SIZE)]
+
+
+def test_networks_of_one_size_take_no_larger_windows(bundle: Bundle) -> None:
+    parity = Parity(
+        reference="none", data="none", tiles=1, pixels=1, logit=0, probability=0, flipped=0
+    )
+    export = Export(
+        form="onnx", files={"model.onnx": "0"}, half=False, any_size=False, parity=parity
+    )
+    fixed = trained_on(bundle, export=export)
+    predictor = Predictor(fixed, engine=BrightIsSalt())
+    assert predictor.grid == WindowGrid(SIZE, 0.25)
+    with pytest.raises(ConfigError, match="32 px images only"):
+        with_windows(predictor, size=64)
+
+
+def test_models_keep_their_own_windows_together(bundle: Bundle) -> None:
+    tiles = Predictor(bundle, engine=BrightIsSalt())
+    other = trained_on(bundle, weights_sha256="1" * 64)
+    both = Ensemble([tiles, large(other, BrightIsSalt())])
+    assert both.grids == (WindowGrid(SIZE, 0.25), WindowGrid(96, 0.5))
+    denser = with_windows(both, overlap=0.6)
+    assert denser.grids == (WindowGrid(SIZE, 0.6), WindowGrid(96, 0.6))
+    assert with_windows(both) is both
+    image = _image(150, 150)
+    (found,) = with_windows(both, size=64).probabilities([image])
+    np.testing.assert_allclose(found, BrightIsSalt.probability(image), atol=1e-6)
 
 
 class LeftIsSalt(BrightIsSalt):

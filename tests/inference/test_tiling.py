@@ -1,4 +1,3 @@
-import math
 from itertools import pairwise
 
 import numpy as np
@@ -6,63 +5,76 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diapir.inference.tiling import window_count, windows
+from diapir.inference.tiling import WindowGrid, grids_text
 
 lengths = st.integers(1, 200)
-sizes = st.integers(16, 64)
+grids = st.builds(WindowGrid, st.integers(16, 64), st.floats(0, 0.75))
 
 
-@settings(deadline=None)
-@given(height=lengths, width=lengths, size=sizes, value=st.floats(0, 1, width=32))
-def test_constant_values_come_out_constant(
-    height: int, width: int, size: int, value: float
-) -> None:
+def added(grid: WindowGrid, height: int, width: int, value: float) -> np.ndarray:
+    """The section whose windows all have one value."""
     section = np.zeros((height, width), np.float32)
-    for window in windows(height, width, size):
+    for window in grid.windows(height, width):
         values = np.full(section[window.rows, window.columns].shape, value, np.float32)
         window.add(section, values)
-    # near the least float32 numbers a weighted share rounds to nothing
-    np.testing.assert_allclose(section, value, rtol=1e-5, atol=1e-30)
+    return section
 
 
 @settings(deadline=None)
-@given(height=lengths, width=lengths, size=sizes)
-def test_every_pixel_is_covered_with_positive_weight(height: int, width: int, size: int) -> None:
+@given(height=lengths, width=lengths, grid=grids, value=st.floats(0, 1, width=32))
+def test_weights_add_up_to_one(height: int, width: int, grid: WindowGrid, value: float) -> None:
+    # near the least float32 numbers a weighted share rounds to nothing
+    np.testing.assert_allclose(added(grid, height, width, value), value, rtol=1e-5, atol=1e-30)
+
+
+@settings(deadline=None)
+@given(height=lengths, width=lengths, grid=grids)
+def test_every_pixel_is_covered_with_positive_weight(
+    height: int, width: int, grid: WindowGrid
+) -> None:
     covered = np.zeros((height, width), bool)
+    shape = min(height, grid.size), min(width, grid.size)
     count = 0
-    for window in windows(height, width, size):
+    for window in grid.windows(height, width):
         assert (window.row_weights > 0).all()
         assert (window.column_weights > 0).all()
-        assert window.row_weights.shape == (min(height, size),)
-        assert window.column_weights.shape == (min(width, size),)
+        assert (len(window.row_weights), len(window.column_weights)) == shape
         # slices within the section, or these shapes would differ
-        assert covered[window.rows, window.columns].shape == (min(height, size), min(width, size))
+        assert covered[window.rows, window.columns].shape == shape
         covered[window.rows, window.columns] = True
         count += 1
     assert covered.all()
-    assert count == window_count(height, width, size)
+    assert count == grid.count(height, width)
 
 
 @settings(deadline=None)
-@given(length=lengths, size=sizes)
-def test_neighbours_share_a_quarter(length: int, size: int) -> None:
-    starts = [window.columns.start for window in windows(1, length, size)]
+@given(length=lengths, grid=grids)
+def test_neighbours_share_at_least_the_overlap(length: int, grid: WindowGrid) -> None:
+    starts = [window.columns.start for window in grid.windows(1, length)]
     for before, after in pairwise(starts):
-        assert 0 < after - before <= 0.75 * size
+        assert 0 < after - before <= max(1, (1 - grid.overlap) * grid.size)
 
 
-def test_weights_are_gaussian() -> None:
-    first, second = windows(1, 28, 16)
-    assert (first.columns, second.columns) == (slice(0, 16), slice(12, 28))
-    # pixel 14 is 6.5 pixels right of the first centre and 5.5 left of the second; σ is 16 / 8 = 2
-    near_first, near_second = math.exp(-(6.5**2) / 8), math.exp(-(5.5**2) / 8)
-    total = near_first + near_second
-    assert first.column_weights[14] == pytest.approx(near_first / total)
-    assert second.column_weights[2] == pytest.approx(near_second / total)
+@pytest.mark.parametrize("overlap", [0.25, 0.5, 0.75])
+def test_weights_fall_to_zero_where_a_window_ends_inside_the_section(overlap: float) -> None:
+    """So that neighbouring pixels nowhere take their values from different windows."""
+    for window in WindowGrid(64, overlap).windows(1, 300):
+        weights = window.column_weights
+        if window.columns.start > 0:
+            assert weights[0] < 0.005
+        if window.columns.stop < 300:
+            assert weights[-1] < 0.005
+        assert np.abs(np.diff(weights)).max() < 0.15
 
 
 def test_what_fits_is_one_window_with_weight_one() -> None:
-    (window,) = windows(101, 7, 112)
+    (window,) = WindowGrid(112, 0.5).windows(101, 7)
     assert (window.rows, window.columns) == (slice(0, 101), slice(0, 7))
     assert (window.row_weights == 1).all()
     assert (window.column_weights == 1).all()
+
+
+def test_windows_in_words() -> None:
+    one, other = WindowGrid(224, 0.5), WindowGrid(101, 0.25)
+    assert grids_text([one, one]) == "windows of 224 px, overlap 50 %"
+    assert grids_text([one, other]).endswith("224 px, overlap 50 % and 101 px, overlap 25 %")

@@ -110,8 +110,15 @@ class Pooling(Pointwise):
         return np.stack([np.zeros_like(salt), salt], axis=1)
 
 
-def predictor(engine: Any, size: int = 16, *, tile: int | None = None, batch: int = 4) -> Predictor:
-    """A predictor on an engine of this file, with windows of `size` pixels."""
+def predictor(
+    engine: Any,
+    size: int = 16,
+    *,
+    tile: int | None = None,
+    windows: tuple[int, ...] = (),
+    batch: int = 4,
+) -> Predictor:
+    """A predictor on an engine of this file, with windows of at most `size` pixels."""
     info = BundleInfo(
         name="made",
         model=UNetConfig(base=2, levels=2),
@@ -119,6 +126,7 @@ def predictor(engine: Any, size: int = 16, *, tile: int | None = None, batch: in
             size=size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), pad="reflect"
         ),
         tile=tile,
+        windows=windows,
         weights_sha256="0" * 64,
     )
     return Predictor(Bundle(Path("made"), info), EngineOptions(batch=batch), engine=engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -79,6 +80,11 @@ class BundleInfo(Section):
     tile: int | None = Field(default=None, ge=1)
     """Longest side in pixels of the training tiles. Larger images are cut into windows of this
     size, padded like those tiles; None cuts windows of the network's input size."""
+    windows: tuple[int, ...] = ()
+    """Heights and widths in pixels of the windows of sections it was trained on, beside tiles."""
+    section_window: int | None = Field(default=None, ge=16)
+    """Side in pixels of the windows that sections are cut into, where it was chosen by measurement;
+    None: as `section_size` says."""
     classes: tuple[str, ...] = ("background", "salt")
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """A pixel with at least this probability of salt is predicted as salt."""
@@ -140,5 +146,40 @@ class BundleInfo(Section):
 
     @property
     def window(self) -> int:
-        """Side in pixels of the windows that larger images are cut into."""
+        """Longest side in pixels of an image that is predicted like a training tile."""
         return min(self.tile or self.preprocess.size, self.preprocess.size)
+
+    @property
+    def window_sizes(self) -> tuple[int, ...]:
+        """Sides in pixels of the windows of sections it was trained on; empty: tiles only.
+
+        Bundles written before sizes were recorded only say that there were windows; they are taken
+        to be as large as the network's input.
+        """
+        if self.windows or not all("windows" in training for training in self.trainings):
+            return self.windows
+        return (self.preprocess.size,)
+
+    @property
+    def section_size(self) -> int:
+        """Side in pixels of the windows that sections are cut into.
+
+        A model that was trained on windows of sections gets windows that fill the network's input,
+        so that nothing is padded inside a section. Larger ones are cheaper, but a network that
+        pools over its window then sees more at once than in most of its training. A model that was
+        trained on tiles alone gets windows of their size, padded like them.
+        """
+        if self.section_window or not self.window_sizes:
+            return self.section_window or self.window
+        return max(self.window, min(max(self.window_sizes), self.preprocess.size))
+
+    @property
+    def takes_any_size(self) -> bool:
+        """Whether the network accepts inputs larger than `preprocess.size`."""
+        return self.export is None or self.export.any_size
+
+    @property
+    def input_step(self) -> int:
+        """Sides of the network's input are multiples of this, which the divisor divides."""
+        levels, stem = getattr(self.model, "levels", 5), getattr(self.model, "stem_stride", 2)
+        return math.gcd(self.preprocess.size, max(32, 2**levels * stem // 2))

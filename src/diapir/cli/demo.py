@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from itertools import chain, count
 from pathlib import Path
@@ -63,7 +64,8 @@ def demo(
         synthesise(survey, tiles=TILES, seed=SEED, progress=progress)
 
     output.say(f"2. training → {run}")
-    config = load_recipe(RECIPE)
+    # windows of its sections as well, so that whole sections can be predicted without padding
+    config = load_recipe(RECIPE, [f"data.mosaic={json.dumps(str(survey))}"])
     result = train(config, survey, run, resume=False, budget_s=None, stream=output.stream)
 
     output.say("3. evaluating on held-out sections")

@@ -95,9 +95,10 @@ def predict(
         hints: what is known of a survey file.
         output: where lines and the answer go.
     """
-    from diapir.inference import predict_images
+    from diapir.inference import predict_images, with_windows
     from diapir.inference.large_images import LargeImageOptions
     from diapir.inference.sources import find_sources
+    from diapir.inference.tiling import grids_text
 
     models, inputs = (model, words) if model else split_words(words)
     surveys = are_surveys(inputs)
@@ -116,7 +117,11 @@ def predict(
             horizons=horizons,
             output=output,
         )
-    predictor = running.open(models)
+    predictor = with_windows(
+        running.open(models),
+        size=survey.tile if isinstance(survey.tile, int) else None,
+        overlap=survey.overlap,
+    )
     with output.progress("predicting") as progress:
         summary = predict_images(
             predictor,
@@ -132,12 +137,14 @@ def predict(
         )
     for path, reason in summary.failed.items():
         output.say(f"left out {path}: {reason.removeprefix(f'{path} ')}")
+    if summary.in_windows:
+        larger = plural(summary.in_windows, "larger image")
+        output.say(f"{larger} in {grids_text(summary.windows)} (--tile, --overlap)")
     area = f", components of at least {summary.min_area} px" if summary.min_area > 1 else ""
     output.say(
         f"{plural(summary.images, 'image')}: {percent(summary.salt_share, 1)} of pixels are salt "
         f"(probability ≥ {summary.threshold:g}{area}); written to {summary.out}",
-        f"model {summary.model}, test-time augmentation {summary.tta}, windows of "
-        f"{summary.window} px",
+        f"model {summary.model}, test-time augmentation {summary.tta}",
     )
     output.say(*summary.notes, *(f"caveat: {caveat}" for caveat in summary.caveats))
     return Answer(summary.to_json(), exit_code=2 if summary.failed else 0)

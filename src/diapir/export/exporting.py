@@ -168,6 +168,9 @@ def _mean_info(sources: Sequence[Bundle]) -> BundleInfo:
             "threshold": sum(info.threshold for info in infos) / len(infos),
             "min_area": round(sum(info.min_area for info in infos) / len(infos)),
             "metrics": {},
+            # windows that suit all members
+            "windows": infos[0].windows if all(info.windows for info in infos) else (),
+            "section_window": None,
             "training": {
                 "mean of": [
                     member | info.training for member, info in zip(members, infos, strict=True)

@@ -5,7 +5,7 @@ import diapir.no_telemetry  # noqa: F401  (before any engine's library)
 # isort: split
 from diapir.inference.engine import Engine
 from diapir.inference.engine_options import EngineOptions
-from diapir.inference.ensemble import Ensemble, open_models
+from diapir.inference.ensemble import Ensemble, open_models, with_windows
 from diapir.inference.images import PredictionSummary, predict_images
 from diapir.inference.latency import Latency, measure_latency
 from diapir.inference.postprocess import salt_mask
@@ -23,4 +23,5 @@ __all__ = [
     "open_models",
     "predict_images",
     "salt_mask",
+    "with_windows",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from diapir.bundle import Bundle
 from diapir.errors import ConfigError
 from diapir.inference.engine_options import EngineOptions
 from diapir.inference.predictor import Predictor, Segmenter
+from diapir.inference.tiling import WindowGrid
 from diapir.progress import Progress
 
 
@@ -37,6 +39,20 @@ class Ensemble:
         return tuple(member.bundle for member in self.members)
 
     @property
+    def grids(self) -> tuple[WindowGrid, ...]:
+        """How each model's sections are cut into windows."""
+        return tuple(member.grid for member in self.members)
+
+    def with_grids(self, grids: Sequence[WindowGrid]) -> Ensemble:
+        """The same models on the same engines, with other windows.
+
+        Raises:
+            ConfigError: windows larger than a network accepts.
+        """
+        pairs = zip(self.members, grids, strict=True)
+        return Ensemble([member.with_grids([grid]) for member, grid in pairs])
+
+    @property
     def threshold(self) -> float:
         """Mean of the models' thresholds."""
         return sum(member.threshold for member in self.members) / len(self.members)
@@ -53,25 +69,30 @@ class Ensemble:
         return {"name": f"mean of {len(members)} models ({names})", "members": members}
 
     def probabilities(
-        self, images: Sequence[NDArray[np.uint8]], *, progress: Progress | None = None
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        *,
+        live: Sequence[NDArray[np.bool_]] | None = None,
+        progress: Progress | None = None,
     ) -> list[NDArray[np.float32]]:
         """Predict the probability of salt per pixel, as the mean over the models.
 
         Args:
             images: grey images `uint8 (H, W)` of any sizes.
+            live: `bool (W,)` for each image, True for columns that are live traces; None: all.
             progress: called with the windows done and all windows, over all models.
 
         Returns:
             `float32 (H, W)` in [0, 1] for each image, in the order given.
 
         Raises:
-            DataError: an image too small for a model's padding.
             BundleError: a network returns NaN.
         """
         count = len(self.members)
         mean: list[NDArray[np.float32]] = []
         for place, member in enumerate(self.members):
-            found = member.probabilities(images, progress=_shifted(progress, place, count))
+            shifted = _shifted(progress, place, count)
+            found = member.probabilities(images, live=live, progress=shifted)
             if place == 0:
                 mean = found
             else:
@@ -116,6 +137,26 @@ def tta_of(segmenter: Segmenter) -> str:
     """The test-time augmentation of a model, or the kinds of several, as a word."""
     members = segmenter.members if isinstance(segmenter, Ensemble) else (segmenter,)
     return " and ".join(sorted({str(getattr(member, "tta", "none")) for member in members}))
+
+
+def with_windows(
+    segmenter: Segmenter, *, size: int | None = None, overlap: float | None = None
+) -> Segmenter:
+    """The same model on the same engine, with windows as asked for.
+
+    Args:
+        segmenter: one model or several.
+        size: maximum side of windows in pixels; None for each model's own.
+        overlap: minimum overlap of neighbouring windows, in [0, 1); None for each model's own.
+
+    Raises:
+        ConfigError: windows larger than a network accepts.
+    """
+    if size is None and overlap is None:
+        return segmenter
+    asked: dict[str, float] = {} if size is None else {"size": size}
+    asked |= {} if overlap is None else {"overlap": overlap}
+    return segmenter.with_grids([replace(grid, **asked) for grid in segmenter.grids])
 
 
 def refuse_repeated(bundles: Iterable[Bundle]) -> None:

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from diapir.inference.overlay import overlay
 from diapir.inference.postprocess import check_postprocessing, salt_mask
 from diapir.inference.predictor import Segmenter
 from diapir.inference.sources import OUTPUTS, Source, find_sources
+from diapir.inference.tiling import WindowGrid
 from diapir.progress import Progress
 from diapir.text import plural
 
@@ -49,10 +50,11 @@ class PredictionSummary:
         threshold: pixels with at least this probability were predicted as salt.
         min_area: minimum component size in pixels; smaller components were removed.
         salt_share: share of salt in all pixels of all predicted images.
+        in_windows: number of images that are larger than a window.
+        windows: side and overlap of these windows, of each model.
         failed: the reason why an image could not be predicted, by its path.
         model: name of the model.
         tta: its test-time augmentation.
-        window: side in pixels of the windows that larger images are cut into.
         resampled: vertical factor of each image that was resampled for the network, by its name.
         notes: what was done to images larger than a tile, each with the option that changes it.
         caveats: signs that the model does not suit the images.
@@ -63,10 +65,11 @@ class PredictionSummary:
     threshold: float
     min_area: int
     salt_share: float
+    in_windows: int
+    windows: tuple[WindowGrid, ...]
     failed: dict[str, str]
     model: str = ""
     tta: str = "none"
-    window: int = 0
     resampled: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     caveats: list[str] = field(default_factory=list)
@@ -79,10 +82,11 @@ class PredictionSummary:
             "threshold": self.threshold,
             "min_area": self.min_area,
             "salt_share": self.salt_share,
+            "in_windows": self.in_windows,
+            "windows": [asdict(grid) for grid in self.windows],
             "failed": self.failed,
             "model": self.model,
             "tta": self.tta,
-            "window": self.window,
             "resampled": self.resampled,
             "notes": self.notes,
             "caveats": self.caveats,
@@ -153,18 +157,23 @@ def predict_images(
     pixels = sum(row["width"] * row["height"] for row in predicted)
     salt = sum(row["salt_share"] * row["width"] * row["height"] for row in predicted)
     return PredictionSummary(
-        out,
-        len(predicted),
-        threshold,
-        min_area,
-        salt / pixels,
-        failed,
+        out=out,
+        images=len(predicted),
+        threshold=threshold,
+        min_area=min_area,
+        salt_share=salt / pixels,
+        in_windows=sum(_in_windows(predictor, row["height"], row["width"]) for row in predicted),
+        windows=predictor.grids,
+        failed=failed,
         model=predictor.describe()["name"],
         tta=tta_of(predictor),
-        window=sections.window,
         resampled=sections.factors,
         notes=sections.notes(),
     )
+
+
+def _in_windows(predictor: Segmenter, height: int, width: int) -> bool:
+    return any(grid.count(height, width) > 1 for grid in predictor.grids)
 
 
 def _may_be_replaced(out: Path) -> bool:

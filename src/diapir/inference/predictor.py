@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 from diapir import bundle as bundles
 from diapir import preprocess
 from diapir.bundle import Bundle, Tta
-from diapir.errors import BundleError
+from diapir.errors import BundleError, ConfigError
 from diapir.inference.engine import Engine
 from diapir.inference.engine_options import EngineOptions
 from diapir.inference.open_engine import open_engine
-from diapir.inference.tiling import Window, window_count, windows
+from diapir.inference.tiling import Window, WindowGrid
 from diapir.progress import Progress
 
 
@@ -45,8 +46,21 @@ class Segmenter(Protocol):
         """Minimum component size in pixels; smaller components of salt are removed."""
         ...
 
+    @property
+    def grids(self) -> tuple[WindowGrid, ...]:
+        """How each model's sections are cut into windows."""
+        ...
+
+    def with_grids(self, grids: Sequence[WindowGrid]) -> Segmenter:
+        """The same models on the same engines, with other windows."""
+        ...
+
     def probabilities(
-        self, images: Sequence[NDArray[np.uint8]], *, progress: Progress | None = None
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        *,
+        live: Sequence[NDArray[np.bool_]] | None = None,
+        progress: Progress | None = None,
     ) -> list[NDArray[np.float32]]:
         """Probabilities of salt: an image `uint8 (H, W)` → `float32 (H, W)`."""
         ...
@@ -61,10 +75,14 @@ class Segmenter(Protocol):
 
 
 class _Patch(NamedTuple):
-    """A window of an image, mirrored or not, and the array its probabilities are added to."""
+    """A window of an image, mirrored or not, and the array its probabilities are added to.
+
+    `room` is the height and width of the input that it is padded to.
+    """
 
     window: Window
     image: NDArray[np.uint8]
+    room: tuple[int, int]
     mirrored: bool
     probability: NDArray[np.float32]
 
@@ -77,8 +95,10 @@ class Predictor:
         options: how its network is run. `flip` as test-time augmentation averages an image and its
             mirror image, left to right, at twice the cost.
         engine: a loaded engine to use instead of the one that `options` names.
+        grid: how sections are cut into windows; None for the grid that suits the model.
 
     Raises:
+        ConfigError: windows larger than the network accepts.
         BundleError: weights that do not fit the architecture.
         DeviceError: the device is not available.
         MissingDependencyError: the engine's library is not installed.
@@ -90,8 +110,11 @@ class Predictor:
         options: EngineOptions = EngineOptions(),
         *,
         engine: Engine | None = None,
+        grid: WindowGrid | None = None,
     ) -> None:
         self.bundle = bundle
+        self.grid = grid or WindowGrid.of(bundle.info)
+        _refuse_large(bundle, self.grid.size)
         self.batch = options.batch
         self.tta: Tta = options.tta or bundle.info.tta
         self.engine = open_engine(bundle, options) if engine is None else engine
@@ -119,6 +142,23 @@ class Predictor:
         return (self.bundle,)
 
     @property
+    def grids(self) -> tuple[WindowGrid, ...]:
+        """The grid, as the only one."""
+        return (self.grid,)
+
+    def with_grids(self, grids: Sequence[WindowGrid]) -> Predictor:
+        """The same model on the same engine, with other windows.
+
+        Raises:
+            ConfigError: windows larger than the network accepts.
+        """
+        (grid,) = grids
+        _refuse_large(self.bundle, grid.size)
+        other = copy.copy(self)
+        other.grid = grid
+        return other
+
+    @property
     def threshold(self) -> float:
         """The bundle's threshold."""
         return self.bundle.info.threshold
@@ -139,17 +179,24 @@ class Predictor:
         } | ({"tta": self.tta} if self.tta != "none" else {})
 
     def probabilities(
-        self, images: Sequence[NDArray[np.uint8]], *, progress: Progress | None = None
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        *,
+        live: Sequence[NDArray[np.bool_]] | None = None,
+        progress: Progress | None = None,
     ) -> list[NDArray[np.float32]]:
         """Predict the probability of salt per pixel.
 
         Images up to the size of the training tiles are padded as those were. Larger images are cut
-        into overlapping windows of that size, whose probabilities are blended. A constant window
-        contains no seismic data: its probability is 0, and the network does not run on it, which
-        saves time over water and mutes.
+        into overlapping windows (`grid`), whose probabilities are blended. A window is padded only
+        where the whole image is smaller than the network's input. A constant window contains no
+        seismic data: its probability is 0, and the network does not run on it, which saves time
+        over water and mutes.
 
         Args:
             images: grey images `uint8 (H, W)` of any sizes.
+            live: `bool (W,)` for each image, True for columns that are live traces: windows without
+                any are not computed, and their probability is 0. None: all are.
             progress: called after each batch, and at the end, with the windows done and all
                 windows; mirrored windows count separately.
 
@@ -157,20 +204,20 @@ class Predictor:
             `float32 (H, W)` in [0, 1] for each image, in the order given.
 
         Raises:
-            DataError: an image too small for the bundle's padding.
             BundleError: the network returns NaN.
         """
-        size = self.bundle.info.window
         views = 2 if self.tta == "flip" else 1
-        total = views * sum(window_count(*_shape(image), size) for image in images)
+        total = views * sum(self.grid.count(*_shape(image)) for image in images)
         probabilities = [np.zeros(image.shape, np.float32) for image in images]
-        patches = self._patches(images, probabilities)
         done = 0
-        while batch := list(islice(patches, self.batch)):
-            self._predict(batch)
-            done += len(batch)
-            if progress:
-                progress(done, total)
+        for room, patches in groupby(
+            self._patches(images, live, probabilities), lambda patch: patch.room
+        ):
+            while batch := list(islice(patches, self._together(room))):
+                self._predict(batch, room)
+                done += len(batch)
+                if progress:
+                    progress(done, total)
         if progress and done < total:  # the rest was constant
             progress(total, total)
         for probability in probabilities:
@@ -187,22 +234,39 @@ class Predictor:
         preprocess.padding(min(height, info.window), min(width, info.window), info.preprocess)
 
     def _patches(
-        self, images: Sequence[NDArray[np.uint8]], probabilities: Sequence[NDArray[np.float32]]
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        live: Sequence[NDArray[np.bool_]] | None,
+        probabilities: Sequence[NDArray[np.float32]],
     ) -> Iterator[_Patch]:
-        for image, probability in zip(images, probabilities, strict=True):
-            for window in windows(*_shape(image), self.bundle.info.window):
+        for place, (image, probability) in enumerate(zip(images, probabilities, strict=True)):
+            for window in self.grid.windows(*_shape(image)):
                 inside = image[window.rows, window.columns]
+                if live is not None and not live[place][window.columns].any():
+                    continue
                 if not np.ptp(inside):  # splits leave constant tiles out of training
                     continue
-                yield _Patch(window, inside, False, probability)
+                room = self._room(inside.shape[0]), self._room(inside.shape[1])
+                yield _Patch(window, inside, room, False, probability)
                 if self.tta == "flip":
-                    yield _Patch(window, inside[:, ::-1], True, probability)
+                    yield _Patch(window, inside[:, ::-1], room, True, probability)
 
-    def _predict(self, batch: list[_Patch]) -> None:
+    def _room(self, side: int) -> int:
+        """Side of the network's input for a window's height or width."""
+        info = self.bundle.info
+        if side <= info.preprocess.size:
+            return info.preprocess.size
+        return -(-side // info.input_step) * info.input_step
+
+    def _together(self, room: tuple[int, int]) -> int:
+        """Windows in a forward pass: as many pixels as `batch` windows of the usual size have."""
+        return max(1, self.batch * self.bundle.info.preprocess.size**2 // (room[0] * room[1]))
+
+    def _predict(self, batch: list[_Patch], room: tuple[int, int]) -> None:
         config = self.bundle.info.preprocess
         by_shape = [list(group) for _, group in groupby(batch, lambda patch: patch.image.shape)]
         inputs = [
-            preprocess.to_input(np.stack([patch.image for patch in group]), config)
+            preprocess.to_input(np.stack([patch.image for patch in group]), config, room)
             for group in by_shape
         ]
         logits = self.engine.logits(inputs[0] if len(inputs) == 1 else np.concatenate(inputs))
@@ -228,6 +292,17 @@ def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
         odds_against: NDArray[np.float32] = np.exp(background - salt)
     odds_against += 1
     return np.reciprocal(odds_against, out=odds_against)
+
+
+def _refuse_large(bundle: Bundle, size: int) -> None:
+    """Refuse windows that do not fit into a network whose input size is fixed."""
+    most = bundle.info.preprocess.size
+    if size > most and not bundle.info.takes_any_size:
+        raise ConfigError(
+            f"windows of {size} px do not fit {bundle.path}, which takes {most} px images only",
+            expected=f"windows of at most {most} px",
+            fix="choose a smaller --tile, or leave it out",
+        )
 
 
 def _shape(image: NDArray[np.uint8]) -> tuple[int, int]:

@@ -1,24 +1,28 @@
 """Tiling: a section of any size as overlapping windows, with weights to blend them.
 
-Windows overlap by at least a quarter and are blended with Gaussian weights, so that a pixel's value
-comes mainly from the windows in whose interior it lies (Isensee et al., nnU-Net, 2021,
-https://doi.org/10.1038/s41592-020-01008-z). The grid is regular, so weights are products of one
-factor for the row and one for the column, and can be normalised before any window is computed.
+A network is least sure where its window ends, so windows overlap and are blended with weights that
+fall to zero there (Hann windows): no edge of a window shows in the result. The grid is regular, so
+weights are products of one factor for the row and one for the column, and can be normalised before
+any window is computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-OVERLAP = 0.25
-"""Minimum overlap of neighbouring windows, as a share of their length."""
-SIGMA = 1 / 8
-"""Standard deviation of the Gaussian weights, in lengths of the window."""
+from diapir.bundle import BundleInfo
+from diapir.text import percent
+
+TILE_OVERLAP = 0.25
+"""Minimum overlap of the windows of a model that was trained on tiles alone, as a share of their
+length."""
+SECTION_OVERLAP = 0.5
+"""The same for a model that was trained on windows of sections."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +48,46 @@ class Window:
         section[self.rows, self.columns] += weighted
 
 
-def windows(height: int, width: int, size: int, overlap: float = OVERLAP) -> Iterator[Window]:
-    """The windows of a `(height, width)` section, row by row.
+@dataclass(frozen=True)
+class WindowGrid:
+    """How sections are cut into windows.
 
-    Args:
-        height: rows of the section, at least 1.
-        width: columns of the section, at least 1.
-        size: maximum height and width of a window; a section up to this size is one window.
-        overlap: minimum overlap of neighbouring windows as a share of their length, in [0, 1).
+    Attributes:
+        size: maximum height and width of a window in pixels; a section up to this size is one.
+        overlap: minimum overlap of neighbouring windows as a share of `size`, in [0, 1).
     """
-    down, across = _line(height, size, overlap), _line(width, size, overlap)
-    for rows, row_weights in down:
-        for columns, column_weights in across:
-            yield Window(rows, columns, row_weights, column_weights)
+
+    size: int
+    overlap: float
+
+    @classmethod
+    def of(cls, info: BundleInfo) -> WindowGrid:
+        """The grid that suits a model."""
+        overlap = SECTION_OVERLAP if info.window_sizes else TILE_OVERLAP
+        return cls(info.section_size, overlap)
+
+    def windows(self, height: int, width: int) -> Iterator[Window]:
+        """The windows of a `(height, width)` section, both at least 1, row by row."""
+        down, across = self._line(height), self._line(width)
+        for rows, row_weights in down:
+            for columns, column_weights in across:
+                yield Window(rows, columns, row_weights, column_weights)
+
+    def count(self, height: int, width: int) -> int:
+        """Number of windows of a `(height, width)` section."""
+        return len(self._line(height)) * len(self._line(width))
+
+    def __str__(self) -> str:
+        """For messages: `224 px, overlap 50 %`."""
+        return f"{self.size} px, overlap {percent(self.overlap)}"
+
+    def _line(self, length: int) -> tuple[tuple[slice, NDArray[np.float32]], ...]:
+        return _line(length, self.size, self.overlap)
 
 
-def window_count(height: int, width: int, size: int, overlap: float = OVERLAP) -> int:
-    """Number of windows that `windows` yields."""
-    return len(_line(height, size, overlap)) * len(_line(width, size, overlap))
+def grids_text(grids: Sequence[WindowGrid]) -> str:
+    """For messages: `windows of 224 px, overlap 50 %`; those of several models once each."""
+    return "windows of " + " and ".join(dict.fromkeys(map(str, grids)))
 
 
 @lru_cache(maxsize=64)
@@ -71,15 +97,14 @@ def _line(length: int, size: int, overlap: float) -> tuple[tuple[slice, NDArray[
     stride = max(1, int(size * (1 - overlap)))
     steps = -(-(length - window) // stride)
     starts = [step * (length - window) // max(1, steps) for step in range(steps + 1)]
-    offsets = (np.arange(window) - (window - 1) / 2) / (window * SIGMA)
-    bell = np.exp(-0.5 * offsets**2)
+    hann = np.sin(np.pi * (np.arange(window) + 0.5) / window) ** 2
     total = np.zeros(length)
     for start in starts:
-        total[start : start + window] += bell
+        total[start : start + window] += hann
     line = []
     for start in starts:
         rows = slice(start, start + window)
-        weights = (bell / total[rows]).astype(np.float32)
+        weights = (hann / total[rows]).astype(np.float32)
         weights.setflags(write=False)
         line.append((rows, weights))
     return tuple(line)

@@ -99,6 +99,8 @@ def average_models(
         model=info.model,
         preprocess=info.preprocess,
         tile=info.tile,
+        windows=info.windows,
+        section_window=info.section_window,
         classes=info.classes,
         threshold=sum(member.info.threshold for member in members) / count,
         tta=info.tta,

@@ -33,6 +33,7 @@ def save_bundle(
         model=config.model,
         preprocess=config.preprocess,
         tile=int(tiles.training.shapes.max()),
+        windows=() if tiles.windows is None else tuple(sorted(set(tiles.windows.sizes))),
         training={
             "recipe": config.name,
             "seed": config.seed,

@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 
 from diapir.errors import SurveyError
+from diapir.inference.tiling import WindowGrid
 from diapir.surveys import SurveyOptions, open_store, predict_survey
 from diapir.surveys.prediction import plan, settle
 from diapir.surveys.prediction.amplitude import to_grey
 from diapir.surveys.prediction.predict import SurveySummary
-from tests.surveys.made import MemorySurvey, Pointwise, Smoothing, predictor, probability_of, volume
+from tests.surveys.made import (
+    MemorySurvey,
+    Pointwise,
+    Pooling,
+    Smoothing,
+    predictor,
+    probability_of,
+    volume,
+)
 
 STEP = 0.6 / 254
 """Half a step of the store, and a little rounding."""
@@ -45,6 +54,31 @@ def test_a_volume_is_what_its_sections_are(tmp_path: Path) -> None:
     assert summary.store == tmp_path / "made.zarr"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made.zarr"]
     assert open_store(summary.store).names == ("probability", "uncertainty")
+
+
+def test_a_line_is_predicted_like_a_picture_of_it(tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (70, 45), dtype=np.uint8)
+    amplitude = (grey.T.astype(np.float32) - 127.5)[None]
+    model = predictor(Pooling(), 16, tile=12, windows=(12, 16))
+    options = SurveyOptions(formats=(), precision="float16", scale=127.5)
+    summary = predict_survey(model, MemorySurvey(amplitude), tmp_path, options)
+    (expected,) = model.probabilities([grey])
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(read(summary)[0].T, expected, atol=1e-3)
+
+
+def test_windows_are_recorded_and_kept_when_resuming(tmp_path: Path) -> None:
+    survey = MemorySurvey(volume((1, 50, 40)))
+    summary = run(survey, tmp_path, overlap=0.6)
+    store = summary.store
+    assert open_store(store).record.grids == (WindowGrid(16, 0.6),)
+    assert run(survey, tmp_path, overlap=0.6).pixels == 0
+    with pytest.raises(SurveyError, match=r"different overlap: overlap was 0\.6, now it is 0\.25"):
+        run(survey, tmp_path)
+    # a model that says since then that it was trained on windows gets others by default
+    trained = predictor(Pointwise(), windows=(16,))
+    with pytest.raises(SurveyError, match=r"now it is 0\.5"):
+        predict_survey(trained, survey, tmp_path, SurveyOptions(formats=()))
 
 
 def test_views_are_averaged_and_their_difference_kept(tmp_path: Path) -> None:
@@ -179,7 +213,7 @@ def test_the_plan_is_told_before_the_work(tmp_path: Path) -> None:
     assert shown.windows == 16 * 2 * 3 + 20 * 1 * 3
     text = "\n".join(shown.lines())
     assert "16 × 20 traces, 40 samples each: 36 sections (inline and crossline view)" in text
-    assert "156 windows of 16 px, overlap 25 %; amplitudes clipped at ±" in text
+    assert "156 windows of 16 px, overlap 25 % (--tile, --overlap); amplitudes clipped" in text
     assert "(p98)" in text
     assert "percentile" not in shown.to_json()
 

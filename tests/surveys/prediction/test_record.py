@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from diapir.errors import SurveyError
+from diapir.inference.tiling import WindowGrid
 from diapir.surveys import open_store
 from diapir.surveys.prediction.prediction_store import create_store
 from diapir.surveys.prediction.record import PredictionRecord
@@ -12,19 +13,27 @@ from tests.surveys.made import MemorySurvey, record, volume
 KEYS = (
     *("diapir", "asked", "model", "model_name", "weights_sha256", "input", "survey", "threshold"),
     *("views", "scale", "polarity", "stretch", "tile", "windows_per_s", "block", "skips"),
-    *("tta", "equal_runs", "notes", "caveats"),
+    *("tta", "equal_runs", "notes", "caveats", "grids"),
 )
 """Keys on disk, in order."""
 
 
 def test_a_record_keeps_its_keys_on_disk() -> None:
-    made = record(views=("inline", "crossline"), windows_per_s=3.5)
+    grids = (WindowGrid(64, 0.5), WindowGrid(101, 0.25))
+    made = record(views=("inline", "crossline"), windows_per_s=3.5, grids=grids)
     content = json.loads(json.dumps(made.model_dump(mode="json")))
     assert tuple(content) == KEYS
     assert content["survey"] == {"path": "made.sgy", "domain": "unknown", "allow": []}
     assert content["views"] == ["inline", "crossline"]
     assert PredictionRecord.model_validate(content) == made
     assert PredictionRecord.model_validate_json(made.model_dump_json()) == made
+
+
+def test_records_of_older_versions_know_one_window_size() -> None:
+    hashes = ("0" * 64, "1" * 64)
+    old = record(tile=64, asked={"overlap": 0.6}, weights_sha256=hashes)
+    assert old.windows == (WindowGrid(64, 0.6),) * 2
+    assert record(tile=101).windows == (WindowGrid(101, 0.25),)
 
 
 @pytest.mark.parametrize(("key", "value"), [("scale", None), ("survey", {}), ("views", ["up"])])

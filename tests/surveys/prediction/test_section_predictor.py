@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from diapir.inference import with_windows
 from diapir.surveys.prediction.section_predictor import SectionPredictor
-from diapir.surveys.prediction.window_size import with_tile
 from tests.surveys.made import Pointwise, Smoothing, predictor, probability_of
 
 
@@ -14,18 +14,20 @@ def section(traces: int, samples: int, seed: int = 1) -> np.ndarray:
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.6])
 def test_windows_add_up_to_the_untiled_answer(shape: tuple[int, int], overlap: float) -> None:
     grey = section(*shape)
-    (found,) = SectionPredictor(predictor(Pointwise()), overlap).probabilities([grey])
+    model = with_windows(predictor(Pointwise()), overlap=overlap)
+    (found,) = SectionPredictor(model).probabilities([grey])
     assert found.shape == shape
     np.testing.assert_allclose(found, probability_of(grey), atol=1e-5)
 
 
 def test_a_network_that_sees_its_neighbours_gives_nearly_the_untiled_answer() -> None:
-    grey = section(70, 70)
-    sections = SectionPredictor(predictor(Smoothing(), 32))
-    whole = SectionPredictor(with_tile(predictor(Smoothing(), 32), 70))
+    grey = section(96, 96)
+    model = predictor(Smoothing(), 32)
+    sections = SectionPredictor(with_windows(model, overlap=0.5))
+    whole = SectionPredictor(with_windows(model, size=96))
     (tiled,), (untiled,) = sections.probabilities([grey]), whole.probabilities([grey])
     # where a window ends the network sees less than there is, but there the window hardly counts
-    assert np.abs(tiled - untiled).max() < 0.004
+    assert np.abs(tiled - untiled).max() < 0.04
 
 
 def test_time_runs_down_the_windows() -> None:
@@ -70,7 +72,7 @@ def test_windows_without_a_live_trace_are_not_computed() -> None:
         return Pointwise().logits(batch)
 
     engine.logits = counted  # type: ignore[method-assign]
-    sections = SectionPredictor(predictor(engine), overlap=0.0)
+    sections = SectionPredictor(with_windows(predictor(engine), overlap=0.0))
     grey = section(64, 32)
     live = np.zeros(64, bool)
     live[:16] = True
@@ -88,14 +90,3 @@ def test_small_sections_share_batches() -> None:
     greys = [section(10, 12, seed) for seed in range(5)]
     for grey, found in zip(greys, sections.probabilities(greys), strict=True):
         np.testing.assert_allclose(found, probability_of(grey), atol=1e-5)
-
-
-def test_a_tile_of_its_own_keeps_model_and_engine() -> None:
-    model = predictor(Pointwise(), 16, tile=12, batch=8)
-    larger = with_tile(model, 48)
-    assert larger.bundles[0].info.window == 48
-    assert larger.batch == 1
-    assert with_tile(model, 12) is model
-    grey = section(70, 50)
-    (found,) = SectionPredictor(larger).probabilities([grey])
-    np.testing.assert_allclose(found, probability_of(grey), atol=1e-5)

@@ -1,21 +1,19 @@
 import pytest
 
 from diapir.errors import ConfigError
-from diapir.inference import tiling
 from diapir.surveys import PERCENTILE, SurveyOptions
-from diapir.surveys.prediction.survey_options import OVERLAP
 from diapir.tiles.files.decode import AMPLITUDE_PERCENTILE
 
 
 def test_sections_are_shown_as_images_of_amplitudes_are() -> None:
     assert PERCENTILE == AMPLITUDE_PERCENTILE
-    assert OVERLAP == tiling.OVERLAP
 
 
 @pytest.mark.parametrize(
     ("options", "named"),
     [
         ({"overlap": 0.9}, "--overlap"),
+        ({"tile": 15}, "--tile"),
         ({"block": 12}, "--block"),
         ({"threshold": 1.0}, "--threshold"),
         ({"workers": 0}, "--workers"),

@@ -14,6 +14,7 @@ from PIL import Image
 
 from diapir.errors import DataError
 from diapir.tiles import load_tiles, make_folds
+from diapir.tiles.mosaic.mosaic_files import claim_folder
 from diapir.tiles.synthetic import SyntheticSummary, make_section, synthesise
 from diapir.tiles.synthetic.fields import blur, fast_size, smooth_field
 from diapir.tiles.synthetic.geology import make_geology
@@ -69,6 +70,23 @@ def test_layout_loads_with_section_groups(survey: Path, tiles: TileSet) -> None:
     assert set(tiles.groups) == {path.stem for path in (survey / "sections").glob("*.png")}
     assert len(set(tiles.content)) == TILES  # a repeated tile would tie two sections together
     make_folds(tiles, folds=5).verify(tiles)
+
+
+def test_a_survey_is_its_own_mosaic(survey: Path, tiles: TileSet) -> None:
+    content = json.loads((survey / "mosaic.json").read_text(encoding="utf-8"))
+    placed = {}
+    for section in content["sections"]:
+        grey = np.asarray(Image.open(survey / "sections" / f"{section['name']}.png"))
+        cells = [(cell["row"], cell["column"]) for cell in section["tiles"]]
+        assert sorted(cells) == list(np.ndindex(grey.shape[0] // 101, grey.shape[1] // 101))
+        for cell in section["tiles"]:
+            top, left = 101 * cell["row"], 101 * cell["column"]
+            placed[cell["id"]] = grey[top : top + 101, left : left + 101]
+    assert set(tiles.ids) <= set(placed)
+    for index in range(0, len(tiles), 9):
+        np.testing.assert_array_equal(placed[tiles.ids[index]], tiles.image(index))
+    with pytest.raises(DataError):  # it holds tiles, which a mosaic must not replace
+        claim_folder(survey)
 
 
 def test_tiles_are_windows_of_their_sections(survey: Path) -> None:
@@ -128,7 +146,7 @@ def test_same_seed_same_bytes_other_seed_other_tiles(tmp_path: Path) -> None:
     first, again, other = (hashes(tmp_path / name) for name in ("first", "again", "other"))
     assert first == again
     images = {name: value for name, value in first.items() if "masks" not in name}
-    assert len(images) == 2 + 2 + 2  # tiles, sections, the two tables
+    assert len(images) == 2 + 2 + 3  # tiles, sections, the three tables
     assert not set(images.values()) & set(other.values())
 
 

@@ -27,7 +27,6 @@ from diapir.surveys.prediction.prediction_store import PredictionStore, decode, 
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.section_predictor import SectionPredictor
 from diapir.surveys.prediction.survey_options import Average, View
-from diapir.surveys.prediction.window_size import with_tile
 from diapir.surveys.survey import Survey
 
 FIRST_VIEW, GREY, NO_DATA = "first_view", "grey", "no_data"
@@ -78,9 +77,8 @@ class Job(BaseModel):
         store: folder of the predictions.
         models: run folders or bundles.
         engine: how the networks run.
-        overlap: minimum overlap of neighbouring windows, in [0, 1).
         average: average of the two views.
-        record: survey, scale, window size, views and block, as in the store.
+        record: survey, scale, windows, views and block, as in the store.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
@@ -88,7 +86,6 @@ class Job(BaseModel):
     store: str
     models: tuple[str, ...]
     engine: EngineOptions
-    overlap: float
     average: Average
     record: PredictionRecord
 
@@ -157,8 +154,8 @@ def run_block(job: str, view: View, index: int) -> int:
 def _workplace(text: str) -> Workplace:
     job = Job.model_validate_json(text)
     record = job.record
-    segmenter = with_tile(open_models(job.models, job.engine), record.tile)
-    sections = SectionPredictor(segmenter, job.overlap, record.polarity, record.stretch)
+    segmenter = open_models(job.models, job.engine).with_grids(record.windows)
+    sections = SectionPredictor(segmenter, record.polarity, record.stretch)
     store = open_store(Path(job.store), writable=True)
     return Workplace(job, reopen(record.survey), store, sections)
 

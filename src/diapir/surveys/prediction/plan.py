@@ -88,8 +88,8 @@ class Plan:
             f"{inlines} × {crosslines} traces, {plural(samples, 'sample')} each: "
             f"{plural(self.sections, 'section')} ({' and '.join(self.views)} view), "
             f"{self.pixels / 1e6:,.1f} Mpx",
-            f"{plural(self.windows, 'window')} of {self.tile} px, overlap {percent(self.overlap)}; "
-            f"amplitudes clipped at ±{self.scale:.4g}{clip}",
+            f"{plural(self.windows, 'window')} of {self.tile} px, overlap {percent(self.overlap)} "
+            f"(--tile, --overlap); amplitudes clipped at ±{self.scale:.4g}{clip}",
         ]
         told += self.notes
         told += [f"caveat: {caveat}" for caveat in self.caveats]
@@ -122,8 +122,8 @@ def make_plan(settled: SettledPrediction) -> Plan:
         views=record.views,
         sections=sum(lines[view][0] for view in record.views),
         windows=windows,
-        tile=sections.tile,
-        overlap=settled.options.overlap,
+        tile=record.tile,
+        overlap=min(grid.overlap for grid in record.windows),
         seen_samples=sections.seen_samples(shape[2]),
         scale=record.scale,
         percentile=None if settled.options.scale else settled.options.percentile,

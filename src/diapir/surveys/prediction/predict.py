@@ -177,7 +177,6 @@ def _compute(
         store=str(settled.unfinished.resolve()),
         models=tuple(str(bundle.path.resolve()) for bundle in settled.sections.segmenter.bundles),
         engine=engine,
-        overlap=options.overlap,
         average=options.average,
         record=record,
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from diapir.inference.tiling import TILE_OVERLAP, WindowGrid, grids_text
 from diapir.surveys.hints import SurveySpec
 from diapir.surveys.prediction.survey_options import Polarity, View
 
@@ -33,7 +34,7 @@ class PredictionRecord(BaseModel):
         scale: amplitude that is clipped to full white.
         polarity: polarity of the amplitudes.
         stretch: factor by which traces are resampled for the network.
-        tile: side of the windows in pixels.
+        tile: side of the windows in pixels, the largest of several models'.
         windows_per_s: measured speed; None where it was not worth measuring.
         block: inlines or crosslines per block.
         skips: lines of the file per predicted inline and per predicted crossline; 1 for all.
@@ -41,6 +42,7 @@ class PredictionRecord(BaseModel):
         equal_runs: equal samples along a trace from which they are no data; None: never.
         notes: what was found in the survey, each with the option that changes it.
         caveats: signs that the model does not suit the survey.
+        grids: side and overlap of the windows of each model; empty in stores of older versions.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=(), arbitrary_types_allowed=True)
@@ -65,6 +67,15 @@ class PredictionRecord(BaseModel):
     equal_runs: int | None = None
     notes: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
+    grids: tuple[WindowGrid, ...] = ()
+
+    @property
+    def windows(self) -> tuple[WindowGrid, ...]:
+        """The windows of each model; in older stores all have the same."""
+        if self.grids:
+            return self.grids
+        shared = WindowGrid(self.tile, self.asked.get("overlap", TILE_OVERLAP))
+        return (shared,) * len(self.weights_sha256)
 
     @property
     def settings(self) -> str:
@@ -73,7 +84,7 @@ class PredictionRecord(BaseModel):
             f"model {self.model_name}",
             f"threshold {self.threshold:g}",
             *([f"test-time augmentation: {self.tta}"] if self.tta else []),
-            f"windows of {self.tile} px",
+            grids_text(self.windows),
             f"amplitudes clipped at ±{self.scale:.4g}",
             f"traces resampled by {self.stretch:.3g}" if self.stretch != 1 else "own sampling",
         ]

@@ -1,29 +1,21 @@
-"""Predict whole sections: cut windows, blend their probabilities, resample before and after."""
+"""Predict whole sections: resample traces for the network and back, and reverse polarity.
+
+Windows are the segmenter's own: a section is predicted like an image with its samples as rows and
+its traces as columns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diapir.inference import Segmenter
 from diapir.inference.resample import resample
-from diapir.inference.tiling import Window, window_count, windows
 from diapir.surveys.prediction.amplitude import reverse
-from diapir.surveys.prediction.survey_options import OVERLAP, Polarity
-
-
-class _Piece(NamedTuple):
-    """A window of one of the sections, and the array that its probabilities are added to."""
-
-    window: Window
-    image: NDArray[np.uint8]
-    total: NDArray[np.float32]
+from diapir.surveys.prediction.survey_options import Polarity
 
 
 @dataclass(frozen=True)
@@ -31,31 +23,24 @@ class SectionPredictor:
     """A model, and how it is applied to sections.
 
     Attributes:
-        segmenter: the model or models; the window size is theirs.
-        overlap: minimum overlap of neighbouring windows, as a share of a window, in [0, 1).
+        segmenter: the model or models with their windows.
         polarity: polarity of the amplitudes; `both` averages the two.
         stretch: factor by which traces are resampled for the network; predictions are resampled
             back.
     """
 
     segmenter: Segmenter
-    overlap: float = OVERLAP
     polarity: Polarity = "normal"
     stretch: float = 1.0
-
-    @cached_property
-    def tile(self) -> int:
-        """Side of a window in pixels."""
-        return max(bundle.info.window for bundle in self.segmenter.bundles)
 
     def seen_samples(self, samples: int) -> int:
         """Samples per trace after resampling for the network."""
         return max(1, round(samples * self.stretch))
 
     def windows(self, traces: int, samples: int) -> int:
-        """Number of windows that the network computes for one section."""
-        height = max(self.tile, self.seen_samples(samples))
-        count = window_count(height, max(self.tile, traces), self.tile, self.overlap)
+        """Number of windows that are computed for one section, over all models."""
+        height = self.seen_samples(samples)
+        count = sum(grid.count(height, traces) for grid in self.segmenter.grids)
         return count * (2 if self.polarity == "both" else 1)
 
     def together(self, traces: int, samples: int) -> int:
@@ -70,7 +55,7 @@ class SectionPredictor:
     ) -> list[NDArray[np.float32]]:
         """Predict the probability of salt of each sample.
 
-        Sections smaller than a window are mirrored up to its size.
+        Sections smaller than the network's input are mirrored up to its size.
 
         Args:
             sections: grey levels without gaps, `uint8 (traces, samples)`, all of one shape.
@@ -99,49 +84,15 @@ class SectionPredictor:
         sections: Sequence[NDArray[np.uint8]],
         live: Sequence[NDArray[np.bool_]] | None,
     ) -> list[NDArray[np.float32]]:
-        traces, samples = sections[0].shape
+        samples = sections[0].shape[1]
         seen = self.seen_samples(samples)
-        before = max(0, self.tile - traces) // 2, max(0, self.tile - seen) // 2
-        after = (
-            max(0, self.tile - traces) - before[0],
-            max(0, self.tile - seen) - before[1],
-        )
-        margins = ((before[0], after[0]), (before[1], after[1]))
-        images = [
-            np.pad(_stretched(section, seen), margins, mode="reflect") for section in sections
-        ]
-        needed = [
-            np.ones(len(image), bool) if live is None else np.pad(live[place], margins[0])
-            for place, image in enumerate(images)
-        ]
-        totals = [np.zeros(image.shape, np.float32) for image in images]
-        pieces = self._pieces(images, needed, totals)
-        while batch := list(islice(pieces, self.segmenter.batch)):
-            found = self.segmenter.probabilities([piece.image for piece in batch])
-            for piece, probability in zip(batch, found, strict=True):
-                piece.window.add(piece.total, probability)
-        inner = (
-            slice(before[0], before[0] + traces),
-            slice(before[1], before[1] + seen),
-        )
+        # time runs down the rows of an image: it is the transpose of (traces, samples)
+        images = [_stretched(section, seen).T for section in sections]
         result = []
-        for total in totals:
-            probability = resample(total[inner], samples)
+        for found in self.segmenter.probabilities(images, live=live):
+            probability = resample(found.T, samples)
             result.append(np.clip(probability, 0, 1, out=probability))
         return result
-
-    def _pieces(
-        self,
-        images: Sequence[NDArray[np.uint8]],
-        needed: Sequence[NDArray[np.bool_]],
-        totals: Sequence[NDArray[np.float32]],
-    ) -> Iterator[_Piece]:
-        for image, wanted, total in zip(images, needed, totals, strict=True):
-            # time runs down the rows of a window: its image is the transpose of (traces, samples)
-            for window in windows(image.shape[1], image.shape[0], self.tile, self.overlap):
-                if wanted[window.columns].any():
-                    down = image[window.columns, window.rows].T
-                    yield _Piece(window, down, total.T)
 
 
 def _stretched(section: NDArray[np.uint8], samples: int) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from diapir.errors import MissingDependencyError, SurveyError
 from diapir.files import claim
-from diapir.inference import Segmenter
+from diapir.inference import Segmenter, with_windows
 from diapir.inference.ensemble import tta_of
 from diapir.inference.no_data import has_few_levels, least_run, no_data
 from diapir.inference.wavelet import SamplingMatch, match_sampling, vertical_scale
@@ -24,7 +24,7 @@ from diapir.surveys.prediction.prediction_store import NUMPY, ZARR, open_store
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.section_predictor import SectionPredictor
 from diapir.surveys.prediction.survey_options import SurveyOptions, View
-from diapir.surveys.prediction.window_size import fastest_tile, windows_per_second, with_tile
+from diapir.surveys.prediction.window_size import fastest_windows, windows_per_second
 from diapir.surveys.restricted import skips
 from diapir.surveys.sampling import percentile, sample_traces
 from diapir.surveys.survey import Survey
@@ -96,9 +96,8 @@ def settle(
     record = _earlier(asked, (store, unfinished))
     if record is None:
         record = _new_record(segmenter, survey, options, asked, views, threshold)
-    sections = SectionPredictor(
-        with_tile(segmenter, record.tile), options.overlap, options.polarity, record.stretch
-    )
+    segmenter = segmenter.with_grids(record.windows)
+    sections = SectionPredictor(segmenter, options.polarity, record.stretch)
     return SettledPrediction(survey, options, record, sections, exports, store, unfinished)
 
 
@@ -187,7 +186,7 @@ def _new_record(
     equal_runs, blank = _equal_runs(traces, match, options)
     model = segmenter.describe()
     scale = _scale(survey, options)
-    tile, rate = _tile(segmenter, survey, options, views, stretch)
+    chosen, rate = _windows(segmenter, survey, options, views, stretch)
     workers = _DASK_WORKERS if options.scheduler else options.workers
     return PredictionRecord(
         diapir=__version__,
@@ -202,13 +201,14 @@ def _new_record(
         scale=scale,
         polarity=options.polarity,
         stretch=stretch,
-        tile=tile,
+        tile=max(grid.size for grid in chosen.grids),
         windows_per_s=rate,
         block=options.block or choose_block(survey.grid.shape, workers),
         skips=skips(survey),
         tta=tta_of(segmenter),
         equal_runs=equal_runs,
         notes=(told, *blank),
+        grids=chosen.grids,
     )
 
 
@@ -223,31 +223,32 @@ def _scale(survey: Survey, options: SurveyOptions) -> float:
     return float(scale)
 
 
-def _tile(
+def _windows(
     segmenter: Segmenter,
     survey: Survey,
     options: SurveyOptions,
     views: Sequence[View],
     stretch: float,
-) -> tuple[int, float | None]:
-    """Window size in pixels, and windows per second where that is worth measuring."""
+) -> tuple[Segmenter, float | None]:
+    """The model with its windows, and windows per second where that is worth measuring."""
     shape = survey.grid.shape
-    own = SectionPredictor(segmenter, options.overlap, options.polarity, stretch)
+    asked = options.tile if isinstance(options.tile, int) else None
+    chosen = with_windows(segmenter, size=asked, overlap=options.overlap)
+    sections = SectionPredictor(chosen, options.polarity, stretch)
     wide = shape[1] if "inline" in views else shape[0]
+    seen = sections.seen_samples(shape[2])
+    if asked:
+        _refuse_wide(survey, asked, max(wide, seen))
     many = sum(
-        own.windows(shape[1 - axis], shape[2]) * shape[axis]
+        sections.windows(shape[1 - axis], shape[2]) * shape[axis]
         for axis, view in enumerate(("inline", "crossline"))
         if view in views
     )
-    if isinstance(options.tile, int):
-        _refuse_wide(survey, options.tile, max(wide, own.seen_samples(shape[2])))
-        chosen = with_tile(segmenter, options.tile)
-        return options.tile, windows_per_second(chosen) if many >= WORTH_TIMING else None
     if many < WORTH_TIMING:
-        return own.tile, None
-    if options.tile == "own":
-        return own.tile, windows_per_second(segmenter)
-    return fastest_tile(segmenter, wide, own.seen_samples(shape[2]), options.overlap)
+        return chosen, None
+    if options.tile == "auto":
+        return fastest_windows(chosen, wide, seen)
+    return chosen, windows_per_second(chosen)
 
 
 def _asked(segmenter: Segmenter, survey: Survey, options: SurveyOptions) -> dict[str, Any]:
@@ -261,6 +262,7 @@ def _asked(segmenter: Segmenter, survey: Survey, options: SurveyOptions) -> dict
     return {
         **options.asked(),
         "part": " ".join(extent.words() for extent in extents) or _WHOLE,
+        "overlap": _overlap(segmenter, options),
         "model": [bundle.info.weights_sha256 for bundle in segmenter.bundles],
         "tta": [
             getattr(member, "tta", None) for member in getattr(segmenter, "members", [segmenter])
@@ -299,6 +301,14 @@ def _equal_runs(
         "samples along a trace (mutes, water, padding): never salt (--equal-runs none predicts "
         "them)"
     ]
+
+
+def _overlap(segmenter: Segmenter, options: SurveyOptions) -> float | list[float]:
+    """The overlap of windows; of each model where they differ."""
+    overlaps = [grid.overlap for grid in segmenter.grids]
+    if options.overlap is not None or len(set(overlaps)) == 1:
+        return overlaps[0] if options.overlap is None else options.overlap
+    return overlaps
 
 
 def _refuse_wide(survey: Survey, tile: int, longest: int) -> None:

@@ -17,8 +17,6 @@ Product = Literal["probability", "mask", "uncertainty", "coverage"]
 PERCENTILE = 98.0
 """Percentile of absolute amplitudes that is clipped to full white: gives field data the contrast of
 the training tiles."""
-OVERLAP = 0.25
-"""Share of a window that its neighbour covers as well, as for images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +45,8 @@ class SurveyOptions:
     wavelengths."""
     tile: Literal["own", "auto"] | int = "own"
     """Window side in pixels; `own`: as in training; `auto`: the fastest with the same result."""
-    overlap: float = OVERLAP
-    """Minimum overlap of neighbouring windows, as a share of a window."""
+    overlap: float | None = None
+    """Minimum overlap of windows, as a share of a window; by default what suits the model."""
     block: int | None = None
     """Inlines or crosslines per task, a multiple of 8; by default chosen by memory."""
     precision: Precision = "uint8"
@@ -69,10 +67,12 @@ class SurveyOptions:
         threshold = 0.5 if self.threshold is None else self.threshold
         run = 2 if isinstance(self.equal_runs, str) else self.equal_runs
         factor = 1.0 if isinstance(self.match_sampling, str) else self.match_sampling
+        size = self.tile if isinstance(self.tile, int) else 16
         for option, value, allowed, expected in (
             ("--percentile", self.percentile, 0 < self.percentile <= 100, "above 0, up to 100"),
             ("--scale", self.scale, (self.scale or 1) > 0, "an amplitude above 0"),
-            ("--overlap", self.overlap, 0 <= self.overlap <= 0.75, "0 to 0.75"),
+            ("--tile", self.tile, size >= 16, "own, auto, or at least 16 pixels"),
+            ("--overlap", self.overlap, 0 <= (self.overlap or 0) <= 0.75, "0 to 0.75"),
             ("--threshold", self.threshold, 0 < threshold < 1, "between 0 and 1"),
             ("--match-sampling", factor, 0.25 <= factor <= 4, "auto, none, or 0.25 to 4"),
             ("--equal-runs", self.equal_runs, run >= 2, "auto, none, or at least 2"),

@@ -162,7 +162,12 @@ def claim_folder(out: Path) -> None:
     Raises:
         DataError: it holds anything but an earlier mosaic.
     """
-    claim(out, holds="a mosaic", ours=lambda out: (out / MARKER).is_file())
+
+    def ours(folder: Path) -> bool:
+        # a synthetic survey is its own mosaic, but holds tiles as well
+        return (folder / MARKER).is_file() and not (folder / "images").exists()
+
+    claim(out, holds="a mosaic", ours=ours)
 
 
 def _write(

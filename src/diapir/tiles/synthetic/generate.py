@@ -3,6 +3,8 @@
 DIR/images/*.png   DIR/masks/*.png   grey 8-bit 101 × 101; masks 0 and 255
 DIR/groups.csv                       tile id and the section it was cut from
 DIR/sections/*.png                   the sections; their masks in sections/masks/
+DIR/mosaic.json                      where each tile lies, as `diapir data mosaic` writes it: the
+                                     survey is its own mosaic
 DIR/synthetic.json                   format, seed and number of tiles
 """
 
@@ -12,6 +14,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,14 +172,21 @@ def _write(
 ) -> SyntheticSummary:
     sections = min(tiles, max(_FEWEST_SECTIONS, -(-tiles // _PER_SECTION)))
     groups: dict[str, str] = {}
+    layout: list[dict[str, Any]] = []
     empty = salt = 0
     for number in range(sections):
         section = make(seed, number)
         _save(section.grey, folder / "sections" / f"{section.name}.png")
         _save(section.salt * np.uint8(255), folder / "sections" / "masks" / f"{section.name}.png")
+        places = list(np.ndindex(*(size // TILE for size in section.salt.shape)))
+        cells = [
+            {"id": _tile_name(section, row, column), "row": row, "column": column}
+            for row, column in places  # also those that no tile is cut from
+        ]
+        layout.append({"name": section.name, "group": section.name, "tiles": cells})
         share = tiles // sections + (number < tiles % sections)
         for row, column in sorted(_cut(section.salt, seed, number)[:share]):
-            name = f"{section.name}-r{row}c{column}"
+            name = _tile_name(section, row, column)
             window = _window(row, column)
             mask = section.salt[window]
             _save(section.grey[window], folder / "images" / f"{name}.png")
@@ -187,9 +197,15 @@ def _write(
         if progress:
             progress(len(groups), tiles)
     (folder / "groups.csv").write_text(groups_text(groups), encoding="utf-8", newline="")
+    placed = json.dumps({"format": 1, "sections": layout}) + "\n"
+    (folder / "mosaic.json").write_text(placed, encoding="utf-8")
     marker = {"format": 1, "seed": seed, "tiles": tiles, "sections": sections}
     (folder / "synthetic.json").write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
     return SyntheticSummary(out, tiles, sections, seed, empty, salt / (tiles * TILE**2))
+
+
+def _tile_name(section: SyntheticSection, row: int, column: int) -> str:
+    return f"{section.name}-r{row}c{column}"
 
 
 def _window(row: int, column: int) -> tuple[slice, slice]:
