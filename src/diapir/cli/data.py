@@ -109,9 +109,8 @@ def synth(
     from diapir.tiles.synthetic import make_section
 
     models = None if velocity is None else read_velocity(velocity, salt_velocity)
-    make = partial(make_section, varied=style == "varied")
-    if models is not None:
-        make = section_maker(models, varied=style == "varied")
+    varied = style == "varied"
+    make = section_maker(models, varied=varied) if models else partial(make_section, varied=varied)
     with output.progress("making tiles") as progress:
         summary = synthesise(out, tiles=tiles, seed=seed, make=make, progress=progress)
     output.say(

@@ -346,7 +346,7 @@ def _shifted(image: Bytes, predictor: Segmenter) -> Probability:
 
     The image is padded at its top and left by reflection, predicted, and cropped again.
     """
-    half = max(bundle.info.window for bundle in predictor.bundles) // 2
+    half = max(grid.size for grid in predictor.grids) // 2
     padded = np.pad(image, ((half, 0), (half, 0)), mode="reflect")
     (probability,) = predictor.probabilities([padded])
     return probability[half:, half:]

@@ -154,9 +154,15 @@ def with_windows(
     """
     if size is None and overlap is None:
         return segmenter
-    asked: dict[str, float] = {} if size is None else {"size": size}
-    asked |= {} if overlap is None else {"overlap": overlap}
-    return segmenter.with_grids([replace(grid, **asked) for grid in segmenter.grids])
+    grids = [
+        replace(
+            grid,
+            size=grid.size if size is None else size,
+            overlap=grid.overlap if overlap is None else overlap,
+        )
+        for grid in segmenter.grids
+    ]
+    return segmenter.with_grids(grids)
 
 
 def refuse_repeated(bundles: Iterable[Bundle]) -> None:

@@ -143,10 +143,10 @@ def first_zero(traces: NDArray[np.float32] | NDArray[np.uint8]) -> float:
         The lag in samples, interpolated; NaN where nothing is left, traces are shorter than
         `FEWEST_SAMPLES`, or no piece crosses zero.
     """
-    usable = traces[np.isfinite(traces).all(axis=1)]
-    if not len(usable) or usable.shape[1] < FEWEST_SAMPLES:
+    finite = traces[np.isfinite(traces).all(axis=1)]
+    if not len(finite) or finite.shape[1] < FEWEST_SAMPLES:
         return float("nan")
-    usable = usable[:: -(-len(usable) // _TRACES)].astype(np.float64)
+    usable = finite[:: -(-len(finite) // _TRACES)].astype(np.float64)
     length, found = _FIRST_PIECE, float("nan")
     for _ in range(_ROUNDS):
         length = min(length, usable.shape[1])
