@@ -143,7 +143,7 @@ def test_an_export_alone_names_the_models_that_can_be_trained(tmp_path: Path) ->
     alone = _export(tmp_path, half=True, weights=False)
     with pytest.raises(BundleError, match=r"holds model\.onnx, which PyTorch cannot") as caught:
         alone.tensors()
-    assert "of the bundled models: general" in caught.value.expected
+    assert "of the bundled models: salt and general" in caught.value.expected
     assert "--trainable" in caught.value.fix
 
 
