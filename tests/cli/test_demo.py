@@ -31,7 +31,9 @@ def test_the_whole_program(run_cli: RunCli, tmp_path: Path) -> None:
     assert Path(done.answer["overlay"]).stem not in seen
     # it trained on windows of its own sections, so that the section is predicted in such
     assert "section" in load(here / "run").info.training["windows"]
-    assert load(here / "run").info.windows == (101,)
+    info = load(here / "run").info
+    assert info.windows == (101,)
+    assert info.section_window == 101
 
 
 def test_an_earlier_demonstration_is_kept(run_cli: RunCli) -> None:

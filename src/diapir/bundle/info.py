@@ -169,9 +169,10 @@ class BundleInfo(Section):
         pools over its window then sees more at once than in most of its training. A model that was
         trained on tiles alone gets windows of their size, padded like them.
         """
-        if self.section_window or not self.window_sizes:
-            return self.section_window or self.window
-        return max(self.window, min(max(self.window_sizes), self.preprocess.size))
+        chosen = self.section_window or max(self.window, *self.window_sizes, 0)
+        if self.section_window and self.takes_any_size:
+            return chosen
+        return min(chosen, self.preprocess.size)
 
     @property
     def takes_any_size(self) -> bool:

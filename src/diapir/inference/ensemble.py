@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,15 +153,15 @@ def with_windows(
     """
     if size is None and overlap is None:
         return segmenter
-    grids = [
-        replace(
-            grid,
-            size=grid.size if size is None else size,
-            overlap=grid.overlap if overlap is None else overlap,
-        )
-        for grid in segmenter.grids
-    ]
-    return segmenter.with_grids(grids)
+    return segmenter.with_grids(
+        [
+            WindowGrid(
+                grid.size if size is None else size,
+                grid.overlap if overlap is None else overlap,
+            )
+            for grid in segmenter.grids
+        ]
+    )
 
 
 def refuse_repeated(bundles: Iterable[Bundle]) -> None:

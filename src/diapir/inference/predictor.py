@@ -188,10 +188,9 @@ class Predictor:
         """Predict the probability of salt per pixel.
 
         Images up to the size of the training tiles are padded as those were. Larger images are cut
-        into overlapping windows (`grid`), whose probabilities are blended. A window is padded only
-        where the whole image is smaller than the network's input. A constant window contains no
-        seismic data: its probability is 0, and the network does not run on it, which saves time
-        over water and mutes.
+        into overlapping windows (`grid`), whose probabilities are blended; windows smaller than the
+        network's input are padded. A constant window contains no seismic data: its probability is
+        0, and the network does not run on it, which saves time over water and mutes.
 
         Args:
             images: grey images `uint8 (H, W)` of any sizes.
