@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -14,6 +14,9 @@ from diapir.cli.options import Encoding, SkipBad, Whole
 from diapir.cli.output import Answer, Injected
 from diapir.cli.pseudo import pseudo
 from diapir.text import plural, size
+
+if TYPE_CHECKING:
+    from diapir.tiles.synthetic.generate import SectionMaker
 
 app = App(
     name="data",
@@ -108,10 +111,10 @@ def synth(
     from diapir.tiles import read_velocity, section_maker, synthesise
     from diapir.tiles.synthetic import make_section
 
-    models = None if velocity is None else read_velocity(velocity, salt_velocity)
-    make = partial(make_section, varied=style == "varied")
-    if models is not None:
-        make = section_maker(models, varied=style == "varied")
+    varied = style == "varied"
+    make: SectionMaker = partial(make_section, varied=varied)
+    if velocity is not None:
+        make = section_maker(read_velocity(velocity, salt_velocity), varied=varied)
     with output.progress("making tiles") as progress:
         summary = synthesise(out, tiles=tiles, seed=seed, make=make, progress=progress)
     output.say(
