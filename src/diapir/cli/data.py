@@ -29,6 +29,7 @@ app = App(
   diapir data mosaic tgs.zip --out mosaic
   diapir data split tgs --out folds.json --folds 5 --groups mosaic/groups.csv
   diapir data pseudo runs/a runs/b --data tgs.zip --out pseudo
+  diapir data pseudo salt general --data tgs.zip --mosaic mosaic --out labelled
 
 PATH is Kaggle's zip as downloaded, or a folder with images/ and masks/ of the
 same names, train/images and train/masks, or trainSuper/images and
@@ -104,8 +105,7 @@ def synth(
         seed: any whole number from 0.
         velocity: velocity models (.npz) that give the salt and the layers.
         salt_velocity: P-wave velocity in salt in these models, in m/s.
-        style: one style for all sections, or one drawn for each: chaos in salt,
-            strength of its top and base, strong parallel beds, noise, gain.
+        style: one style for all sections, or one drawn for each: salt, beds, noise, gain.
         output: where lines and the answer go.
     """
     from diapir.tiles import read_velocity, section_maker, synthesise
