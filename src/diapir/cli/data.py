@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -14,6 +14,9 @@ from diapir.cli.options import Encoding, SkipBad, Whole
 from diapir.cli.output import Answer, Injected
 from diapir.cli.pseudo import pseudo
 from diapir.text import plural, size
+
+if TYPE_CHECKING:
+    from diapir.tiles.synthetic.generate import SectionMaker
 
 app = App(
     name="data",
@@ -26,6 +29,7 @@ app = App(
   diapir data mosaic tgs.zip --out mosaic
   diapir data split tgs --out folds.json --folds 5 --groups mosaic/groups.csv
   diapir data pseudo runs/a runs/b --data tgs.zip --out pseudo
+  diapir data pseudo salt general --data tgs.zip --mosaic mosaic --out labelled
 
 PATH is Kaggle's zip as downloaded, or a folder with images/ and masks/ of the
 same names, train/images and train/masks, or trainSuper/images and
@@ -101,16 +105,16 @@ def synth(
         seed: any whole number from 0.
         velocity: velocity models (.npz) that give the salt and the layers.
         salt_velocity: P-wave velocity in salt in these models, in m/s.
-        style: one style for all sections, or one drawn for each: chaos in salt,
-            strength of its top and base, strong parallel beds, noise, gain.
+        style: one style for all sections, or one drawn for each: salt, beds, noise, gain.
         output: where lines and the answer go.
     """
     from diapir.tiles import read_velocity, section_maker, synthesise
     from diapir.tiles.synthetic import make_section
 
-    models = None if velocity is None else read_velocity(velocity, salt_velocity)
     varied = style == "varied"
-    make = section_maker(models, varied=varied) if models else partial(make_section, varied=varied)
+    make: SectionMaker = partial(make_section, varied=varied)
+    if velocity is not None:
+        make = section_maker(read_velocity(velocity, salt_velocity), varied=varied)
     with output.progress("making tiles") as progress:
         summary = synthesise(out, tiles=tiles, seed=seed, make=make, progress=progress)
     output.say(

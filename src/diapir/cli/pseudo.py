@@ -48,10 +48,8 @@ def pseudo(
         part: part of Kaggle's layout to label.
         low: a pixel of up to this probability is labelled background.
         high: a pixel of at least this probability is labelled salt.
-        confident: minimum share of labelled pixels in a tile; by default 0.9, in a
-            mosaic 0.
-        mosaic: folder of `diapir data mosaic --out`, made from the same data; its
-            unlabelled tiles are labelled in a copy of it.
+        confident: minimum share of labelled pixels in a tile; by default 0.9, in a mosaic 0.
+        mosaic: folder of `diapir data mosaic`; label the unlabelled tiles in a copy of it.
         skip_bad: leave out tiles that cannot be read, instead of stopping.
         running: how the network runs.
         output: where lines and the answer go.

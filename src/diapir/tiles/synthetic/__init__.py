@@ -3,6 +3,7 @@
 salt      shapes of the salt bodies              generate  sections, tiles, the folder
 geology   beds, folds, faults, drag by salt      fields    smooth random fields
 imaging   wavelet, migration, noise, grey        velocity  sections from velocity models
+section_style  what sets the sections of one survey apart from another's
 """
 
 from diapir.tiles.synthetic.generate import (

@@ -85,12 +85,13 @@ class SectionSet:
 
     def describe(self) -> str:
         """Number and origin of the sections."""
-        words = [f"{plural(len(self.sections), 'section')} of {self.name}"]
+        words = f"{plural(len(self.sections), 'section')} of {self.name}"
+        more = []
         if pseudo := sum(len(section.pseudo) for section in self.sections):
-            words.append(f"with pseudo-labels of {plural(pseudo, 'tile')}")
+            more.append(f"pseudo-labels of {plural(pseudo, 'tile')}")
         if seams := sum(section.seams for section in self.sections):
-            words.append(f"without labels beside {plural(seams, 'contradictory seam')}")
-        return " ".join(words)
+            more.append(f"background beside {plural(seams, 'contradictory seam')} ignored")
+        return f"{words} ({', '.join(more)})" if more else words
 
     def window(
         self, size: int, matrix: Matrix, labelled: float, rng: np.random.Generator
