@@ -105,7 +105,8 @@ def test_openvino_has_its_own_copy_and_the_weights_stay(made: Bundle, tmp_path: 
     for name, value in made.tensors().items():
         np.testing.assert_array_equal(again.tensors()[name], value)
     found, expected = (Predictor(one).probabilities(images()) for one in (again, made))
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    # as float16, its kernels are rounded after the batch norms were folded into them
+    np.testing.assert_allclose(found, expected, atol=1e-2 if again.info.weights.half else 1e-5)
 
 
 def test_a_mean_and_an_export_without_weights_are_refused(source: Bundle, tmp_path: Path) -> None:

@@ -33,12 +33,13 @@ app = App(
 
 @app.default
 def models(*, bundled: Flag = False, output: Injected) -> Answer:
-    """List the architectures: size, cost, encoder and paper; or the bundled models.
+    """List the architectures, or the bundled models.
 
-    Each architecture has a recipe of the same name (the U-Net's is `baseline`)
-    and is configured with `--set model.KEY=VALUE`. MACs (multiply-accumulate
-    operations) are counted for one image of 128 × 128 pixels; the height and
-    width of an input must be multiples of the divisor.
+    The table shows size, cost, encoder and paper. Each architecture has a recipe of
+    the same name (the U-Net's is `baseline`) and is configured with
+    `--set model.KEY=VALUE`. MACs (multiply-accumulate operations) are counted for
+    one image of 128 × 128 pixels; the height and width of an input must be
+    multiples of the divisor.
 
     Args:
         bundled: list the trained models that come with diapir: what each is for, its figures in
