@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import segyio
 
 from diapir.surveys import open_store
 from diapir.surveys.prediction.prediction_store import create_store, encode
@@ -176,3 +177,29 @@ def test_options_that_cannot_be_used(
     assert done.code == 2
     assert said in done.stderr
     assert not salt.with_suffix(".products").exists()
+
+
+SEGY = Path(__file__).resolve().parents[3] / "shared" / "data" / "segy"
+
+
+@pytest.mark.real
+def test_a_part_of_field_data_keeps_its_headers(
+    run_cli: RunCli, model: Path, tmp_path: Path
+) -> None:
+    source = SEGY / "f3.sgy"
+    if not source.is_file():
+        pytest.skip(f"{source} is not here")
+    words = ("predict", model, source, "--out", tmp_path, "--threads", 1, "--json")
+    done = run_cli(*words, "--inlines", "115:124:3", "--crosslines", "880:", "--time", "40:200")
+    assert done.code == 0, done.stderr
+    (survey,) = done.answer["surveys"]
+    assert survey["plan"]["views"] == ["inline"]
+    with (
+        segyio.open(str(source), ignore_geometry=True) as old,
+        segyio.open(survey["files"][0], ignore_geometry=True) as new,
+    ):
+        numbers = old.attributes(189)[:], old.attributes(193)[:]
+        kept = np.isin(numbers[0], [115, 118, 121, 124]) & (numbers[1] >= 880)
+        for byte in (1, 5, 71, 73, 77, 181, 185, 189, 193):
+            np.testing.assert_array_equal(new.attributes(byte)[:], old.attributes(byte)[:][kept])
+        np.testing.assert_array_equal(new.samples, [t for t in old.samples if 40 <= t <= 200])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from diapir.surveys import open_survey
 from diapir.surveys.products.move_picks import Snapping, smooth_picks
 
 ROW = np.float32
@@ -90,3 +93,22 @@ def test_a_gaussian_smooths_both_ways_and_keeps_a_plane() -> None:
     np.testing.assert_allclose(smoothed[2:-2, 2:-2], plane[2:-2, 2:-2], rtol=1e-5)
     inner = smooth_picks(noisy, bodies, "gaussian", 3)[3:-3, 3:-3] - plane[3:-3, 3:-3]
     assert inner.std() < 0.4 * (noisy - plane).std()
+
+
+SEGY = Path(__file__).resolve().parents[4] / "shared" / "data" / "segy"
+
+
+@pytest.mark.real
+def test_a_field_horizon_lies_on_the_event_it_was_picked_on() -> None:
+    """An interpreter's seabed, picked on a peak: it hardly moves, and shaken picks come back."""
+    source, horizon = SEGY / "penobscot_xl1155.sgy", SEGY / "penobscot-seabed-horizon.npy"
+    if not source.is_file():
+        pytest.skip(f"{source} is not here")
+    traces = open_survey(source).read(slice(None), slice(None))[:, 0]
+    picks = np.load(horizon)[:, 155].astype(np.float32)  # in samples, of crossline 1155
+    moved = Snapping("peak", 3).move(picks, traces)
+    known = np.isfinite(moved)
+    assert known.mean() > 0.85
+    assert np.median(np.abs(moved - picks)[known]) < 0.2
+    shaken = picks + np.random.default_rng(0).uniform(-2, 2, len(picks)).astype(np.float32)
+    np.testing.assert_array_equal(Snapping("peak", 5).move(shaken, traces)[known], moved[known])
