@@ -111,6 +111,7 @@ def test_the_table_and_the_summary(predictor: Predictor, tmp_path: Path) -> None
         "tta": "none",
         "window": 32,
         "resampled": {},
+        "unsure": {},
         "notes": [],
         "caveats": [],
     }

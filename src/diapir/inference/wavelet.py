@@ -146,15 +146,15 @@ def first_zero(traces: NDArray[np.float32] | NDArray[np.uint8]) -> float:
     usable = traces[np.isfinite(traces).all(axis=1)]
     if not len(usable) or usable.shape[1] < FEWEST_SAMPLES:
         return float("nan")
-    usable = usable[:: -(-len(usable) // _TRACES)].astype(np.float64)
+    chosen = usable[:: -(-len(usable) // _TRACES)].astype(np.float64)
     length, found = _FIRST_PIECE, float("nan")
     for _ in range(_ROUNDS):
-        length = min(length, usable.shape[1])
-        found = _median_first_zero(usable, length)
+        length = min(length, chosen.shape[1])
+        found = _median_first_zero(chosen, length)
         if not np.isfinite(found):
             break
         wanted = max(FEWEST_SAMPLES, int(_PIECE * found))
-        if min(wanted, usable.shape[1]) == length:
+        if min(wanted, chosen.shape[1]) == length:
             break
         length = wanted
     return found
