@@ -220,14 +220,14 @@ def test_sampling_is_matched_to_the_tiles(tmp_path: Path) -> None:
 
 def test_an_unsure_model_gets_a_caveat_that_its_products_have(tmp_path: Path) -> None:
     amplitude = volume((1, 40, 60))
-    unsure = run(MemorySurvey(amplitude), tmp_path / "unsure", scale=30 * amplitude.std())
+    unsure = run(MemorySurvey(amplitude), tmp_path / "unsure", scale=float(30 * amplitude.std()))
     assert "the model is unsure" in unsure.caveats[0]
     assert unsure.to_json()["caveats"] == unsure.caveats
     assert open_store(unsure.store).record.caveats == tuple(unsure.caveats)
     notes = store_products(unsure.store).notes
     assert notes[0].startswith("The model is unsure")
     assert notes[1].startswith("Traces are not resampled")
-    sure = run(MemorySurvey(amplitude), tmp_path / "sure", scale=amplitude.std() / 8)
+    sure = run(MemorySurvey(amplitude), tmp_path / "sure", scale=float(amplitude.std() / 8))
     assert sure.caveats == []
     assert open_store(sure.store).record.caveats == ()
 
