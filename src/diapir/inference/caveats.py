@@ -1,9 +1,8 @@
 """A sign that a model is out of its depth: it is unsure of most of the salt that it finds.
 
-Chosen among 15 signs (disagreement between shifted windows and between mirrored images, length of
-the mask's edge, entropy, grey levels, sampling and others) on half of 207 sections and tested on
-the other half; docs/results.md has the counts. It costs nothing, as it needs the probabilities
-alone.
+Chosen among other signs (disagreement between shifted windows and between mirrored images, length
+of the mask's edge, entropy, grey levels, sampling) by measurement; docs/results.md has hits and
+false alarms. It costs nothing, as it needs the probabilities alone.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ UNSURE = 0.85
 LEAST_SALT = 0.005
 """Share of salt below which the sign tells nothing, as a few samples decide it."""
 ADVICE = (
-    "In tests, half of such sections had a Dice below 0.5, of the others one in twenty. Compare "
-    "the mask with the section before you use it; label one line of the survey and run "
+    "In tests, half of such sections had a Dice below 0.5; where it was surer, one in twenty. "
+    "Compare the mask with the section before you use it; label one line of the survey and run "
     "`diapir adapt`"
 )
 
