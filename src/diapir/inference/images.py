@@ -16,6 +16,7 @@ from PIL import Image
 
 from diapir.errors import DataError
 from diapir.files import claim, disk_errors, replace_file
+from diapir.inference.caveats import Confidence, image_caveats
 from diapir.inference.ensemble import tta_of
 from diapir.inference.large_images import LargeImageOptions, LargeImages
 from diapir.inference.overlay import overlay
@@ -56,6 +57,8 @@ class PredictionSummary:
         model: name of the model.
         tta: its test-time augmentation.
         resampled: vertical factor of each image that was resampled for the network, by its name.
+        unsure: share of the pixels that may be salt without being certain, for each image larger
+            than a tile by its name.
         notes: what was done to images larger than a tile, each with the option that changes it.
         caveats: signs that the model does not suit the images.
     """
@@ -71,6 +74,7 @@ class PredictionSummary:
     model: str = ""
     tta: str = "none"
     resampled: dict[str, float] = field(default_factory=dict)
+    unsure: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     caveats: list[str] = field(default_factory=list)
 
@@ -88,6 +92,7 @@ class PredictionSummary:
             "model": self.model,
             "tta": self.tta,
             "resampled": self.resampled,
+            "unsure": self.unsure,
             "notes": self.notes,
             "caveats": self.caveats,
         }
@@ -137,10 +142,11 @@ def predict_images(
     claim(target, holds="an earlier prediction", ours=_may_be_replaced)
     rows: list[dict[str, Any]] = []
     sections = LargeImages(predictor, large)
+    confidence: dict[str, Confidence] = {}
     with disk_errors(out):
         with ThreadPoolExecutor(_WRITERS) as pool:
             for chunk in _chunks(sources, predictor):
-                rows += _predict(sections, chunk, out, threshold, min_area, pool)
+                rows += _predict(sections, chunk, out, threshold, min_area, pool, confidence)
                 if progress:
                     progress(len(rows), len(sources))
         failed = {row["input"]: row["error"] for row in rows if row["error"]}
@@ -168,7 +174,9 @@ def predict_images(
         model=predictor.describe()["name"],
         tta=tta_of(predictor),
         resampled=sections.factors,
+        unsure={name: one.unsure for name, one in confidence.items()},
         notes=sections.notes(),
+        caveats=image_caveats(confidence),
     )
 
 
@@ -217,8 +225,12 @@ def _predict(
     threshold: float,
     min_area: int,
     pool: ThreadPoolExecutor,
+    confidence: dict[str, Confidence],
 ) -> list[dict[str, Any]]:
-    """Predict and write a chunk; returns a row of the table for each source."""
+    """Predict and write a chunk; returns a row of the table for each source.
+
+    Images larger than a tile are counted in `confidence`.
+    """
     prepared = [
         sections.prepare(source.name, image)
         for source, image in chunk
@@ -241,6 +253,9 @@ def _predict(
         else:
             probability = next(probabilities)
             mask = salt_mask(probability, threshold, min_area)
+            if max(image.shape) > sections.window:
+                confidence[source.name] = Confidence()
+                confidence[source.name].add(probability, threshold)
             row["height"], row["width"] = image.shape
             row["salt_share"] = float(mask.mean())
             row["mean_probability"] = float(probability.mean(dtype=np.float64))

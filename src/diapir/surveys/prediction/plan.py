@@ -42,7 +42,6 @@ class Plan:
         tta: test-time augmentation of the model.
         stretch: factor by which traces are resampled for the network.
         notes: what was found in the survey, each with the option that changes it.
-        caveats: signs that the model does not suit the survey.
     """
 
     shape: tuple[int, int, int]
@@ -65,7 +64,6 @@ class Plan:
     tta: str
     stretch: float
     notes: tuple[str, ...]
-    caveats: tuple[str, ...]
 
     @property
     def pixels(self) -> int:
@@ -92,7 +90,6 @@ class Plan:
             f"(--tile, --overlap); amplitudes clipped at ±{self.scale:.4g}{clip}",
         ]
         told += self.notes
-        told += [f"caveat: {caveat}" for caveat in self.caveats]
         told.append(f"disk: at most {size(self.disk_bytes)}, {size(self.free_bytes)} free")
         if self.blocks_done:
             told.append(f"{self.blocks_done:,} of {plural(self.blocks, 'block')} already done")
@@ -138,7 +135,6 @@ def make_plan(settled: SettledPrediction) -> Plan:
         tta=record.tta,
         stretch=record.stretch,
         notes=record.notes,
-        caveats=record.caveats,
     )
 
 

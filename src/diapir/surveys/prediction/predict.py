@@ -13,6 +13,7 @@ import numpy as np
 
 from diapir.errors import DataError
 from diapir.inference import EngineOptions, Segmenter, open_models
+from diapir.inference.caveats import Confidence
 from diapir.inference.engine import default_threads
 from diapir.progress import Progress
 from diapir.surveys.prediction.blocks import (
@@ -196,7 +197,10 @@ def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int)
         store.arrays.remove(name)
     files = settled.exports.write(store)
     threshold = settled.exports.threshold
-    salt, known = _count(store, threshold)
+    confidence = _confidence(store, threshold)
+    known = confidence.samples
+    caveats = confidence.caveats()
+    store.update_record(caveats=tuple(caveats))
     live = int(np.count_nonzero(store.coverage)) * store.grid.samples
     notes = list(settled.record.notes)
     if live > known:
@@ -209,27 +213,25 @@ def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int)
         files=files,
         plan=plan,
         threshold=threshold,
-        salt_share=salt / max(1, known),
+        salt_share=confidence.salt / max(1, known),
         samples=known,
         not_finite=live - known,
         seconds=seconds,
         pixels=pixels,
         notes=notes,
-        caveats=list(settled.record.caveats),
+        caveats=caveats,
     )
 
 
-def _count(store: PredictionStore, threshold: float) -> tuple[int, int]:
-    """Number of salt samples, and of samples with a value."""
-    salt = known = 0
+def _confidence(store: PredictionStore, threshold: float) -> Confidence:
+    """Number of samples with a value, and how many of them are salt, surely or perhaps."""
+    confidence = Confidence()
     slab = store.record.block
     for start in range(0, store.grid.shape[0], slab):
         stored = store.raw("probability", slice(start, start + slab), slice(None))
         for line in stored:  # a line at a time, as decoded values take four times the memory
-            probability = decode(line)
-            salt += int(np.count_nonzero(probability >= threshold))
-            known += int(np.count_nonzero(~np.isnan(probability)))
-    return salt, known
+            confidence.add(decode(line), threshold)
+    return confidence
 
 
 class _Meter:

@@ -94,6 +94,15 @@ class PredictionStore:
         if name not in self.arrays:
             self.arrays.create(name, self.grid.shape, dtype, chunks, fill)
 
+    def update_record(self, **changes: Any) -> None:
+        """Change fields of the record on disk, once the predictions are known.
+
+        Args:
+            changes: fields of `PredictionRecord` and their new values.
+        """
+        record = self.record.model_copy(update=changes).model_dump(mode="json")
+        self.arrays.describe(self.arrays.description() | {"record": record})
+
     @property
     def fill(self) -> float:
         """The stored value that means no value."""

@@ -38,11 +38,9 @@ class SurveyOptions:
     polarity: Polarity = "normal"
     """Polarity of the amplitudes; `both` averages the two, at twice the cost."""
     match_sampling: Literal["auto", "none"] | float = "auto"
-    """Resample traces by this factor for the network; `auto`: to the wavelet length of the training
-    data, where theirs is outside the range that the model was trained on."""
+    """Resample traces by this factor; `auto`: where the model was trained on other sampling."""
     equal_runs: Literal["auto", "none"] | int = "auto"
-    """Equal samples along a trace from which they are no data, never salt; `auto`: three
-    wavelengths."""
+    """Runs of so many equal samples along a trace are no data; `auto`: three wavelengths."""
     tile: Literal["own", "auto"] | int = "own"
     """Window side in pixels; `own`: as in training; `auto`: the fastest with the same result."""
     overlap: float | None = None
