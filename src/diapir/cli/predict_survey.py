@@ -13,7 +13,7 @@ from diapir.cli.options import options_of
 from diapir.cli.output import Answer, Output
 from diapir.cli.running import Running
 from diapir.errors import ConfigError
-from diapir.text import percent
+from diapir.text import percent, plural
 
 if TYPE_CHECKING:
     from diapir.surveys import Extent, Plan, Survey, SurveyHints, SurveyOptions, SurveySummary
