@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from diapir.inference.tiling import TILE_OVERLAP, WindowGrid
 from diapir.tiles import TileSet
 
 Section = Mapping[tuple[int, int], str]
@@ -74,14 +75,21 @@ class Function:
     ) -> None:
         self._of = of
         self.min_area = min_area
-        self.bundles: Any = (SimpleNamespace(info=SimpleNamespace(window=window)),)
+        self.bundles: Any = (
+            SimpleNamespace(info=SimpleNamespace(window=window, vertical_scale=(0.01, 100.0))),
+        )
+        self.grids = (WindowGrid(window, TILE_OVERLAP),)
         self.shapes: list[tuple[int, ...]] = []
 
     def probabilities(
-        self, images: Sequence[NDArray[np.uint8]], *, progress: object = None
+        self, images: Sequence[NDArray[np.uint8]], *, live: object = None, progress: object = None
     ) -> list[NDArray[np.float32]]:
         self.shapes += [image.shape for image in images]
         return [np.asarray(self._of(image), np.float32) for image in images]
+
+    def with_grids(self, grids: Sequence[WindowGrid]) -> Function:
+        """The function, which knows no windows."""
+        return self
 
     def check(self, height: int, width: int) -> None:
         """Any size will do."""

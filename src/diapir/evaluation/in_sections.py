@@ -29,6 +29,7 @@ from diapir.evaluation.metrics import Floats
 from diapir.evaluation.min_size import Inside
 from diapir.evaluation.result import Evaluation, TileScore
 from diapir.files import replace_file, unwritable
+from diapir.inference.large_images import LargeImageOptions, LargeImages
 from diapir.inference.postprocess import salt_mask
 from diapir.progress import Progress
 from diapir.text import plural
@@ -326,10 +327,12 @@ def _predict(
     in_tiles = np.zeros(image.shape, np.bool_)
     for tile in section.tiles:
         in_tiles[section.place(tile, image)] = True
-    (probability,) = predictor.probabilities([image])
-    flipped = (probability >= np.float32(threshold)) != (
-        _shifted(image, predictor) >= np.float32(threshold)
-    )
+    # as `diapir predict` does: resampled where that helps, blank strips left out
+    prepared = LargeImages(predictor, LargeImageOptions()).prepare(section.name, image)
+    (seen,) = predictor.probabilities([prepared.image])
+    probability = prepared.restored(seen)
+    shifted = prepared.restored(_shifted(prepared.image, predictor))
+    flipped = (probability >= np.float32(threshold)) != (shifted >= np.float32(threshold))
     return PredictedSection(
         section=section,
         scored=scored,
@@ -349,7 +352,7 @@ def _shifted(image: Bytes, predictor: Segmenter) -> Probability:
     half = max(grid.size for grid in predictor.grids) // 2
     padded = np.pad(image, ((half, 0), (half, 0)), mode="reflect")
     (probability,) = predictor.probabilities([padded])
-    return probability[half:, half:]
+    return np.ascontiguousarray(probability[half:, half:])
 
 
 def _chosen(tiles: TileSet, sections: Sequence[PredictedSection]) -> tuple[TileSet, list[Inside]]:
