@@ -12,7 +12,7 @@ and saves.
 """
 
 from diapir.bundle.bundle import OWN_HASH, WEIGHTS, Bundle, annotate, load, save, save_export
-from diapir.bundle.info import BundleInfo, Export, Form, Parity, Tta
+from diapir.bundle.info import BundleInfo, Export, Form, Parity, SurveySettings, Tta
 from diapir.bundle.places import BUNDLED, CARD, INFO, SECTIONS, SHIPPED, find
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Export",
     "Form",
     "Parity",
+    "SurveySettings",
     "Tta",
     "annotate",
     "find",

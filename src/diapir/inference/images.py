@@ -19,6 +19,7 @@ from diapir.files import claim, disk_errors, replace_file
 from diapir.inference.overlay import overlay
 from diapir.inference.postprocess import check_postprocessing, salt_mask
 from diapir.inference.predictor import Segmenter
+from diapir.inference.presentation import present, restore, settings_of
 from diapir.inference.sources import OUTPUTS, Source, find_sources
 from diapir.progress import Progress
 from diapir.text import plural
@@ -172,7 +173,10 @@ def _predict(
 ) -> list[dict[str, Any]]:
     """Predict and write a chunk; returns a row of the table for each source."""
     images = [image for _, image in chunk if not isinstance(image, DataError)]
-    probabilities = iter(predictor.probabilities(images))
+    settings = settings_of(predictor.bundles)
+    found = predictor.probabilities([present(image, settings) for image in images])
+    restored = [restore(each, image.shape) for each, image in zip(found, images, strict=True)]
+    probabilities = iter(restored)
     if images and not (out / STARTED).exists():
         out.mkdir(parents=True, exist_ok=True)
         replace_file(out / STARTED, b"")
