@@ -39,8 +39,9 @@ class LabelOptions:
     """Time in ms or depth in m down to which there is salt below a top without base."""
     salt_thickness: float | None = None
     """Thickness of salt in ms or m below a top without base."""
-    outside: Outside = "background"
-    """What is outside all polygons of a section: background or unknown."""
+    outside: Outside | None = None
+    """What is outside all polygons of a section: background, unless polygons of what is not salt
+    are drawn there too, or unknown."""
     section: str | None = None
     """Section of a mask that does not say it: inline:241 or crossline:327."""
     label_sections: int = 64
@@ -75,7 +76,12 @@ class LabelOptions:
                 thickness is None or 0 < thickness < math.inf,
                 "a thickness in ms or m above 0",
             ),
-            ("--outside", self.outside, self.outside in get_args(Outside), "background or unknown"),
+            (
+                "--outside",
+                self.outside,
+                self.outside in (None, *get_args(Outside)),
+                "background or unknown",
+            ),
             (
                 "--section",
                 self.section,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from diapir.errors import DataError
 from diapir.surveys.labels.label_options import DEFAULTS, LabelOptions
 from diapir.surveys.labels.picture_masks import find_masks, read_masks
-from diapir.surveys.labels.section_labels import Mask, PictureLabels
+from diapir.surveys.labels.polygon_files import is_json
+from diapir.surveys.labels.raster import Shape
+from diapir.surveys.labels.section_labels import Mask, PictureLabels, refuse_one_class
+from diapir.surveys.labels.stroke_labels import picture_strokes
 from diapir.tiles.files.decode import read_image
 
 
@@ -32,36 +33,22 @@ def read_picture_labels(
         DataError: no labels of these pictures, another size, values of several meanings, or a
             single class in all labels together.
     """
-    found = find_masks(path, pictures)
-    masks, notes = read_masks(found.values(), options)
-    for picture, file in found.items():
-        _refuse_size(masks[file], file, picture)
-    labels = {picture: masks[file] for picture, file in found.items()}
+    if path.is_file() and is_json(path):
+        strokes = picture_strokes(path, {one: _shape(one) for one in pictures})
+        labels = {picture: strokes[picture] for picture in pictures if picture in strokes}
+        notes: tuple[str, ...] = ()
+    else:
+        found = find_masks(path, pictures)
+        masks, notes = read_masks(found.values(), options)
+        for picture, file in found.items():
+            _refuse_size(masks[file], file, picture)
+        labels = {picture: masks[file] for picture, file in found.items()}
     refuse_one_class(labels.values(), str(path))
     return PictureLabels(labels, notes)
 
 
-def refuse_one_class(masks: Iterable[Mask], source: str) -> None:
-    """Refuse labels that say nothing, or only one thing.
-
-    Raises:
-        DataError: no sample is labelled, or all of them are of one class.
-    """
-    classes = {int(value) for mask in masks for value in np.unique(mask)} - {255}
-    if classes >= {0, 1}:
-        return
-    found = "no sample is labelled"
-    if classes:
-        found = f"every labelled sample is {'salt' if classes == {1} else 'not salt'}"
-    raise DataError(
-        f"{source}: {found}",
-        expected="labels of salt and of what is not salt",
-        fix="label both, in the same section or in another one",
-    )
-
-
 def _refuse_size(mask: Mask, file: Path, picture: Path) -> None:
-    height, width = read_image(picture).shape
+    height, width = _shape(picture)
     if mask.shape != (height, width):
         raise DataError(
             f"{file} has {mask.shape[0]} × {mask.shape[1]} pixels; its picture {picture.name} has "
@@ -69,3 +56,8 @@ def _refuse_size(mask: Mask, file: Path, picture: Path) -> None:
             expected="a mask of the same height and width",
             fix="draw or export the mask at the size of the picture",
         )
+
+
+def _shape(picture: Path) -> Shape:
+    height, width = read_image(picture).shape
+    return height, width

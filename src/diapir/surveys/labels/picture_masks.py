@@ -145,7 +145,7 @@ def _decoded(
 
 def _by_value(values: NDArray[np.uint8] | NDArray[np.uint16], salt: int) -> Mask:
     """Classes where one value is salt, and 255 is not labelled unless it is that value."""
-    classes = (values == salt).astype(np.uint8)
+    classes: Mask = (values == salt).astype(np.uint8)
     if salt != IGNORE:
         classes[values == IGNORE] = IGNORE
     return classes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
@@ -10,6 +10,7 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.errors import DataError
 from diapir.surveys.grid import Grid
 
 Mask = NDArray[np.uint8]
@@ -99,3 +100,22 @@ class PictureLabels(Mapping[Path, Mask]):
 
     def __len__(self) -> int:
         return len(self._masks)
+
+
+def refuse_one_class(masks: Iterable[Mask], source: str) -> None:
+    """Refuse labels that say nothing, or only one thing.
+
+    Raises:
+        DataError: no sample is labelled, or all of them are of one class.
+    """
+    classes = {int(value) for mask in masks for value in np.unique(mask)} - {255}
+    if classes >= {0, 1}:
+        return
+    found = "no sample is labelled"
+    if classes:
+        found = f"every labelled sample is {'salt' if classes == {1} else 'not salt'}"
+    raise DataError(
+        f"{source}: {found}",
+        expected="labels of salt and of what is not salt",
+        fix="label both, in the same section or in another one",
+    )

@@ -1,17 +1,20 @@
 """Horizon maps as IRAP classic grids: one value per bin on a regular, rotated grid.
 
-Equinor's surfio writes them; it is small, maintained and needs only NumPy. ZMAP+ is not supported:
-`zmapio` has had no release since 2022 and no rotated grids, and `xtgeo` would add half a gigabyte.
+Equinor's surfio writes and reads them; it is small, maintained and needs only NumPy. ZMAP+ is not
+supported: `zmapio` has had no release since 2022 and no rotated grids, and `xtgeo` would add half a
+gigabyte.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.errors import DataError, MissingDependencyError
 from diapir.files import replace_file
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import Bins
@@ -21,6 +24,10 @@ SQUARE = 1e-3
 """Largest cosine between axes that count as perpendicular."""
 MISFIT = 0.25
 """Largest RMS misfit of the coordinates, in bins."""
+
+
+_ON_NODE = 1e-3
+"""Distance from a node, in steps, within which a coordinate is on it."""
 
 
 class _Axis(NamedTuple):
@@ -86,6 +93,94 @@ def write_irap(path: Path, picks: Map, grid: Grid, bins: Bins) -> None:
     )
     surface = IrapSurface(header, np.ascontiguousarray(values))
     replace_file(path, surface.to_ascii_string())
+
+
+@dataclass(frozen=True, eq=False)
+class IrapGrid:
+    """A surface read from an IRAP classic grid.
+
+    Attributes:
+        values: `float64 (columns, rows)`, NaN where undefined.
+        corner: X and Y of the first value.
+        step: distance of columns and of rows.
+        turn: radians anticlockwise from the X axis to the columns.
+    """
+
+    values: NDArray[np.float64]
+    corner: tuple[float, float]
+    step: tuple[float, float]
+    turn: float
+
+    @property
+    def extent(self) -> tuple[str, str]:
+        """The ranges of X and Y in words."""
+        columns, rows = np.array(self.values.shape) - 1
+        across = np.array([0, columns, 0, columns]) * self.step[0]
+        up = np.array([0, 0, rows, rows]) * self.step[1]
+        x = self.corner[0] + across * np.cos(self.turn) - up * np.sin(self.turn)
+        y = self.corner[1] + across * np.sin(self.turn) + up * np.cos(self.turn)
+        return f"{x.min():.10g} to {x.max():.10g}", f"{y.min():.10g} to {y.max():.10g}"
+
+    def at(
+        self, easting: NDArray[np.float64], northing: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Values at coordinates, bilinear; NaN outside and beside undefined values."""
+        x, y = easting - self.corner[0], northing - self.corner[1]
+        column = (x * np.cos(self.turn) + y * np.sin(self.turn)) / self.step[0]
+        row = (y * np.cos(self.turn) - x * np.sin(self.turn)) / self.step[1]
+        found = np.zeros(np.shape(easting))
+        for place, count in ((column, self.values.shape[0]), (row, self.values.shape[1])):
+            near = np.rint(place)
+            # coordinates are rounded: a trace on a node must not need the nodes beside it
+            place[:] = np.where(np.abs(place - near) < _ON_NODE, near, place)
+            found[~((place >= 0) & (place <= count - 1))] = np.nan
+        inside = np.isfinite(found)
+        left, low = (
+            np.floor(np.where(inside, place, 0)).astype(np.int64) for place in (column, row)
+        )
+        for step in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            shares = [
+                np.where(one, place - first, 1 - (place - first))
+                for one, place, first in zip(step, (column, row), (left, low), strict=True)
+            ]
+            weight = np.where(inside, shares[0] * shares[1], 0)
+            nodes = (
+                np.minimum(left + step[0], self.values.shape[0] - 1),
+                np.minimum(low + step[1], self.values.shape[1] - 1),
+            )
+            found += np.where(weight > 0, weight * self.values[nodes], 0)
+        return found
+
+
+def read_irap(path: Path) -> IrapGrid:
+    """Read an IRAP classic grid.
+
+    Raises:
+        DataError: it is damaged.
+        MissingDependencyError: surfio is not installed.
+    """
+    try:
+        from surfio import IrapSurface
+    except ModuleNotFoundError:
+        raise MissingDependencyError("surfio", "volume") from None
+    try:
+        surface = IrapSurface.from_ascii_file(path)
+        head = surface.header
+        step = float(head.xinc), float(head.yinc)
+        if not all(step):
+            raise ValueError("the distance of columns or rows is 0")
+    except (ValueError, RuntimeError, OSError, IndexError, OverflowError) as error:
+        raise DataError(
+            f"{path} cannot be read as an IRAP grid: {error}",
+            expected="an IRAP classic grid, as ASCII",
+            fix="export the surface again, or as X Y Z",
+        ) from None
+    return IrapGrid(
+        np.asarray(surface.values, np.float64),
+        (float(head.xori), float(head.yori)),
+        step,
+        float(np.radians(head.rot)),
+    )
 
 
 def _axis(numbers: NDArray[np.int64]) -> _Axis:
