@@ -39,6 +39,8 @@ from diapir.training.stopping import Stopping
 
 FIRST = 0.45
 """Share of the steps that the first stage has."""
+RECIPE = Recipe()
+"""How networks are trained on; windows are smaller where the model's input is."""
 SAVE_S = 20.0
 """Seconds between checkpoints."""
 
@@ -63,7 +65,7 @@ class AdaptJob:
         self._base, self._labelled, self._scale, self._held = base, labelled, scale, held
         self._options, self._state, self._stopping = options, state, stopping
         self._pace, self._display, self._say = pace, display, display.say
-        self._recipe = Recipe()
+        self._recipe = replace(RECIPE, window=min(RECIPE.window, base.info.preprocess.size))
         self._info = _adapted_info(base.info, scale, self._recipe)
         self._images = [section.image for section in labelled.sections]
         self._shown = [present(image, scale.settings) for image in self._images]
@@ -235,6 +237,7 @@ class AdaptJob:
             model=bundle.path,
             report=folder / REPORT,
             labelled=self._labelled.describe(),
+            places={section.name: section.place for section in self._labelled.sections},
             held_out=self._held.words,
             before=scores["before"],
             after=scores["after"],

@@ -19,6 +19,7 @@ class Adaptation:
         model: the adapted model's bundle.
         report: the page; None where the packages that write it are not installed.
         labelled: what it was adapted to, in words.
+        places: place of each labelled section by its name, as `Section.place`.
         held_out: what was held out, in words.
         before: the original model on the held-out labels; None where nothing was held out.
         after: the first stage on them.
@@ -33,6 +34,7 @@ class Adaptation:
     model: Path
     report: Path | None
     labelled: str
+    places: dict[str, tuple[str, int] | None]
     held_out: str
     before: HeldOutScore | None
     after: HeldOutScore | None
@@ -65,5 +67,9 @@ class Adaptation:
             "before": scored("before"),
             "after": scored("after"),
             "notes": tuple(content["notes"]),
+            "places": {
+                name: None if place is None else tuple(place)
+                for name, place in content["places"].items()
+            },
         }
         return cls(**{**content, **own})

@@ -33,6 +33,7 @@ from diapir.cli import (
     predict,
     products,
     submit,
+    suggest,
     survey,
     train,
     tune,
@@ -92,7 +93,7 @@ See `diapir COMMAND --help` for each command.""",
 )
 for position, command in enumerate(
     (
-        *(demo, data, train, evaluate, predict, adapt, products, survey, submit),
+        *(demo, data, train, evaluate, predict, adapt, suggest, products, survey, submit),
         *(compare, tune, average, models, export),
     )
 ):

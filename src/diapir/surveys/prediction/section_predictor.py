@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.inference import Segmenter
+from diapir.inference.presentation import settings_of
 from diapir.inference.tiling import Window, window_count, windows
 from diapir.surveys.prediction.amplitude import reverse
 from diapir.surveys.prediction.resample import resample
@@ -48,6 +49,15 @@ class SectionPredictor:
         """Side of a window in pixels."""
         return max(bundle.info.window for bundle in self.segmenter.bundles)
 
+    @cached_property
+    def _spread(self) -> float:
+        """Factor by which a model adapted to a survey is shown more or fewer traces."""
+        settings = settings_of(self.segmenter.bundles)
+        return 1.0 if settings is None else settings.horizontal
+
+    def _seen_traces(self, traces: int) -> int:
+        return max(1, round(traces * self._spread))
+
     def seen_samples(self, samples: int) -> int:
         """Samples per trace after resampling for the network."""
         return max(1, round(samples * self.stretch))
@@ -55,7 +65,8 @@ class SectionPredictor:
     def windows(self, traces: int, samples: int) -> int:
         """Number of windows that the network computes for one section."""
         height = max(self.tile, self.seen_samples(samples))
-        count = window_count(height, max(self.tile, traces), self.tile, self.overlap)
+        width = max(self.tile, self._seen_traces(traces))
+        count = window_count(height, width, self.tile, self.overlap)
         return count * (2 if self.polarity == "both" else 1)
 
     def together(self, traces: int, samples: int) -> int:
@@ -99,8 +110,8 @@ class SectionPredictor:
         sections: Sequence[NDArray[np.uint8]],
         live: Sequence[NDArray[np.bool_]] | None,
     ) -> list[NDArray[np.float32]]:
-        traces, samples = sections[0].shape
-        seen = self.seen_samples(samples)
+        original, samples = sections[0].shape
+        seen, traces = self.seen_samples(samples), self._seen_traces(original)
         before = max(0, self.tile - traces) // 2, max(0, self.tile - seen) // 2
         after = (
             max(0, self.tile - traces) - before[0],
@@ -108,10 +119,13 @@ class SectionPredictor:
         )
         margins = ((before[0], after[0]), (before[1], after[1]))
         images = [
-            np.pad(_stretched(section, seen), margins, mode="reflect") for section in sections
+            np.pad(_stretched(section, traces, seen), margins, mode="reflect")
+            for section in sections
         ]
         needed = [
-            np.ones(len(image), bool) if live is None else np.pad(live[place], margins[0])
+            np.ones(len(image), bool)
+            if live is None
+            else np.pad(_nearest(live[place], traces), margins[0])
             for place, image in enumerate(images)
         ]
         totals = [np.zeros(image.shape, np.float32) for image in images]
@@ -126,7 +140,7 @@ class SectionPredictor:
         )
         result = []
         for total in totals:
-            probability = resample(total[inner], samples)
+            probability = resample(resample(total[inner], samples).T, original).T
             result.append(np.clip(probability, 0, 1, out=probability))
         return result
 
@@ -144,8 +158,15 @@ class SectionPredictor:
                     yield _Piece(window, down, total.T)
 
 
-def _stretched(section: NDArray[np.uint8], samples: int) -> NDArray[np.uint8]:
-    if samples == section.shape[1]:
+def _nearest(live: NDArray[np.bool_], traces: int) -> NDArray[np.bool_]:
+    places = ((np.arange(traces) + 0.5) * len(live) / traces).astype(np.intp)
+    nearest: NDArray[np.bool_] = live[places]
+    return nearest
+
+
+def _stretched(section: NDArray[np.uint8], traces: int, samples: int) -> NDArray[np.uint8]:
+    if section.shape == (traces, samples):
         return section
     grey = resample(section.astype(np.float32), samples)
+    grey = resample(grey.T, traces).T
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
