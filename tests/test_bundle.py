@@ -190,7 +190,8 @@ def test_weights_that_vanish_after_loading_are_an_error(saved: Bundle) -> None:
         ({"preprocess": {"size": "large"}}, r"preprocess\.size = 'large'"),
         ({"threshold": 1.5}, r"threshold = 1\.5"),
         ({"code": "import os"}, "code = 'import os'"),
-        ({"format": 2}, "format = 2"),
+        ({"format": 0}, "format = 0"),
+        ({"format": 2}, "format 2 is that of an export with weights"),
     ],
 )
 def test_a_description_that_is_not_known_is_refused_by_its_key(
@@ -440,6 +441,7 @@ def test_the_bundled_models_fit_into_the_wheel() -> None:
     loaded = [bundles.load(name) for name in bundles.BUNDLED]
     assert [one.path.name for one in loaded] == list(bundles.BUNDLED)
     assert {one.info.form for one in loaded} == {"onnx"}
+    assert all(one.info.trainable for one in loaded)
     files = [path for one in loaded for path in one.path.iterdir()]
     assert sum(path.stat().st_size for path in files) <= 30e6
 

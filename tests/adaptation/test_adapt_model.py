@@ -91,9 +91,7 @@ def test_the_report_shows_figures_and_pictures(adapted: Adaptation) -> None:
     assert "Adapted model" in page
 
 
-def test_a_finished_run_is_not_repeated(
-    adapted: Adaptation, model: Path, pictures: Path
-) -> None:
+def test_a_finished_run_is_not_repeated(adapted: Adaptation, model: Path, pictures: Path) -> None:
     said: list[str] = []
     again = adapt(
         pictures,
@@ -152,9 +150,7 @@ def test_an_interrupted_adaptation_resumes_exactly(
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
-def test_a_whole_picture_is_held_out_of_several(
-    model: Path, tmp_path: Path
-) -> None:
+def test_a_whole_picture_is_held_out_of_several(model: Path, tmp_path: Path) -> None:
     pictures = write_pictures(tmp_path / "pictures", labelled=(0, 1))
     result = adapt(pictures, pictures, tmp_path / "run", model=model, options=FAST)
     assert result.held_out in ("line0", "line1")
@@ -177,7 +173,12 @@ def test_settings_of_the_survey_travel_in_the_bundle(
 
 def test_a_budget_is_kept_in_steps(model: Path, pictures: Path, tmp_path: Path) -> None:
     result = adapt(
-        pictures, pictures, tmp_path / "run", model=model, budget_s=6, options=AdaptOptions(threads=1)
+        pictures,
+        pictures,
+        tmp_path / "run",
+        model=model,
+        budget_s=6,
+        options=AdaptOptions(threads=1),
     )
     assert result.steps >= 2
     assert (tmp_path / "run" / "best" / "bundle.json").is_file()
@@ -219,9 +220,7 @@ def test_labels_of_another_size_are_refused(model: Path, tmp_path: Path) -> None
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_of_something_else_is_refused(
-    model: Path, pictures: Path, tmp_path: Path
-) -> None:
+def test_a_folder_of_something_else_is_refused(model: Path, pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(RunError, match="not a run folder"):
@@ -229,9 +228,7 @@ def test_a_folder_of_something_else_is_refused(
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
 
 
-def test_budget_and_steps_exclude_each_other(
-    model: Path, pictures: Path, tmp_path: Path
-) -> None:
+def test_budget_and_steps_exclude_each_other(model: Path, pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="both"):
         adapt(pictures, pictures, tmp_path / "run", model=model, budget_s=5, options=FAST)
 

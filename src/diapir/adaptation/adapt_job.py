@@ -31,7 +31,7 @@ from diapir.adaptation.sections import LabelledSections
 from diapir.bundle import Bundle, BundleInfo
 from diapir.errors import Interrupted
 from diapir.inference.presentation import present
-from diapir.inference.torch_engine import load_network
+from diapir.models.trained import load_trained
 from diapir.run.folder import BEST, REPORT
 from diapir.text import duration, plural
 from diapir.training.checkpoint import Checkpoints
@@ -70,7 +70,7 @@ class AdaptJob:
         self._images = [section.image for section in labelled.sections]
         self._shown = [present(image, scale.settings) for image in self._images]
         self._tuning = FineTuning(
-            load_network(base), base.info.preprocess, self._recipe, options.seed, replay
+            load_trained(base).network, base.info.preprocess, self._recipe, options.seed, replay
         )
         self._checkpoints = Checkpoints(state.folder, display.say)
         self._replay = replay
@@ -217,7 +217,7 @@ class AdaptJob:
             self._tuning.network, self._info, self._images, self._scale.settings
         )
         original = predict_sections(
-            load_network(self._base), self._base.info, self._images, self._base.info.survey
+            load_trained(self._base).network, self._base.info, self._images, self._base.info.survey
         )
         bundle = bundles.save(
             folder / BEST,
@@ -306,5 +306,8 @@ def _adapted_info(info: BundleInfo, scale: ChosenScale, recipe: Recipe) -> Bundl
             "tile": recipe.window,
             "preprocess": info.preprocess.model_copy(update={"size": recipe.window}),
             "min_area": 0,
+            "format": 1,
+            "export": None,
+            "weights": None,
         }
     )

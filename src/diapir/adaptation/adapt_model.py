@@ -122,7 +122,7 @@ def _open_base(model: str | Path) -> Bundle:
         BundleError: there is no such model, or it has no trainable weights.
     """
     base = bundles.load(model)
-    if base.info.export is not None:
+    if not base.info.trainable:
         raise BundleError(
             f"{base.path} holds an exported network, which cannot be trained on",
             expected="a model with trainable weights: a run folder, or a bundle with "

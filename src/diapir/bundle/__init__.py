@@ -2,18 +2,33 @@
 
     bundle/  model.safetensors                      bundle.json   card.md     saved by training
     bundle/  model.onnx, or model.xml + model.bin   bundle.json   card.md     saved by an export
+    bundle/  model.onnx   model.safetensors         bundle.json   card.md     … with --trainable
+
+In the last form `model.onnx` reads its large tensors from `model.safetensors`, the weights that
+training starts from, so that each is stored once.
 
 `bundle.json` names the architecture and its arguments (resolved only in our registry), the
 preprocessing, classes, threshold, metrics with the hash of their data, versions, the SHA-256 of its
 files and its own, which are checked at every load. Loading a bundle executes no code from it.
 
-`info` is the content of that file, `card` writes the card, `places` finds a model, `bundle` loads
-and saves.
+`info` is the content of that file, `card` writes the card, `places` finds a model, `weights_file`
+reads and writes weights, `bundle` loads and saves, `bundled` describes the models that come with
+diapir.
 """
 
-from diapir.bundle.bundle import OWN_HASH, WEIGHTS, Bundle, annotate, load, save, save_export
-from diapir.bundle.info import BundleInfo, Export, Form, Parity, SurveySettings, Tta
+from diapir.bundle.bundle import (
+    OWN_HASH,
+    Bundle,
+    annotate,
+    load,
+    read_info,
+    save,
+    save_export,
+)
+from diapir.bundle.bundled import BundledModel, bundled_models
+from diapir.bundle.info import BundleInfo, Export, Form, Parity, SurveySettings, Tta, Weights
 from diapir.bundle.places import BUNDLED, CARD, INFO, SECTIONS, SHIPPED, find
+from diapir.bundle.weights_file import WEIGHTS, write_weights
 
 __all__ = [
     "BUNDLED",
@@ -25,14 +40,19 @@ __all__ = [
     "WEIGHTS",
     "Bundle",
     "BundleInfo",
+    "BundledModel",
     "Export",
     "Form",
     "Parity",
     "SurveySettings",
     "Tta",
+    "Weights",
     "annotate",
+    "bundled_models",
     "find",
     "load",
+    "read_info",
     "save",
     "save_export",
+    "write_weights",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -15,13 +16,13 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from diapir.bundle.card import write_card
-from diapir.bundle.info import BundleInfo, Export
-from diapir.bundle.places import CARD, INFO, find
+from diapir.bundle.info import FORMATS, BundleInfo, Export, Weights
+from diapir.bundle.places import BUNDLED, CARD, INFO, find
+from diapir.bundle.weights_file import WEIGHTS, read_weights, write_weights
 from diapir.errors import BundleError
 from diapir.files import disk_errors, replace_file, unwritable, writing_folder
 from diapir.version import __version__
 
-WEIGHTS = "model.safetensors"
 OWN_HASH = "info_sha256"
 """Key of `bundle.json` that holds the SHA-256 of all its other keys."""
 
@@ -40,31 +41,39 @@ class Bundle:
 
     @property
     def network(self) -> Path:
-        """The file of the network: its weights, or the exported file that an engine opens."""
+        """The file that an engine opens: the exported network, or else the weights."""
         export = self.info.export
         return self.path / (WEIGHTS if export is None else next(iter(export.files)))
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """The weights by name.
+        """The weights by name; those stored as float16 are returned as float32.
 
         Raises:
             BundleError: the bundle is an export without weights, or they cannot be read.
         """
         from safetensors import SafetensorError
-        from safetensors.numpy import load_file
 
-        if self.info.export is not None:
+        if not self.info.trainable:
             raise BundleError(
-                f"{self.path} holds {self.network.name}, which PyTorch cannot run",
-                expected=f"a bundle with {WEIGHTS}",
-                fix="give the run or bundle it was exported from, or leave out --engine and "
-                "--device",
+                f"{self.path} holds {self.network.name}, which PyTorch cannot run or train",
+                expected=f"a bundle with {WEIGHTS}" + _trainable_ones(),
+                fix="give the run or bundle it was exported from, export that with --trainable, or "
+                "leave out --engine and --device",
             )
         try:
-            tensors: dict[str, NDArray[Any]] = load_file(self.path / WEIGHTS)
+            return read_weights(self.path / WEIGHTS)
         except (SafetensorError, OSError) as error:
             raise _unusable(self.path / WEIGHTS, str(error)) from None
-        return tensors
+
+
+def _trainable_ones() -> str:
+    """The bundled models with weights, as part of a message."""
+    found = []
+    for name in BUNDLED:
+        with contextlib.suppress(BundleError):
+            if read_info(name).trainable:
+                found.append(name)
+    return f"; of the bundled models: {' and '.join(found)}" if found else ""
 
 
 def load(model: str | Path | None) -> Bundle:
@@ -78,10 +87,30 @@ def load(model: str | Path | None) -> Bundle:
             or not safetensors.
     """
     folder = find(model)
+    info = _read_info(folder)
+    for name, expected in _hashes(info).items():
+        _check(folder / name, expected)
+    return Bundle(folder, info)
+
+
+def read_info(model: str | Path | None) -> BundleInfo:
+    """The content of a model's `bundle.json`, without its network being read or checked.
+
+    Args:
+        model: as for `load`.
+
+    Raises:
+        BundleError: no such model, or an unreadable `bundle.json`.
+    """
+    return _read_info(find(model))
+
+
+def _read_info(folder: Path) -> BundleInfo:
     try:
         content = json.loads((folder / INFO).read_bytes())
         if not isinstance(content, dict):
             raise ValueError("it is not a JSON object")
+        _refuse_newer(folder / INFO, content.get("format"))
         own_hash = content.pop(OWN_HASH, None)
         info = BundleInfo.model_validate_json(json.dumps(content))
     except (ValueError, OSError) as error:
@@ -92,10 +121,24 @@ def load(model: str | Path | None) -> Bundle:
             expected="the file as it was saved (--threshold sets another threshold)",
             fix="copy the bundle again from where it was made, or train it again",
         )
-    files = {WEIGHTS: info.weights_sha256} if info.export is None else info.export.files
-    for name, expected in files.items():
-        _check(folder / name, expected)
-    return Bundle(folder, info)
+    return info
+
+
+def _refuse_newer(path: Path, found: object) -> None:
+    if isinstance(found, int) and found > max(FORMATS):
+        raise BundleError(
+            f"{path} has format = {found}, which a newer diapir wrote",
+            expected=f"format {' or '.join(map(str, FORMATS))}, which diapir {__version__} reads",
+            fix="update diapir",
+        )
+
+
+def _hashes(info: BundleInfo) -> dict[str, str]:
+    """The SHA-256 of each file of a bundle's network by its name."""
+    if info.export is None:
+        return {WEIGHTS: info.weights_sha256}
+    weights = {} if info.weights is None else {WEIGHTS: info.weights.sha256}
+    return info.export.files | weights
 
 
 def save(
@@ -113,11 +156,9 @@ def save(
     Raises:
         BundleError: the disk is full or not writable.
     """
-    from safetensors.numpy import save_file
 
     def fill(scratch: Path) -> BundleInfo:
-        ordered = {name: np.asarray(value, order="C") for name, value in tensors.items()}
-        save_file(ordered, scratch / WEIGHTS)
+        write_weights(scratch / WEIGHTS, tensors)
         return BundleInfo(
             **info,
             versions={"diapir": __version__, "numpy": np.__version__},
@@ -127,14 +168,24 @@ def save(
     return _save(folder, fill)
 
 
-def save_export(folder: Path, source: BundleInfo, files: Sequence[Path], **export: Any) -> Bundle:
+def save_export(
+    folder: Path,
+    source: BundleInfo,
+    files: Sequence[Path],
+    *,
+    weights: Path | None = None,
+    **export: Any,
+) -> Bundle:
     """Write a bundle that holds an exported network, as `save` does.
 
     Args:
         folder: the new bundle; its parent must exist.
         source: description of the exported model.
         files: the exported network, to be copied; engines open the first.
-        export: fields of `Export` (all but `files`), and `versions` of the libraries used.
+        weights: its trainable weights, a file that `write_weights` wrote, to be copied; None for an
+            exported network alone.
+        export: fields of `Export` (all but `files`), and `versions` of the libraries used. Weights
+            are stored as float16 where the exported network's are.
 
     Raises:
         BundleError: the disk is full or not writable.
@@ -142,11 +193,13 @@ def save_export(folder: Path, source: BundleInfo, files: Sequence[Path], **expor
     versions = source.versions | {"diapir": __version__} | export.pop("versions")
 
     def fill(scratch: Path) -> BundleInfo:
-        for path in files:
+        for path in (*files, *([weights] if weights else [])):
             shutil.copyfile(path, scratch / path.name)
         hashes = {path.name: _sha256(scratch / path.name) for path in files}
         made = Export(files=hashes, **export)
-        return source.model_copy(update={"export": made, "versions": versions})
+        beside = weights and Weights(sha256=_sha256(scratch / WEIGHTS), half=made.half)
+        held = {"export": made, "weights": beside, "format": 2 if beside else 1}
+        return source.model_copy(update=held | {"versions": versions})
 
     return _save(folder, fill)
 
@@ -185,6 +238,9 @@ def annotate(bundle: Bundle, **fields: Any) -> Bundle:
 def _text(info: BundleInfo) -> str:
     """The content of `bundle.json`, with its own hash."""
     content = json.loads(info.model_dump_json())
+    for key in ("weights", "survey"):
+        if content[key] is None:
+            del content[key]  # a diapir from before the key would refuse it
     return json.dumps(content | {OWN_HASH: _own_hash(content)}, indent=2) + "\n"
 
 

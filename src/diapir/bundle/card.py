@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from diapir.bundle.info import BundleInfo, Export
+from diapir.bundle.info import BundleInfo
+from diapir.bundle.weights_file import WEIGHTS
 
 
 def write_card(info: BundleInfo) -> str:
@@ -24,7 +25,7 @@ def write_card(info: BundleInfo) -> str:
         f"- Test-time augmentation: {'horizontal flip' if info.tta == 'flip' else info.tta}",
         *_trained(info),
         f"- Versions: {_listing(info.versions)}",
-        *_exported(info.export),
+        *_exported(info),
         "",
         "## Evaluation",
         "",
@@ -52,7 +53,8 @@ def _trained(info: BundleInfo) -> Iterator[str]:
         yield f"  - {_listing(member)}"
 
 
-def _exported(export: Export | None) -> Iterator[str]:
+def _exported(info: BundleInfo) -> Iterator[str]:
+    export, weights = info.export, info.weights
     if export is None:
         return
     parity = export.parity
@@ -63,17 +65,45 @@ def _exported(export: Export | None) -> Iterator[str]:
         f"{parity.flipped} of {parity.pixels} pixels of {parity.tiles} tiles ({parity.data}) "
         "change class"
     )
+    if weights is not None:
+        stored = ", large tensors stored as float16" if weights.half else ""
+        yield f"- Trainable weights: {WEIGHTS}{stored}. `train.start` trains on from them"
 
 
 def _evaluated(metrics: Mapping[str, Any]) -> Iterator[str]:
-    """The table of metrics with their confidence intervals."""
-    scores = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
+    """The tables of metrics with their confidence intervals: in sections, then of tiles alone."""
+    inside = metrics.get("in_sections")
+    if inside:
+        yield from _in_sections(inside)
+        yield ""
+    scores = _scores(metrics)
     if not scores:
-        yield "Not evaluated yet: run `diapir evaluate` on held-out tiles."
+        if not inside:
+            yield "Not evaluated yet: run `diapir evaluate` on held-out tiles."
         return
-    intervals = metrics.get("ci95", {})
-    yield f"Evaluated on: {_listing(metrics.get('data', {})) or 'not recorded'}"
+    alone = "Tiles alone, evaluated on" if inside else "Evaluated on"
+    yield f"{alone}: {_listing(metrics.get('data', {})) or 'not recorded'}"
     yield ""
+    yield from _table(scores, metrics.get("ci95", {}))
+
+
+def _in_sections(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """The metrics of tiles inside their sections; `flips` in words."""
+    scores = _scores(metrics)
+    tiles, sections = scores.pop("n_tiles", "the"), scores.pop("n_sections", "their")
+    scores.pop("n_groups", None)
+    yield f"In sections: {tiles} tiles inside {sections} sections, each predicted as a whole."
+    yield "`flips` is the share of pixels that change class when the windows are shifted by half"
+    yield "their size."
+    yield ""
+    yield from _table(scores, metrics.get("ci95", {}))
+
+
+def _scores(metrics: Mapping[str, Any]) -> dict[str, int | float]:
+    return {key: value for key, value in metrics.items() if isinstance(value, int | float)}
+
+
+def _table(scores: Mapping[str, int | float], intervals: Mapping[str, Any]) -> Iterator[str]:
     yield "| metric | value | 95% CI |"
     yield "|---|---|---|"
     for key, value in scores.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from diapir.architectures import ModelConfig, Section
 from diapir.config import PreprocessConfig
@@ -62,10 +62,25 @@ class SurveySettings(Section):
     """Amplitude that is clipped to full white; None for pictures, which are grey already."""
 
 
+class Weights(Section):
+    """Trainable weights beside an exported network, in `model.safetensors`."""
+
+    sha256: str
+    """SHA-256 of the file."""
+    half: bool
+    """Whether large tensors are stored as float16."""
+
+
+FORMATS = (1, 2)
+"""Formats of bundles that this diapir reads. Format 1 holds either weights or an exported network,
+format 2 an exported network with the weights that training starts from."""
+
+
 class BundleInfo(Section):
     """The content of `bundle.json`."""
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 1
+    """One of `FORMATS`, the lowest that can say what the bundle holds."""
     name: str
     model: ModelConfig
     preprocess: PreprocessConfig
@@ -82,7 +97,9 @@ class BundleInfo(Section):
     survey: SurveySettings | None = None
     """Settings of the survey that the model was adapted to; predictions use them by default."""
     metrics: dict[str, Any] = Field(default_factory=dict)
-    """Metrics by key, with `data`: name, part and hash of the tiles they were measured on."""
+    """Metrics by key, with `data`: name, part and hash of the tiles they were measured on. Those
+    of tiles inside their sections are under `in_sections`: `dice`, `kaggle_map`, `flips` (share of
+    pixels that change class when the windows are shifted), `n_tiles`, `n_sections`, `ci95`."""
     training: dict[str, Any] = Field(default_factory=dict)
     """Recipe name, seed, epoch, data hash and split hash of the training. A mean of several models
     has these of each under `mean of`."""
@@ -90,7 +107,21 @@ class BundleInfo(Section):
     weights_sha256: str
     """SHA-256 of the trained weights. Exports keep it, so it identifies the network."""
     export: Export | None = None
-    """The exported network; None where the bundle holds the weights."""
+    """The exported network; None where the bundle holds the weights only."""
+    weights: Weights | None = None
+    """Trainable weights beside the exported network; None without an exported network, whose place
+    they then take, and for an exported network alone."""
+
+    @model_validator(mode="after")
+    def _check_format(self) -> BundleInfo:
+        if (self.format == 2) != (self.weights is not None and self.export is not None):
+            raise ValueError("format 2 is that of an export with weights, and of no other bundle")
+        return self
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the bundle holds weights that PyTorch can run and train."""
+        return self.export is None or self.weights is not None
 
     @property
     def trainings(self) -> list[dict[str, Any]]:
@@ -100,7 +131,7 @@ class BundleInfo(Section):
 
     @property
     def form(self) -> Literal["weights", "onnx", "openvino"]:
-        """Format of the network in the bundle."""
+        """Format of the network that is run by default."""
         return "weights" if self.export is None else self.export.form
 
     @property

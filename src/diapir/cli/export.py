@@ -26,6 +26,7 @@ app = App(
   diapir export runs/a --to onnx --out salt-onnx --data tgs.zip
   diapir export runs/a --to openvino --out salt-openvino --half
   diapir export runs/fold0 runs/fold1 --to onnx --out both
+  diapir export runs/a --to onnx --out mine --half --trainable
   diapir predict salt-onnx images/ --out salt
 
 The folder contains model.onnx, or model.xml and model.bin, with bundle.json and
@@ -41,6 +42,8 @@ def export(
     to: FormName,
     out: Path,
     half: Flag = False,
+    trainable: Flag = False,
+    name: Annotated[str | None, Parameter(show_default=False)] = None,
     data: Annotated[Path | None, Parameter(show_default=False)] = None,
     output: Injected,
 ) -> Answer:
@@ -56,10 +59,13 @@ def export(
         to: onnx (for ONNX Runtime, part of every install) or openvino.
         out: folder of the new bundle.
         half: store the weights as float16, in half the space; the arithmetic stays float32.
+        trainable: keep the weights too, so that `train.start` can train on from the folder.
+        name: name of the exported model; by default that of the model.
         data: tiles to measure on; by default a small synthetic survey.
         output: where lines and the answer go.
     """
     from diapir import bundle as bundles
+    from diapir.bundle import WEIGHTS
     from diapir.export import export_bundle
     from diapir.inference.ensemble import refuse_repeated
 
@@ -76,21 +82,29 @@ def export(
             data=tiles.name,
             further=further,
             half=half,
+            trainable=trainable,
+            name=name,
             progress=progress,
         )
     made = exported.info.export
     assert made is not None  # noqa: S101 - the bundle is an export
-    count = sum((out / name).stat().st_size for name in made.files)
+    files = [*made.files, *([WEIGHTS] if exported.info.weights else [])]
+    count = sum((out / file).stat().st_size for file in files)
     parity = made.parity
     originals = " and ".join(str(one.path) for one in (source, *further))
     output.say(
-        f"{out}: {' and '.join(made.files)}, {size(count)}, "
+        f"{out}: {' and '.join(files)}, {size(count)}, "
         + ("any image size" if made.any_size else f"{source.info.preprocess.size} px images only"),
         f"differs from {originals} by at most {parity.probability:.1e} in probability and "
         f"{parity.logit:.1e} in logits on {plural(parity.tiles, 'tile')} of {parity.data}; "
         f"{parity.flipped} of {parity.pixels} pixels change class",
     )
-    return Answer({"out": out, "bytes": count} | made.model_dump())
+    weights = exported.info.weights
+    return Answer(
+        {"out": out, "bytes": count}
+        | made.model_dump()
+        | {"weights": None if weights is None else weights.model_dump()}
+    )
 
 
 def _tiles(data: Path | None, folder: Path) -> TileSet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -23,6 +23,9 @@ from diapir.errors import DataError
 from diapir.surveys.hints import SurveyHints
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.text import percent, plural
+
+if TYPE_CHECKING:
+    from diapir.inference.sources import Source
 
 NETWORKS = (".safetensors", ".onnx", ".xml", ".bin", ".pt", ".pth", ".pkl", ".ckpt", ".json")
 """Suffixes of files that users may take for a model, which is a folder."""
@@ -81,11 +84,14 @@ def predict(
         output: where lines and the answer go.
     """
     from diapir.inference import predict_images
+    from diapir.inference.sources import find_sources
 
     models, inputs = (model, words) if model else split_words(words)
     surveys = are_surveys(inputs)
+    sources = None
     if not models:
-        models = [choose_bundled(inputs, out, surveys=surveys, output=output)]
+        sources = [] if surveys else find_sources(inputs, out)
+        models = [choose_bundled(sources, surveys=surveys, output=output)]
     if surveys:
         return predict_surveys(
             models,
@@ -105,6 +111,7 @@ def predict(
             out,
             threshold=post_processing.threshold,
             min_area=post_processing.min_area,
+            sources=sources,
             progress=progress,
         )
     for path, reason in summary.failed.items():
@@ -143,12 +150,18 @@ def split_words(words: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return [first], rest
 
 
-def choose_bundled(inputs: Sequence[Path], out: Path, *, surveys: bool, output: Output) -> Path:
-    """Name the bundled model for the inputs, and say which it is and how to choose the other."""
-    from diapir.bundle import SECTIONS, SHIPPED, load
-    from diapir.inference.sources import are_larger, find_sources
+def choose_bundled(sources: Sequence[Source], *, surveys: bool, output: Output) -> Path:
+    """Name the bundled model for the inputs, and say which it is and how to choose the other.
 
-    sections = surveys or are_larger(find_sources(inputs, out), load(SHIPPED).info.window)
+    Args:
+        sources: the images, if the inputs are images.
+        surveys: whether they are surveys.
+        output: where the line goes.
+    """
+    from diapir.bundle import SECTIONS, SHIPPED, read_info
+    from diapir.inference.sources import are_larger
+
+    sections = surveys or are_larger(sources, read_info(SHIPPED).window)
     name, other = (SECTIONS, SHIPPED) if sections else (SHIPPED, SECTIONS)
     what = "sections" if sections else "tiles"
     output.say(f"model: {name}, the bundled model for {what} (--model {other} for the other one)")

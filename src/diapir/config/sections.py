@@ -250,7 +250,8 @@ class TrainConfig(Section):
     progressive: tuple[tuple[Fraction, Annotated[int, Field(ge=16, le=4096)]], ...] = ()
     """Progressive resizing: `[[0.5, 64]]` trains the first half of the steps at 64 pixels."""
     start: str | None = None
-    """A run or bundle folder of the same architecture whose weights the training starts from."""
+    """A model of the same architecture whose weights the training starts from: a run folder, a
+    bundle folder with weights, or a bundled model (`general`, `salt`)."""
 
 
 class DeviceConfig(Section):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ def export_bundle(
     data: str,
     further: Sequence[Bundle] = (),
     half: bool = False,
+    trainable: bool = False,
+    name: str | None = None,
     progress: Progress | None = None,
 ) -> Bundle:
     """Export a model, or an ensemble as one network, and measure the differences.
@@ -57,26 +59,40 @@ def export_bundle(
         further: models of the same architecture and preprocessing; the export is then the mean of
             all their probabilities.
         half: store the weights as float16; the arithmetic stays float32.
+        trainable: keep the weights in the bundle, with all that only training uses. An ONNX file
+            reads its large tensors from them, so that the bundle is hardly larger.
+        name: name of the exported model; None for that of `source`.
         progress: called with the tiles measured and all tiles.
 
     Raises:
-        ExportError: the results would differ from those of `source`, or `out` is neither empty nor
-            an exported model.
-        BundleError: a source that does not fit its architecture or cannot be exported, or a disk
-            that is full or read-only.
+        ExportError: the results would differ from those of `source`, `out` is neither empty nor
+            an exported model, or a mean of several models is to be trainable.
+        BundleError: a source that does not fit its architecture, cannot be exported or has no
+            weights to keep, or a disk that is full or read-only.
         MissingDependencyError: a library is not installed.
     """
     sources = (source, *further)
     for one in sources:
         _claim(out, one)
         _refuse_unfit(source, one)
+    if trainable and further:
+        raise ExportError(
+            f"the mean of {len(sources)} models has no weights of its own to train on",
+            expected="one model with --trainable",
+            fix="leave --trainable out, or average the weights of trainings of one recipe with "
+            "`diapir average` first",
+        )
+    tensors = source.tensors() if trainable else None
     half = half or any(one.info.export and one.info.export.half for one in sources)
     references = [open_engine(one, EngineOptions(device="cpu")) for one in sources]
-    with TemporaryDirectory(prefix="diapir-export-") as name:
-        networks = [Path(name) / f"{place}.onnx" for place in range(len(sources))]
+    with TemporaryDirectory(prefix="diapir-export-") as folder:
+        networks = [Path(folder) / f"{place}.onnx" for place in range(len(sources))]
         # a list, so that all are written, even after one of fixed size
-        sizes = [_write(*member) for member in zip(sources, networks, references, strict=True)]
-        network, reference, info = Path(name) / "model.onnx", references[0], source.info
+        sizes = [
+            _write(*member, anew=trainable)
+            for member in zip(sources, networks, references, strict=True)
+        ]
+        network, reference, info = Path(folder) / "model.onnx", references[0], source.info
         if further:
             from diapir.export.mean import MeanEngine, write_mean
 
@@ -84,6 +100,7 @@ def export_bundle(
             reference, info = MeanEngine(references), _mean_info(sources)
         else:
             networks[0].rename(network)
+        weights = None if tensors is None else _keep_weights(tensors, network, form, half=half)
         files = _convert(network, form, half=half)
         found = parity.measure(
             reference,
@@ -99,23 +116,46 @@ def export_bundle(
             out.parent.mkdir(parents=True, exist_ok=True)
         return bundles.save_export(
             out,
-            info,
+            info if name is None else info.model_copy(update={"name": name}),
             files,
+            weights=weights,
             form=form,
             half=half,
             any_size=all(sizes),
             parity=found,
-            versions={name: version(name) for name in _LIBRARIES[form]},
+            versions={library: version(library) for library in _LIBRARIES[form]},
         )
 
 
-def _write(source: Bundle, network: Path, reference: Engine) -> bool:
-    """Write the ONNX file of a model; returns whether it accepts any size."""
+def _write(source: Bundle, network: Path, reference: Engine, *, anew: bool) -> bool:
+    """Write the ONNX file of a model, whole; returns whether it accepts any size.
+
+    Args:
+        source: the model.
+        network: the new file.
+        reference: an engine with the model.
+        anew: write it from the model's weights, even if the model is an ONNX file already.
+    """
     before = source.info.export
-    if before is None:
+    if before is None or before.form != "onnx" or anew:
         return _trace(source, network, reference)
-    shutil.copyfile(source.network, network)
+    from diapir.export.graph import copy_whole
+
+    copy_whole(source.network, network)
     return before.any_size
+
+
+def _keep_weights(
+    tensors: Mapping[str, NDArray[Any]], network: Path, form: Form, *, half: bool
+) -> Path:
+    """Write the weights of a model beside its ONNX file, which may then read them from there."""
+    from diapir.export.shared_weights import share_weights
+
+    weights = network.with_name(WEIGHTS)
+    bundles.write_weights(weights, tensors, half=half)
+    if form == "onnx":
+        share_weights(network, weights, tensors)
+    return weights
 
 
 def _mean_info(sources: Sequence[Bundle]) -> BundleInfo:
@@ -141,7 +181,7 @@ def _mean_info(sources: Sequence[Bundle]) -> BundleInfo:
 def _refuse_unfit(first: Bundle, source: Bundle) -> None:
     """Refuse a model that cannot be exported, or not together with the first."""
     before = source.info.export
-    if before is not None and before.form == "openvino":
+    if before is not None and before.form == "openvino" and source.info.weights is None:
         raise BundleError(
             f"{source.path} contains {source.network.name}, which cannot be exported again",
             expected=f"a bundle with {WEIGHTS} or model.onnx",

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from diapir import models
 from diapir.bundle import Bundle
+from diapir.bundle.weights_file import LARGE
 from diapir.inference.torch_engine import load_network
 from diapir.models import Network
 from diapir.version import __version__
@@ -29,9 +30,6 @@ OPSET = 18
 """The oldest that PyTorch's exporter writes without conversion."""
 IR_VERSION = 10
 """IR version of the file, supported by runtimes since 2024."""
-LARGE = 2**14
-"""Tensors of at least this many values are stored as float16. Smaller ones (biases, depthwise and
-first convolutions) are a few per cent of a network, and would cause most of the differences."""
 INPUT, OUTPUT = "images", "logits"
 _FOLDING = RewriteRuleSet([fuse_batchnorm_into_conv_rule, fuse_batchnorm_into_conv_transpose_rule])
 
@@ -119,25 +117,35 @@ def _fix_same_padding(network: nn.Module) -> None:
         network.set_submodule(name, padded)
 
 
+def copy_whole(network: Path, copy: Path) -> None:
+    """Copy an ONNX file, with the tensors that it reads from other files in it."""
+    onnx.save(onnx.load(network), copy)
+
+
 def store_half(path: Path) -> None:
     """Store the weights of an ONNX file as float16, with casts to float32 in the graph.
 
-    ONNX Runtime evaluates the casts once, when it loads the file. Own code, because the converter
-    of onnxconverter_common makes the arithmetic float16 as well.
+    ONNX Runtime evaluates the casts once, when it loads the file. Tensors in other files stay as
+    they are. Own code, because the converter of onnxconverter_common makes the arithmetic float16
+    as well.
     """
-    model = onnx.load(path)
+    model = onnx.load(path, load_external_data=False)
     graph = model.graph
     casts = []
     for tensor in graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= LARGE:
+        if (
+            tensor.data_type == TensorProto.FLOAT
+            and tensor.data_location != TensorProto.EXTERNAL
+            and np.prod(tensor.dims) >= LARGE
+        ):
             name, values = tensor.name, numpy_helper.to_array(tensor)
             tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
             casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-    onnx.checker.check_model(model)
     onnx.save(model, path)
+    onnx.checker.check_model(path)
 
 
 def fold_batch_norms(model: ir.Model) -> None:

@@ -75,6 +75,7 @@ def predict_images(
     *,
     threshold: float | None = None,
     min_area: int | None = None,
+    sources: Sequence[Source] | None = None,
     progress: Progress | None = None,
 ) -> PredictionSummary:
     """Predict the images in files, folders and tile sets, and write the results.
@@ -89,6 +90,7 @@ def predict_images(
         out: folder of the results; created if missing.
         threshold: pixels with at least this probability are salt; None for the model's own.
         min_area: minimum component size in pixels; None for the model's own.
+        sources: the images of `inputs`, where `find_sources` has listed them already.
         progress: called with the images done and all images.
 
     Returns:
@@ -103,7 +105,7 @@ def predict_images(
     threshold = predictor.threshold if threshold is None else threshold
     min_area = predictor.min_area if min_area is None else min_area
     check_postprocessing(threshold, min_area)
-    sources = find_sources(inputs, out)
+    sources = find_sources(inputs, out) if sources is None else sources
     target = out.resolve() if out.is_symlink() else out  # results may go to another disk
     claim(target, holds="an earlier prediction", ours=_may_be_replaced)
     rows: list[dict[str, Any]] = []

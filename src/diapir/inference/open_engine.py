@@ -14,7 +14,8 @@ RUN_BY: dict[str, tuple[EngineChoice, ...]] = {
     "onnx": ("onnx", "openvino"),
     "openvino": ("openvino",),
 }
-"""Engines that can run each form of a network; `auto` takes the first."""
+"""Engines that can run each form of a network; `auto` takes the first. PyTorch can run the weights
+beside an exported network as well."""
 
 
 def open_engine(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Engine:
@@ -24,14 +25,15 @@ def open_engine(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Eng
         bundle: the model.
         options: engine, device and threads. The engine `auto` is PyTorch for weights, ONNX Runtime
             for ONNX and OpenVINO for OpenVINO files; OpenVINO can also run an ONNX file. Only
-            PyTorch runs on another device than the CPU.
+            PyTorch runs on another device than the CPU, and for such a device `auto` is PyTorch
+            where the bundle has weights.
 
     Raises:
         BundleError: the engine cannot run what the bundle holds, or the network does not fit.
         DeviceError: the device is not available.
         MissingDependencyError: the engine's library is not installed.
     """
-    engine = _choose(bundle, options.engine)
+    engine = _choose(bundle, options)
     if engine != "torch" and options.device not in {"auto", "cpu"}:
         raise DeviceError(
             f"device {options.device!r} was requested, but the engine {engine!r} runs on the CPU",
@@ -69,11 +71,14 @@ def open_network(form: str, network: Path, *, threads: int | None = None) -> Eng
     return OpenvinoEngine(network, threads=threads)
 
 
-def _choose(bundle: Bundle, engine: EngineChoice) -> EngineChoice:
-    """The engine to use, which must be one that runs the bundle's form."""
-    able = RUN_BY[bundle.info.form]
+def _choose(bundle: Bundle, options: EngineOptions) -> EngineChoice:
+    """The engine to use, which must be one that runs what the bundle holds."""
+    able, engine = RUN_BY[bundle.info.form], options.engine
+    if bundle.info.trainable and "torch" not in able:
+        able = (*able, "torch")
     if engine == "auto":
-        return able[0]
+        elsewhere = options.device not in {"auto", "cpu"}
+        return "torch" if elsewhere and "torch" in able else able[0]
     if engine in able:
         return engine
     source = (

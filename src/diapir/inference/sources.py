@@ -50,11 +50,13 @@ def are_larger(sources: Sequence[Source], side: int) -> bool:
     Returns:
         True if none of them fits into a tile; False if one does, or if none can be read.
     """
-    shapes = []
+    readable = 0
     for source in sources[:_PROBED]:
         with contextlib.suppress(DataError):
-            shapes.append(source.read().shape)
-    return bool(shapes) and all(max(shape) > side for shape in shapes)
+            if max(source.read().shape) <= side:
+                return False
+            readable += 1
+    return readable > 0
 
 
 def find_sources(inputs: Sequence[Path], out: Path) -> list[Source]:

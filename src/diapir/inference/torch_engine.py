@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from diapir import models
-from diapir.bundle import WEIGHTS, Bundle
-from diapir.errors import BundleError, ConfigError
+from diapir.bundle import Bundle
 from diapir.models.device_choice import choose_device
-from diapir.text import listing
+from diapir.models.trained import load_trained
 
 
 class TorchEngine:
@@ -60,38 +56,4 @@ def load_network(bundle: Bundle) -> models.Network:
     Raises:
         BundleError: the weights' names or shapes do not fit the architecture.
     """
-    # initialising the weights draws random numbers, which must not change the caller's:
-    # a run continues the same whether it is evaluated in between or not
-    with torch.random.fork_rng(devices=[]):
-        network = models.build(bundle.info.model)
-    try:
-        models.check_size(network, bundle.info.preprocess.size)
-    except ConfigError as error:
-        raise BundleError(
-            f"{bundle.path}: {error.found}",
-            expected=error.expected,
-            fix="copy the bundle again from where it was made, or train it again",
-        ) from None
-    tensors = bundle.tensors()
-    _check_fit(bundle, network.state_dict(), tensors)
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
-    return network.eval()
-
-
-def _check_fit(
-    bundle: Bundle, expected: Mapping[str, torch.Tensor], found: Mapping[str, NDArray[Any]]
-) -> None:
-    faults = [f"{name} is missing" for name in expected if name not in found]
-    faults += [f"{name} is unknown" for name in found if name not in expected]
-    faults += [
-        f"{name} is {found[name].shape} instead of {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in found and found[name].shape != tuple(value.shape)
-    ]
-    if faults:
-        raise BundleError(
-            f"{bundle.path / WEIGHTS} does not fit its architecture: "
-            + listing(faults, separator="; "),
-            expected=f"the {len(expected)} tensors of {bundle.info.model!r}",
-            fix="copy the bundle again from where it was made, or train it again",
-        )
+    return load_trained(bundle).network.eval()

@@ -76,7 +76,7 @@ class Session:
         self._steps = steps
         start = config.train.start if pretrained else None
         network = build(config.model, pretrained=pretrained and start is None)
-        self.started = "" if start is None else start_from(network, Path(start))
+        self.started = "" if start is None else start_from(network, Path(start), config.preprocess)
         check_size(network, config.preprocess.size)
         _check_sizes(network, config.train.progressive)
         self._frozen = freeze(network, getattr(config.model, "freeze", 0))

@@ -4,50 +4,45 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from diapir import bundle
+from diapir.config import PreprocessConfig
 from diapir.errors import ConfigError
+from diapir.models import Network
+from diapir.models.trained import misfits, put_weights
 from diapir.text import listing
 
 
-def start_from(network: nn.Module, model: Path) -> str:
-    """Load the weights of a run or bundle of the same architecture into a network.
+def start_from(network: Network, model: Path, preprocess: PreprocessConfig) -> str:
+    """Load the weights of a model of the same architecture into a network.
 
     Args:
         network: the network; auxiliary outputs, which only training uses, may be missing in the
             bundle.
-        model: a run folder, or a bundle folder with weights.
+        model: a run folder, a bundle folder with weights, or the name of a bundled model.
+        preprocess: how the network's input is made.
 
     Returns:
-        A line for the log.
+        A line for the log, which says what is newly initialised and what the network knew otherwise.
 
     Raises:
         BundleError: there is no bundle, or it has no trainable weights.
         ConfigError: the tensors do not fit the network.
     """
     source = bundle.load(model)
-    tensors = {name: torch.from_numpy(value) for name, value in source.tensors().items()}
-    expected = network.state_dict()
-    auxiliary = ("salt.", "deep.")
-    faults = [
-        f"{name} is missing"
-        for name in expected
-        if name not in tensors and not name.startswith(auxiliary)
-    ]
-    faults += [f"{name} is unknown" for name in tensors if name not in expected]
-    faults += [
-        f"{name} is {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in tensors and tensors[name].shape != value.shape
-    ]
-    if faults:
+    tensors = source.tensors()
+    if faults := misfits(network, tensors):
         raise ConfigError(
             f"train.start = {str(model)!r} does not fit the network: "
             + listing(faults, separator="; "),
             expected="a model of the same architecture",
             fix="use the model section of its recipe, or remove train.start",
         )
-    network.load_state_dict(tensors, strict=False)
-    return f"Started from {source.info.name} ({source.path})"
+    initialised = put_weights(network, tensors)
+    line = f"Started from {source.info.name} ({source.path})"
+    if initialised:
+        line += f"; newly initialised, as it lacks them: {listing(initialised)}"
+    own, earlier = preprocess.model_dump(), source.info.preprocess.model_dump()
+    for key, value in own.items():
+        if key != "size" and value != earlier[key]:
+            line += f"; it was trained with preprocess.{key} = {earlier[key]}, this run has {value}"
+    return line
