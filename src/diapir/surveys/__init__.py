@@ -12,6 +12,17 @@ if TYPE_CHECKING:
     from diapir.surveys.description import SurveyFacts, describe
     from diapir.surveys.grid import Domain, Grid, Kind
     from diapir.surveys.hints import Allowance, Endian, SurveyHints, SurveySpec
+    from diapir.surveys.labels.label_options import LabelOptions
+    from diapir.surveys.labels.picture_labels import read_picture_labels
+    from diapir.surveys.labels.read_labels import read_labels
+    from diapir.surveys.labels.section_labels import PictureLabels, SectionLabels, SurveyLabels
+    from diapir.surveys.labels.strokes import (
+        Stroke,
+        Strokes,
+        StrokeSection,
+        read_strokes,
+        write_strokes,
+    )
     from diapir.surveys.open import open_survey, reopen
     from diapir.surveys.prediction.plan import Plan
     from diapir.surveys.prediction.predict import SurveySummary, predict_survey
@@ -26,12 +37,19 @@ _HOMES = {
     "Endian": "hints",
     "Grid": "grid",
     "Kind": "grid",
+    "LabelOptions": "labels.label_options",
     "PERCENTILE": "prediction.survey_options",
+    "PictureLabels": "labels.section_labels",
     "Plan": "prediction.plan",
     "PredictionStore": "prediction.prediction_store",
+    "SectionLabels": "labels.section_labels",
+    "Stroke": "labels.strokes",
+    "StrokeSection": "labels.strokes",
+    "Strokes": "labels.strokes",
     "Survey": "survey",
     "SurveyFacts": "description",
     "SurveyHints": "hints",
+    "SurveyLabels": "labels.section_labels",
     "SurveyOptions": "prediction.survey_options",
     "SurveySpec": "hints",
     "SurveySummary": "prediction.predict",
@@ -40,8 +58,12 @@ _HOMES = {
     "open_survey": "open",
     "percentile": "sampling",
     "predict_survey": "prediction.predict",
+    "read_labels": "labels.read_labels",
+    "read_picture_labels": "labels.picture_labels",
+    "read_strokes": "labels.strokes",
     "reopen": "open",
     "sample_traces": "sampling",
+    "write_strokes": "labels.strokes",
 }
 """Module of each public name, below this package."""
 
@@ -52,11 +74,18 @@ __all__ = [
     "Endian",
     "Grid",
     "Kind",
+    "LabelOptions",
+    "PictureLabels",
     "Plan",
     "PredictionStore",
+    "SectionLabels",
+    "Stroke",
+    "StrokeSection",
+    "Strokes",
     "Survey",
     "SurveyFacts",
     "SurveyHints",
+    "SurveyLabels",
     "SurveyOptions",
     "SurveySpec",
     "SurveySummary",
@@ -65,8 +94,12 @@ __all__ = [
     "open_survey",
     "percentile",
     "predict_survey",
+    "read_labels",
+    "read_picture_labels",
+    "read_strokes",
     "reopen",
     "sample_traces",
+    "write_strokes",
 ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import DataError
-from diapir.surveys.labels.placing import WHOLE, Floats, Placing, span
+from diapir.surveys.labels.placing import Floats, Placing, span
 from diapir.surveys.labels.section_labels import Axis
 from diapir.surveys.labels.text_table import Table
 from diapir.surveys.labels.vertical_units import in_record, without_nulls
@@ -149,7 +149,7 @@ def _is_place(x: Floats, y: Floats, placing: Placing, numbered: bool) -> NDArray
     grid = placing.grid
     undefined = np.isnan(without_nulls(x)) | np.isnan(without_nulls(y))
     if not np.isfinite(grid.easting).any():
-        return np.full(len(x), numbered) & (undefined | (x != np.rint(x)) | (np.abs(x) > WHOLE))
+        return np.full(len(x), numbered, np.bool_)
     inside = np.full(len(x), True)
     for values, known in ((x, grid.easting), (y, grid.northing)):
         low, high = np.nanmin(known), np.nanmax(known)

@@ -27,7 +27,7 @@ _EXACT = 1e-3
 class _Salt:
     """Salt of one pair of horizons, in samples, `float64 (I, X)`.
 
-    NaN in `top`: not known where the salt begins. Infinity in `base`: down to the end.
+    NaN where it is not known where salt begins or ends; infinity where it goes on to the end.
     """
 
     top: Floats
@@ -36,7 +36,8 @@ class _Salt:
 
     @property
     def picked(self) -> NDArray[np.bool_]:
-        return np.isfinite(self.top) | np.isfinite(self.base)
+        picked: NDArray[np.bool_] = ~np.isnan(self.top) | ~np.isnan(self.base)
+        return picked
 
 
 def horizon_labels(
@@ -66,13 +67,8 @@ def horizon_labels(
     pairs = _pair(picks, notes)
     samples = _samples(picks, placing, options, notes)
     salts = [_salt(top, base, samples, placing, options, notes) for top, base in pairs]
-    labelled = np.logical_or.reduce([salt.picked for salt in salts])
-    chosen, told = choose_sections(labelled, options.label_sections)
-    sections = [
-        SectionLabels(one.axis, one.index, _mask(one, salts, placing), joined_names(picks))
-        for one in chosen
-    ]
-    return sections, [*notes, *told]
+    sections = _sections(salts, joined_names(picks), placing, options, notes)
+    return sections, notes
 
 
 def crossing_labels(
@@ -101,13 +97,31 @@ def crossing_labels(
             base = np.where(there & np.isnan(ends[1]), np.inf, ends[1])
             _refuse_crossing(top, base, one.source, one.source, placing)
             salts.append(_Salt(top, base, one.source))
-    labelled = np.logical_or.reduce([~np.isnan(salt.top) for salt in salts])
+    sections = _sections(salts, joined_names(picks), placing, options, notes)
+    return sections, notes
+
+
+def _sections(
+    salts: Sequence[_Salt],
+    source: str,
+    placing: Placing,
+    options: LabelOptions,
+    notes: list[str],
+) -> list[SectionLabels]:
+    """The sections along which salt was picked."""
+    labelled = np.logical_or.reduce([salt.picked for salt in salts])
     chosen, told = choose_sections(labelled, options.label_sections)
-    sections = [
-        SectionLabels(one.axis, one.index, _mask(one, salts, placing), joined_names(picks))
-        for one in chosen
-    ]
-    return sections, [*notes, *told]
+    notes += told
+    sections = []
+    for one in chosen:
+        mask = _mask(one, salts, placing)
+        if options.unpicked == "background":
+            along = labelled[one.index] if one.axis == "inline" else labelled[:, one.index]
+            mask[:, ~along] = 0
+        sections.append(SectionLabels(one.axis, one.index, mask, source))
+    if options.unpicked == "unknown" and not labelled.all():
+        notes.append("traces without a pick are not labelled; otherwise: --unpicked background")
+    return sections
 
 
 def _chosen(picks: Picks, rows: NDArray[np.bool_]) -> Picks:

@@ -39,6 +39,8 @@ class LabelOptions:
     """Time in ms or depth in m down to which there is salt below a top without base."""
     salt_thickness: float | None = None
     """Thickness of salt in ms or m below a top without base."""
+    unpicked: Outside = "unknown"
+    """Traces without a pick on a section that horizons label: unknown, or background."""
     outside: Outside | None = None
     """What is outside all polygons of a section: background, unless polygons of what is not salt
     are drawn there too, or unknown."""
@@ -75,6 +77,12 @@ class LabelOptions:
                 thickness,
                 thickness is None or 0 < thickness < math.inf,
                 "a thickness in ms or m above 0",
+            ),
+            (
+                "--unpicked",
+                self.unpicked,
+                self.unpicked in get_args(Outside),
+                "background or unknown",
             ),
             (
                 "--outside",

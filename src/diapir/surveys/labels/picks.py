@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from diapir.errors import DataError
 from diapir.surveys.labels.columns import Columns, coordinates, find_columns
 from diapir.surveys.labels.placing import Floats, Indices, Placing, span
-from diapir.surveys.labels.text_table import Table, read_table
+from diapir.surveys.labels.text_table import Table, own_line, read_table
 from diapir.surveys.labels.vertical_units import without_nulls
 from diapir.surveys.products.irap import read_irap
-from diapir.text import integer, listing, percent
+from diapir.text import integer, percent
 
 _ELSEWHERE = 2.0
 """Spacings by which coordinates of a pick may differ from those of its trace."""
@@ -89,10 +89,12 @@ def read_picks(path: Path, placing: Placing, *, crossings: bool = False) -> list
     if is_irap(path):
         return [_irap_picks(path, placing)]
     table = read_table(path)
+    if placing.line:
+        table = own_line(table, placing.name)
     columns = find_columns(table, placing)
     numbers = _crossing_numbers(table, columns) if crossings else None
     found = []
-    for name, rows in _names(table, placing).items():
+    for name, rows in _names(table).items():
         number = None if numbers is None else numbers[rows]
         found.append(_place(table.take(rows), columns, placing, name, number))
     return found
@@ -209,36 +211,14 @@ def _refuse_outside(
     )
 
 
-def _names(table: Table, placing: Placing) -> Mapping[str, NDArray[np.bool_]]:
-    """Rows of each horizon: those that a column of words tells apart, or all.
-
-    A column of line names keeps the rows of the survey's own line.
-
-    Raises:
-        DataError: the names are of several lines, none of which is the survey.
-    """
-    every = np.ones(len(table.values), np.bool_)
-    horizons = {table.path.stem: every}
+def _names(table: Table) -> Mapping[str, NDArray[np.bool_]]:
+    """Rows of each horizon: those that a column of names of tops and bases tells apart, or all."""
     for texts in table.words.values():
         names = np.array([text.strip() for text in texts])
         found = sorted(set(names.tolist()))
-        own = [name for name in found if _same(name, placing)]
-        if own:
-            rows = np.isin(names, own)
-            horizons = {name: kept & rows for name, kept in horizons.items()}
-        elif all(role_of(name) != "" for name in found):
-            horizons = {name: names == name for name in found}
-        elif len(found) > 1 and placing.line and table.column("name") is not None:
-            raise DataError(
-                f"{table.path} is of the lines {listing(found)}, not of {placing.name}",
-                expected=f"picks of the line {placing.name}",
-                fix="export this line, or name the survey's file as the line",
-            )
-    return {name: rows for name, rows in horizons.items() if rows.any()}
-
-
-def _same(name: str, placing: Placing) -> bool:
-    return bool(placing.name) and name.lower() == placing.name.lower()
+        if all(role_of(name) for name in found):
+            return {name: names == name for name in found}
+    return {table.path.stem: np.ones(len(table.values), np.bool_)}
 
 
 def role_of(name: str) -> str:

@@ -17,7 +17,7 @@ from diapir.surveys.labels.placing import WHOLE, Floats, Indices, Placing, span
 from diapir.surveys.labels.raster import Points
 from diapir.surveys.labels.section_labels import Axis
 from diapir.surveys.labels.strokes import read_json
-from diapir.surveys.labels.text_table import Table, read_table
+from diapir.surveys.labels.text_table import Table, own_line, read_table
 from diapir.surveys.labels.vertical_units import to_samples, vertical_unit, without_nulls
 from diapir.text import listing
 
@@ -95,6 +95,8 @@ def _from_text(
     path: Path, placing: Placing, options: LabelOptions
 ) -> tuple[list[Polygon], list[str]]:
     table = read_table(path)
+    if placing.line:
+        table = own_line(table, placing.name)
     columns = find_columns(table, placing, vertices=True)
     z = without_nulls(table.values[:, columns.z])
     unit = vertical_unit(z, placing.grid, options.z_unit or table.z_unit, str(path))

@@ -44,8 +44,9 @@ def read_labels(
     placing = Placing(survey.grid, survey.name)
     sections: list[SectionLabels] = []
     notes: list[str] = []
-    for kind, files in _by_kind(label_files(paths), placing, options, notes).items():
-        found, told = _read(kind, files, survey, placing, options)
+    files = label_files(paths, survey.name if placing.line else "")
+    for kind, same in _by_kind(files, placing, options, notes).items():
+        found, told = _read(kind, same, survey, placing, options)
         sections += found
         notes += told
     return combine(sections, survey, notes, listing(paths))

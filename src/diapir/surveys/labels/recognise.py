@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from diapir.surveys.labels.picture_masks import FOLDERS, is_image
 from diapir.surveys.labels.placing import Floats, Placing
 from diapir.surveys.labels.polygon_files import is_json, positions
 from diapir.surveys.labels.strokes import KIND, read_json
-from diapir.surveys.labels.text_table import Table, read_table
+from diapir.surveys.labels.text_table import Table, own_line, read_table
 from diapir.surveys.zarr_source import is_zarr
 
 _ARRAYS = frozenset({".npy", ".zarr", ".mdio"})
@@ -25,13 +26,20 @@ _TEXT = frozenset(
 )
 _JSON = frozenset({".json", ".geojson"})
 _SNIFFED = 4096
+_OF_LINE = re.compile(r"[_\-. ](salt|mask|label|top|base|bottom|horizon|polygon|stroke|crossing)")
+_TRIED = 5000
+"""Lines of a text file from which its kind is told."""
 _FEW = 30
 """Picks below which a horizon may be a polygon after all."""
 _READ_ME = "readme"
 
 
-def label_files(paths: Sequence[Path]) -> list[Path]:
+def label_files(paths: Sequence[Path], line: str = "") -> list[Path]:
     """Files of labels among paths; of a folder, those whose suffix may be one, and in `masks`.
+
+    Args:
+        paths: files and folders.
+        line: name of a 2D line. Where files of a folder are named for it, they alone are meant.
 
     Raises:
         DataError: a path that does not exist, or a folder without such files.
@@ -54,7 +62,8 @@ def label_files(paths: Sequence[Path]) -> list[Path]:
                 expected="masks, horizons, polygons or strokes",
                 fix="correct the path",
             )
-        found |= dict.fromkeys(inner)
+        own = [file for file in inner if line and _is_of(file, line)]
+        found |= dict.fromkeys(own or inner)
     return list(found)
 
 
@@ -87,7 +96,9 @@ def kind_of(path: Path, placing: Placing) -> tuple[LabelKind, str]:
 
 
 def _kind_of_text(path: Path, placing: Placing) -> tuple[LabelKind, str]:
-    table = read_table(path)
+    table = read_table(path, most=_TRIED)
+    if placing.line:
+        table = own_line(table, placing.name)
     if table.column("number") is not None or path.stem.lower().startswith("crossings"):
         return "crossings", ""
     if table.column("part") is not None or "polygon" in path.stem.lower():
@@ -134,6 +145,13 @@ def _may_be_labels(path: Path) -> bool:
     if path.is_dir():
         return is_zarr(path)
     return is_image(path) or path.suffix.lower() in _ARRAYS | _SEGY | _TEXT | _JSON
+
+
+def _is_of(file: Path, line: str) -> bool:
+    """Whether a file is named for a line: L1.png, L1_mask.png, L1_top.dat, but not L1_2.png."""
+    stem = file.stem.lower()
+    rest = stem.removeprefix(line.lower())
+    return rest != stem and (not rest or _OF_LINE.match(rest) is not None)
 
 
 def _is_binary(path: Path) -> bool:

@@ -11,6 +11,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,8 @@ _MEANINGS: dict[str, tuple[str, ...]] = {
         "elevation",
         "twowaytime",
     ),
-    "name": ("name", "horizon", "horizonname", "line", "linename", "surface"),
+    "name": ("name", "horizon", "horizonname", "surface"),
+    "line": ("line", "linename", "profile"),
     "part": ("polygon", "polygonid", "part", "segment", "poly", "ring", "id"),
     "class": ("class", "label", "kind"),
     "number": ("number", "crossing"),
@@ -142,14 +144,18 @@ class _Rows:
             self.words.append(words)
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, most: int | None = None) -> Table:
     """Read a text file of numbers.
+
+    Args:
+        path: the file.
+        most: lines read at most, None for all.
 
     Raises:
         DataError: it cannot be read, holds no numbers, or a line that is unlike the others.
     """
     found = _Rows()
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(islice(_lines(path), most), 1):
         try:
             numbers = tuple(map(float, line.split()))
         except ValueError:
@@ -366,6 +372,24 @@ def _unreadable(path: Path, number: int, line: str) -> DataError:
     )
 
 
-def first_words(table: Table) -> str:
-    """Columns of words in short, for messages."""
-    return "; ".join(listing(sorted(set(texts))) for texts in table.words.values())
+def own_line(table: Table, line: str) -> Table:
+    """The rows of a 2D line where a column names the lines.
+
+    Args:
+        table: any table.
+        line: name of the line.
+
+    Raises:
+        DataError: a column of lines, none of which is this one.
+    """
+    for column, texts in table.words.items():
+        own = np.array([text.strip().lower() == line.lower() for text in texts])
+        if own.any():
+            return table.take(own)
+        if column == table.column("line"):
+            raise DataError(
+                f"{table.path} is of the lines {listing(sorted(set(texts)))}, not of {line}",
+                expected=f"labels of the line {line}",
+                fix="export this line, or name the survey's file as the line",
+            )
+    return table

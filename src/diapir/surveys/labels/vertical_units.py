@@ -73,7 +73,7 @@ def vertical_unit(values: Floats, grid: Grid, unit: str | None, source: str) -> 
             fix="export the labels again",
         )
     sign, turned = 1.0, ""
-    if np.mean(known < 0) > _MOST and grid.start >= 0:
+    if np.mean(known < 0) > _MOST and _best_share(-known, grid) > _best_share(known, grid):
         sign, turned = -1.0, ", negative values taken as downwards"
     if unit is not None:
         factor, domain = _FACTORS[unit]
@@ -113,6 +113,11 @@ def _share(values: Floats, grid: Grid) -> float:
     """Share of values within the record."""
     sample = to_samples(values, grid)
     return float(np.mean((sample >= -1) & (sample <= grid.samples)))
+
+
+def _best_share(values: Floats, grid: Grid) -> float:
+    """Share of values within the record in the unit that suits them best."""
+    return max(_share(values * factor, grid) for factor in (1.0, 1000.0, 0.3048))
 
 
 def in_record(values: Floats, grid: Grid) -> NDArray[np.bool_]:

@@ -305,10 +305,18 @@ def _zarr_volume(path: Path, placing: Placing) -> MaskVolume:
 
 def _segy_volume(path: Path, survey: Survey) -> MaskVolume:
     """A mask as SEG-Y. Its traces of zeros are labels, unlike those of amplitudes."""
-    hints = SurveyHints(allow=("sparse", "velocity"))
-    if isinstance(survey, SegySurvey):  # written by programs that keep the survey's headers
-        own = survey.spec().hints
-        hints = replace(hints, inline_byte=own.inline_byte, crossline_byte=own.crossline_byte)
+    bare = SurveyHints(allow=("sparse", "velocity"))
+    if not isinstance(survey, SegySurvey):
+        return _read_segy(path, bare)
+    own = survey.spec().hints  # a mask is written with the headers of its survey as a rule
+    hints = replace(bare, inline_byte=own.inline_byte, crossline_byte=own.crossline_byte)
+    try:
+        return _read_segy(path, hints)
+    except SurveyError:
+        return _read_segy(path, bare)
+
+
+def _read_segy(path: Path, hints: SurveyHints) -> MaskVolume:
     layout = find_layout(path, hints)
     if layout.leftover or not layout.traces:
         raise SurveyError(
