@@ -41,6 +41,8 @@ FIRST = 0.45
 """Share of the steps that the first stage has."""
 RECIPE = Recipe()
 """How networks are trained on; windows are smaller where the model's input is."""
+LEAST = 5
+"""Least steps of the second stage, even if the first took longer than planned."""
 SAVE_S = 20.0
 """Seconds between checkpoints."""
 
@@ -163,6 +165,7 @@ class AdaptJob:
             done=progressed.step,
             share=share,
             passes=3 * windows / self._recipe.batch,
+            least=LEAST if self._state.marked else 0,
         )
         self._save(progressed)
 

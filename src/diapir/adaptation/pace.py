@@ -47,13 +47,14 @@ class Pace:
         """Whether enough steps were timed to decide their number."""
         return self._budget_s is not None and len(self._steps) >= _MEASURED
 
-    def steps(self, *, done: int, share: float, passes: float) -> int:
+    def steps(self, *, done: int, share: float, passes: float, least: int = 0) -> int:
         """The number of steps of the current stage.
 
         Args:
             done: its steps so far.
             share: its share of the time that is left.
             passes: predictions that will follow, in batches; one takes a third of a step.
+            least: steps that are done even if they exceed the budget; 0 refuses a short one.
 
         Raises:
             ConfigError: the budget is too short for a single step more.
@@ -61,7 +62,7 @@ class Pace:
         step = median(self._steps[1:][-8:])
         budget = self._budget_s or 0.0
         left = budget - self.elapsed - _SAVING_S - passes * step / 3
-        if left < step:
+        if left < step and not least:
             needed = self.elapsed + _SAVING_S + passes * step / 3 + 10 * step
             raise ConfigError(
                 f"--budget {duration(budget)} is too short: {duration(self.elapsed)} have passed "
@@ -69,4 +70,4 @@ class Pace:
                 expected=f"at least {duration(needed)} for these labels on this machine",
                 fix="give a longer --budget, or a number of --steps",
             )
-        return done + max(1, int(share * left / step))
+        return done + max(1, least, int(share * left / step))

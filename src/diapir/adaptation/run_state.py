@@ -68,7 +68,7 @@ class RunState:
         *,
         marked: bool = False,
     ) -> None:
-        self.folder, self._asked, self.finished, self._marked = folder, asked, finished, marked
+        self.folder, self._asked, self.finished, self.marked = folder, asked, finished, marked
         self._lines: list[str] = []
 
     @classmethod
@@ -103,15 +103,15 @@ class RunState:
 
     def mark(self) -> None:
         """Make the folder that of this adaptation."""
-        if not self._marked:
+        if not self.marked:
             self._write()
-            self._marked = True
+            self.marked = True
             self.log()
 
     def log(self, *lines: str) -> None:
         """Add lines to the log, once the folder is that of this adaptation."""
         self._lines += lines
-        if self._marked and self._lines:
+        if self.marked and self._lines:
             with (
                 disk_errors(self.folder / LOG, RunError, fix=RESUME),
                 (self.folder / LOG).open("a", encoding="utf-8") as log,

@@ -1,0 +1,37 @@
+"""The choice of scale by the wavelet length."""
+
+import numpy as np
+import pytest
+
+from diapir.adaptation.scale import choose_scale, wavelet_length
+from diapir.adaptation.sections import LabelledSections, Section
+
+
+def labelled(wavelength: float) -> LabelledSections:
+    rows = np.arange(200)[:, None] + np.zeros(50)
+    image = (128 + 100 * np.sin(2 * np.pi * rows / wavelength)).astype(np.uint8)
+    return LabelledSections("made", "pictures", (Section("a", image, image // 255),), None)
+
+
+def test_a_quarter_of_the_wavelength_is_the_first_zero() -> None:
+    assert wavelet_length(labelled(12).sections) == pytest.approx(3, abs=0.3)
+
+
+def test_short_wavelets_are_stretched() -> None:
+    chosen = choose_scale(labelled(12))
+    assert chosen.settings.vertical > 1
+    assert "samples to its first zero" in chosen.reason
+
+
+def test_a_given_factor_is_taken() -> None:
+    chosen = choose_scale(labelled(12), vertical=1.3, horizontal=0.7)
+    assert (chosen.settings.vertical, chosen.settings.horizontal) == (1.3, 0.7)
+    assert "as given" in chosen.reason
+
+
+def test_a_section_without_wavelets_is_left_as_it_is() -> None:
+    flat = np.zeros((40, 40), np.uint8)
+    constant = LabelledSections("flat", "pictures", (Section("a", flat, flat),), None)
+    chosen = choose_scale(constant)
+    assert chosen.settings.vertical == 1
+    assert "cannot be measured" in chosen.reason
