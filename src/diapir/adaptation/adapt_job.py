@@ -41,6 +41,8 @@ FIRST = 0.45
 """Share of the steps that the first stage has."""
 RECIPE = Recipe()
 """How networks are trained on; windows are smaller where the model's input is."""
+SECOND = 0.5
+"""Highest learning rate of a second stage, as a share of that of the first."""
 LEAST = 5
 """Least steps of the second stage, even if the first took longer than planned."""
 SAVE_S = 20.0
@@ -133,7 +135,8 @@ class AdaptJob:
         with self._display.show(f"training {name}") as progress:
             while progressed.steps is None or progressed.step < progressed.steps:
                 begun = time.monotonic()
-                stage = Stage(progressed.stage, progressed.steps)
+                share = 1.0 if self._held.problem or progressed.stage == 1 else SECOND
+                stage = Stage(progressed.stage, progressed.steps, share)
                 loss = self._tuning.step(crops, stage, progressed.step)
                 self._pace.add(time.monotonic() - begun)
                 progressed.step += 1
