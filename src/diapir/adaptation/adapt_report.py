@@ -75,7 +75,7 @@ def write_adapt_report(
     from diapir.reports.page import common, write_page
 
     page: dict[str, Any] = common() | {
-        "sheets": ["products.css.j2"],
+        "sheets": ["products.css.j2", "adapt.css.j2"],
         "kind": "Adaptation",
         "title": result.run.resolve().name,
         "lead": f"Adapted to {labelled.name} in {plural(result.steps, 'step')}, "
