@@ -12,8 +12,8 @@ from PIL import Image
 
 from diapir import bundle as bundles
 from diapir.adaptation import Adaptation, AdaptOptions, adapt
+from diapir.adaptation.adapt_display import Display
 from diapir.adaptation.adapt_job import AdaptJob
-from diapir.adaptation.display import Display
 from diapir.adaptation.pace import Pace
 from diapir.errors import BundleError, ConfigError, DataError, Interrupted, RunError
 from diapir.inference import Predictor, predict_images

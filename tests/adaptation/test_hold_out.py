@@ -3,7 +3,7 @@
 import numpy as np
 
 from diapir.adaptation.hold_out import GAP, LINE_GAP, hold_out
-from diapir.adaptation.sections import Section
+from diapir.adaptation.labelled_sections import Section
 from diapir.config import IGNORE
 from tests.adaptation.made_pictures import made_section
 

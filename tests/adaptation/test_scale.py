@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from diapir.adaptation.labelled_sections import LabelledSections, Section
 from diapir.adaptation.scale import choose_scale, wavelet_length
-from diapir.adaptation.sections import LabelledSections, Section
 
 
 def labelled(wavelength: float) -> LabelledSections:

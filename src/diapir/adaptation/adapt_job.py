@@ -14,20 +14,20 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from diapir import bundle as bundles
+from diapir.adaptation.adapt_display import Display
 from diapir.adaptation.adapt_options import AdaptOptions
 from diapir.adaptation.adapt_report import Predictions, write_adapt_report
 from diapir.adaptation.adapted import Adaptation
 from diapir.adaptation.crops import Bytes, Crops, resample_mask
-from diapir.adaptation.display import Display
 from diapir.adaptation.fine_tuning import FineTuning, Recipe, Stage
 from diapir.adaptation.held_out_score import HeldOutScore, calibrate, score
 from diapir.adaptation.hold_out import HoldOut
+from diapir.adaptation.labelled_sections import LabelledSections
 from diapir.adaptation.network_engine import predict_sections
 from diapir.adaptation.pace import Pace
 from diapir.adaptation.replay import Replay
 from diapir.adaptation.run_state import Progressed, RunState
 from diapir.adaptation.scale import ChosenScale
-from diapir.adaptation.sections import LabelledSections
 from diapir.bundle import Bundle, BundleInfo
 from diapir.errors import Interrupted
 from diapir.inference.presentation import present

@@ -9,16 +9,16 @@ from pathlib import Path
 import torch
 
 from diapir import bundle as bundles
+from diapir.adaptation.adapt_display import Display
 from diapir.adaptation.adapt_job import AdaptJob
 from diapir.adaptation.adapt_options import BUDGET_S, AdaptOptions
 from diapir.adaptation.adapted import Adaptation
-from diapir.adaptation.display import Display
 from diapir.adaptation.hold_out import hold_out
+from diapir.adaptation.labelled_sections import read_sections
 from diapir.adaptation.pace import Pace
 from diapir.adaptation.replay import Replay
 from diapir.adaptation.run_state import MARKER, RunState
 from diapir.adaptation.scale import choose_scale
-from diapir.adaptation.sections import read_sections
 from diapir.bundle import Bundle
 from diapir.errors import BundleError, ConfigError
 from diapir.inference.engine import default_threads

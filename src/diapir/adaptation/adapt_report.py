@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diapir.adaptation.adapted import Adaptation
 from diapir.adaptation.held_out_score import HeldOutScore
 from diapir.adaptation.hold_out import HoldOut
-from diapir.adaptation.sections import LabelledSections
+from diapir.adaptation.labelled_sections import LabelledSections
 from diapir.config import IGNORE
 from diapir.inference.overlay import overlay
 from diapir.run.folder import REPORT

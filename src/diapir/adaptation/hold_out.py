@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.adaptation.sections import Section
+from diapir.adaptation.labelled_sections import Section
 from diapir.config import IGNORE
 from diapir.text import plural
 

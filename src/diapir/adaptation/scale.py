@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diapir.adaptation.sections import LabelledSections, Section
+from diapir.adaptation.labelled_sections import LabelledSections, Section
 from diapir.bundle import SurveySettings
 from diapir.surveys.prediction.resample import LARGEST, TGS_FIRST_ZERO, first_zero
 

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.adaptation.hold_out import LINE_GAP
+from diapir.adaptation.labelled_sections import are_surveys, section_image, survey_files
 from diapir.adaptation.run_state import MARKER
-from diapir.adaptation.sections import are_surveys, section_image, survey_files
 from diapir.bundle import SurveySettings
 from diapir.errors import DataError
 from diapir.inference import EngineOptions, Segmenter, open_models

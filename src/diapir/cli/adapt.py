@@ -70,8 +70,8 @@ def adapt(
     """
     started = time.monotonic()
     from diapir.adaptation import adapt as adapt_model
+    from diapir.adaptation.adapt_display import Display
     from diapir.adaptation.adapt_report import interval_words
-    from diapir.adaptation.display import Display
 
     result = adapt_model(
         inputs,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diapir.adaptation.sections import are_surveys, read_sections
+from diapir.adaptation.labelled_sections import are_surveys, read_sections
 from diapir.errors import DataError, DiapirError
 from tests.adaptation.made_pictures import made_section, write_pictures
 from tests.helpers.segy import write_segy
