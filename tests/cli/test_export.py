@@ -58,6 +58,27 @@ def test_two_runs_are_exported_as_one(
     assert "the same model" in twice.stderr
 
 
+def test_the_weights_are_kept_to_train_on(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "both"
+    words = ("export", trained, "--to", "onnx", "--out", out, "--data", survey / "images")
+    done = run_cli(*words, "--trainable", "--name", "mine", "--json")
+    assert done.code == 0, done.stderr
+    assert "both: model.onnx and model.safetensors, " in done.stderr
+    assert done.answer["weights"]["half"] is False
+    files = [out / name for name in ("model.onnx", "model.safetensors")]
+    assert done.answer["bytes"] == sum(path.stat().st_size for path in files)
+    assert bundles.load(out).info.name == "mine"
+    image = min((survey / "images").glob("*.png"))
+    words = ("predict", out, image, "--out", tmp_path / "salt", "--engine", "torch")
+    assert run_cli(*words).code == 0
+    files[1].write_bytes(b"damaged")
+    again = run_cli("predict", out, image, "--out", tmp_path / "salt")
+    assert again.code == 2
+    assert "model.safetensors has changed" in again.stderr
+
+
 def test_without_data_a_synthetic_survey_is_made(
     run_cli: RunCli, onnx: Path, tmp_path: Path
 ) -> None:

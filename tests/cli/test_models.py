@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -50,3 +52,39 @@ def test_a_narrow_terminal_breaks_the_papers_only(
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "…" not in done.stdout
     assert "arXiv:1505.04597" in done.stdout
+
+
+def test_the_bundled_models_are_listed(run_cli: RunCli) -> None:
+    done = run_cli("models", "--bundled")
+    assert done.code == 0
+    general, salt = done.stdout.split("\n\n")
+    for name, text in (("general", general), ("salt", salt)):
+        assert text.startswith(f"{name}: ")
+        assert f"trainable (train.start={name})" in text
+        assert text.index("in sections") < text.index("tiles alone")
+        assert f"shipped/{name}/card.md" in text.replace("\\", "/")
+    assert "inside 24 sections" in general
+
+
+def test_json_has_all_that_is_known_of_the_bundled_models(run_cli: RunCli) -> None:
+    models = run_cli("models", "--bundled", "--json").answer["models"]
+    assert [model["name"] for model in models] == ["general", "salt"]
+    for model in models:
+        assert (model["trainable"], model["half"], model["architecture"]) == (True, True, "halite")
+        assert 4.9e6 < model["parameters"] < 5.1e6
+        assert 10e6 < model["bytes"] < 15e6
+        assert {"dice", "kaggle_map", "flips"} <= model["in_sections"].keys()
+        assert model["tiles"]["n_images"] == 560
+        assert model["training"]["tiles"] > 2000
+
+
+def test_the_bundled_models_are_listed_without_pytorch() -> None:
+    program = (
+        "import sys; sys.modules['torch'] = None; from diapir.cli import main; "
+        "main(['models', '--bundled'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "general: sections and surveys" in done.stdout

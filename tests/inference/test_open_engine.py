@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from diapir.bundle import Bundle
+from diapir.bundle import Bundle, load
 from diapir.errors import BundleError, DeviceError, MissingDependencyError
 from diapir.inference.engine_options import EngineChoice, EngineOptions
-from diapir.inference.open_engine import open_engine
+from diapir.inference.open_engine import _choose, open_engine
 from tests.helpers.exports import exported
 
 
@@ -75,3 +75,12 @@ def test_without_a_library_the_extra_is_named(
     with pytest.raises(MissingDependencyError, match=f"'{package}' is not installed") as caught:
         open_engine(held, EngineOptions(engine=engine))
     assert caught.value.fix == f'pip install "diapir[{extra}]"'
+
+
+@pytest.mark.parametrize(
+    ("device", "engine"), [("auto", "onnx"), ("cpu", "onnx"), ("cuda", "torch")]
+)
+def test_weights_beside_an_export_run_on_other_devices(device: str, engine: str) -> None:
+    both = load("general")
+    assert _choose(both, EngineOptions(device=device)) == engine
+    assert open_engine(both, EngineOptions(engine="torch", device="cpu")).name == "torch on cpu"

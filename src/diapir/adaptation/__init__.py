@@ -1,8 +1,8 @@
 """Adaptation: labels of a few sections in, training on from a model, a model of the survey out.
 
-`labelled_sections` reads labelled sections, `scale` chooses how they are shown to the network, `hold_out`
-sets labels aside, `crops` draws windows, `fine_tuning` trains, `held_out_score` measures, `adapt`
-does all of it in order, and `suggest` names the section to label next.
+`labelled_sections` reads them, `scale` chooses how they are shown to the network, `hold_out` sets
+labels aside, `crops` draws windows, `fine_tuning` trains, `held_out_score` measures, `adapt_job`
+does all of it in order, and `suggest_sections` names the section to label next.
 
 Each name is imported when it is first used.
 """

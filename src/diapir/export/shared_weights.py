@@ -40,7 +40,7 @@ def share_weights(network: Path, weights: Path, tensors: Mapping[str, NDArray[An
     """
     model = onnx.load(network)
     graph, places = model.graph, _places(weights)
-    nodes = []
+    nodes: list[onnx.NodeProto] = []
     for tensor in list(graph.initializer):
         result, original = tensor.name, tensor.name.removeprefix(PREFIX)
         if original not in tensors or tensors[original].size < LARGE:

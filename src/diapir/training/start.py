@@ -22,7 +22,7 @@ def start_from(network: Network, model: Path, preprocess: PreprocessConfig) -> s
         preprocess: how the network's input is made.
 
     Returns:
-        A line for the log, which says what is newly initialised and what the network knew otherwise.
+        A line for the log, with what is newly initialised, and where the preprocessing differs.
 
     Raises:
         BundleError: there is no bundle, or it has no trainable weights.
