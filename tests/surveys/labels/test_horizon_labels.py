@@ -88,6 +88,17 @@ def test_irap_grids_of_diapir_come_back(tmp_path: Path) -> None:
         assert (section.mask == kept).all()
 
 
+def test_an_irap_grid_elsewhere_is_refused(tmp_path: Path) -> None:
+    grid = volume_grid(SHAPE)
+    bins = fit_bins(grid)
+    assert bins is not None
+    write_irap(tmp_path / "top.irap", np.zeros(SHAPE[:2], np.float32), grid, bins)
+    with pytest.raises(DataError, match="outside the survey"):
+        read_labels(tmp_path / "top.irap", Geometry(replace(grid, easting=grid.easting + 9000)))
+    with pytest.raises(DataError, match="no coordinates"):
+        read_labels(tmp_path / "top.irap", Geometry(without_coordinates(grid)))
+
+
 def test_crossings_of_diapir_come_back_with_overhangs(tmp_path: Path) -> None:
     grid = volume_grid(SHAPE, domain="time")
     probability = np.zeros(SHAPE, np.float32)
@@ -288,6 +299,17 @@ def test_a_file_of_several_lines_keeps_the_own_one(tmp_path: Path) -> None:
     path.write_text("line cdp z\nL2 1001 10\nL3 1002 12\n")
     with pytest.raises(DataError, match="of the lines L2, L3, not of L1"):
         read_labels(path, Geometry(line_grid(3, 20), "L1"))
+
+
+def test_coordinates_of_many_lines_keep_those_of_the_own_one(tmp_path: Path) -> None:
+    grid = line_grid(40, 20)
+    path = tmp_path / "top.xyz"
+    rows = [(x, y, 10) for x, y in zip(grid.easting[0], grid.northing[0], strict=True)]
+    rows += [(x + 300 * line, y - 300 * line, 30) for line in range(1, 9) for x, y, _ in rows]
+    path.write_text("".join(f"{x:.2f} {y:.2f} {z}\n" for x, y, z in rows))
+    labels = read_labels(path, Geometry(grid))
+    assert (labels[0].mask.argmax(axis=0) == 5).all()
+    assert any("outside the survey" in note for note in labels.notes)
 
 
 def test_traces_without_a_pick_may_be_without_salt(tmp_path: Path) -> None:

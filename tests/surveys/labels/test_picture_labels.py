@@ -51,6 +51,14 @@ def test_255_beside_1_is_not_labelled_however_much_of_it_there_is(tmp_path: Path
     assert (read_picture_labels(tmp_path, [a])[a] == partial).all()
 
 
+def test_masks_beside_pictures_in_folders_below(tmp_path: Path) -> None:
+    a, b = picture(tmp_path / "x" / "a.png"), picture(tmp_path / "y" / "b.png")
+    picture(tmp_path / "x" / "a_salt.png", MASK)
+    picture(tmp_path / "y" / "masks" / "b.png", MASK * 0)
+    labels = read_picture_labels(tmp_path, [a, b])
+    assert [int(mask.sum()) for mask in labels.values()] == [3, 0]
+
+
 def test_a_value_may_be_named_as_salt(tmp_path: Path) -> None:
     a = picture(tmp_path / "a.png")
     picture(tmp_path / "a_mask.png", MASK * 9 + 1)
@@ -80,7 +88,7 @@ def test_masks_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="every labelled sample is salt"):
         read_picture_labels(tmp_path, [a])
     picture(mask, MASK * 0)
-    with pytest.raises(DataError, match="empty"):
+    with pytest.raises(DataError, match="every labelled sample is not salt"):
         read_picture_labels(tmp_path, [a])
     picture(mask, MASK)
     picture(tmp_path / "masks" / "a.png", MASK)

@@ -146,6 +146,14 @@ def test_strokes_that_cannot_be_used(
         read_labels(path, Geometry(VOLUME))
 
 
+def test_points_far_away_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "strokes.json"
+    drawn = (stroke("salt", (303, 240), (1e300, 240)), stroke("not salt", (303, 280)))
+    write_strokes(path, Strokes(sections=(StrokeSection(inline=102, strokes=drawn),)))
+    (one,) = read_labels(path, Geometry(VOLUME))
+    assert one.mask[10, 3] == 1
+
+
 def test_a_later_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "strokes.json"
     path.write_text(json.dumps({"format": 2, "kind": "diapir strokes", "sections": []}))

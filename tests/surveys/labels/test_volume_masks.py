@@ -114,6 +114,24 @@ def test_zarr(tmp_path: Path, survey: Survey) -> None:
     assert [one.index for one in labels] == [1, 2]
 
 
+def test_an_array_of_a_line_may_stand_either_way(tmp_path: Path) -> None:
+    line = open_survey(write_segy(tmp_path / "line.sgy", volume(SHAPE)[0], inlines=None))
+    for number, mask in enumerate((salt()[0], salt()[0].T, salt()[0].T > 0)):
+        np.save(tmp_path / f"{number}.npy", mask)
+        (one,) = read_labels(tmp_path / f"{number}.npy", line)
+        assert (one.mask == salt()[0].T).all()
+    np.save(tmp_path / "words.npy", np.array([["salt"]]))
+    with pytest.raises(DataError, match="<U4"):
+        read_labels(tmp_path / "words.npy", line)
+
+
+def test_255_may_be_salt(tmp_path: Path, survey: Survey) -> None:
+    np.save(tmp_path / "mask.npy", (salt() * 255).astype("u1"))
+    labels = read_labels(tmp_path / "mask.npy", survey)
+    assert (labels[0].mask == salt()[0].T).all()
+    assert any("255 read as salt" in note for note in labels.notes)
+
+
 def test_a_mask_of_a_line(tmp_path: Path) -> None:
     line = open_survey(write_segy(tmp_path / "line.sgy", volume(SHAPE)[0], inlines=None))
     path = write_segy(

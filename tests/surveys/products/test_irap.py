@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import surfio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diapir.errors import DataError, MissingDependencyError
 from diapir.surveys.products.bins import fit_bins
-from diapir.surveys.products.irap import irap_obstacle, write_irap
+from diapir.surveys.products.irap import irap_obstacle, read_irap, write_irap
 from tests.surveys.made_salt import line_grid, volume_grid, without_coordinates
 
 SHAPE = (3, 4, 10)
@@ -88,3 +90,54 @@ def test_obstacles_to_an_irap_grid_are_named() -> None:
     assert "no area" in (irap_obstacle(line, fit_bins(line)) or "")
     bare = without_coordinates(volume_grid(SHAPE))
     assert "no coordinates" in (irap_obstacle(bare, fit_bins(bare)) or "")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 359))
+def test_a_written_grid_is_read_between_its_nodes(
+    tmp_path_factory: pytest.TempPathFactory, degrees: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "plane.irap"
+    turn = np.radians(degrees)
+    grid = volume_grid(
+        SHAPE,
+        inline=(25 * np.cos(turn), 25 * np.sin(turn)),
+        crossline=(-12.5 * np.sin(turn), 12.5 * np.cos(turn)),
+    )
+    inline, crossline = np.meshgrid(np.arange(3), np.arange(4), indexing="ij")
+    bins = fit_bins(grid)
+    assert bins is not None
+    write_irap(path, (inline + 2 * crossline).astype(np.float32), grid, bins)
+    surface = read_irap(path)
+    places = np.array([[0.0, 0.0], [1.5, 2.25], [2.0, 3.0], [0.25, 3.0], [2.2, 1.0], [1.0, -0.1]])
+    easting = bins.place(100 + 2 * places[:, 0], 304 - places[:, 1])
+    expected = 200 + 4 * (places[:, 0] + 2 * places[:, 1])
+    expected[-2:] = np.nan  # outside
+    np.testing.assert_allclose(surface.at(*easting), expected, atol=0.05)
+
+
+def test_undefined_nodes_spoil_only_what_lies_beside_them(tmp_path: Path) -> None:
+    grid = volume_grid(SHAPE)
+    picks = np.zeros((3, 4), np.float32)
+    picks[1, 2] = np.nan
+    bins = fit_bins(grid)
+    assert bins is not None
+    write_irap(tmp_path / "top.irap", picks, grid, bins)
+    found = read_irap(tmp_path / "top.irap").at(grid.easting, grid.northing)
+    assert np.isnan(found).sum() == 1
+    assert np.isnan(found[1, 2])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-996 3 25", "-996 2 0 0\n1 2 3 4\n2 0 0 0\n0 0 0 0 0 0 0\n1 x"]
+)
+def test_damaged_grids_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "top.irap").write_text(text)
+    with pytest.raises(DataError, match="cannot be read as an IRAP grid"):
+        read_irap(tmp_path / "top.irap")
+
+
+def test_reading_needs_surfio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "surfio", None)
+    with pytest.raises(MissingDependencyError, match="surfio"):
+        read_irap(tmp_path / "top.irap")

@@ -71,9 +71,9 @@ def choose_sections(
 
 
 def _gap(labelled: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Distance in traces to the nearest other labelled trace of the same row; huge if none."""
+    """Traces to the nearest other labelled trace of the same row; without one, the longer side."""
     rows, columns = labelled.shape
-    far = 4 * max(labelled.shape)
+    far = max(labelled.shape)
     places = np.arange(columns)
     before = np.where(labelled, places, -far)
     before = np.maximum.accumulate(before, axis=1)
@@ -81,4 +81,5 @@ def _gap(labelled: NDArray[np.bool_]) -> NDArray[np.int64]:
     after = np.where(labelled, places, 2 * far)
     after = np.minimum.accumulate(after[:, ::-1], axis=1)[:, ::-1]
     after = np.concatenate([after[:, 1:], np.full((rows, 1), 2 * far)], axis=1)
-    return np.minimum(places - before, after - places)
+    gap: NDArray[np.int64] = np.minimum(np.minimum(places - before, after - places), far)
+    return gap

@@ -16,7 +16,9 @@ from diapir.surveys.labels.vertical_units import in_record, without_nulls
 _LAYOUTS_3D = ("inline crossline z", "x y z", "inline crossline x y z", "x y inline crossline z")
 _LAYOUTS_2D = ("cdp z", "x y z", "cdp x y z", "x y cdp z", "x y - cdp z")
 _FITS = 0.5
-"""Share of rows that must fit the survey."""
+"""Share of rows that must fit the survey by their numbers."""
+_FITS_PLACE = 0.01
+"""Share that must fit it by X and Y, which hardly fit by accident: a file may be of many lines."""
 _SAMPLED = 20_000
 """Rows that a layout is tried on at most."""
 
@@ -83,7 +85,7 @@ def find_columns(table: Table, placing: Placing, *, vertices: bool = False) -> C
         score = _score(values, columns, placing, vertices=vertices)
         if best is None or (score, len(names)) > best[:2]:
             best = score, len(names), columns
-    if best is None or best[0] < _FITS:
+    if best is None or best[0] < (_FITS if best[2].x is None else _FITS_PLACE):
         raise _no_fit(table, placing, usable)
     return best[2]
 

@@ -182,7 +182,7 @@ def _samples(
     found: dict[int, Floats] = {}
     for unit, same in by_unit.items():
         values = np.concatenate([one.z for one in same])
-        told = vertical_unit(values, grid, unit, joined_names(same))
+        told = vertical_unit(values, grid, unit, [Path(one.source) for one in same])
         if told.note:
             notes.append(told.note)
         found |= {id(one): to_samples(one.z * told.factor, grid) for one in same}

@@ -42,8 +42,8 @@ class LabelOptions:
     unpicked: Outside = "unknown"
     """Traces without a pick on a section that horizons label: unknown, or background."""
     outside: Outside | None = None
-    """What is outside all polygons of a section: background, unless polygons of what is not salt
-    are drawn there too, or unknown."""
+    """Outside all polygons of a section: background, the default unless polygons of not salt are
+    drawn there too, or unknown."""
     section: str | None = None
     """Section of a mask that does not say it: inline:241 or crossline:327."""
     label_sections: int = 64

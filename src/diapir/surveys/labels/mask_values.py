@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from diapir.surveys.labels.section_labels import Mask
 from diapir.surveys.labels.vertical_units import without_nulls
 from diapir.text import listing
 
+_COUNTED = 2**16
 _MOST = 256
 """Different values that a mask may have."""
 
@@ -22,8 +25,7 @@ def known_values(values: NDArray[np.floating], source: str) -> NDArray[np.float6
     Raises:
         DataError: values that are not whole numbers, or too many.
     """
-    found: NDArray[np.float64] = np.unique(values[np.isfinite(values)].astype(np.float64))
-    found = np.unique(without_nulls(found))
+    found = without_nulls(_each_once(values[np.isfinite(values)].astype(np.float64)))
     found = found[np.isfinite(found)]
     fractions = found[found != np.rint(found)]
     if len(fractions) or len(found) > _MOST:
@@ -35,6 +37,16 @@ def known_values(values: NDArray[np.floating], source: str) -> NDArray[np.float6
             fix="give a mask; of probabilities, mark those above a threshold first",
         )
     return found
+
+
+def _each_once(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The different values; those of small whole numbers without sorting."""
+    if values.size:
+        low = float(values.min())
+        if values.max() - low < _COUNTED and (values == np.rint(values)).all():
+            counts = np.bincount((values - low).astype(np.int64))
+            return np.flatnonzero(counts).astype(np.float64) + low
+    return np.unique(values)
 
 
 def salt_of(values: NDArray[np.float64], options: LabelOptions, source: str) -> tuple[float, str]:
@@ -60,11 +72,12 @@ def salt_of(values: NDArray[np.float64], options: LabelOptions, source: str) -> 
                 fix="correct --salt-value",
             )
         return float(given), ""
-    chosen = {1} if 1 in values else {IGNORE}
+    if set(values.tolist()) <= {0}:
+        return 1.0, ""  # nothing is salt
     if set(values.tolist()) <= {0, 1, IGNORE}:
-        salt = chosen.pop()
+        salt = 1 if 1 in values else IGNORE
         rest = ", 255 as not labelled" if salt == 1 and IGNORE in values else ""
-        note = f"{source}: value {salt} read as salt{rest}; another value: --salt-value"
+        note = f"{Path(source).name}: value {salt} read as salt{rest}; another value: --salt-value"
         return float(salt), note
     raise DataError(
         f"{source} holds several classes: {_listed(values)}",

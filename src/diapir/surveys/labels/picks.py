@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from diapir.surveys.labels.placing import Floats, Indices, Placing, span
 from diapir.surveys.labels.text_table import Table, own_line, read_table
 from diapir.surveys.labels.vertical_units import without_nulls
 from diapir.surveys.products.irap import read_irap
-from diapir.text import integer, percent
+from diapir.text import integer, listing, percent
 
 _ELSEWHERE = 2.0
 """Spacings by which coordinates of a pick may differ from those of its trace."""
@@ -92,12 +92,23 @@ def read_picks(path: Path, placing: Placing, *, crossings: bool = False) -> list
     if placing.line:
         table = own_line(table, placing.name)
     columns = find_columns(table, placing)
+    other = _other_name(table, placing)
     numbers = _crossing_numbers(table, columns) if crossings else None
     found = []
     for name, rows in _names(table).items():
         number = None if numbers is None else numbers[rows]
-        found.append(_place(table.take(rows), columns, placing, name, number))
+        picks = _place(table.take(rows), columns, placing, name, number)
+        found.append(replace(picks, notes=(*picks.notes, *other)))
     return found
+
+
+def _other_name(table: Table, placing: Placing) -> list[str]:
+    """A note where a file for a line names something that is neither the line nor a horizon."""
+    names = sorted({text for texts in table.words.values() for text in texts if text})
+    others = [name for name in names if not role_of(name) and name.lower() != placing.name.lower()]
+    if not placing.line or not others:
+        return []
+    return [f"{table.path.name} names {listing(others)}, and is read as of {placing.name}"]
 
 
 def is_irap(path: Path) -> bool:

@@ -70,7 +70,7 @@ def find_masks(path: Path, pictures: Sequence[Path]) -> dict[Path, Path]:
     named = _by_stem(pictures)
     own = {picture.resolve() for picture in pictures}
     found: dict[Path, Path] = {}
-    for mask in _images(path):
+    for mask in _images(path, pictures):
         if mask.resolve() in own:
             continue
         picture = named.get(mask.stem) or named.get(picture_stem(mask))
@@ -132,6 +132,8 @@ def _decoded(
     for path, mask in masks.items():
         census.add(str(path), mask)
     notes: tuple[str, ...] = ()
+    if set(census.totals()) <= {0} and not census.strays:
+        return {path: mask.codes for path, mask in masks.items()}, ()
     chosen: MaskEncoding | str = encoding
     if encoding == "auto" and set(census.totals()) <= {0, 1, IGNORE} and 1 in census.totals():
         chosen = "index"  # where 255 may be most of a mask: labels are partial as a rule
@@ -176,8 +178,8 @@ def _by_stem(pictures: Sequence[Path]) -> dict[str, Path]:
     return named
 
 
-def _images(path: Path) -> list[Path]:
-    """The images of a folder and of the folders of masks in it; or the one image."""
+def _images(path: Path, pictures: Sequence[Path]) -> list[Path]:
+    """The one image; or those of a folder, of folders of pictures in it, and of their masks."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -186,7 +188,9 @@ def _images(path: Path) -> list[Path]:
             expected="a folder of masks, or a mask",
             fix="correct the path",
         )
-    folders = [path, *(path / name for name in FOLDERS)]
+    inner = {picture.parent for picture in pictures if picture.parent.is_relative_to(path)}
+    places = {path, *inner}
+    folders = places | {place / name for place in places for name in FOLDERS}
     return sorted(
         file for folder in folders if folder.is_dir() for file in folder.iterdir() if is_image(file)
     )

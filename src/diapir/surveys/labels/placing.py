@@ -180,8 +180,9 @@ class Placing:
 
 
 def span(values: NDArray[np.number]) -> str:
-    """The range of numbers: 100 to 400; nothing finite: –."""
+    """The range of numbers: 100 to 400, or 100; of nothing finite –."""
     known = values[np.isfinite(values)]
     if not known.size:
         return "–"
-    return f"{known.min():.10g} to {known.max():.10g}"
+    low, high = f"{known.min():.10g}", f"{known.max():.10g}"
+    return low if low == high else f"{low} to {high}"

@@ -99,7 +99,7 @@ def _from_text(
         table = own_line(table, placing.name)
     columns = find_columns(table, placing, vertices=True)
     z = without_nulls(table.values[:, columns.z])
-    unit = vertical_unit(z, placing.grid, options.z_unit or table.z_unit, str(path))
+    unit = vertical_unit(z, placing.grid, options.z_unit or table.z_unit, [path])
     notes = [note for note in (columns.note, unit.note) if note]
     vertices = positions(table, columns, placing)
     off = np.flatnonzero(~np.isfinite(vertices.inline + vertices.crossline))
@@ -256,7 +256,7 @@ def _from_json(
             fix="correct the file",
         )
     z = np.concatenate([ring[:, 1] for one in polygons for ring in (one.ring, *one.holes)])
-    unit = vertical_unit(z, placing.grid, options.z_unit, str(path))
+    unit = vertical_unit(z, placing.grid, options.z_unit, [path])
 
     def scaled(ring: Points) -> Points:
         return np.stack([ring[:, 0], to_samples(ring[:, 1] * unit.factor, placing.grid)], axis=1)

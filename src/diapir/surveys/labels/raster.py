@@ -16,6 +16,8 @@ Points = NDArray[np.float64]
 Shape = tuple[int, int]
 """Samples and traces."""
 
+_FAR = 1e9
+"""Pixels beyond which nothing is drawn."""
 _SMALLEST = 0.5
 """Half-axis of the smallest brush, in pixels."""
 
@@ -71,7 +73,8 @@ def paint_stroke(points: Points, size: tuple[float, float], shape: Shape) -> NDA
     """
     height, width = shape
     painted = np.zeros(shape, np.bool_)
-    half = np.maximum(np.array(size) / 2, _SMALLEST)
+    half = np.clip(np.array(size) / 2, _SMALLEST, _FAR)
+    points = np.clip(points, -_FAR, _FAR)
     for start, end in zip(points, points[[*range(1, len(points)), -1]], strict=True):
         low = np.ceil(np.minimum(start, end) - half).astype(np.int64)
         high = np.floor(np.maximum(start, end) + half).astype(np.int64) + 1

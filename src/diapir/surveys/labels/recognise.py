@@ -16,7 +16,7 @@ from diapir.surveys.labels.picture_masks import FOLDERS, is_image
 from diapir.surveys.labels.placing import Floats, Placing
 from diapir.surveys.labels.polygon_files import is_json, positions
 from diapir.surveys.labels.strokes import KIND, read_json
-from diapir.surveys.labels.text_table import Table, own_line, read_table
+from diapir.surveys.labels.text_table import Table, encoding_of, own_line, read_table
 from diapir.surveys.zarr_source import is_zarr
 
 _ARRAYS = frozenset({".npy", ".zarr", ".mdio"})
@@ -165,4 +165,6 @@ def _is_binary(path: Path) -> bool:
             expected="a file of labels",
             fix="correct the path",
         ) from None
+    if encoding_of(path) == "utf-16":
+        return False
     return b"\0" in head or head[:1] == b"\xc3"

@@ -39,7 +39,7 @@ def stroke_labels(paths: Sequence[Path], placing: Placing) -> tuple[list[Section
             if place is not None:
                 drawn.setdefault(place, []).append(section)
         if not drawn:
-            raise _none(path, strokes, f"a survey with {placing.extent()}", placing.name)
+            raise _none(path, strokes, f"strokes on a survey with {placing.extent()}", placing.name)
         for (axis, index), sections in drawn.items():
             mask = _draw(sections, axis, placing, path)
             found.append(SectionLabels(axis, index, mask, str(path)))
@@ -73,7 +73,7 @@ def picture_strokes(path: Path, shapes: dict[Path, Shape]) -> dict[Path, Mask]:
                 mask, stroke, np.array(stroke.points), (stroke.width, stroke.height), section, path
             )
     if not found:
-        raise _none(path, strokes, "sections of these pictures, by name", "")
+        raise _none(path, strokes, "strokes on these pictures, by name", "")
     return found
 
 
@@ -139,9 +139,10 @@ def _paint(
 
 
 def _none(path: Path, strokes: Strokes, expected: str, line: str) -> DataError:
-    here = f", none of which is {line}" if line else ""
+    drawn = names(strokes)
+    here = f", none of which is {line}" if line and drawn else ""
     return DataError(
-        f"{path} has strokes on {names(strokes) or 'no section'}{here}",
+        f"{path} has strokes on {drawn or 'no section'}{here}",
         expected=expected,
         fix="give the strokes of these data",
     )

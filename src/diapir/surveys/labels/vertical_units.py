@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from diapir.errors import DataError
 from diapir.surveys.grid import Grid
 from diapir.surveys.labels.placing import Floats, span
+from diapir.text import listing
 
 _FACTORS: dict[str, tuple[float, str]] = {
     "ms": (1.0, "time"),
@@ -53,18 +56,22 @@ def without_nulls(values: Floats) -> Floats:
     return np.where(null, np.nan, values)
 
 
-def vertical_unit(values: Floats, grid: Grid, unit: str | None, source: str) -> VerticalUnit:
+def vertical_unit(
+    values: Floats, grid: Grid, unit: str | None, files: Sequence[Path]
+) -> VerticalUnit:
     """Find the unit of times or depths, from their range and the survey's.
 
     Args:
         values: NaN where there is none.
         grid: of the survey.
         unit: where it is known.
-        source: file, for messages.
+        files: where they are from, for messages.
 
     Raises:
         DataError: no value, a unit of the other domain, or no unit that puts values in the survey.
     """
+    source = listing(list(dict.fromkeys(files)))
+    name = listing(list(dict.fromkeys(file.name for file in files)))
     known = values[np.isfinite(values)]
     if not known.size:
         raise DataError(
@@ -84,10 +91,10 @@ def vertical_unit(values: Floats, grid: Grid, unit: str | None, source: str) -> 
                 fix="convert the labels, or correct --z-unit or --domain",
             )
         _refuse_outside(known * sign * factor, grid, source)
-        return VerticalUnit(sign * factor, f"{source}{turned}" if turned else "")
-    factor, name = _guess(known * sign, grid)
+        return VerticalUnit(sign * factor, f"{name}{turned}" if turned else "")
+    factor, word = _guess(known * sign, grid)
     _refuse_outside(known * sign * factor, grid, source)
-    note = f"{source}: Z read in {name} ({span(known)}{turned}); another unit: --z-unit"
+    note = f"{name}: Z read in {word} ({span(known)}{turned}); another unit: --z-unit"
     return VerticalUnit(sign * factor, note)
 
 

@@ -79,11 +79,12 @@ def volume_labels(
     """
     if path.suffix.lower() == ".npy":
         values = open_numpy(path)
-        if len(values.shape) == 2 and not (placing.line and options.section is None):
+        _refuse_shape(path, values)
+        if len(values.shape) == 2:
             return array_section(path, np.asarray(values[:, :], np.float32), placing, options)
-        volume = _array_volume(path, values, placing)
+        volume = _array_volume(path, values)
     elif path.is_dir():
-        volume = _zarr_volume(path, placing)
+        volume = _zarr_volume(path)
     else:
         volume = _segy_volume(path, survey)
     return _labels(volume, placing, options)
@@ -185,8 +186,8 @@ class _Overlap:
         if not lines and not traces:
             return ""
         return (
-            f"{volume.path}: {plural(lines, 'inline')} and {plural(traces, 'crossline')} of the "
-            "mask are outside the survey"
+            f"{volume.path.name}: {plural(lines, 'inline')} and {plural(traces, 'crossline')} of "
+            "the mask are outside the survey"
         )
 
 
@@ -247,7 +248,7 @@ def _other_grid(volume: MaskVolume, placing: Placing, what: str) -> DataError:
     )
 
 
-def _array_volume(path: Path, values: AmplitudeArray, placing: Placing) -> MaskVolume:
+def _refuse_shape(path: Path, values: AmplitudeArray) -> None:
     shape = values.shape
     if len(shape) not in (2, 3) or 0 in shape or np.dtype(values.dtype).kind not in "bfiu":
         raise DataError(
@@ -255,14 +256,10 @@ def _array_volume(path: Path, values: AmplitudeArray, placing: Placing) -> MaskV
             expected="numbers of shape (inlines, crosslines, samples) or (traces, samples)",
             fix="save the mask in the shape of the survey",
         )
-    notes_turned = len(shape) == 2 and shape == placing.grid.shape[:0:-1] and shape[0] != shape[1]
-    if notes_turned:
-        array = np.asarray(values[:, :]).T
-        return replace(_of_array(path, array), path=path)
-    return _of_array(path, values)
 
 
-def _of_array(path: Path, values: AmplitudeArray) -> MaskVolume:
+def _array_volume(path: Path, values: AmplitudeArray) -> MaskVolume:
+    _refuse_shape(path, values)
     flat = len(values.shape) == 2
 
     def read(inlines: slice, crosslines: slice) -> Floats:
@@ -276,7 +273,7 @@ def _of_array(path: Path, values: AmplitudeArray) -> MaskVolume:
     )
 
 
-def _zarr_volume(path: Path, placing: Placing) -> MaskVolume:
+def _zarr_volume(path: Path) -> MaskVolume:
     if not is_zarr(path):
         raise DataError(
             f"{path} is a folder but not a Zarr store",
@@ -284,7 +281,7 @@ def _zarr_volume(path: Path, placing: Placing) -> MaskVolume:
             fix="give the path of the mask itself",
         )
     values, frame = open_zarr(path)
-    volume = _array_volume(path, values, placing)
+    volume = _array_volume(path, values)
     live = frame.live
 
     def read(inlines: slice, crosslines: slice) -> Floats:
