@@ -22,6 +22,6 @@ class Display:
         resume_with: how to resume, for the message after a signal.
     """
 
-    say: Callable[[str], object] = _silent
+    say: Callable[[str], None] = _silent
     show: ShowProgress = quiet
     resume_with: str = "the same call"

@@ -69,7 +69,7 @@ class AdaptJob:
         self._base, self._labelled, self._scale, self._held = base, labelled, scale, held
         self._options, self._state, self._stopping = options, state, stopping
         self._pace, self._display, self._say = pace, display, display.say
-        self._recipe = replace(RECIPE, window=min(RECIPE.window, base.info.preprocess.size))
+        self._recipe = replace(RECIPE, window=window_of(base.info))
         self._info = _adapted_info(base.info, scale, self._recipe)
         self._images = [section.image for section in labelled.sections]
         self._shown = [present(image, scale.settings) for image in self._images]
@@ -301,6 +301,11 @@ class AdaptJob:
         """Print a line, and keep it in the log."""
         self._say(line)
         self._state.log(f"{line} ({duration(self._pace.elapsed)})")
+
+
+def window_of(info: BundleInfo) -> int:
+    """Side in pixels of the windows that a model is trained on with."""
+    return min(RECIPE.window, info.preprocess.size)
 
 
 def _adapted_info(info: BundleInfo, scale: ChosenScale, recipe: Recipe) -> BundleInfo:

@@ -10,7 +10,7 @@ import torch
 
 from diapir import bundle as bundles
 from diapir.adaptation.adapt_display import Display
-from diapir.adaptation.adapt_job import AdaptJob
+from diapir.adaptation.adapt_job import AdaptJob, window_of
 from diapir.adaptation.adapt_options import BUDGET_S, AdaptOptions
 from diapir.adaptation.adapted import Adaptation
 from diapir.adaptation.hold_out import hold_out
@@ -81,7 +81,12 @@ def adapt(
     labelled = read_sections(
         _paths(inputs), _paths(labels), out, options=label_options, hints=hints
     )
-    scale = choose_scale(labelled, vertical=options.vertical, horizontal=options.horizontal)
+    scale = choose_scale(
+        labelled,
+        window_of(base.info),
+        vertical=options.vertical,
+        horizontal=options.horizontal,
+    )
     held = hold_out(labelled.sections)
     tiles = None if replay is None else Replay.open(Path(replay), options.replay_share)
     asked = options.asked() | {

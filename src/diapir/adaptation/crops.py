@@ -102,4 +102,5 @@ def resample_mask(mask: Bytes, shape: tuple[int, ...]) -> Bytes:
         ((np.arange(new) + 0.5) * old / new).astype(np.intp)
         for new, old in zip(shape, mask.shape, strict=True)
     )
-    return mask[rows[:, None], columns]
+    resampled: Bytes = mask[rows[:, None], columns]
+    return resampled

@@ -17,9 +17,10 @@ from diapir.errors import DataError
 from diapir.inference.sources import find_sources
 from diapir.surveys import PERCENTILE, Survey, SurveyHints, open_survey, percentile
 from diapir.surveys.labels.label_options import LabelOptions
-from diapir.surveys.labels.picture_labels import read_picture_labels, refuse_one_class
+from diapir.surveys.labels.picture_labels import read_picture_labels
 from diapir.surveys.labels.picture_masks import picture_stem, split_pictures
 from diapir.surveys.labels.read_labels import read_labels
+from diapir.surveys.labels.section_labels import refuse_one_class
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
 from diapir.text import listing, plural
 

@@ -15,6 +15,10 @@ _TRACES = 512
 """Traces on which the wavelet length is measured at most."""
 _STEP = 0.25
 """Scales are multiples of this, so that one more labelled line does not change them."""
+VIEW = 0.5
+"""Scale in both directions, as a share of that at which the wavelet is as long as in the training
+data. At half of it a window shows twice as much of the section, and predictions cost a quarter: on
+North Sea sections that decides whether salt is found, and the coarser texture does not matter."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +36,20 @@ class ChosenScale:
 
 def choose_scale(
     labelled: LabelledSections,
+    window: int,
     *,
     vertical: float | None = None,
     horizontal: float | None = None,
 ) -> ChosenScale:
     """Choose the scale by the wavelength of the sections, unless it is given.
 
-    Networks recognise textures of the size they were trained on. The wavelet length, which the
-    first zero of the vertical autocorrelation measures, is brought to that of the training data.
+    The wavelet length, which the first zero of the vertical autocorrelation measures, is brought to
+    a share `VIEW` of that of the training data, and the number of traces is reduced by `VIEW`, but
+    sections do not become smaller than a window.
 
     Args:
         labelled: the sections.
+        window: side of the windows in pixels.
         vertical: factor of the number of samples, where the user gives it.
         horizontal: factor of the number of traces, where the user gives it.
     """
@@ -50,24 +57,34 @@ def choose_scale(
     matched = 1.0
     if np.isfinite(found):
         matched = float(np.clip(TGS_FIRST_ZERO / found, 1 / LARGEST, LARGEST))
-        matched = max(_STEP, round(matched / _STEP) * _STEP)
+    samples, traces = np.min([section.image.shape for section in labelled.sections], axis=0)
+    tall = _viewed(matched, window / samples)
+    wide = _viewed(1.0, window / traces)
     chosen = SurveySettings(
-        vertical=matched if vertical is None else vertical,
-        horizontal=1.0 if horizontal is None else horizontal,
+        vertical=tall if vertical is None else vertical,
+        horizontal=wide if horizontal is None else horizontal,
         clip=labelled.clip,
     )
     if vertical is not None:
         reason = f"vertical ×{vertical:g} as given"
     elif np.isfinite(found):
         reason = (
-            f"vertical ×{matched:g}: the wavelet has {found:.1f} samples to its first zero, "
-            f"{TGS_FIRST_ZERO:g} in the training data (--vertical)"
+            f"vertical ×{tall:g}: the wavelet has {found:.1f} samples to its first zero, "
+            f"{TGS_FIRST_ZERO:g} in the training data, and windows show more at a smaller scale "
+            "(--vertical)"
         )
     else:
-        reason = "vertical ×1: the wavelet length cannot be measured (--vertical)"
+        reason = f"vertical ×{tall:g}: the wavelet length cannot be measured (--vertical)"
+    why = "as given" if horizontal is not None else "so that windows show more (--horizontal)"
     if chosen.horizontal != 1:
-        reason += f"; horizontal ×{chosen.horizontal:g} as given"
+        reason += f"; horizontal ×{chosen.horizontal:g} {why}"
     return ChosenScale(chosen, reason)
+
+
+def _viewed(matched: float, least: float) -> float:
+    """The scale, from the matched one and the least at which a section fills a window."""
+    wanted = max(VIEW * matched, min(least, matched))
+    return max(_STEP, round(wanted / _STEP) * _STEP)
 
 
 def wavelet_length(sections: Sequence[Section]) -> float:

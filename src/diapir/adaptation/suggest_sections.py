@@ -201,9 +201,9 @@ def _assess(
     (plain,) = segmenter.probabilities([shown])
     (mirrored,) = segmenter.probabilities([np.ascontiguousarray(moved)])
     mean = (plain + mirrored[:, ::-1][:, left:]) / 2
-    mean = restore(np.ascontiguousarray(mean, np.float32), candidate.image.shape)
+    doubtful = restore(np.ascontiguousarray(mean, np.float32), candidate.image.shape)
     return Suggestion(
         candidate.name,
-        float((2 * np.minimum(mean, 1 - mean)).mean()),
-        float((mean >= segmenter.threshold).mean()),
+        float((2 * np.minimum(doubtful, 1 - doubtful)).mean()),
+        float((doubtful >= segmenter.threshold).mean()),
     )
