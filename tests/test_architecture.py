@@ -24,7 +24,7 @@ ROWS: tuple[frozenset[str], ...] = tuple(
     frozenset(row.split())
     for row in (
         "cli",
-        "comparison",
+        "comparison adaptation",
         "reports",
         "training export",
         "evaluation",
@@ -44,7 +44,7 @@ ROWS: tuple[frozenset[str], ...] = tuple(
 FACADE = frozenset({"diapir", "diapir.__main__"})
 """The package's own door and `python -m`: above all rows."""
 
-TORCH_ROOMS = ("models", "training", "export", "inference.torch_engine")
+TORCH_ROOMS = ("models", "training", "export", "adaptation", "inference.torch_engine")
 DOORS: dict[str, tuple[str, ...]] = {
     "torch": TORCH_ROOMS,
     "torchvision": TORCH_ROOMS,
@@ -54,7 +54,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "wandb": ("training.tracking.wandb_tracker",),
     "tensorboard": ("training.tracking.tensorboard_tracker",),
     "torch.utils.tensorboard": ("training.tracking.tensorboard_tracker",),
-    "matplotlib": ("reports",),
+    "matplotlib": ("reports", "adaptation.adapt_report"),
     "jinja2": ("reports",),
     "dask": ("surveys",),
     "distributed": ("surveys",),
@@ -66,7 +66,7 @@ DOORS: dict[str, tuple[str, ...]] = {
 }
 """Heavy packages, and the rooms of diapir that may import each."""
 
-NEED_AN_EXTRA = {"training", "export", "models"}
+NEED_AN_EXTRA = {"training", "export", "models", "adaptation"}
 """Parts that may need more than `pip install diapir` brings."""
 
 

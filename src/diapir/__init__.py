@@ -23,16 +23,19 @@ _HOMES = {
     "RunConfig": "diapir.config",
     "Split": "diapir.tiles",
     "TileSet": "diapir.tiles",
+    "adapt": "diapir.adaptation",
     "evaluate": "diapir.evaluation",
     "evaluate_model": "diapir.evaluation",
     "load_recipe": "diapir.config",
     "load_tiles": "diapir.tiles",
     "predict_images": "diapir.inference",
+    "suggest": "diapir.adaptation",
     "train": "diapir.training",
 }
 """The module of each public name."""
 
 if TYPE_CHECKING:
+    from diapir.adaptation import adapt, suggest
     from diapir.config import RunConfig, load_recipe
     from diapir.errors import DiapirError
     from diapir.evaluation import Evaluation
@@ -49,11 +52,13 @@ __all__ = [
     "Split",
     "TileSet",
     "__version__",
+    "adapt",
     "evaluate",
     "evaluate_model",
     "load_recipe",
     "load_tiles",
     "predict_images",
+    "suggest",
     "train",
 ]
 

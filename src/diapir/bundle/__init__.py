@@ -26,7 +26,16 @@ from diapir.bundle.bundle import (
     save_export,
 )
 from diapir.bundle.bundled import BundledModel, bundled_models
-from diapir.bundle.info import VERTICAL_SCALE, BundleInfo, Export, Form, Parity, Tta, Weights
+from diapir.bundle.info import (
+    VERTICAL_SCALE,
+    BundleInfo,
+    Export,
+    Form,
+    Parity,
+    SurveySettings,
+    Tta,
+    Weights,
+)
 from diapir.bundle.places import BUNDLED, CARD, INFO, SECTIONS, SHIPPED, find
 from diapir.bundle.weights_file import WEIGHTS, write_weights
 
@@ -45,6 +54,7 @@ __all__ = [
     "Export",
     "Form",
     "Parity",
+    "SurveySettings",
     "Tta",
     "Weights",
     "annotate",

@@ -238,8 +238,9 @@ def annotate(bundle: Bundle, **fields: Any) -> Bundle:
 def _text(info: BundleInfo) -> str:
     """The content of `bundle.json`, with its own hash."""
     content = json.loads(info.model_dump_json())
-    if info.weights is None:
-        del content["weights"]  # a diapir that reads format 1 only does not know the key
+    for key in ("weights", "survey"):
+        if content[key] is None:
+            del content[key]  # a diapir from before the key would refuse it
     return json.dumps(content | {OWN_HASH: _own_hash(content)}, indent=2) + "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from diapir.bundle.info import BundleInfo
+from diapir.bundle.info import BundleInfo, SurveySettings
 from diapir.bundle.weights_file import WEIGHTS
 
 
@@ -23,6 +23,7 @@ def write_card(info: BundleInfo) -> str:
         "overlapping windows",
         f"- Post-processing: threshold {info.threshold:g}{_minimum(info)}",
         f"- Test-time augmentation: {'horizontal flip' if info.tta == 'flip' else info.tta}",
+        *_survey(info.survey),
         *_trained(info),
         f"- Versions: {_listing(info.versions)}",
         *_exported(info),
@@ -42,6 +43,15 @@ def write_card(info: BundleInfo) -> str:
 
 def _minimum(info: BundleInfo) -> str:
     return f", minimum component size {info.min_area} px" if info.min_area else ""
+
+
+def _survey(settings: SurveySettings | None) -> Iterator[str]:
+    if settings is not None:
+        clip = "" if settings.clip is None else f", amplitudes clipped at ±{settings.clip:.4g}"
+        yield (
+            f"- Settings of the survey it was adapted to: vertical ×{settings.vertical:g}, "
+            f"horizontal ×{settings.horizontal:g}{clip}"
+        )
 
 
 def _trained(info: BundleInfo) -> Iterator[str]:

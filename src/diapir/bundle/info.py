@@ -55,6 +55,17 @@ class Export(Section):
     parity: Parity
 
 
+class SurveySettings(Section):
+    """How sections of the survey that a model was adapted to are shown to the network."""
+
+    vertical: float = Field(default=1.0, gt=0)
+    """Factor by which traces are resampled; above 1 there are more samples."""
+    horizontal: float = Field(default=1.0, gt=0)
+    """Factor by which the number of traces is resampled."""
+    clip: float | None = Field(default=None, gt=0)
+    """Amplitude that is clipped to full white; None for pictures, which are grey already."""
+
+
 class Weights(Section):
     """Trainable weights beside an exported network, in `model.safetensors`."""
 
@@ -92,6 +103,8 @@ class BundleInfo(Section):
     """Test-time augmentation: `flip` averages an image's and its mirror image's probabilities."""
     min_area: int = Field(default=0, ge=0)
     """Minimum component size in pixels; smaller connected components of salt are removed."""
+    survey: SurveySettings | None = None
+    """Settings of the survey that the model was adapted to; predictions use them by default."""
     metrics: dict[str, Any] = Field(default_factory=dict)
     """Metrics by key, with `data`: name, part and hash of the tiles they were measured on. Those
     of tiles inside their sections are under `in_sections`: `dice`, `kaggle_map`, `flips` (share of

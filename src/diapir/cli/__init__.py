@@ -22,6 +22,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from diapir.cli import (
+    adapt,
     average,
     compare,
     data,
@@ -32,6 +33,7 @@ from diapir.cli import (
     predict,
     products,
     submit,
+    suggest,
     survey,
     train,
     tune,
@@ -83,6 +85,7 @@ app = App(
   diapir train --recipe baseline --data tgs.zip --out runs/first
   diapir evaluate runs/first --data tgs.zip
   diapir predict runs/first images/ --out salt
+  diapir adapt block.sgy --labels inline_241.png --out runs/block
   diapir survey line12.sgy               geometry and contents of a SEG-Y file
   diapir compare --recipes linknet,pspnet --data tgs.zip --out runs/zoo
 
@@ -90,7 +93,7 @@ See `diapir COMMAND --help` for each command.""",
 )
 for position, command in enumerate(
     (
-        *(demo, data, train, evaluate, predict, products, survey, submit),
+        *(demo, data, train, evaluate, predict, adapt, suggest, products, survey, submit),
         *(compare, tune, average, models, export),
     )
 ):

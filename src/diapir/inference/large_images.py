@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from diapir.errors import ConfigError
 from diapir.inference.no_data import blank, least_run
 from diapir.inference.predictor import Segmenter
+from diapir.inference.presentation import present, restore, settings_of
 from diapir.inference.resample import resample
 from diapir.inference.wavelet import LARGEST, SamplingMatch, match_sampling, vertical_scale
 from diapir.text import percent, plural
@@ -52,19 +53,21 @@ class PreparedImage(NamedTuple):
     """An image as the network gets it, and what is no data in it.
 
     Attributes:
-        image: `uint8 (H', W)`.
-        height: H, rows of the image itself.
+        image: `uint8 (H', W')`.
+        shape: (H, W) of the image itself.
         empty: `bool (H, W)` of pixels without data; None where there are none, or in a tile.
     """
 
     image: NDArray[np.uint8]
-    height: int
+    shape: tuple[int, int]
     empty: NDArray[np.bool_] | None
 
     def restored(self, probability: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The probabilities `(H', W)` at the image's own size, 0 without data."""
-        if len(probability) != self.height:
-            probability = _resampled(probability, self.height)
+        """The probabilities `(H', W')` at the image's own size, 0 without data."""
+        if probability.shape[1] != self.shape[1]:
+            probability = restore(probability, self.shape)
+        elif len(probability) != self.shape[0]:
+            probability = _resampled(probability, self.shape[0])
             np.clip(probability, 0, 1, out=probability)
         if self.empty is not None:
             probability[self.empty] = 0
@@ -102,19 +105,24 @@ class LargeImages:
             name: of the image, for the report.
             image: grey levels `uint8 (H, W)`.
         """
-        height = len(image)
+        height, width = image.shape
+        shape = height, width
+        settings = settings_of(self.segmenter.bundles)
+        if settings is not None and self.options.match_sampling == "auto":
+            # a model adapted to a survey is shown it as it was in its training
+            return PreparedImage(present(image, settings), shape, None)
         if max(image.shape) <= self.window:
-            return PreparedImage(image, height, None)
+            return PreparedImage(image, shape, None)
         match = match_sampling(image.T, vertical_scale(self.segmenter.bundles))
         self.matches.append(match)
         empty = self._empty(image, match)
         rows = self._rows(height, match)
         if rows == height:
-            return PreparedImage(image, height, empty)
+            return PreparedImage(image, shape, empty)
         self.factors[name] = rows / height
         seen = _resampled(image.astype(np.float32), rows)
         grey = np.clip(np.rint(seen), 0, 255).astype(np.uint8)
-        return PreparedImage(grey, height, empty)
+        return PreparedImage(grey, shape, empty)
 
     def _rows(self, height: int, match: SamplingMatch) -> int:
         asked = self.options.match_sampling

@@ -78,19 +78,21 @@ class RunFolder:
     Args:
         path: the folder; created where it is missing.
         resume: whether to resume a run that the folder holds.
+        marker: the file that makes a folder that of a run.
 
     Raises:
         RunError: the folder is in use, not writable, or holds a run that is not to be resumed.
         MissingDependencyError: filelock is not installed.
     """
 
-    def __init__(self, path: Path, *, resume: bool) -> None:
+    def __init__(self, path: Path, *, resume: bool, marker: str = CONFIG) -> None:
         try:  # not in the base install, which must be able to read run folders
             from filelock import FileLock
         except ImportError:
             raise MissingDependencyError("filelock", "train") from None
         self.path = path
         self._resume = resume
+        self._marker = marker
         self._lock = FileLock(path / _LOCK)
         self._made = False
 
@@ -156,7 +158,7 @@ class RunFolder:
                 fix="choose another --out",
             )
         content = self._content()
-        if content and CONFIG not in content:
+        if content and self._marker not in content:
             raise RunError(
                 f"{self.path} is not a run folder: it holds {listing(sorted(content))}",
                 expected="an empty or new folder, or the folder of a run",

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diapir.inference import Segmenter
+from diapir.inference.presentation import settings_of
 from diapir.inference.resample import resample
 from diapir.surveys.prediction.amplitude import reverse
 from diapir.surveys.prediction.survey_options import Polarity
@@ -33,14 +35,23 @@ class SectionPredictor:
     polarity: Polarity = "normal"
     stretch: float = 1.0
 
+    @cached_property
+    def _spread(self) -> float:
+        """Factor by which a model adapted to a survey is shown more or fewer traces."""
+        settings = settings_of(self.segmenter.bundles)
+        return 1.0 if settings is None else settings.horizontal
+
+    def _seen_traces(self, traces: int) -> int:
+        return max(1, round(traces * self._spread))
+
     def seen_samples(self, samples: int) -> int:
         """Samples per trace after resampling for the network."""
         return max(1, round(samples * self.stretch))
 
     def windows(self, traces: int, samples: int) -> int:
         """Number of windows that are computed for one section, over all models."""
-        height = self.seen_samples(samples)
-        count = sum(grid.count(height, traces) for grid in self.segmenter.grids)
+        height, width = self.seen_samples(samples), self._seen_traces(traces)
+        count = sum(grid.count(height, width) for grid in self.segmenter.grids)
         return count * (2 if self.polarity == "both" else 1)
 
     def together(self, traces: int, samples: int) -> int:
@@ -84,19 +95,28 @@ class SectionPredictor:
         sections: Sequence[NDArray[np.uint8]],
         live: Sequence[NDArray[np.bool_]] | None,
     ) -> list[NDArray[np.float32]]:
-        samples = sections[0].shape[1]
-        seen = self.seen_samples(samples)
+        original, samples = sections[0].shape
+        seen, traces = self.seen_samples(samples), self._seen_traces(original)
         # time runs down the rows of an image: it is the transpose of (traces, samples)
-        images = [_stretched(section, seen).T for section in sections]
+        images = [_stretched(section, traces, seen).T for section in sections]
+        if live is not None:
+            live = [_nearest(each, traces) for each in live]
         result = []
         for found in self.segmenter.probabilities(images, live=live):
-            probability = resample(found.T, samples)
+            probability = resample(resample(found.T, samples).T, original).T
             result.append(np.clip(probability, 0, 1, out=probability))
         return result
 
 
-def _stretched(section: NDArray[np.uint8], samples: int) -> NDArray[np.uint8]:
-    if samples == section.shape[1]:
+def _nearest(live: NDArray[np.bool_], traces: int) -> NDArray[np.bool_]:
+    places = ((np.arange(traces) + 0.5) * len(live) / traces).astype(np.intp)
+    nearest: NDArray[np.bool_] = live[places]
+    return nearest
+
+
+def _stretched(section: NDArray[np.uint8], traces: int, samples: int) -> NDArray[np.uint8]:
+    if section.shape == (traces, samples):
         return section
     grey = resample(section.astype(np.float32), samples)
+    grey = resample(grey.T, traces).T
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)

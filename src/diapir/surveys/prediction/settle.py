@@ -20,6 +20,7 @@ from diapir.inference.no_data import has_few_levels, least_run, no_data
 from diapir.inference.wavelet import SamplingMatch, match_sampling, vertical_scale
 from diapir.surveys.prediction.chunked_arrays import has_zarr
 from diapir.surveys.prediction.exports import Exports
+from diapir.surveys.prediction.own_settings import with_own_settings
 from diapir.surveys.prediction.prediction_store import NUMPY, ZARR, open_store
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.section_predictor import SectionPredictor
@@ -87,6 +88,7 @@ def settle(
             the survey cannot have; no amplitude other than 0; or a window larger than the sections.
         MissingDependencyError: a volume, and the package Zarr is not installed.
     """
+    options = with_own_settings(segmenter, survey, options)
     threshold = segmenter.threshold if options.threshold is None else options.threshold
     views = choose_views(survey.grid.shape, options.view, skips(survey))
     store, unfinished = _folders(out, survey, views)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -90,6 +90,14 @@ def draw(
         cutout=(np.concatenate([corner, corner + sides]) * painted).T,
         matrix=np.stack([across, down], axis=1) / zoom[:, None, None],
         shift=config.shift * both_ways[5:].T,
+    )
+
+
+def without_geometry(augmentation: Augmentation) -> Augmentation:
+    """The augmentation without scale, rotation and shift, which windows get when they are cut."""
+    count = len(augmentation)
+    return replace(
+        augmentation, matrix=np.tile(np.eye(2), (count, 1, 1)), shift=np.zeros((count, 2))
     )
 
 

@@ -122,7 +122,7 @@ class SectionSet:
                 best, share = centre, found
             if share >= labelled:
                 break
-        return _cut(section, best, matrix, size)
+        return cut_window(section, best, matrix, size)
 
 
 def _position(
@@ -146,9 +146,10 @@ def _position(
     return placed
 
 
-def _cut(
+def cut_window(
     section: LabelledSection, centre: NDArray[np.float64], matrix: Matrix, size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The window (image, mask) around a centre (row, column); arguments as `SectionSet.window`."""
     start = np.rint(centre - size / 2).astype(int)
     end = start + size
     inside = (start >= 0).all() and (end <= section.image.shape).all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diapir.config import PreprocessConfig
 from diapir.tiles import TileSet
-from diapir.training.batches.augment import Augmentation, normalised, sample
+from diapir.training.batches.augment import Augmentation, normalised, sample, without_geometry
 from diapir.training.batches.labelled_sections import unaliased
 from diapir.training.batches.survey_augment import SurveyAugmentation, augment_grey, rescaled
 from diapir.training.batches.tile_batches import Indices
@@ -110,7 +110,7 @@ def load_mixed_batch(
         numbers = (indices[rows] - len(tiles)).tolist()
         cut = windows.cut(numbers, frame.window, geometry.matrix, seed)
         seen, kept = (torch.from_numpy(each).to(device) for each in cut)
-        parts.append(sample(seen, kept, _placed(geometry), padded, frame.size))
+        parts.append(sample(seen, kept, without_geometry(geometry), padded, frame.size))
         order.append(rows)
     back = torch.from_numpy(np.argsort(np.concatenate(order))).to(device)
     grey, labels = (torch.cat(each)[back] for each in zip(*parts, strict=True))
@@ -125,14 +125,6 @@ def _of_one_size(tiles: TileSet, indices: Indices, rows: Indices) -> list[Indice
         return []
     sizes, kinds = np.unique(tiles.shapes[indices[rows]], axis=0, return_inverse=True)
     return [rows[kinds.ravel() == kind] for kind in range(len(sizes))]
-
-
-def _placed(augmentation: Augmentation) -> Augmentation:
-    """The augmentation without geometry, which windows get when they are cut."""
-    count = len(augmentation)
-    return replace(
-        augmentation, matrix=np.tile(np.eye(2), (count, 1, 1)), shift=np.zeros((count, 2))
-    )
 
 
 def _unaliased(images: Tensor, augmentation: Augmentation) -> Tensor:

@@ -1,0 +1,64 @@
+"""The options of adapting a model; also a group of options on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from diapir.errors import ConfigError
+
+BUDGET_S = 60.0
+"""Time budget in seconds where neither it nor the steps are given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptOptions:
+    """How a model is adapted.
+
+    Raises:
+        ConfigError: a value out of range, naming the option.
+    """
+
+    steps: int | None = None
+    """Optimiser steps in all, instead of a time budget; the result can then be reproduced."""
+    vertical: float | None = None
+    """Resample traces by this factor; by default to the wavelet length of the training data."""
+    horizontal: float | None = None
+    """Resample the number of traces by this factor."""
+    replay_share: float = 0.25
+    """Share of windows that come from the tiles of --replay."""
+    seed: int = 0
+    """Seed of all random draws."""
+    threads: int | None = None
+    """CPU threads; by default all cores."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        for option, value, allowed, expected in (
+            ("--steps", self.steps, self.steps is None or self.steps >= 2, "at least 2"),
+            ("--vertical", self.vertical, _scale(self.vertical), "0.1 to 10"),
+            ("--horizontal", self.horizontal, _scale(self.horizontal), "0.1 to 10"),
+            ("--replay-share", self.replay_share, 0 < self.replay_share < 1, "between 0 and 1"),
+            ("--threads", self.threads, (self.threads or 1) >= 1, "at least 1"),
+            ("--seed", self.seed, self.seed >= 0, "0 or more"),
+        ):
+            if not allowed:
+                raise ConfigError(
+                    f"{option} {value} is out of range",
+                    expected=expected,
+                    fix=f"correct {option}, or leave it out",
+                )
+
+    def asked(self) -> dict[str, Any]:
+        """The options that decide the result; a run may be resumed with the same ones only."""
+        return {
+            "steps": self.steps,
+            "vertical": self.vertical,
+            "horizontal": self.horizontal,
+            "replay-share": self.replay_share,
+            "seed": self.seed,
+        }
+
+
+def _scale(factor: float | None) -> bool:
+    return factor is None or 0.1 <= factor <= 10

@@ -1,0 +1,209 @@
+"""The section to label next: where a model is least sure, and where its views disagree.
+
+Each section is predicted twice: as it is, and mirrored with windows shifted by half a window. The
+doubt of a sample is 2 · min(p, 1 − p) of the mean of both, so it is 1 where they contradict each
+other or both cannot tell, and 0 where both are sure of the same. A section's doubt is the mean over
+its samples.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.adaptation.hold_out import LINE_GAP
+from diapir.adaptation.run_state import MARKER
+from diapir.adaptation.survey_sections import are_surveys, section_image, survey_files
+from diapir.bundle import SurveySettings
+from diapir.errors import DataError
+from diapir.inference import EngineOptions, Segmenter, open_models
+from diapir.inference.presentation import present, restore, settings_of
+from diapir.inference.sources import find_sources
+from diapir.progress import Progress
+from diapir.surveys import PERCENTILE, Survey, SurveyHints, open_survey, percentile
+from diapir.surveys.labels.picture_masks import split_pictures
+from diapir.surveys.prediction.settle import NARROWEST
+
+MOST = 40
+"""Sections of a volume that are looked at, in all views."""
+
+Place = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A section that could be labelled next.
+
+    Attributes:
+        name: of the section: inline 241, or the name of the line or picture.
+        doubt: mean doubt of its samples, in [0, 1].
+        salt_share: share of its samples that are predicted as salt.
+    """
+
+    name: str
+    doubt: float
+    salt_share: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A section without labels: its name, its place (see `Section`), and its grey image."""
+
+    name: str
+    place: Place | None
+    image: NDArray[np.uint8]
+
+
+def suggest(
+    model: str | Path,
+    inputs: str | Path | Sequence[str | Path],
+    *,
+    top: int = 5,
+    most: int = MOST,
+    hints: SurveyHints | None = None,
+    engine: EngineOptions | None = None,
+    progress: Progress | None = None,
+) -> list[Suggestion]:
+    """Name the sections whose labels would help a model most.
+
+    Sections that the model was adapted to, and lines beside them, are left out.
+
+    Args:
+        model: a run of `adapt`, or any other model.
+        inputs: a survey, several 2D lines or a folder of them, or pictures.
+        top: number of sections to name.
+        most: sections of a volume to look at, spread evenly.
+        hints: what is known of survey files.
+        engine: how the network runs.
+        progress: called with the sections done and the number there are.
+
+    Returns:
+        The sections, the most doubtful first; lines near a better one are left out.
+
+    Raises:
+        DataError: no section is left to suggest.
+        DiapirError: a model or inputs that cannot be used.
+    """
+    paths = [inputs] if isinstance(inputs, str | Path) else inputs
+    files = [Path(path) for path in paths]
+    segmenter = open_models([model], engine or EngineOptions())
+    settings = settings_of(segmenter.bundles)
+    known = _labelled(Path(model))
+    chosen = _candidates(files, settings, hints, most)
+    found: list[tuple[Suggestion, Place | None]] = []
+    for done, (candidate, total) in enumerate(chosen, start=1):
+        if candidate is not None and candidate.name not in known:
+            found.append((_assess(segmenter, candidate, settings), candidate.place))
+        if progress:
+            progress(done, total)
+    places = [place for name, place in known.items() if place is not None]
+    best: list[Suggestion] = []
+    for suggestion, place in sorted(found, key=lambda each: -each[0].doubt):
+        if len(best) < top and not any(_near(place, other) for other in places):
+            best.append(suggestion)
+            places += [place] if place else []
+    if not best:
+        raise DataError(
+            f"no section of {', '.join(map(str, files))} is left to suggest",
+            expected="sections other than those that the model was adapted to",
+            fix="give the whole survey, or further lines",
+        )
+    return best
+
+
+def _labelled(run: Path) -> dict[str, Place | None]:
+    """Names and places of the sections that a run was adapted to; none for other models."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        finished = json.loads((run / MARKER).read_bytes())["finished"]
+        return {
+            name: None if place is None else (str(place[0]), int(place[1]))
+            for name, place in finished["places"].items()
+        }
+    return {}
+
+
+def _near(place: Place | None, other: Place | None) -> bool:
+    if place is None or other is None or place[0] != other[0]:
+        return False
+    return abs(place[1] - other[1]) <= LINE_GAP
+
+
+def _candidates(
+    files: Sequence[Path], settings: SurveySettings | None, hints: SurveyHints | None, most: int
+) -> Iterator[tuple[_Candidate | None, int]]:
+    """Sections to look at, and their number; None for one without live traces."""
+    if not are_surveys(files):
+        sources = {source.path: source for source in find_sources(files, Path(MARKER))}
+        pictures, _ = split_pictures(sources)
+        for path in pictures:
+            yield _Candidate(sources[path].name, None, sources[path].read()), len(pictures)
+        return
+    paths = survey_files(files)
+    for path in paths:
+        with contextlib.closing(open_survey(path, hints)) as survey:
+            clip = settings.clip if settings and settings.clip else percentile(survey, PERCENTILE)
+            sections = list(_sections(survey, max(1, most // len(paths))))
+            for axis, index in sections:
+                total = len(sections) * len(paths)
+                yield _of_survey(survey, axis, index, clip, alone=len(paths) == 1), total
+
+
+def _sections(survey: Survey, most: int) -> Iterator[tuple[str, int]]:
+    """Inlines and crosslines spread evenly; those of a view of narrow sections are left out."""
+    shape = survey.grid.shape
+    axes = [
+        axis
+        for axis, wide in (("inline", shape[1]), ("crossline", shape[0]))
+        if wide >= NARROWEST or wide == max(shape[:2])
+    ]
+    for axis in axes:
+        lines = shape[0 if axis == "inline" else 1]
+        count = min(lines, max(1, most // len(axes)))
+        for index in np.unique(np.linspace(0, lines - 1, count + 2).round().astype(int)[1:-1]):
+            yield axis, int(index)
+
+
+def _of_survey(
+    survey: Survey, axis: str, index: int, clip: float, *, alone: bool
+) -> _Candidate | None:
+    one, every = slice(index, index + 1), slice(None)
+    slices = (one, every) if axis == "inline" else (every, one)
+    if not survey.grid.live[slices].any():
+        return None
+    grid = survey.grid
+    image = section_image(survey, slices, clip)
+    if grid.kind == "2d":
+        return _Candidate("line" if alone else survey.name, None, image)
+    number = (grid.inlines if axis == "inline" else grid.crosslines)[index]
+    name = f"{axis} {number}"
+    place = (f"{survey.name} {axis}", index)
+    return _Candidate(name if alone else f"{survey.name} {name}", place, image)
+
+
+def _assess(
+    segmenter: Segmenter, candidate: _Candidate, settings: SurveySettings | None
+) -> Suggestion:
+    shown = present(candidate.image, settings)
+    shift = max(bundle.info.window for bundle in segmenter.bundles) // 2
+    left = min(shift, shown.shape[1] - 1)
+    moved = np.pad(shown, ((0, 0), (left, 0)), mode="reflect")[:, ::-1]
+    (plain,) = segmenter.probabilities([shown])
+    (mirrored,) = segmenter.probabilities([np.ascontiguousarray(moved)])
+    mean = (plain + mirrored[:, ::-1][:, left:]) / 2
+    doubtful = restore(np.ascontiguousarray(mean, np.float32), candidate.image.shape)
+    return Suggestion(
+        candidate.name,
+        float((2 * np.minimum(doubtful, 1 - doubtful)).mean()),
+        float((doubtful >= segmenter.threshold).mean()),
+    )

@@ -1,0 +1,267 @@
+"""The labelled sections of a survey or of pictures, as grey images with masks."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.config import IGNORE
+from diapir.errors import DataError
+from diapir.inference.sources import find_sources
+from diapir.surveys import PERCENTILE, Survey, SurveyHints, open_survey, percentile
+from diapir.surveys.labels.label_options import LabelOptions
+from diapir.surveys.labels.picture_labels import read_picture_labels
+from diapir.surveys.labels.picture_masks import picture_stem, split_pictures
+from diapir.surveys.labels.read_labels import read_labels
+from diapir.surveys.labels.section_labels import refuse_one_class
+from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
+from diapir.text import listing, plural
+
+SURVEY_SUFFIXES = frozenset({".sgy", ".segy", ".seg", ".zarr", ".mdio", ".npy"})
+"""Suffixes of surveys; everything else is pictures."""
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A labelled section.
+
+    Attributes:
+        name: in words: inline 241, or the name of the picture.
+        image: grey, `uint8 (samples, traces)`, without gaps.
+        mask: `uint8 (samples, traces)` of {0, 1, 255}.
+        place: what it lies on and its index there, such as ("block inline", 40); sections of one
+            kind with near indices show nearly the same rock. None where that is unknown.
+    """
+
+    name: str
+    image: Bytes
+    mask: Bytes
+    place: tuple[str, int] | None = None
+
+    @property
+    def has_salt(self) -> bool:
+        """Whether any of its labels is salt."""
+        return bool((self.mask == 1).any())
+
+    @property
+    def labelled_traces(self) -> NDArray[np.bool_]:
+        """`bool (traces,)`: traces with a label."""
+        labelled: NDArray[np.bool_] = (self.mask != IGNORE).any(axis=0)
+        return labelled
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSections:
+    """What a model is adapted to.
+
+    Attributes:
+        name: of the survey or the folder of pictures.
+        kind: a survey (amplitudes) or pictures (grey values).
+        sections: those with labels; at least one.
+        clip: amplitude that is clipped to full white; None for pictures.
+        notes: guesses and oddities that the user should know.
+    """
+
+    name: str
+    kind: Literal["survey", "pictures"]
+    sections: tuple[Section, ...]
+    clip: float | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over images and masks."""
+        digest = hashlib.sha256()
+        for section in self.sections:
+            digest.update(f"{section.name} {section.image.shape}".encode())
+            digest.update(section.image.tobytes() + section.mask.tobytes())
+        return digest.hexdigest()
+
+    def describe(self) -> str:
+        """One line: the sections, their labelled traces and the share of salt."""
+        traces = sum(int(section.labelled_traces.sum()) for section in self.sections)
+        known = sum(int((section.mask != IGNORE).sum()) for section in self.sections)
+        salt = sum(int((section.mask == 1).sum()) for section in self.sections)
+        return (
+            f"{listing([section.name for section in self.sections])}: "
+            f"{plural(traces, 'labelled trace')}, {100 * salt / known:.1f} % of labels are salt"
+        )
+
+
+def are_surveys(inputs: Sequence[Path]) -> bool:
+    """Whether the inputs are surveys rather than pictures: files, or folders of such files.
+
+    Raises:
+        DataError: some are and some are not, or one of them does not exist.
+    """
+    kinds = {_is_survey(path) for path in inputs}
+    if len(kinds) > 1:
+        raise DataError(
+            "some of the inputs are surveys and some are pictures",
+            expected="surveys only, or pictures only",
+            fix="adapt to them in two commands, each with its own --out",
+        )
+    return kinds == {True}
+
+
+def survey_files(inputs: Sequence[Path]) -> list[Path]:
+    """The survey files of the inputs; those of a folder are sorted by name."""
+    found: list[Path] = []
+    for path in inputs:
+        within = path.is_dir() and path.suffix.lower() not in SURVEY_SUFFIXES
+        found += sorted(_surveys_in(path)) if within else [path]
+    return found
+
+
+def read_sections(
+    inputs: Sequence[Path],
+    labels: Sequence[Path],
+    out: Path,
+    *,
+    options: LabelOptions | None = None,
+    hints: SurveyHints | None = None,
+) -> LabelledSections:
+    """Read the labelled sections of surveys or pictures.
+
+    Args:
+        inputs: survey files, folders of 2D lines, image files, folders of images.
+        labels: their labels; see `read_labels` and `read_picture_labels`. Labels of several lines
+            are named as the lines.
+        out: the run folder, which pictures must not lie in.
+        options: how to read the labels.
+        hints: what is known of the survey files.
+
+    Raises:
+        DiapirError: inputs or labels that cannot be used.
+    """
+    options = options or LabelOptions()
+    if are_surveys(inputs):
+        return _of_surveys(survey_files(inputs), labels, options, hints)
+    return _of_pictures(inputs, labels, out, options)
+
+
+def _of_pictures(
+    inputs: Sequence[Path], labels: Sequence[Path], out: Path, options: LabelOptions
+) -> LabelledSections:
+    if len(labels) != 1:
+        raise DataError(
+            f"{plural(len(labels), 'path')} of labels for pictures",
+            expected="one folder of masks, one mask, or strokes",
+            fix="put the masks of all pictures into one folder",
+        )
+    sources = {source.path: source for source in find_sources(inputs, out)}
+    pictures, _ = split_pictures(sources)
+    found = read_picture_labels(labels[0], pictures, options)
+    sections = [
+        Section(sources[path].name, sources[path].read(), mask) for path, mask in found.items()
+    ]
+    folder = inputs[0] if inputs[0].is_dir() else inputs[0].parent
+    return LabelledSections(
+        folder.resolve().name, "pictures", tuple(sections), None, tuple(found.notes)
+    )
+
+
+def _of_surveys(
+    files: Sequence[Path],
+    labels: Sequence[Path],
+    options: LabelOptions,
+    hints: SurveyHints | None,
+) -> LabelledSections:
+    _refuse_same_names(files)
+    sections: list[Section] = []
+    notes: list[str] = []
+    clips: list[float] = []
+    for path in files:
+        own = labels if len(files) == 1 else _labels_of(path, labels)
+        if not own:
+            continue
+        with contextlib.closing(open_survey(path, hints)) as survey:
+            clip = percentile(survey, PERCENTILE)
+            found = read_labels(own, survey, options)
+            notes += [f"{path.name}: {note}" for note in (*survey.notes, *found.notes)]
+            alone = len(files) == 1
+            for each in found:
+                name = each.name(survey.grid)
+                sections.append(
+                    Section(
+                        name if alone else f"{survey.name} {name}".removesuffix(" line"),
+                        section_image(survey, each.slices, clip),
+                        each.mask,
+                        (f"{survey.name} {each.axis}", each.index) if name != "line" else None,
+                    )
+                )
+        clips.append(clip)
+    if not sections:
+        raise DataError(
+            f"no labels of {listing([path.name for path in files])} in {listing(labels)}",
+            expected="labels named as the lines they belong to",
+            fix="rename the labels, or give the line they belong to alone",
+        )
+    refuse_one_class([section.mask for section in sections], listing(labels))
+    name = files[0].stem if len(files) == 1 else files[0].resolve().parent.name
+    return LabelledSections(
+        name, "survey", tuple(sections), float(np.median(clips)), tuple(dict.fromkeys(notes))
+    )
+
+
+def section_image(survey: Survey, slices: tuple[slice, slice], clip: float) -> Bytes:
+    """A section as grey values without gaps, `uint8 (samples, traces)`.
+
+    Args:
+        survey: an open survey.
+        slices: of one inline or crossline, as `Survey.read` takes them.
+        clip: amplitude that is clipped to full white, above 0.
+    """
+    amplitude = survey.read(*slices).reshape(-1, survey.grid.samples)
+    return np.ascontiguousarray(fill_gaps(to_grey(amplitude, clip), missing(amplitude)).T)
+
+
+def _labels_of(survey: Path, labels: Sequence[Path]) -> list[Path]:
+    """The labels named as one of several lines: files, or files of the folders given."""
+    candidates = [
+        file
+        for path in labels
+        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
+        if file.resolve() != survey.resolve()
+    ]
+    return [file for file in candidates if survey.stem in (file.stem, picture_stem(file))]
+
+
+def _refuse_same_names(files: Sequence[Path]) -> None:
+    named: dict[str, Path] = {}
+    for path in files:
+        other = named.setdefault(path.stem, path)
+        if other is not path:
+            raise DataError(
+                f"{other} and {path} have the same name",
+                expected="lines with different names, so that each has its own labels",
+                fix="rename one of them",
+            )
+
+
+def _is_survey(path: Path) -> bool:
+    if not path.exists():
+        raise DataError(
+            f"{path} does not exist",
+            expected="a survey, a folder of 2D lines, or pictures",
+            fix="correct the path",
+        )
+    if path.suffix.lower() in SURVEY_SUFFIXES:
+        return True
+    return path.is_dir() and any(_surveys_in(path))
+
+
+def _surveys_in(folder: Path) -> Iterator[Path]:
+    """Survey files of a folder of 2D lines; labels beside them are named as a line and more."""
+    for path in folder.iterdir():
+        if path.suffix.lower() in SURVEY_SUFFIXES and picture_stem(path) == path.stem:
+            yield path
