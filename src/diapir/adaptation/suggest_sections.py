@@ -195,7 +195,7 @@ def _assess(
     segmenter: Segmenter, candidate: _Candidate, settings: SurveySettings | None
 ) -> Suggestion:
     shown = present(candidate.image, settings)
-    shift = max(bundle.info.window for bundle in segmenter.bundles) // 2
+    shift = max(grid.size for grid in segmenter.grids) // 2
     left = min(shift, shown.shape[1] - 1)
     moved = np.pad(shown, ((0, 0), (left, 0)), mode="reflect")[:, ::-1]
     (plain,) = segmenter.probabilities([shown])
