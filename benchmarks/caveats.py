@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diapir.inference import EngineOptions, Predictor
-from diapir.inference.caveats import Confidence
-from diapir.inference.large_images import LargeImageOptions, LargeImages
-from diapir.inference.resample import resample
+from diapir.inference.sections.caveats import Confidence
+from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
+from diapir.inference.sections.resample import resample
 from diapir.tiles import Split, TileSet, load_tiles
 
 SIDE, CROP, WIDEST = 101, 303, 404

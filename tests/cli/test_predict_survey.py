@@ -212,7 +212,7 @@ def test_what_was_found_in_a_picture_is_told(run_cli: RunCli, model: Path, tmp_p
     answer = run_cli(*words, tmp_path / "json", "--json").answer
     assert answer["resampled"]["line"] < 0.6
     assert len(answer["notes"]) == 2
-    assert (answer["model"], answer["tta"], answer["window"]) == ("convolution", "none", 32)
+    assert (answer["model"], answer["tta"]) == ("convolution", "none")
     done = run_cli(*words, tmp_path / "far", "--match-sampling", 9)
     assert done.code == 2
     assert "--match-sampling" in done.stderr

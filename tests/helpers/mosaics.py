@@ -76,7 +76,9 @@ class Function:
         self._of = of
         self.min_area = min_area
         self.bundles: Any = (
-            SimpleNamespace(info=SimpleNamespace(window=window, vertical_scale=(0.01, 100.0))),
+            SimpleNamespace(
+                info=SimpleNamespace(window=window, vertical_scale=(0.01, 100.0), survey=None)
+            ),
         )
         self.grids = (WindowGrid(window, TILE_OVERLAP),)
         self.shapes: list[tuple[int, ...]] = []

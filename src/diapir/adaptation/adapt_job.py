@@ -30,7 +30,7 @@ from diapir.adaptation.scale import ChosenScale
 from diapir.adaptation.survey_sections import LabelledSections
 from diapir.bundle import Bundle, BundleInfo
 from diapir.errors import Interrupted
-from diapir.inference.presentation import present
+from diapir.inference.sections.presentation import present
 from diapir.models.trained import load_trained
 from diapir.run.folder import BEST, REPORT
 from diapir.text import duration, plural

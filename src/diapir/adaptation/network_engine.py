@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diapir.bundle import Bundle, BundleInfo, SurveySettings
 from diapir.inference import Predictor
-from diapir.inference.presentation import present, restore
+from diapir.inference.sections.presentation import present, restore
 from diapir.models import Network
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from diapir.adaptation.survey_sections import LabelledSections, Section
 from diapir.bundle import SurveySettings
-from diapir.inference.wavelet import LARGEST, TGS_FIRST_ZERO, first_zero
+from diapir.inference.sections.wavelet import LARGEST, TGS_FIRST_ZERO, first_zero
 
 _TRACES = 512
 """Traces on which the wavelet length is measured at most."""

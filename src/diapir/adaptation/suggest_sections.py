@@ -24,7 +24,7 @@ from diapir.adaptation.survey_sections import are_surveys, section_image, survey
 from diapir.bundle import SurveySettings
 from diapir.errors import DataError
 from diapir.inference import EngineOptions, Segmenter, open_models
-from diapir.inference.presentation import present, restore, settings_of
+from diapir.inference.sections.presentation import present, restore, settings_of
 from diapir.inference.sources import find_sources
 from diapir.progress import Progress
 from diapir.surveys import PERCENTILE, Survey, SurveyHints, open_survey, percentile

@@ -96,7 +96,7 @@ def predict(
         output: where lines and the answer go.
     """
     from diapir.inference import predict_images, with_windows
-    from diapir.inference.large_images import LargeImageOptions
+    from diapir.inference.sections.large_images import LargeImageOptions
     from diapir.inference.sources import find_sources
     from diapir.inference.tiling import grids_text
 

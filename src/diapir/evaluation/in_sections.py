@@ -29,8 +29,8 @@ from diapir.evaluation.metrics import Floats
 from diapir.evaluation.min_size import Inside
 from diapir.evaluation.result import Evaluation, TileScore
 from diapir.files import replace_file, unwritable
-from diapir.inference.large_images import LargeImageOptions, LargeImages
 from diapir.inference.postprocess import salt_mask
+from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
 from diapir.progress import Progress
 from diapir.text import plural
 from diapir.tiles.mosaic.mosaic_files import MosaicSection, PlacedTile, read_mosaic

@@ -16,12 +16,12 @@ from PIL import Image
 
 from diapir.errors import DataError
 from diapir.files import claim, disk_errors, replace_file
-from diapir.inference.caveats import Confidence, image_caveats
 from diapir.inference.ensemble import tta_of
-from diapir.inference.large_images import LargeImageOptions, LargeImages
 from diapir.inference.overlay import overlay
 from diapir.inference.postprocess import check_postprocessing, salt_mask
 from diapir.inference.predictor import Segmenter
+from diapir.inference.sections.caveats import Confidence, image_caveats
+from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
 from diapir.inference.sources import OUTPUTS, Source, find_sources
 from diapir.inference.tiling import WindowGrid
 from diapir.progress import Progress

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.inference.wavelet import TGS_FIRST_ZERO, TGS_SPREAD, first_zero
+from diapir.inference.sections.wavelet import TGS_FIRST_ZERO, TGS_SPREAD, first_zero
 from diapir.surveys.restricted import RestrictedSurvey, places, whole_survey
 from diapir.surveys.sampling import sample_traces
 from diapir.surveys.segy.header_choice import HeaderChoice

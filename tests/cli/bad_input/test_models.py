@@ -45,7 +45,7 @@ BAD: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "a changed number": (replace(INFO, "0.485", "0.486"), [INFO, "changed"]),
     "another threshold": (replace(INFO, '"threshold": 0.5', '"threshold": 0.4'), [INFO, "changed"]),
     "a changed key": (replace(INFO, '"threshold"', '"treshold"'), [INFO, "treshold"]),
-    "a later format": (replace(INFO, '"format": 1', '"format": 2'), [INFO, "format = 2"]),
+    "a later format": (replace(INFO, '"format": 1', '"format": 9'), [INFO, "update diapir"]),
     "a model from elsewhere": (replace(INFO, '"unet"', '"os.system"'), [INFO, "os.system"]),
     "a description cut off": (
         lambda b: (b / INFO).write_bytes((b / INFO).read_bytes()[:40]), [INFO],

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from diapir.inference import EngineOptions, open_models
-from diapir.inference.no_data import no_data
+from diapir.inference.sections.no_data import no_data
 from diapir.surveys.open import reopen
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
 from diapir.surveys.prediction.prediction_store import PredictionStore, decode, encode, open_store

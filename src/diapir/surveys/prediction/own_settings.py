@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from diapir.inference import Segmenter
-from diapir.inference.presentation import settings_of
+from diapir.inference.sections.presentation import settings_of
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.surveys.sampling import percentile
 from diapir.surveys.survey import Survey

@@ -13,8 +13,8 @@ import numpy as np
 
 from diapir.errors import DataError
 from diapir.inference import EngineOptions, Segmenter, open_models
-from diapir.inference.caveats import Confidence
 from diapir.inference.engine import default_threads
+from diapir.inference.sections.caveats import Confidence
 from diapir.progress import Progress
 from diapir.surveys.prediction.blocks import (
     FIRST_VIEW,

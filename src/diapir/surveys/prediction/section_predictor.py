@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.inference import Segmenter
-from diapir.inference.presentation import settings_of
-from diapir.inference.resample import resample
+from diapir.inference.sections.presentation import settings_of
+from diapir.inference.sections.resample import resample
 from diapir.surveys.prediction.amplitude import reverse
 from diapir.surveys.prediction.survey_options import Polarity
 

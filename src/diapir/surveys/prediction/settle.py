@@ -16,8 +16,8 @@ from diapir.errors import MissingDependencyError, SurveyError
 from diapir.files import claim
 from diapir.inference import Segmenter, with_windows
 from diapir.inference.ensemble import tta_of
-from diapir.inference.no_data import has_few_levels, least_run, no_data
-from diapir.inference.wavelet import SamplingMatch, match_sampling, vertical_scale
+from diapir.inference.sections.no_data import has_few_levels, least_run, no_data
+from diapir.inference.sections.wavelet import SamplingMatch, match_sampling, vertical_scale
 from diapir.surveys.prediction.chunked_arrays import has_zarr
 from diapir.surveys.prediction.exports import Exports
 from diapir.surveys.prediction.own_settings import with_own_settings

@@ -176,7 +176,7 @@ class HorizonWriter:
         for column in columns:
             if form == "csv" or (form == "opendtect" and not column.csv_only):
                 cells.append(column.texts(inlines, crosslines, unknown))
-        if form == "charisma":
+        if form == "charisma" and self._grid.kind != "2d":
             cells[0] = [f"INLINE : {number}" for number in cells[0]]
             cells[1] = [f"XLINE : {number}" for number in cells[1]]
         between = "," if form == "csv" else " "

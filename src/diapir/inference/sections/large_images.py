@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import ConfigError
-from diapir.inference.no_data import blank, least_run
 from diapir.inference.predictor import Segmenter
-from diapir.inference.presentation import present, restore, settings_of
-from diapir.inference.resample import resample
-from diapir.inference.wavelet import LARGEST, SamplingMatch, match_sampling, vertical_scale
+from diapir.inference.sections.no_data import blank, least_run
+from diapir.inference.sections.presentation import present, restore, settings_of
+from diapir.inference.sections.resample import resample
+from diapir.inference.sections.wavelet import LARGEST, SamplingMatch, match_sampling, vertical_scale
 from diapir.text import percent, plural
 
 

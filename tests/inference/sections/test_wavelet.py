@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from diapir.bundle import VERTICAL_SCALE, Bundle
-from diapir.inference.resample import resample
-from diapir.inference.wavelet import (
+from diapir.inference.sections.resample import resample
+from diapir.inference.sections.wavelet import (
     LARGEST,
     TGS_FIRST_ZERO,
     first_zero,

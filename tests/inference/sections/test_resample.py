@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from diapir.inference.resample import resample
+from diapir.inference.sections.resample import resample
 
 
 def wave(samples: int, period: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diapir.inference.no_data import (
+from diapir.inference.sections.no_data import (
     LEAST,
     LEAST_COARSE,
     blank,

@@ -8,7 +8,7 @@ from PIL import Image
 
 from diapir.errors import ConfigError
 from diapir.inference import predict_images
-from diapir.inference.large_images import LargeImageOptions, LargeImages
+from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
 from tests.surveys.made import Pointwise, predictor
 
 WINDOW = 32

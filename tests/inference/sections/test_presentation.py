@@ -5,7 +5,7 @@ import pytest
 
 from diapir.bundle import SurveySettings
 from diapir.errors import ConfigError
-from diapir.inference.presentation import present, restore, settings_of
+from diapir.inference.sections.presentation import present, restore, settings_of
 from tests.helpers.tiny import small_bundle
 
 

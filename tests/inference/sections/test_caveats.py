@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diapir.inference.caveats import Confidence, image_caveats
+from diapir.inference.sections.caveats import Confidence, image_caveats
 
 
 def counted(certain: int, unsure: int, none: int, probability: float = 0.6) -> Confidence:

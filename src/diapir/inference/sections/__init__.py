@@ -1,0 +1,1 @@
+"""Whole sections as a network is shown them: resampled, without blank parts, with caveats."""
