@@ -19,15 +19,15 @@ def test_a_quarter_of_the_wavelength_is_the_first_zero() -> None:
 
 def test_wavelets_are_brought_to_half_their_length_in_the_training_data() -> None:
     chosen = choose_scale(labelled(12), 20)
-    assert (chosen.settings.vertical, chosen.settings.horizontal) == (1, 0.5)
+    assert (chosen.settings.vertical, chosen.settings.horizontal) == (0.75, 0.5)
     assert "samples to its first zero" in chosen.reason
     assert "--horizontal" in chosen.reason
 
 
 def test_sections_do_not_become_smaller_than_a_window() -> None:
     assert choose_scale(labelled(12), 50).settings.horizontal == 1
-    assert choose_scale(labelled(12), 300).settings.vertical == 1.5
-    assert choose_scale(labelled(12), 4000).settings.vertical == 2  # of the matched scale
+    assert choose_scale(labelled(12), 300).settings.vertical == 1.25
+    assert choose_scale(labelled(12), 4000).settings.vertical == 1.25  # matched
 
 
 def test_a_given_factor_is_taken() -> None:

@@ -30,7 +30,7 @@ def test_a_killed_adaptation_ends_in_the_weights_of_the_undisturbed_one(
     while process.poll() is None and not (run / "last" / "manifest.json").exists():
         time.sleep(0.01)  # until the first stage has been saved
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert not (run / "best").exists()
     resumed = diapir(*words, "--out", run)
     assert resumed.returncode == 0
