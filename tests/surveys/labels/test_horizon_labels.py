@@ -61,6 +61,7 @@ def test_horizons_of_diapir_come_back(
     top[rng.random(shape) < rng.choice([0, 0.1, 0.5])] = np.nan
     top[0, 0] = 5.03
     base = (top + rng.integers(0, 90, shape) / 10).astype(np.float32)
+    base[0, 0] = 9.03  # some salt
     write(folder, grid, form, top=top, base=base)
     labelled = np.zeros(shape, bool)
     for section in read_labels(folder, Geometry(grid)):
