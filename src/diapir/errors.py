@@ -16,6 +16,7 @@ Interrupted is not an error: a signal stopped a run after it saved a checkpoint 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -52,6 +53,25 @@ def _restored(kind: type[DiapirError], found: str, expected: str, fix: str) -> D
 
 class ConfigError(DiapirError):
     """A recipe, key, value or `--set` that cannot be used."""
+
+
+def refuse_options(checks: Iterable[tuple[str, object, bool, str]], *, problem: str = "") -> None:
+    """Refuse the first command-line option whose value is not allowed.
+
+    Args:
+        checks: name of each option, its value, whether it is allowed, and what is.
+        problem: what is wrong with such a value, after its name and itself.
+
+    Raises:
+        ConfigError: an option is not allowed, naming it.
+    """
+    for option, value, allowed, expected in checks:
+        if not allowed:
+            raise ConfigError(
+                " ".join(filter(None, (option, str(value), problem))),
+                expected=expected,
+                fix=f"correct {option}, or leave it out",
+            )
 
 
 class DataError(DiapirError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from diapir.errors import ConfigError
+from diapir.errors import refuse_options
 
 BUDGET_S = 60.0
 """Time budget in seconds where neither it nor the steps are given."""
@@ -34,20 +34,17 @@ class AdaptOptions:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        for option, value, allowed, expected in (
-            ("--steps", self.steps, self.steps is None or self.steps >= 2, "at least 2"),
-            ("--vertical", self.vertical, _scale(self.vertical), "0.1 to 10"),
-            ("--horizontal", self.horizontal, _scale(self.horizontal), "0.1 to 10"),
-            ("--replay-share", self.replay_share, 0 < self.replay_share < 1, "between 0 and 1"),
-            ("--threads", self.threads, (self.threads or 1) >= 1, "at least 1"),
-            ("--seed", self.seed, self.seed >= 0, "0 or more"),
-        ):
-            if not allowed:
-                raise ConfigError(
-                    f"{option} {value} is out of range",
-                    expected=expected,
-                    fix=f"correct {option}, or leave it out",
-                )
+        refuse_options(
+            (
+                ("--steps", self.steps, self.steps is None or self.steps >= 2, "at least 2"),
+                ("--vertical", self.vertical, _scale(self.vertical), "0.1 to 10"),
+                ("--horizontal", self.horizontal, _scale(self.horizontal), "0.1 to 10"),
+                ("--replay-share", self.replay_share, 0 < self.replay_share < 1, "between 0 and 1"),
+                ("--threads", self.threads, (self.threads or 1) >= 1, "at least 1"),
+                ("--seed", self.seed, self.seed >= 0, "0 or more"),
+            ),
+            problem="is out of range",
+        )
 
     def asked(self) -> dict[str, Any]:
         """The options that decide the result; a run may be resumed with the same ones only."""

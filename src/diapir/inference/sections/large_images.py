@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.errors import ConfigError
+from diapir.errors import refuse_options
 from diapir.inference.predictor import Segmenter
 from diapir.inference.sections.no_data import blank, least_run
 from diapir.inference.sections.presentation import present, restore, settings_of
@@ -34,19 +34,17 @@ class LargeImageOptions:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        factor, run = self.match_sampling, self.equal_runs
-        if not isinstance(factor, str) and not 1 / LARGEST <= factor <= LARGEST:
-            raise ConfigError(
-                f"--match-sampling {factor:g} is out of range",
-                expected=f"auto, none, or {1 / LARGEST:g} to {LARGEST:g}",
-                fix="correct --match-sampling, or leave it out",
-            )
-        if not isinstance(run, str) and run < 2:
-            raise ConfigError(
-                f"--equal-runs {run} is out of range",
-                expected="auto, none, or at least 2",
-                fix="correct --equal-runs, or leave it out",
-            )
+        factor = 1.0 if isinstance(self.match_sampling, str) else self.match_sampling
+        run = 2 if isinstance(self.equal_runs, str) else self.equal_runs
+        low, high = 1 / LARGEST, LARGEST
+        scales = f"auto, none, or {low:g} to {high:g}"
+        refuse_options(
+            (
+                ("--match-sampling", f"{factor:g}", low <= factor <= high, scales),
+                ("--equal-runs", run, run >= 2, "auto, none, or at least 2"),
+            ),
+            problem="is out of range",
+        )
 
 
 class PreparedImage(NamedTuple):

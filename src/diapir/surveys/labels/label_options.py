@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from diapir.choices import MaskEncoding
-from diapir.errors import ConfigError
+from diapir.errors import ConfigError, refuse_options
 
 LabelKind = Literal["auto", "mask", "horizons", "crossings", "polygons", "strokes"]
 LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
@@ -53,62 +53,58 @@ class LabelOptions:
         """Refuse values out of range."""
         below = self.salt_down_to
         thickness = self.salt_thickness
-        for option, value, allowed, expected in (
+        refuse_options(
             (
-                "--label-kind",
-                self.label_kind,
-                self.label_kind in LABEL_KINDS,
-                f"one of {', '.join(LABEL_KINDS)}",
-            ),
-            (
-                "--z-unit",
-                self.z_unit,
-                self.z_unit in (None, *LABEL_UNITS),
-                f"one of {', '.join(LABEL_UNITS)}",
-            ),
-            (
-                "--salt-down-to",
-                below,
-                below is None or math.isfinite(below),
-                "a time in ms or depth in m",
-            ),
-            (
-                "--salt-thickness",
-                thickness,
-                thickness is None or 0 < thickness < math.inf,
-                "a thickness in ms or m above 0",
-            ),
-            (
-                "--unpicked",
-                self.unpicked,
-                self.unpicked in get_args(Outside),
-                "background or unknown",
-            ),
-            (
-                "--outside",
-                self.outside,
-                self.outside in (None, *get_args(Outside)),
-                "background or unknown",
-            ),
-            (
-                "--section",
-                self.section,
-                self.section is None or _SECTION.fullmatch(self.section) is not None,
-                "inline:NUMBER or crossline:NUMBER",
-            ),
-            (
-                "--label-sections",
-                self.label_sections,
-                self.label_sections >= 1,
-                "a number of sections, at least 1",
-            ),
-        ):
-            if not allowed:
-                raise ConfigError(
-                    f"{option} {value}",
-                    expected=expected,
-                    fix=f"correct {option}, or leave it out",
-                )
+                (
+                    "--label-kind",
+                    self.label_kind,
+                    self.label_kind in LABEL_KINDS,
+                    f"one of {', '.join(LABEL_KINDS)}",
+                ),
+                (
+                    "--z-unit",
+                    self.z_unit,
+                    self.z_unit in (None, *LABEL_UNITS),
+                    f"one of {', '.join(LABEL_UNITS)}",
+                ),
+                (
+                    "--salt-down-to",
+                    below,
+                    below is None or math.isfinite(below),
+                    "a time in ms or depth in m",
+                ),
+                (
+                    "--salt-thickness",
+                    thickness,
+                    thickness is None or 0 < thickness < math.inf,
+                    "a thickness in ms or m above 0",
+                ),
+                (
+                    "--unpicked",
+                    self.unpicked,
+                    self.unpicked in get_args(Outside),
+                    "background or unknown",
+                ),
+                (
+                    "--outside",
+                    self.outside,
+                    self.outside in (None, *get_args(Outside)),
+                    "background or unknown",
+                ),
+                (
+                    "--section",
+                    self.section,
+                    self.section is None or _SECTION.fullmatch(self.section) is not None,
+                    "inline:NUMBER or crossline:NUMBER",
+                ),
+                (
+                    "--label-sections",
+                    self.label_sections,
+                    self.label_sections >= 1,
+                    "a number of sections, at least 1",
+                ),
+            )
+        )
         if below is not None and thickness is not None:
             raise ConfigError(
                 f"both --salt-down-to {below:g} and --salt-thickness {thickness:g} are given",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from diapir.errors import ConfigError
+from diapir.errors import refuse_options
 
 View = Literal["inline", "crossline"]
 Average = Literal["arithmetic", "geometric"]
@@ -66,23 +66,20 @@ class SurveyOptions:
         run = 2 if isinstance(self.equal_runs, str) else self.equal_runs
         factor = 1.0 if isinstance(self.match_sampling, str) else self.match_sampling
         size = self.tile if isinstance(self.tile, int) else 16
-        for option, value, allowed, expected in (
-            ("--percentile", self.percentile, 0 < self.percentile <= 100, "above 0, up to 100"),
-            ("--scale", self.scale, (self.scale or 1) > 0, "an amplitude above 0"),
-            ("--tile", self.tile, size >= 16, "own, auto, or at least 16 pixels"),
-            ("--overlap", self.overlap, 0 <= (self.overlap or 0) <= 0.75, "0 to 0.75"),
-            ("--threshold", self.threshold, 0 < threshold < 1, "between 0 and 1"),
-            ("--match-sampling", factor, 0.25 <= factor <= 4, "auto, none, or 0.25 to 4"),
-            ("--equal-runs", self.equal_runs, run >= 2, "auto, none, or at least 2"),
-            ("--workers", self.workers, self.workers >= 1, "at least 1"),
-            ("--block", self.block, not (self.block or 0) % 8, "a multiple of 8"),
-        ):
-            if not allowed:
-                raise ConfigError(
-                    f"{option} {value} is out of range",
-                    expected=expected,
-                    fix=f"correct {option}, or leave it out",
-                )
+        refuse_options(
+            (
+                ("--percentile", self.percentile, 0 < self.percentile <= 100, "above 0, up to 100"),
+                ("--scale", self.scale, (self.scale or 1) > 0, "an amplitude above 0"),
+                ("--tile", self.tile, size >= 16, "own, auto, or at least 16 pixels"),
+                ("--overlap", self.overlap, 0 <= (self.overlap or 0) <= 0.75, "0 to 0.75"),
+                ("--threshold", self.threshold, 0 < threshold < 1, "between 0 and 1"),
+                ("--match-sampling", factor, 0.25 <= factor <= 4, "auto, none, or 0.25 to 4"),
+                ("--equal-runs", self.equal_runs, run >= 2, "auto, none, or at least 2"),
+                ("--workers", self.workers, self.workers >= 1, "at least 1"),
+                ("--block", self.block, not (self.block or 0) % 8, "a multiple of 8"),
+            ),
+            problem="is out of range",
+        )
 
     def asked(self) -> dict[str, Any]:
         """The options that decide the stored result; runs that agree in them may share a store."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
-from diapir.errors import ConfigError
+from diapir.errors import refuse_options
 from diapir.surveys.products.fill import FILLS, Fill
 from diapir.surveys.products.move_picks import SMOOTH_RADIUS, Smooth, Snap
 
@@ -70,43 +70,44 @@ class ProductOptions:
         least = 1 if self.min_cells is None else self.min_cells
         velocity = 1.0 if self.velocity is None else self.velocity
         formats = self.formats or ()
-        for option, value, allowed, expected in (
-            ("--threshold", threshold, 0 < threshold < 1, "a probability between 0 and 1"),
-            ("--fill", self.fill, self.fill in FILLS, f"one of {', '.join(FILLS)}"),
-            ("--min-cells", least, least >= 1, "a number of samples, at least 1"),
-            ("--velocity", velocity, 0 < velocity < math.inf, "a velocity in m/s, such as 4500"),
+        refuse_options(
             (
-                "--formats",
-                " ".join(formats),
-                set(formats) <= set(PRODUCT_FORMATS),
-                f"one or more of {', '.join(PRODUCT_FORMATS)}",
-            ),
-            ("--meshes", self.meshes, self.meshes >= 0, "a number of bodies, at least 0"),
-            (
-                "--smooth-radius",
-                self.smooth_radius,
-                1 <= self.smooth_radius <= MOST_RADIUS,
-                f"a number of traces, 1 to {MOST_RADIUS}",
-            ),
-            (
-                "--snap-window",
-                self.snap_window,
-                0 < (1.0 if self.snap_window is None else self.snap_window) < math.inf,
-                "ms or m above 0, such as 20",
-            ),
-            (
-                "--merge",
-                " ".join("+".join(map(str, group)) for group in self.merge),
-                all(len(set(group)) > 1 for group in self.merge),
-                "two or more body numbers, such as 2+5",
-            ),
-        ):
-            if not allowed:
-                raise ConfigError(
-                    f"{option} {value}",
-                    expected=expected,
-                    fix=f"correct {option}, or leave it out",
-                )
+                ("--threshold", threshold, 0 < threshold < 1, "a probability between 0 and 1"),
+                ("--fill", self.fill, self.fill in FILLS, f"one of {', '.join(FILLS)}"),
+                ("--min-cells", least, least >= 1, "a number of samples, at least 1"),
+                (
+                    "--velocity",
+                    velocity,
+                    0 < velocity < math.inf,
+                    "a velocity in m/s, such as 4500",
+                ),
+                (
+                    "--formats",
+                    " ".join(formats),
+                    set(formats) <= set(PRODUCT_FORMATS),
+                    f"one or more of {', '.join(PRODUCT_FORMATS)}",
+                ),
+                ("--meshes", self.meshes, self.meshes >= 0, "a number of bodies, at least 0"),
+                (
+                    "--smooth-radius",
+                    self.smooth_radius,
+                    1 <= self.smooth_radius <= MOST_RADIUS,
+                    f"a number of traces, 1 to {MOST_RADIUS}",
+                ),
+                (
+                    "--snap-window",
+                    self.snap_window,
+                    0 < (1.0 if self.snap_window is None else self.snap_window) < math.inf,
+                    "ms or m above 0, such as 20",
+                ),
+                (
+                    "--merge",
+                    " ".join("+".join(map(str, group)) for group in self.merge),
+                    all(len(set(group)) > 1 for group in self.merge),
+                    "two or more body numbers, such as 2+5",
+                ),
+            )
+        )
 
     def resolved(self, section: bool, skips: int = 1) -> ResolvedOptions:
         """Replace what is None by the defaults of a section or of a volume.
