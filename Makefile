@@ -14,8 +14,8 @@ venv: $(STAMP)  ## create .venv with diapir and its tools, at pinned versions
 demo: $(STAMP)  ## train, evaluate and predict on a synthetic survey, and write the report
 	$(BIN)/diapir demo
 
-test: lint types  ## lint, types, then all tests
-	$(BIN)/python -m pytest
+test: lint types  ## lint, types, then all tests, one process with one thread per core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 lint: $(STAMP)  ## ruff: errors and formatting
 	$(BIN)/ruff check .
