@@ -280,7 +280,7 @@ class AdaptJob:
             "labels hash": self._labelled.hash,
             "steps": progressed.total,
             "seed": self._options.seed,
-        } | ({} if self._replay is None else {"replay": self._replay.tiles.name})
+        } | ({} if self._replay is None else {"replay": self._replay.name})
 
     def _metrics(self, after: HeldOutScore | None) -> dict[str, Any]:
         """What the bundle says about its evaluation."""

@@ -53,7 +53,8 @@ def adapt(
         out: the run folder to make; an interrupted adaptation in it is resumed.
         model: a run, a bundle or a bundled model, with trainable weights.
         budget_s: time for everything in seconds; 60 where `options.steps` is not given.
-        replay: labelled tiles to train on as well, so that the model keeps what it knew.
+        replay: labelled tiles to train on as well, beside synthetic sections, so that the model
+            keeps what it knew.
         options: how to adapt it.
         label_options: how to read the labels.
         hints: what is known of survey files.
@@ -88,12 +89,12 @@ def adapt(
         horizontal=options.horizontal,
     )
     held = hold_out(labelled.sections)
-    tiles = None if replay is None else Replay.open(Path(replay), options.replay_share)
+    replayed = Replay.open(options.replay_share, None if replay is None else Path(replay))
     asked = options.asked() | {
         "model": base.info.weights_sha256,
         "labels": labelled.hash,
         "settings": scale.settings.model_dump(),
-        "replay": None if tiles is None else tiles.tiles.hash,
+        "replay": replayed.tiles.hash if replayed and replayed.tiles else None,
     }
     display = display or Display()
     with Stopping(None) as stopping, RunFolder(out, resume=True, marker=MARKER) as folder:
@@ -106,7 +107,7 @@ def adapt(
             labelled=labelled,
             scale=scale,
             held=held,
-            replay=tiles,
+            replay=replayed,
             options=options,
             state=state,
             stopping=stopping,

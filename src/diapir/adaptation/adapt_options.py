@@ -25,8 +25,8 @@ class AdaptOptions:
     """Resample traces by this factor; by default to the wavelet length of the training data."""
     horizontal: float | None = None
     """Resample the number of traces by this factor."""
-    replay_share: float = 0.25
-    """Share of windows that come from the tiles of --replay."""
+    replay_share: float = 0.4
+    """Share of windows of synthetic sections and the tiles of --replay; 0 for labels only."""
     seed: int = 0
     """Seed of all random draws."""
     threads: int | None = None
@@ -39,7 +39,7 @@ class AdaptOptions:
                 ("--steps", self.steps, self.steps is None or self.steps >= 2, "at least 2"),
                 ("--vertical", self.vertical, _scale(self.vertical), "0.1 to 10"),
                 ("--horizontal", self.horizontal, _scale(self.horizontal), "0.1 to 10"),
-                ("--replay-share", self.replay_share, 0 < self.replay_share < 1, "between 0 and 1"),
+                ("--replay-share", self.replay_share, 0 <= self.replay_share < 1, "0 to below 1"),
                 ("--threads", self.threads, (self.threads or 1) >= 1, "at least 1"),
                 ("--seed", self.seed, self.seed >= 0, "0 or more"),
             ),

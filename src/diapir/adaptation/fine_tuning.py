@@ -81,7 +81,7 @@ class FineTuning:
         preprocess: how an image becomes its input.
         recipe: how to train.
         seed: of all random draws.
-        replay: further tiles; None for none.
+        replay: windows beside those of the survey; None for none.
     """
 
     def __init__(

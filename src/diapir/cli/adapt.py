@@ -62,7 +62,8 @@ def adapt(
         out: the run folder to make.
         model: a run, bundle or bundled model with trainable weights.
         budget: time for everything: 90s, 5m; by default 60s.
-        replay: labelled tiles to train on as well, so that the model keeps what it knew.
+        replay: labelled tiles to train on as well, beside synthetic sections, so that
+            the model keeps what it knew of them.
         options: how to adapt it.
         label_options: how to read the labels.
         hints: what is known of a survey file.
