@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from diapir.bundle import SurveySettings
 from diapir.inference import Predictor
@@ -26,24 +27,37 @@ def predictor(folder: Path, **settings: float) -> Predictor:
 def test_options_left_out_come_from_the_model(tmp_path: Path) -> None:
     clip = 1.1 * percentile(survey(), 98)
     model = predictor(tmp_path / "m", vertical=2, clip=clip)
-    found = with_own_settings(model, survey(), SurveyOptions())
+    found, said = with_own_settings(model, survey(), SurveyOptions())
     assert (found.match_sampling, found.scale) == (2, clip)
+    assert f"clipped at ±{clip:.4g}, as in the survey that the model was adapted to" in said[0]
 
 
 def test_options_given_win(tmp_path: Path) -> None:
     model = predictor(tmp_path / "m", vertical=2, clip=3)
     asked = SurveyOptions(match_sampling=1.5, scale=7)
-    assert with_own_settings(model, survey(), asked) == asked
+    assert with_own_settings(model, survey(), asked) == (asked, ())
 
 
-def test_a_file_of_another_gain_keeps_its_own_amplitudes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("clip", "words"), [(1000, "more than twice"), (0.01, "less than half")])
+def test_a_file_of_another_gain_keeps_its_own_amplitudes(
+    tmp_path: Path, clip: float, words: str
+) -> None:
+    model = predictor(tmp_path / "m", clip=clip)
+    options, (said,) = with_own_settings(model, survey(), SurveyOptions())
+    assert options.scale is None
+    assert "this survey's own percentile" in said
+    assert f"{words} as much (--scale {clip:g}" in said
+
+
+def test_which_amplitude_was_taken_is_said_with_the_result(tmp_path: Path) -> None:
     model = predictor(tmp_path / "m", clip=1000)
-    assert with_own_settings(model, survey(), SurveyOptions()).scale is None
+    summary = predict_survey(model, survey(), tmp_path / "out", SurveyOptions(view="inline"))
+    assert any("own percentile" in note for note in summary.plan.notes)
 
 
 def test_a_model_of_no_survey_changes_nothing(tmp_path: Path) -> None:
     model = Predictor(small_bundle(tmp_path / "m"))
-    assert with_own_settings(model, survey(), SurveyOptions()) == SurveyOptions()
+    assert with_own_settings(model, survey(), SurveyOptions()) == (SurveyOptions(), ())
 
 
 def test_a_survey_is_predicted_with_both_factors(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def settle(
             the survey cannot have; no amplitude other than 0; or a window larger than the sections.
         MissingDependencyError: a volume, and the package Zarr is not installed.
     """
-    options = with_own_settings(segmenter, survey, options)
+    options, clipped = with_own_settings(segmenter, survey, options)
     threshold = segmenter.threshold if options.threshold is None else options.threshold
     views = choose_views(survey.grid.shape, options.view, skips(survey))
     store, unfinished = _folders(out, survey, views)
@@ -97,7 +97,7 @@ def settle(
     asked = json.loads(json.dumps(_asked(segmenter, survey, options)))
     record = _earlier(asked, (store, unfinished))
     if record is None:
-        record = _new_record(segmenter, survey, options, asked, views, threshold)
+        record = _new_record(segmenter, survey, options, asked, views, threshold, clipped)
     segmenter = segmenter.with_grids(record.windows)
     sections = SectionPredictor(segmenter, options.polarity, record.stretch)
     return SettledPrediction(survey, options, record, sections, exports, store, unfinished)
@@ -181,6 +181,7 @@ def _new_record(
     asked: dict[str, Any],
     views: tuple[View, ...],
     threshold: float,
+    notes: Sequence[str],
 ) -> PredictionRecord:
     traces = sample_traces(survey, most=_SAMPLED_TRACES)
     match, told = _sampling(segmenter, traces, options)
@@ -209,7 +210,7 @@ def _new_record(
         skips=skips(survey),
         tta=tta_of(segmenter),
         equal_runs=equal_runs,
-        notes=(told, *blank),
+        notes=(told, *notes, *blank),
         grids=chosen.grids,
     )
 
