@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from diapir.config.faults import did_you_mean, unfit
-from diapir.config.recipe_yaml import read_yaml, yaml_reason
+from diapir.config.recipe_yaml import LONGEST, read_yaml, yaml_reason
 from diapir.config.sections import RunConfig
 from diapir.errors import ConfigError
 
@@ -39,7 +39,8 @@ def load_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
     """
     path = _find_recipe(str(recipe))
     try:
-        values = read_yaml(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as stream:
+            values = read_yaml(stream.read(LONGEST + 1))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(
             f"{path} cannot be read as YAML: {yaml_reason(error)}",

@@ -8,6 +8,10 @@ import yaml
 
 _MAX_BITS = 1024
 """Bits of the largest integer that is read; Python refuses to print one of 4,300 digits."""
+LONGEST = 200_000
+"""Most characters of a recipe, which PyYAML reads in a second or two; the longest has 3,000."""
+_DEEPEST = 64
+"""Most brackets within each other."""
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
@@ -55,6 +59,13 @@ def read_yaml(text: str) -> object:
         yaml.YAMLError: it is not YAML, is nested too deep, gives a key twice, or has a tag that its
             value does not fit.
     """
+    if len(text) > LONGEST:
+        raise yaml.YAMLError(f"it has more than {LONGEST:,} characters")
+    depth = 0
+    for character in text:  # PyYAML's time grows with the square of the depth
+        depth += (character in "[{") - (character in "]}")
+        if depth > _DEEPEST:
+            raise yaml.YAMLError("it is nested too deep")
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except RecursionError:
