@@ -99,9 +99,12 @@ def size(count: float) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 def csv_cell(text: str) -> str:
     """Text for a table that spreadsheets open: what they would take for a formula gets an `'`."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" and not _is_number(text) else text
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:

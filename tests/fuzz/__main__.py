@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--target", default="", help="names separated by commas; all by default")
     parser.add_argument("--count", type=int, help="inputs of each target, within the time")
     parser.add_argument("--number", type=int, help="read this input alone, and show its traceback")
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     asked = parser.parse_args()
     names = [name for name in asked.target.split(",") if name] or list(NAMES)
     if unknown := set(names) - set(NAMES):

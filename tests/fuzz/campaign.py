@@ -124,10 +124,11 @@ def _answers(
         "XDG_CACHE_HOME": str(home / "cache"),
     }
     words = [sys.executable, "-m", "tests.fuzz.child", name, str(seed), str(first), str(count)]
-    child = subprocess.Popen(
-        [*words, str(home)],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=(home / "stderr").open("w"), text=True,
-    )  # fmt: skip
+    with (home / "stderr").open("w") as errors:
+        child = subprocess.Popen(
+            [*words, str(home)],
+            cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True,
+        )  # fmt: skip
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_forward, args=(child, lines), daemon=True).start()
     begun = None

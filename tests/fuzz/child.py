@@ -55,7 +55,7 @@ def what(error: BaseException) -> str:
     for frame in traceback.extract_tb(error.__traceback__):
         if Path(frame.filename).is_relative_to(_SOURCE):
             place = f"{Path(frame.filename).relative_to(_SOURCE)}:{frame.lineno}"
-    return f"{type(error).__name__} at {place}: {str(error)[:200]}"
+    return f"{type(error).__name__} at {place}"
 
 
 if __name__ == "__main__":
