@@ -17,10 +17,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+CHILD = ("-m", "tests.fuzz.child")
 BATCH = 400
 """Inputs read by one process."""
 HANG_S = 10.0
-START_S = 120.0
+"""Processor time of one input, above which it hangs."""
+SILENT_S = 120.0
+"""Seconds without an end, above which it waits for something that does not come."""
+START_S = 300.0
 """Seconds to the first input: imports, and what a target prepares."""
 
 
@@ -123,7 +127,7 @@ def _answers(
         "HOME": str(home),  # of the child alone: no cache makes an input depend on others
         "XDG_CACHE_HOME": str(home / "cache"),
     }
-    words = [sys.executable, "-m", "tests.fuzz.child", name, str(seed), str(first), str(count)]
+    words = [sys.executable, *CHILD, name, str(seed), str(first), str(count)]
     with (home / "stderr").open("w") as errors:
         child = subprocess.Popen(
             [*words, str(home)],
@@ -134,10 +138,8 @@ def _answers(
     begun = None
     try:
         while True:
-            try:
-                line = lines.get(timeout=START_S if begun is None else HANG_S)
-            except queue.Empty:
-                child.kill()
+            line = _next(lines, child.pid, started=begun is not None)
+            if line is None:
                 yield _fault(first if begun is None else begun, f"no end after {HANG_S:.0f} s")
                 return
             if not line:
@@ -156,6 +158,27 @@ def _answers(
     finally:
         child.kill()
         child.wait()
+
+
+def _next(lines: queue.Queue[str], process: int, *, started: bool) -> str | None:
+    """The next line of a child; None where it takes too long, on a busy machine as on an idle."""
+    begun, used = time.monotonic(), _processor_s(process)
+    while time.monotonic() - begun < (SILENT_S if started else START_S):
+        try:
+            return lines.get(timeout=1.0)
+        except queue.Empty:
+            if started and _processor_s(process) - used > HANG_S:
+                break
+    return None
+
+
+def _processor_s(process: int) -> float:
+    """Processor time of a process so far; 0 where the system does not say."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return 0.0
 
 
 def _forward(child: subprocess.Popen[str], lines: queue.Queue[str]) -> None:

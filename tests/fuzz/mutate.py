@@ -156,7 +156,7 @@ def _spoil_one(rng: Rng, tree: Any) -> Any:
 
 def _places(tree: Any) -> list[tuple[Any, Any]]:
     found: list[tuple[Any, Any]] = []
-    left = [tree]
+    left = [tree] if isinstance(tree, dict | list) else []
     while left:
         node = left.pop()
         keys = list(node) if isinstance(node, dict) else range(len(node))

@@ -57,7 +57,7 @@ class Counter:
             return False
         name = os.fsdecode(path)
         handles = [one for one in args[1:] if isinstance(one, int) and one > 2]
-        if not Path(name).is_absolute() and handles and event != "open":  # relative to an open folder
+        if not Path(name).is_absolute() and handles and event != "open":  # in an open folder
             try:
                 name = str(Path(f"/proc/self/fd/{handles[-1]}").readlink() / name)
             except OSError:

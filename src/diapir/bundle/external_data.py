@@ -22,6 +22,7 @@ _INSIDE: dict[str, dict[int, str]] = {
 }
 """The fields of each message that hold another one, by number."""
 _KEY, _VALUE = 1, 2
+_INPUT, _OPERATOR = 1, 4
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 """Protobuf's wire types; the others have been deprecated since before ONNX."""
 
@@ -40,7 +41,10 @@ def external_files(content: bytes) -> set[str]:
     while left:
         kind, message = left.pop()
         texts: dict[int, str] = {}
-        for number, value in _fields(message):
+        fields = list(_fields(message))
+        if kind == "node":
+            _refuse_aborting(fields)
+        for number, value in fields:
             inner = _INSIDE[kind].get(number)
             if inner is not None:
                 left.append((inner, value))
@@ -49,6 +53,13 @@ def external_files(content: bytes) -> set[str]:
         if kind == "entry" and texts.get(_KEY) == "location":
             found.add(texts.get(_VALUE, ""))
     return found
+
+
+def _refuse_aborting(node: list[tuple[int, memoryview]]) -> None:
+    """Refuse a node that ONNX Runtime would end the process for, instead of raising an error."""
+    inputs = sum(number == _INPUT for number, _ in node)
+    if any(number == _OPERATOR and value == b"Resize" for number, value in node) and inputs < 3:
+        raise ValueError("a Resize has neither scales nor sizes")
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from diapir.inference.engine import default_threads, unusable
 
-_ERRORS_ONLY = 3
+_FATAL = 4
+"""Severity from which ONNX Runtime prints; it raises errors, which need no second message."""
 
 
 class OnnxEngine:
@@ -29,7 +30,7 @@ class OnnxEngine:
         self.name = "onnxruntime on cpu"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
-        options.log_severity_level = _ERRORS_ONLY
+        options.log_severity_level = _FATAL
         try:
             self._session = onnxruntime.InferenceSession(
                 network, options, providers=["CPUExecutionProvider"]

@@ -35,7 +35,7 @@ class Inputs:
                 continue
             suffix = pick(rng, (".dat", ".xyz", ".csv", ".txt", ".irap", ".charisma", ".pol"))
             text = _table(rng, survey, below=20 * ("base" in name))
-            if rng.random() < 0.8:
+            if rng.random() < 0.6:
                 text = spoil_text(rng, text, most=5)
             content = text.encode(pick(rng, ("utf-8", "utf-8", "utf-16", "utf-8-sig")), "replace")
             if rng.random() < 0.2:
@@ -44,7 +44,7 @@ class Inputs:
         options = LabelOptions(
             label_kind=pick(rng, ("auto", "auto", "auto", *LABEL_KINDS)),
             z_unit=pick(rng, (None, None, *LABEL_UNITS)),
-            salt_thickness=pick(rng, (None, 40.0, 1e9)),
+            salt_thickness=pick(rng, (None, 40.0, 40.0, 1e9)),
             unpicked=pick(rng, ("unknown", "background")),
             label_sections=pick(rng, (64, 1)),
         )

@@ -64,7 +64,8 @@ class Inputs:
             elif kind == 4:
                 graph.initializer[0].data_type = pick(rng, (0, 2, 6, 7, 9, 10, 11, 16, 99))
             elif kind == 5:
-                del graph.output[0].type.tensor_type.shape.dim[int(rng.integers(4))]
+                sides = graph.output[0].type.tensor_type.shape.dim
+                del sides[int(rng.integers(4)) : int(rng.integers(1, 5))]
                 graph.output.extend(graph.output[:1])
             else:
                 node = graph.node.add()
