@@ -134,7 +134,8 @@ def _answers(
             cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True,
         )  # fmt: skip
     lines: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_forward, args=(child, lines), daemon=True).start()
+    forwarding = threading.Thread(target=_forward, args=(child, lines), daemon=True)
+    forwarding.start()
     begun = None
     try:
         while True:
@@ -158,6 +159,9 @@ def _answers(
     finally:
         child.kill()
         child.wait()
+        forwarding.join()
+        if child.stdout:
+            child.stdout.close()
 
 
 def _next(lines: queue.Queue[str], process: int, *, started: bool) -> str | None:
