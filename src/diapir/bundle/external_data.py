@@ -58,7 +58,10 @@ def external_files(content: bytes) -> set[str]:
 def _refuse_aborting(node: list[tuple[int, memoryview]]) -> None:
     """Refuse a node that ONNX Runtime would end the process for, instead of raising an error."""
     inputs = sum(number == _INPUT for number, _ in node)
-    if any(number == _OPERATOR and value == b"Resize" for number, value in node) and inputs < 3:
+    if (
+        any(number == _OPERATOR and bytes(value) == b"Resize" for number, value in node)
+        and inputs < 3
+    ):
         raise ValueError("a Resize has neither scales nor sizes")
 
 

@@ -134,9 +134,9 @@ class BundleInfo(Section):
         _check_measured(metrics)
         block = metrics.get("in_sections")
         if block:
-            alone = block["alone"] if isinstance(block, dict) and "alone" in block else None
+            alone = block.get("alone") if isinstance(block, dict) else None
             _check_measured(alone, "dice", "kaggle_map")
-            whole = [key for key, value in alone.items() if isinstance(value, float)]
+            whole = [key for key, value in (alone or {}).items() if isinstance(value, float)]
             _check_measured(block, "flips", "n_tiles", "n_sections", *whole)
         return metrics
 

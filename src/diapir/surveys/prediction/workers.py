@@ -170,7 +170,7 @@ class DaskWorkers:
     def run(self, view: View, blocks: Sequence[int], tick: Tick) -> None:
         """Compute some blocks; see `Runner.run`."""
         from distributed import as_completed as dask_as_completed
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
         from distributed.scheduler import KilledWorker
 
         # the scheduler itself gives the blocks of a lost worker to another one
