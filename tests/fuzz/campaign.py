@@ -23,7 +23,7 @@ BATCH = 400
 HANG_S = 10.0
 """Processor time of one input, above which it hangs."""
 SILENT_S = 120.0
-"""Seconds without an end, above which it waits for something that does not come."""
+"""Seconds asleep without an end: it waits for something that does not come."""
 START_S = 300.0
 """Seconds to the first input: imports, and what a target prepares."""
 
@@ -166,23 +166,25 @@ def _answers(
 
 def _next(lines: queue.Queue[str], process: int, *, started: bool) -> str | None:
     """The next line of a child; None where it takes too long, on a busy machine as on an idle."""
-    begun, used = time.monotonic(), _processor_s(process)
-    while time.monotonic() - begun < (SILENT_S if started else START_S):
+    used, asleep = _status(process)[0], 0
+    while asleep < (SILENT_S if started else START_S):
         try:
             return lines.get(timeout=1.0)
         except queue.Empty:
-            if started and _processor_s(process) - used > HANG_S:
+            processor, sleeps = _status(process)
+            asleep += sleeps
+            if started and processor - used > HANG_S:
                 break
     return None
 
 
-def _processor_s(process: int) -> float:
-    """Processor time of a process so far; 0 where the system does not say."""
+def _status(process: int) -> tuple[float, bool]:
+    """Processor time of a process so far in seconds, and whether it sleeps."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    except OSError:
-        return 0.0
+    except OSError:  # not Linux: time is counted as if it slept
+        return 0.0, True
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), fields[0] == "S"
 
 
 def _forward(child: subprocess.Popen[str], lines: queue.Queue[str]) -> None:

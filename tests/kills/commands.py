@@ -12,13 +12,15 @@ import numpy as np
 from PIL import Image
 
 from diapir import bundle as bundles
+from diapir.architectures import UNetConfig
 from diapir.errors import DiapirError
 from tests.helpers.segy import write_segy
 from tests.helpers.tile_sets import write_tiles
-from tests.helpers.tiny import small_bundle, tiny_recipe, write_bright_salt
+from tests.helpers.tiny import small_bundle, small_network, tiny_recipe, write_bright_salt
 from tests.surveys.made import onnx_bundle, volume
 from tests.tiles.mosaic.sections import SIDE, make_section
 
+_SMALL = UNetConfig(base=4, levels=3)
 OUT = "out"
 """Folder below which operations count, and what is compared."""
 
@@ -83,8 +85,8 @@ def _store(folder: Path) -> None:
 def _models(folder: Path) -> None:
     """Two models below `out`, which tuning changes in place."""
     write_bright_salt(folder / "tiles", 12)
-    for name in ("a", "b"):
-        small_bundle(folder / OUT / name, name=name)
+    for seed, name in enumerate("ab"):
+        small_bundle(folder / OUT / name, network=small_network(_SMALL, seed), name=name)
 
 
 def _one_model(folder: Path) -> None:
