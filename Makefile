@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help venv demo test lint types format clean
+SECONDS ?= 60
+SEED ?= 1
+COUNT ?= 10
+
+.PHONY: help venv demo test fuzz kills lint types format clean
 
 help:  ## list these targets
 	@awk -F ":.*## " '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +20,12 @@ demo: $(STAMP)  ## train, evaluate and predict on a synthetic survey, and write 
 
 test: lint types  ## lint, types, then all tests, one process with one thread per core
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
+
+fuzz: $(STAMP)  ## read hostile inputs for SECONDS=60, from SEED=1 (TARGET=images,zips NUMBER=17)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED) --target "$(TARGET)" $(if $(NUMBER),--number $(NUMBER))
+
+kills: $(STAMP)  ## kill each command at COUNT=10 moments, from SEED=1 (COMMAND=train,tune)
+	$(BIN)/python -m tests.kills --count $(COUNT) --seed $(SEED) --command "$(COMMAND)"
 
 lint: $(STAMP)  ## ruff: errors and formatting
 	$(BIN)/ruff check .

@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import json
 import os
 import pickle
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ from diapir.bundle.card import write_card
 from diapir.config import PreprocessConfig
 from diapir.errors import BundleError
 from diapir.files import previous, scratch_name
+from tests.surveys.made import onnx_bundle
 
 
 def _tensors(value: float = 1.0) -> dict[str, NDArray[Any]]:
@@ -354,7 +357,7 @@ def _export(saved: Bundle, folder: Path, names: tuple[str, ...] = ("model.onnx",
     files = []
     for name in names:
         path = folder.parent / name
-        path.write_bytes(name.encode())
+        path.write_bytes(b"\n\x08" + name[:8].encode().ljust(8))  # a field, as of Protobuf
         files.append(path)
     return bundles.save_export(
         folder,
@@ -470,3 +473,79 @@ def test_the_card_of_a_bundled_model_has_its_figures(name: str) -> None:
     loaded = bundles.load(name)
     generated, _, _ = write_card(loaded.info).partition("## Limitations")
     assert (loaded.path / CARD).read_text(encoding="utf-8").startswith(generated)
+
+
+@pytest.mark.parametrize("kind", ["BF16", "F8_E4M3", "C64"])
+def test_weights_of_types_that_numpy_lacks_are_refused(tmp_path: Path, kind: str) -> None:
+    folder = _save(tmp_path / "model").path
+    width = {"BF16": 2, "F8_E4M3": 1, "C64": 8}[kind]
+    header = {"weight": {"dtype": kind, "shape": [4], "data_offsets": [0, 4 * width]}}
+    text = json.dumps(header).encode()
+    (folder / WEIGHTS).write_bytes(len(text).to_bytes(8, "little") + text + bytes(4 * width))
+    _rewrite(folder, weights_sha256=_sha256(folder / WEIGHTS))
+    with pytest.raises(BundleError, match=f"tensor weight is {kind}|{WEIGHTS} cannot be used"):
+        bundles.load(folder).tensors()
+
+
+def test_the_card_holds_no_html_and_no_links(tmp_path: Path) -> None:
+    name = "<img src=x onerror=alert(1)> [a](javascript:b)\n# more | x"
+    bundle = _save(tmp_path / "model", metrics={"dice": 0.5, name: 1, "data": {"name": name}})
+    card = write_card(bundle.info.model_copy(update={"name": name, "training": {name: name}}))
+    assert "<img" not in card
+    assert "](" not in card
+    assert "\n# more" not in card
+    assert "&lt;img" in card
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"ci95": []}, {"dice": 0.5, "ci95": {"dice": [[1], 2]}}, {"ci95": {"dice": [0.1]}},
+        {"data": 3}, {"in_sections": {"dice": 1}}, {"in_sections": [1]},
+        {"in_sections": {"alone": {"dice": 0.5, "kaggle_map": 0.5}, "dice": 0.5}},
+    ],
+)  # fmt: skip
+def test_metrics_that_no_card_can_show_are_refused(tmp_path: Path, metrics: Any) -> None:
+    folder = _save(tmp_path / "model").path
+    _rewrite(folder, metrics=metrics)
+    with pytest.raises(BundleError, match="metrics"):
+        bundles.load(folder)
+
+
+def _with_external(path: Path, place: str, *, depth: int) -> None:
+    """An ONNX file with a tensor in another file, inside `depth` branches of an If."""
+    tensor = onnx.TensorProto(name="far", data_type=1, dims=[1], data_location=1)
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", place
+    node = onnx.helper.make_node("Constant", [], ["far"], value=tensor)
+    graph = onnx.helper.make_graph([node], "inner", [], [])
+    for _ in range(depth):
+        inner = onnx.helper.make_node("If", ["on"], ["out"], then_branch=graph, else_branch=graph)
+        graph = onnx.helper.make_graph([inner], "outer", [], [])
+    path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize("place", ["weights.bin", "../weights.bin", "card.md"])
+def test_a_network_that_reads_a_file_without_a_hash_is_refused(
+    tmp_path: Path, place: str, depth: int
+) -> None:
+    folder = onnx_bundle(tmp_path / "made")
+    _with_external(folder / "model.onnx", place, depth=depth)
+    export = json.loads((folder / INFO).read_bytes())["export"]
+    export["files"] = {"model.onnx": _sha256(folder / "model.onnx")}
+    _rewrite(folder, export=export)
+    with pytest.raises(BundleError, match=f"reads {place}, which {INFO} does not list"):
+        bundles.load(folder)
+
+
+def _rewrite(folder: Path, **fields: Any) -> None:
+    """Other fields of `bundle.json`, with its own hash."""
+    content = json.loads((folder / INFO).read_bytes()) | fields
+    del content[bundles.OWN_HASH]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    (folder / INFO).write_text(json.dumps(content | {bundles.OWN_HASH: digest}))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

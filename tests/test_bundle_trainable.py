@@ -35,7 +35,7 @@ def _export(tmp_path: Path, *, half: bool, weights: bool = True) -> Bundle:
     source = bundles.save(
         tmp_path / "source", TENSORS, name="small", model=UNetConfig(), preprocess=PREPROCESS
     )
-    (tmp_path / "model.onnx").write_bytes(b"onnx")
+    (tmp_path / "model.onnx").write_bytes(b"\n\x04onnx")  # a field, as of Protobuf
     bundles.write_weights(tmp_path / WEIGHTS, TENSORS, half=half)
     made: dict[str, Any] = {"form": "onnx", "half": half, "any_size": True, "parity": PARITY}
     beside = tmp_path / WEIGHTS if weights else None

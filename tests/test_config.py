@@ -184,3 +184,39 @@ def test_a_mosaic_brings_its_groups() -> None:
     assert other.data.groups == "g.csv"
     assert parse_config({}, source="recipe").data.groups is None
     assert parse_config(yaml.safe_load(mosaic.to_yaml()), source="recipe") == mosaic
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=!!int ''", "not an integer"),
+        ("seed=!!bool x", "does not fit its tag"),
+        ("name=!!timestamp x", "does not fit its tag"),
+        ("train=!!map [1]", "does not fit its tag"),
+        ("train={batch: 1, batch: 2}", "twice"),
+        ("seed=" + "9" * 5000, "not an integer"),
+        ("seed=0x" + "f" * 5000, "not an integer"),
+        ("name=" + "[" * 3000, "nested too deep"),
+        ("train.batch=99999999999999999999", "less than or equal to 1000000"),
+        ("train.epochs=1000001", "less than or equal to 1000000"),
+        ("\udcff=1", "key=value"),
+    ],
+)
+def test_values_that_yaml_itself_cannot_convert_are_refused(
+    tmp_path: Path, override: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as refused:
+        load_recipe("baseline", [override])
+    assert len(refused.value.found) < 400
+    recipe = tmp_path / "mine.yaml"
+    key, _, value = override.replace("\udcff", '"\\ud800"').partition("=")
+    recipe.write_text(f"{key}: {value}" if "." not in key else "train: {batch: 1" + "0" * 9 + "}")
+    with pytest.raises(ConfigError, match=r"mine\.yaml"):
+        load_recipe(recipe)
+
+
+@pytest.mark.parametrize("name", ["2026-02-30", "2026-11-26", "2001-99-99"])
+def test_a_name_may_look_like_a_date(name: str) -> None:
+    recipe = load_recipe("baseline", [f"name={name}"])
+    assert recipe.name == name
+    assert parse_config(yaml.safe_load(recipe.to_yaml()), source="run").name == name

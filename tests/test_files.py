@@ -13,6 +13,7 @@ import pytest
 from diapir import files
 from diapir.errors import BundleError, DataError, DiapirError, RunError
 from diapir.files import (
+    check_writable,
     claim,
     disk_errors,
     flush_folder,
@@ -476,3 +477,11 @@ def test_other_errors_pass(tmp_path: Path) -> None:
         raise BundleError("mine", expected="", fix="")
     with pytest.raises(ValueError, match="mine"), disk_errors(tmp_path):
         raise ValueError("mine")
+
+
+def test_a_folder_is_probed_without_a_trace(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "out")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written"):
+        check_writable(tmp_path / "file" / "out", RunError)

@@ -98,3 +98,10 @@ def test_a_listing_counts_what_it_does_not_show() -> None:
 @pytest.mark.parametrize(("count", "text"), [(12_300_000, "12.3 MB"), (4e9, "4.0 GB")])
 def test_sizes(count: float, text: str) -> None:
     assert words.size(count) == text
+
+
+def test_cells_that_spreadsheets_would_take_for_formulas() -> None:
+    for text in ('=cmd|"/C calc"!A1', "@x", "+1+1", "-x", "\t=1"):
+        assert words.csv_cell(text) == f"'{text}"
+    for text in ("tile", "-12", "+3.5", "", "a=b", "images/=x.png"):
+        assert words.csv_cell(text) == text

@@ -172,6 +172,23 @@ def claim(
     )
 
 
+def check_writable(out: Path, kind: type[DiapirError] = DataError) -> None:
+    """Refuse a folder that cannot be written to, before long work on what it is to hold.
+
+    Nothing is left behind, and missing folders are not made.
+
+    Raises:
+        DiapirError: of `kind`; the folder, or its nearest parent that exists, is not writable.
+    """
+    place = out
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    scratch = scratch_name(place / out.name)
+    with disk_errors(out, kind):
+        os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        scratch.unlink()
+
+
 @contextlib.contextmanager
 def disk_errors(
     path: Path, kind: type[DiapirError] = DataError, *, fix: str = _FREE_SPACE

@@ -99,6 +99,21 @@ def size(count: float) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_cell(text: str) -> str:
+    """Text for a table that spreadsheets open: what they would take for a formula gets an `'`."""
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def plain(value: Any) -> Any:
     """`value` in JSON types: NumPy scalars and paths converted, NaN and infinity as null."""
     if isinstance(value, Mapping):

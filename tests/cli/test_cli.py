@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from diapir import __version__, tiles
 from diapir.cli import app
 from diapir.errors import DataError, DeviceError, Interrupted
 from tests.cli.conftest import RunCli
+from tests.helpers.tile_sets import write_tiles
 
 HEAVY = "numpy torch pydantic yaml matplotlib PIL wandb accelerate safetensors jinja2 tensorboard"
 VERBS = [
@@ -208,3 +210,14 @@ def test_a_reader_that_ends_is_not_an_error(survey: Path) -> None:
     process.stdout.close()  # before anything is printed
     _, message = process.communicate()
     assert (process.returncode, message) == (141, b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes streams as a Unix shell does")
+@pytest.mark.parametrize("closed", ["1", "0 1 2"])
+def test_closed_streams_are_no_reason_to_fail(tmp_path: Path, closed: str) -> None:
+    words = [sys.executable, "-m", "diapir", "data", "check", str(write_tiles(tmp_path))]
+    code = f"import os; [os.close(int(one)) for one in {closed!r}.split()]; "
+    code += f"os.execv({sys.executable!r}, {words!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "Traceback" not in done.stderr

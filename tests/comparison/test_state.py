@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,3 +110,22 @@ def test_time_counts_up_to_the_last_save(tmp_path: Path) -> None:
     assert TrainingState("begun", spent_s=5, begun_at=200).settled(tmp_path).spent_s == 5
     done = TrainingState("done", spent_s=5, begun_at=100)
     assert done.settled(tmp_path) == done
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"trainings": {"a": {"spent_s": "long"}}}, "spent_s"),
+        ({"trainings": {"a": {"state": "lost"}}}, "state"),
+        ({"trainings": {"a": 3}}, "cannot be read"),
+        ({"command": [1]}, "dict"),
+        ({"command": {"recipes": {"a": 3}}}, "a: "),
+    ],
+)
+def test_values_of_other_types_are_refused(
+    tmp_path: Path, change: dict[str, Any], named: str
+) -> None:
+    content = {"format": 1, "command": {}, "trainings": {}, "result": {}}
+    (tmp_path / STATE).write_text(json.dumps(content | change))
+    with pytest.raises(RunError, match=named):
+        open_state(tmp_path)

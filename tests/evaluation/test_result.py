@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from dataclasses import replace
@@ -201,3 +202,25 @@ def test_wrong_is_the_share_of_wrong_pixels() -> None:
     ):
         expected = np.mean((probability >= 0.5) != (mask == 1))
         assert tile.wrong == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("pixels", ["inf", "nan", "-inf", '"many"'])
+def test_a_table_with_numbers_that_are_none_is_refused(tmp_path: Path, pixels: str) -> None:
+    scored(("a", 0.5, 0.5, 0.5)).save(tmp_path)
+    head, row = (tmp_path / "tiles.csv").read_text().splitlines()
+    table = f"{head}\n{row.replace(',100,', f',{pixels},')}\n".encode()
+    (tmp_path / "tiles.csv").write_bytes(table)
+    scores = json.loads((tmp_path / "evaluation.json").read_bytes())
+    scores["tiles_sha256"] = hashlib.sha256(table).hexdigest()
+    (tmp_path / "evaluation.json").write_text(json.dumps(scores))
+    with pytest.raises(DataError, match="cannot be read"):
+        Evaluation.load(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"metrics": [1]}, {"data": 3}, {"sweep": {}}])
+def test_values_of_other_types_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    evaluated().save(tmp_path)
+    scores = json.loads((tmp_path / "evaluation.json").read_bytes())
+    (tmp_path / "evaluation.json").write_text(json.dumps(scores | change))
+    with pytest.raises(DataError, match=next(iter(change))):
+        Evaluation.load(tmp_path)

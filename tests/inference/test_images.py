@@ -297,3 +297,25 @@ def test_images_are_read_a_batch_at_a_time(
     monkeypatch.setattr(images, "find_sources", lambda inputs, out: sources)
     assert predict_images(predictor, [], tmp_path / "out").images == 10
     assert max(ahead) == predictor.batch == 3
+
+
+def test_names_that_spreadsheets_would_take_for_formulas(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    _save(tmp_path / "in" / "=1+1.png", _grey(20, 20))
+    predict_images(predictor, [tmp_path / "in"], tmp_path / "out")
+    (row,) = _table(tmp_path / "out")
+    assert row["name"] == "'=1+1"
+    assert (tmp_path / "out" / "mask" / "=1+1.png").is_file()
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(
+    predictor: Predictor, bright: BrightIsSalt, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    _save(tmp_path / "in" / "a.png", _grey(20, 20))
+    seen = []
+    source = Source(tmp_path / "in" / "a.png", "a", lambda: seen.append(1) or _grey(20, 20))
+    with pytest.raises(DataError, match="cannot be written"):
+        predict_images(predictor, [], tmp_path / "file" / "out", sources=[source])
+    assert not seen

@@ -86,3 +86,30 @@ np.save({str(tmp_path / "found.npy")!r}, Predictor.load({str(exported(bundle, "o
     image = np.arange(60 * 50, dtype=np.uint8).reshape(60, 50)
     (expected,) = Predictor(bundle, EngineOptions(device="cpu")).probabilities([image])
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def _network(path: Path, node: onnx.NodeProto, tensor: onnx.TensorProto) -> Path:
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", channels, "h", "w"])
+        for name, channels in (("images", 3), ("logits", 2))
+    ]
+    graph = helper.make_graph([node], "network", ends[:1], ends[1:], [tensor])
+    opset = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, ir_version=10, opset_imports=opset), path)
+    return path
+
+
+def test_a_network_that_fails_when_it_is_run_is_refused(tmp_path: Path) -> None:
+    shape = onnx.numpy_helper.from_array(np.array([1, 2, 5, 5]), "shape")
+    node = helper.make_node("Reshape", ["images", "shape"], ["logits"])
+    engine = OnnxEngine(_network(tmp_path / "model.onnx", node, shape))
+    with pytest.raises(BundleError, match="cannot be used"):
+        engine.logits(np.zeros((2, 3, 32, 32), np.float32))
+
+
+def test_a_network_with_logits_of_another_size_is_refused(tmp_path: Path) -> None:
+    kernel = onnx.numpy_helper.from_array(np.zeros((2, 3, 3, 3), np.float32), "kernel")
+    node = helper.make_node("Conv", ["images", "kernel"], ["logits"])
+    engine = OnnxEngine(_network(tmp_path / "model.onnx", node, kernel))
+    with pytest.raises(BundleError, match=r"\(1, 2, 30, 30\) of a batch \(1, 3, 32, 32\)"):
+        engine.logits(np.zeros((1, 3, 32, 32), np.float32))

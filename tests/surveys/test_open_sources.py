@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,11 @@ def test_a_folder_without_a_survey_is_refused(tmp_path: Path) -> None:
 def test_a_path_without_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SurveyError, match="does not exist"):
         open_survey(tmp_path / "none.sgy")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+@pytest.mark.parametrize("name", ["pipe.sgy", "pipe.npy"])
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SurveyError, match="neither a file nor a folder"):
+        open_survey(tmp_path / name)

@@ -199,3 +199,23 @@ def test_real_tiles_are_what_is_known_of_them(real_tgs_zip: Path) -> None:
     (group,) = report.duplicates
     assert group.masks_agree
     assert set(group.ids) == set(report.constant)
+
+
+@pytest.mark.parametrize("varied", [0, 1])
+def test_a_set_of_constant_images_is_unfit(tmp_path: Path, varied: int) -> None:
+    images, masks = make_tiles(20)
+    for number, tile in enumerate(images):
+        if number >= varied:
+            images[tile] = np.full_like(images[tile], number)
+    report = check_tiles(write_tiles(tmp_path, images=images, masks=masks))
+    assert not report.ok
+    assert any("whose image is not constant; training needs two" in one for one in report.errors)
+
+
+def test_salt_in_constant_images_alone_makes_a_set_unfit(tmp_path: Path) -> None:
+    images, masks = make_tiles(12)
+    for number, tile in enumerate(images):
+        if number % 3:  # those with salt
+            images[tile] = np.full_like(images[tile], number)
+    report = check_tiles(write_tiles(tmp_path, images=images, masks=masks))
+    assert any("no tile with salt whose image is not constant" in one for one in report.errors)

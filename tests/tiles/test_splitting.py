@@ -237,3 +237,12 @@ def test_real_tiles_split_as_promised(real_tgs_zip: Path) -> None:
         coverage = tiles.select(part).coverage
         assert np.mean(coverage == 0) == pytest.approx(np.mean(whole == 0), abs=0.002)
         assert coverage.mean() == pytest.approx(whole.mean(), abs=0.005)
+
+
+@pytest.mark.parametrize("constant", [20, 19])
+def test_sets_of_constant_images_are_refused(constant: int) -> None:
+    tiles = tiles_with_salt([HALF] * 20, constant=range(constant))
+    with pytest.raises(SplitError, match=f"{constant} images of the 20 tiles in made are constant"):
+        make_split(tiles)
+    with pytest.raises(SplitError, match="constant"):
+        make_folds(tiles, folds=2)

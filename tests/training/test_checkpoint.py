@@ -2,7 +2,10 @@
 
 import contextlib
 import errno
+import hashlib
+import json
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -169,3 +172,25 @@ def test_a_link_to_an_empty_folder_is_used(tmp_path: Path) -> None:
         checkpoints.save(state(value))
     assert loaded_epoch(checkpoints) == 2
     assert len(list(disk.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04 nothing", pickle.dumps({"a": 1}), pickle.dumps(print), b"\x80"]
+)
+def test_a_file_that_is_no_checkpoint_is_refused_without_torchs_advice(
+    checkpoints: Checkpoints, content: bytes
+) -> None:
+    checkpoints.save(state(1))
+    (path,) = checkpoints.folder.glob("*.pt")
+    path.write_bytes(content)
+    entry = {"file": path.name, "number": 0, "sha256": hashlib.sha256(content).hexdigest()}
+    (checkpoints.folder / MANIFEST).write_text(json.dumps({"states": [entry]}))
+    with pytest.raises(RunError, match="is not a checkpoint") as refused:
+        checkpoints.load()
+    assert "weights_only" not in str(refused.value)
+
+
+def test_a_checkpoint_of_something_else_is_refused(checkpoints: Checkpoints) -> None:
+    refused = pytest.raises(RunError, match="does not fit its run: 'network' is missing")
+    with refused, checkpoints.fitting():
+        raise KeyError("network")

@@ -35,6 +35,7 @@ from diapir.models.trained import load_trained
 from diapir.run.folder import BEST, REPORT
 from diapir.text import duration, plural
 from diapir.training.checkpoint import Checkpoints
+from diapir.training.saved_state import restore_values
 from diapir.training.stopping import Stopping
 
 FIRST = 0.45
@@ -96,8 +97,9 @@ class AdaptJob:
         saved = self._checkpoints.load()
         if saved is None:
             return None
-        self._tuning.restore(saved["tuning"])
-        return Progressed(**saved["progressed"])
+        with self._checkpoints.fitting():
+            self._tuning.restore(saved["tuning"])
+            return restore_values(Progressed, saved["progressed"])
 
     def _introduce(self, progressed: Progressed | None) -> None:
         if progressed is not None:

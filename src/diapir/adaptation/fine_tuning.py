@@ -22,6 +22,7 @@ from diapir.models import Network
 from diapir.training.batches.augment import draw, normalised, sample, without_geometry
 from diapir.training.batches.survey_augment import augment_grey, draw_survey, spans_surveys
 from diapir.training.losses import segmentation_loss
+from diapir.training.saved_state import restore_optimizer
 
 WARMUP = 6
 """Steps over which the learning rate rises."""
@@ -190,8 +191,8 @@ class FineTuning:
     def restore(self, state: dict[str, Any]) -> None:
         """Restore a saved state."""
         self.network.load_state_dict(state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._bad = state["bad"]
+        restore_optimizer(self._optimizer, state["optimizer"])
+        self._bad = int(state["bad"])
 
 
 def _diverged() -> RunError:

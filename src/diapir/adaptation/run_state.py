@@ -12,6 +12,7 @@ from typing import Any
 
 from diapir.errors import RunError
 from diapir.files import disk_errors, replace_file
+from diapir.json_text import parse_json
 from diapir.run.folder import LOG, RESUME
 from diapir.text import plain
 
@@ -84,7 +85,7 @@ class RunState:
         if not path.exists():
             return cls(folder, asked)
         try:
-            content = json.loads(path.read_bytes())
+            content = parse_json(path.read_bytes())
             earlier, finished = content["asked"], content["finished"]
             different = [key for key in asked if earlier.get(key) != asked[key]]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

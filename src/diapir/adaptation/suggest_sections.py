@@ -9,7 +9,6 @@ its samples.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from diapir.errors import DataError
 from diapir.inference import EngineOptions, Segmenter, open_models
 from diapir.inference.sections.presentation import present, restore, settings_of
 from diapir.inference.sources import find_sources
+from diapir.json_text import parse_json
 from diapir.progress import Progress
 from diapir.surveys import PERCENTILE, Survey, SurveyHints, open_survey, percentile
 from diapir.surveys.labels.picture_masks import split_pictures
@@ -125,7 +125,7 @@ def suggest(
 def _labelled(run: Path) -> dict[str, Place | None]:
     """Names and places of the sections that a run was adapted to; none for other models."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        finished = json.loads((run / MARKER).read_bytes())["finished"]
+        finished = parse_json((run / MARKER).read_bytes())["finished"]
         return {
             name: None if place is None else (str(place[0]), int(place[1]))
             for name, place in finished["places"].items()

@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from diapir.bundle.card import write_card
+from diapir.bundle.external_data import external_files
 from diapir.bundle.info import FORMATS, BundleInfo, Export, Weights
 from diapir.bundle.places import BUNDLED, CARD, INFO, find
 from diapir.bundle.weights_file import WEIGHTS, read_weights, write_weights
 from diapir.errors import BundleError
 from diapir.files import disk_errors, replace_file, unwritable, writing_folder
+from diapir.json_text import parse_json
+from diapir.text import listing
 from diapir.version import __version__
 
 OWN_HASH = "info_sha256"
@@ -88,8 +91,12 @@ def load(model: str | Path | None) -> Bundle:
     """
     folder = find(model)
     info = _read_info(folder)
-    for name, expected in _hashes(info).items():
+    hashes = _hashes(info)
+    for name, expected in hashes.items():
         _check(folder / name, expected)
+    for name in hashes:
+        if name.endswith(".onnx"):
+            _refuse_unchecked(folder / name, hashes)
     return Bundle(folder, info)
 
 
@@ -107,7 +114,7 @@ def read_info(model: str | Path | None) -> BundleInfo:
 
 def _read_info(folder: Path) -> BundleInfo:
     try:
-        content = json.loads((folder / INFO).read_bytes())
+        content = parse_json((folder / INFO).read_bytes())
         if not isinstance(content, dict):
             raise ValueError("it is not a JSON object")
         _refuse_newer(folder / INFO, content.get("format"))
@@ -264,6 +271,16 @@ def _check(path: Path, expected: str) -> None:
             expected=f"SHA-256 {expected[:12]}…, as {INFO} says",
             fix="copy the bundle again from where it was made, or train it again",
         )
+
+
+def _refuse_unchecked(network: Path, checked: Mapping[str, str]) -> None:
+    """Refuse a network that reads tensors from a file whose hash is not checked."""
+    try:
+        further = external_files(network.read_bytes()) - checked.keys()
+    except (ValueError, OSError) as error:
+        raise _unusable(network, f"it is not an ONNX file: {error}") from None
+    if further:
+        raise _unusable(network, f"it reads {listing(sorted(further))}, which {INFO} does not list")
 
 
 def _sha256(path: Path) -> str:

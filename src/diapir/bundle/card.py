@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from diapir.bundle.weights_file import WEIGHTS
 def write_card(info: BundleInfo) -> str:
     """The card in Markdown."""
     lines = [
-        f"# {info.name}",
+        f"# {_inert(info.name)}",
         "",
         "Predicts salt in seismic images. Input: grey tiles. Output: probability of salt per "
         "pixel.",
@@ -72,7 +73,8 @@ def _exported(info: BundleInfo) -> Iterator[str]:
     yield (
         f"- Format: {' + '.join(export.files)}{stored}. Differs from the original network by at "
         f"most {parity.probability:.1e} in probability ({parity.logit:.1e} in logits); "
-        f"{parity.flipped} of {parity.pixels} pixels of {parity.tiles} tiles ({parity.data}) "
+        f"{parity.flipped} of {parity.pixels} pixels of {parity.tiles} tiles "
+        f"({_inert(parity.data)}) "
         "change class"
     )
     if weights is not None:
@@ -93,7 +95,7 @@ def _evaluated(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|"
     for key, value in scores.items():
         shown = f"{value:.4f}" if isinstance(value, float) else str(value)
-        yield f"| {key} | {shown} | {_interval(metrics, key)} |"
+        yield f"| {_inert(key)} | {shown} | {_interval(metrics, key)} |"
 
 
 def _in_sections(block: Mapping[str, Any] | None) -> Iterator[str]:
@@ -127,4 +129,10 @@ def _interval(metrics: Mapping[str, Any], key: str) -> str:
 
 
 def _listing(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in values.items())
+    return ", ".join(f"{_inert(key)} {_inert(value)}" for key, value in values.items())
+
+
+def _inert(value: object) -> str:
+    """Text of a recipe or a tile set in one line, without HTML or links: cards travel."""
+    text = html.escape(" ".join(str(value).split()), quote=False)
+    return text.replace("](", "]\\(").replace("|", "\\|")

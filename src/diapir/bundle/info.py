@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from diapir.architectures import ModelConfig, Section
 from diapir.config import PreprocessConfig
@@ -127,6 +127,27 @@ class BundleInfo(Section):
             raise ValueError("format 2 is that of an export with weights, and of no other bundle")
         return self
 
+    @field_validator("metrics")
+    @classmethod
+    def _check_metrics(cls, metrics: dict[str, Any]) -> dict[str, Any]:
+        """Refuse metrics that the card and `diapir models` could not show."""
+        _check_measured(metrics)
+        block = metrics.get("in_sections")
+        if block:
+            alone = block.get("alone") if isinstance(block, dict) else None
+            _check_measured(alone, "dice", "kaggle_map")
+            whole = [key for key, value in (alone or {}).items() if isinstance(value, float)]
+            _check_measured(block, "flips", "n_tiles", "n_sections", *whole)
+        return metrics
+
+    @field_validator("training")
+    @classmethod
+    def _check_training(cls, training: dict[str, Any]) -> dict[str, Any]:
+        members = training.get("mean of", [])
+        if isinstance(members, list) and not all(isinstance(one, dict) for one in members):
+            raise ValueError("'mean of' lists something that is no training")
+        return training
+
     @property
     def trainable(self) -> bool:
         """Whether the bundle holds weights that PyTorch can run and train."""
@@ -197,3 +218,19 @@ class BundleInfo(Section):
         """Sides of the network's input are multiples of this, which the divisor divides."""
         levels, stem = getattr(self.model, "levels", 5), getattr(self.model, "stem_stride", 2)
         return math.gcd(self.preprocess.size, max(32, 2**levels * stem // 2))
+
+
+def _check_measured(metrics: Any, *needed: str) -> None:
+    """Check that metrics are numbers by key, with the interval of each that has one."""
+    if not isinstance(metrics, dict):
+        raise ValueError("metrics should be an object")
+    for key in needed:
+        if not isinstance(metrics.get(key), int | float):
+            raise ValueError(f"{key} should be a number")
+    for key in ("ci95", "data"):
+        if not isinstance(metrics.get(key, {}), dict):
+            raise ValueError(f"{key} should be an object")
+    for key, interval in metrics.get("ci95", {}).items():
+        ends = interval if isinstance(interval, list | tuple) else ()
+        if len(ends) != 2 or not all(isinstance(end, int | float) for end in ends):
+            raise ValueError(f"the interval of {key} should be two numbers")

@@ -16,6 +16,8 @@ LARGE = 2**14
 """Tensors of at least this many values are stored as float16. Smaller ones (biases, batch norms,
 depthwise and first convolutions) are a few per cent of a network, and would cause most of the
 differences."""
+KINDS = ("F16", "F32", "F64", "I64", "I32", "U8", "BOOL")
+"""Types of tensors that are read, in the names of safetensors; NumPy lacks BF16 and F8."""
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -51,8 +53,14 @@ def read_weights(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         SafetensorError, OSError: the file cannot be read.
     """
+    from safetensors import SafetensorError, safe_open
     from safetensors.numpy import load_file
 
+    with safe_open(path, framework="numpy") as file:
+        for name in file.keys():  # noqa: SIM118 - the file cannot be iterated over
+            kind = file.get_slice(name).get_dtype()
+            if kind not in KINDS:
+                raise SafetensorError(f"tensor {name} is {kind} instead of {', '.join(KINDS)}")
     found: dict[str, NDArray[Any]] = load_file(path)
     return {
         name: value.astype(np.float32) if value.dtype == np.float16 else value

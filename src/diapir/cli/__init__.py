@@ -137,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: always, except for a bug in diapir, whose traceback is kept.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal's encoding has × and →
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -160,6 +161,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if "--json" in words:
                 print(json_module.dumps({"error": content | {"exit_code": code}}))
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Point closed standard streams to the null device.
+
+    Otherwise the next file that is opened would get their number, and what a library prints.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+            if getattr(sys, name) is None:
+                mode = "w" if number else "r"
+                setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def _describe(error: BaseException, words: Sequence[str]) -> tuple[int, str, dict[str, str]] | None:

@@ -17,7 +17,7 @@ from diapir.cli.running import (
     PostProcessing,
     Running,
 )
-from diapir.errors import MissingDependencyError
+from diapir.errors import MissingDependencyError, RunError
 
 if TYPE_CHECKING:
     from diapir.evaluation import Evaluated
@@ -81,11 +81,13 @@ def evaluate(
     """
     from diapir.evaluation import claim_evaluation, evaluate_models, save_in_sections
     from diapir.evaluation.summary import summary
+    from diapir.files import check_writable
     from diapir.run.folder import REPORT
 
     models = models or []
     if out is not None:
         claim_evaluation(out, models, data)
+        check_writable(out, RunError)
     done = evaluate_models(
         models,
         data,

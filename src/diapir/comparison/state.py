@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
 
 from diapir.config import config_diff, parse_config
 from diapir.errors import RunError
 from diapir.files import replace_file
+from diapir.json_text import parse_json
 from diapir.run.folder import LAST
 from diapir.text import listing, plain
 
@@ -58,7 +60,8 @@ class TrainingState:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> TrainingState:
         """Read what `to_json` gave."""
-        return cls(**{"fix" if key == "mend" else key: value for key, value in content.items()})
+        values = {"fix" if key == "mend" else key: value for key, value in content.items()}
+        return TypeAdapter(cls).validate_python(values)
 
     def settled(self, run: Path) -> TrainingState:
         """The state after an attempt has ended in any way: its time counted, waiting again.
@@ -115,13 +118,15 @@ def open_state(folder: Path) -> StateFile | None:
     """
     path = folder / STATE
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(path.read_bytes())
         if content.pop("format") != _FORMAT:
             raise ValueError(f"its format is not {_FORMAT}")
         trainings = {
             name: TrainingState.from_json(one) for name, one in content.pop("trainings").items()
         }
-        return StateFile(path, content.pop("command"), trainings, **content)
+        request = TypeAdapter(dict[str, Any]).validate_python(content.pop("command"))
+        TypeAdapter(dict[str, dict[str, Any]]).validate_python(request.get("recipes", {}))
+        return StateFile(path, request, trainings, **content)
     except FileNotFoundError:
         found = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
         foreign = [name for name in found if not name.startswith(".")]
@@ -131,7 +136,7 @@ def open_state(folder: Path) -> StateFile | None:
     except NotADirectoryError:
         reason = f"{folder} is a file"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"{path} cannot be read: {error}"
+        reason = f"{path} cannot be read: {_reason(error)}"
     raise RunError(
         reason,
         expected="a new or empty folder, or that of an earlier `diapir compare`",
@@ -192,6 +197,13 @@ def hold(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -45,6 +45,7 @@ def unfit(error: ValidationError, source: str) -> ConfigError:
         if issue["type"].startswith("union_tag"):
             fixes.append("architectures: " + ", ".join(ARCHITECTURES))
             key, found = "model.name", issue["ctx"].get("tag", {})
+        key = key or "a key"
         line = key if isinstance(found, dict) else f"{key} = {_SHORT.repr(found)}"
         faults.setdefault(line, []).append(_complaint(issue, location))
     return ConfigError(
@@ -76,7 +77,7 @@ def _complaint(issue: ErrorDetails, location: Sequence[str]) -> str:
 
 def _known(location: Sequence[int | str], architecture: str) -> list[str]:
     """A location without the parts by which pydantic distinguishes the types of a union."""
-    known = [str(location[0])]
+    known = [str(part) for part in location[:1]]
     for part in location[1:]:
         if isinstance(part, int) or _valid_keys(known, architecture):
             known.append(str(part))

@@ -12,8 +12,12 @@ import yaml
 from pydantic import ValidationError
 
 from diapir.config.faults import did_you_mean, unfit
+from diapir.config.recipe_yaml import LONGEST, read_yaml, yaml_reason
 from diapir.config.sections import RunConfig
 from diapir.errors import ConfigError
+
+_SHOWN = 80
+"""Characters of an override that messages show."""
 
 
 def recipe_names() -> list[str]:
@@ -35,10 +39,11 @@ def load_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
     """
     path = _find_recipe(str(recipe))
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
+        with path.open(encoding="utf-8") as stream:
+            values = read_yaml(stream.read(LONGEST + 1))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(
-            f"{path} cannot be read as YAML: {_yaml_reason(error)}",
+            f"{path} cannot be read as YAML: {yaml_reason(error)}",
             expected="a YAML file of recipe sections, in UTF-8",
             fix="compare it with a built-in recipe: " + ", ".join(recipe_names()),
         ) from None
@@ -89,28 +94,6 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses duplicate keys, of which YAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"the key {key.value!r} is given twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _yaml_reason(error: Exception) -> str:
-    """The message and position of an error, in one line."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"{error.problem} (line {mark.line + 1}, column {mark.column + 1})"
-    return str(error).partition("\n")[0]
-
-
 def _find_recipe(recipe: str) -> Path:
     path = Path(recipe)
     if path.suffix in {".yaml", ".yml"}:
@@ -133,17 +116,18 @@ def _find_recipe(recipe: str) -> Path:
 def _override(values: dict[str, Any], override: str) -> dict[str, Any]:
     """`values` with one `section.key=value` applied; the argument is not changed."""
     key, equals, text = override.partition("=")
-    if not equals or not key.strip():
+    shown = override if len(override) <= _SHOWN else override[:_SHOWN] + "…"
+    if not equals or not key.strip() or not key.isprintable():
         raise ConfigError(
-            f"--set {override!r} is not of the form key=value",
+            f"--set {shown!r} is not of the form key=value",
             expected="section.key=value, such as --set train.batch=4",
             fix="write the key, an equals sign and the value without spaces around them",
         )
     try:
-        value = yaml.safe_load(text)
+        value = read_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigError(
-            f"the value of --set {override!r} is not YAML: {_yaml_reason(error)}",
+            f"the value of --set {shown!r} is not YAML: {yaml_reason(error)}",
             expected="a YAML value: 4, 1e-3, null, [a, b], text",
             fix="quote the value, for example --set 'track.trackers=[tensorboard]'",
         ) from None

@@ -17,6 +17,8 @@ IGNORE = 255
 Fraction = Annotated[float, Field(ge=0, le=1)]
 WindowShare = Annotated[float, Field(ge=0, le=0.45)]
 WindowSize = Annotated[int, Field(ge=16, le=4096)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+"""A number of epochs, steps or tiles: what any run can need, and no typing error beyond it."""
 Scale = Annotated[float, Field(ge=0.1, le=10)]
 ScaleRange = tuple[Scale, Scale]
 
@@ -38,7 +40,7 @@ class DataConfig(Section):
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Seed of the split, apart from the run's, so that runs with other seeds share a split."""
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    folds: Annotated[int, Field(ge=2)] | None = None
+    folds: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
     """Number of folds, for a k-fold split instead of `val_fraction`."""
     fold: Annotated[int, Field(ge=0)] = 0
     """Index of the fold that is the validation part."""
@@ -65,7 +67,7 @@ class DataConfig(Section):
     """Heights and widths of windows in pixels; each step draws one. Empty takes the tile size."""
     window_labelled: Fraction = 0.25
     """Least labelled share of a window, where such a position can be found."""
-    seam_ignored: Annotated[int, Field(ge=0)] = 0
+    seam_ignored: Annotated[int, Field(ge=0, le=4096)] = 0
     """Pixels beside a seam of `mosaic` that are ignored where background adjoins salt of the
     neighbouring tile along the seam; 0 for none, the tile's side for the whole tile."""
 
@@ -224,7 +226,7 @@ class ScheduleConfig(Section):
     """`plateau` is ReduceLROnPlateau; `one_cycle` and `cosine` warm up linearly, then decay
     linearly or along a half cosine."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.7
-    patience: Annotated[int, Field(ge=0)] = 10
+    patience: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     """Epochs without a better validation loss before `lr` is multiplied by `factor`."""
     warmup: Fraction = 0.1
     """Share of all steps in which `one_cycle` and `cosine` warm up from 0."""
@@ -235,15 +237,15 @@ class ScheduleConfig(Section):
 class TrainConfig(Section):
     """The training loop."""
 
-    batch: Annotated[int, Field(ge=1)] = 8
+    batch: Count = 8
     """Tiles per optimiser step, over all processes together."""
-    epochs: Annotated[int, Field(ge=1)] = 50
-    early_stopping: Annotated[int, Field(ge=1)] | None = 15
+    epochs: Count = 50
+    early_stopping: Count | None = 15
     """Epochs without a better validation loss (Kaggle mAP where `select` is kaggle_map) after which
     the run ends; null for no early stopping."""
-    log_every: Annotated[int, Field(ge=1)] = 20
+    log_every: Count = 20
     """Batches per line of the log."""
-    save_minutes: Annotated[float, Field(gt=0)] = 10.0
+    save_minutes: Annotated[float, Field(gt=0, le=1e6)] = 10.0
     """Minutes between checkpoints within an epoch; there is one after each epoch as well."""
     ema: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Decay of an exponential moving average (EMA) of the weights, which is then evaluated and
@@ -264,7 +266,7 @@ class DeviceConfig(Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     channels_last: bool | Literal["auto"] = "auto"
     compile: bool | Literal["auto"] = "auto"
-    threads: Annotated[int, Field(ge=1)] | None = None
+    threads: Annotated[int, Field(ge=1, le=4096)] | None = None
     """CPU threads per process; null for PyTorch's own choice."""
 
 

@@ -31,6 +31,7 @@ from diapir.evaluation.result import Evaluation, TileScore
 from diapir.files import replace_file, unwritable
 from diapir.inference.postprocess import salt_mask
 from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
+from diapir.json_text import parse_json
 from diapir.progress import Progress
 from diapir.text import plural
 from diapir.tiles.mosaic.mosaic_files import MosaicSection, PlacedTile, read_mosaic
@@ -427,7 +428,7 @@ def saved_block(folder: Path) -> dict[str, Any] | None:
         DataError: it cannot be read.
     """
     try:
-        content: dict[str, Any] = json.loads((folder / BLOCK).read_bytes())
+        content: dict[str, Any] = parse_json((folder / BLOCK).read_bytes())
         float(content["dice"])
         return content
     except FileNotFoundError:

@@ -16,8 +16,11 @@ from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from diapir.errors import DataError, RunError
 from diapir.files import claim, replace_file, unwritable
+from diapir.json_text import parse_json
 from diapir.run.folder import EVALUATION
 
 SCORES = "evaluation.json"
@@ -122,18 +125,21 @@ class Evaluation:
             DataError: a file is missing or unreadable, or the two files do not belong together.
         """
         try:
-            content = json.loads((folder / SCORES).read_bytes())
+            content = parse_json((folder / SCORES).read_bytes())
             table = (folder / TILES).read_bytes()
             if content.pop("format") != _FORMAT:
                 raise ValueError(f"{SCORES} does not have format {_FORMAT}")
             if content.pop("tiles_sha256") != hashlib.sha256(table).hexdigest():
                 raise ValueError(f"{TILES} is not the table that {SCORES} was saved with")
-            return cls(tiles=_tile_scores(table), **content)
+            return TypeAdapter(cls).validate_python({"tiles": _tile_scores(table), **content})
         except OSError as error:
             reason = f"{error.filename}: {error.strerror}"
         except KeyError as error:
             reason = f"{SCORES} has no {error}"
-        except (ValueError, TypeError, AttributeError) as error:
+        except ValidationError as error:
+            first = error.errors()[0]
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        except (ArithmeticError, ValueError, TypeError, AttributeError) as error:
             reason = str(error)
         raise DataError(
             f"the evaluation in {folder} cannot be read: {reason}",

@@ -27,6 +27,7 @@ from diapir.evaluation.predictions import OpenModels, Predictions, predict_share
 from diapir.files import claim, disk_errors, replace_file
 from diapir.inference import open_models as open_by_default
 from diapir.inference.ensemble import refuse_repeated
+from diapir.json_text import parse_json
 from diapir.progress import Progress, ShowProgress, quiet
 from diapir.tiles import load_tiles
 from diapir.tiles.groups import with_groups
@@ -210,7 +211,7 @@ def claim_tuning(out: Path) -> None:
     claim(
         out,
         holds="the result of an earlier tuning",
-        ours=lambda path: "table" in json.loads(path.read_bytes()),
+        ours=lambda path: "table" in parse_json(path.read_bytes()),
         kind=RunError,
         folder=False,
     )

@@ -8,7 +8,6 @@ then run the same graph as without.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from diapir.bundle.weights_file import LARGE
+from diapir.json_text import parse_json
 
 PREFIX = "network."
 """Before the name of each tensor in the graphs that `graph.trace` writes."""
@@ -99,7 +99,7 @@ def _places(weights: Path) -> dict[str, _Place]:
     """The place of each floating tensor in a safetensors file."""
     with weights.open("rb") as stream:
         size = int.from_bytes(stream.read(8), "little")
-        header = json.loads(stream.read(size))
+        header = parse_json(stream.read(size))
     return {
         name: _Place(_KINDS[one["dtype"]], 8 + size + begin, end - begin)
         for name, one in header.items()

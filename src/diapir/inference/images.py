@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diapir.errors import DataError
-from diapir.files import claim, disk_errors, replace_file
+from diapir.files import check_writable, claim, disk_errors, replace_file
 from diapir.inference.ensemble import tta_of
 from diapir.inference.overlay import overlay
 from diapir.inference.postprocess import check_postprocessing, salt_mask
@@ -25,7 +25,7 @@ from diapir.inference.sections.large_images import LargeImageOptions, LargeImage
 from diapir.inference.sources import OUTPUTS, Source, find_sources
 from diapir.inference.tiling import WindowGrid
 from diapir.progress import Progress
-from diapir.text import plural
+from diapir.text import csv_cell, plural
 
 TABLE = "predictions.csv"
 STARTED = ".predicting"
@@ -140,6 +140,7 @@ def predict_images(
     sources = find_sources(inputs, out) if sources is None else sources
     target = out.resolve() if out.is_symlink() else out  # results may go to another disk
     claim(target, holds="an earlier prediction", ours=_may_be_replaced)
+    check_writable(target)
     rows: list[dict[str, Any]] = []
     sections = LargeImages(predictor, large)
     confidence: dict[str, Confidence] = {}
@@ -294,5 +295,6 @@ def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         shares = {
             key: f"{row[key]:.6f}" for key in ("salt_share", "mean_probability") if row[key] != ""
         }
-        table.writerow(row | shares)
+        names = {key: csv_cell(row[key]) for key in ("input", "name")}
+        table.writerow(row | shares | names)
     replace_file(path, text.getvalue())

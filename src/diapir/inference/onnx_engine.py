@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from diapir.inference.engine import default_threads, unusable
 
-_ERRORS_ONLY = 3
+_FATAL = 4
+"""Severity from which ONNX Runtime prints; it raises errors, which need no second message."""
 
 
 class OnnxEngine:
@@ -29,7 +30,7 @@ class OnnxEngine:
         self.name = "onnxruntime on cpu"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
-        options.log_severity_level = _ERRORS_ONLY
+        options.log_severity_level = _FATAL
         try:
             self._session = onnxruntime.InferenceSession(
                 network, options, providers=["CPUExecutionProvider"]
@@ -42,6 +43,7 @@ class OnnxEngine:
             raise unusable(
                 network, "onnx", f"it has {len(inputs)} inputs and {len(outputs)} outputs"
             )
+        self._network = network
         self._input = inputs[0].name
         for value, channels in ((inputs[0], 3), (outputs[0], 2)):
             if value.type != "tensor(float)" or len(value.shape) != 4 or value.shape[1] != channels:
@@ -51,5 +53,13 @@ class OnnxEngine:
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
-        result: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
+        count, _, height, width = batch.shape
+        try:
+            result: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
+        except Exception as error:  # as above; a graph may load and fail when it is run
+            raise unusable(self._network, "onnx", str(error).strip()) from None
+        if result.shape != (count, 2, height, width):
+            raise unusable(
+                self._network, "onnx", f"it makes {result.shape} of a batch {batch.shape}"
+            )
         return result

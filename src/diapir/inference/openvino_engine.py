@@ -25,6 +25,7 @@ class OpenvinoEngine:
     def __init__(self, network: Path, *, threads: int | None = None) -> None:
         self.threads = threads or default_threads()
         self.name = "openvino on cpu"
+        self._network = network
         core = openvino.Core()
         try:
             self._compiled = core.compile_model(
@@ -53,6 +54,15 @@ class OpenvinoEngine:
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
-        found = self._compiled(np.ascontiguousarray(batch))[0]
+        count, _, height, width = batch.shape
+        try:
+            found = self._compiled(np.ascontiguousarray(batch))[0]
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise unusable(self._network, "openvino", reason) from None
+        if found.shape != (count, 2, height, width):
+            raise unusable(
+                self._network, "openvino", f"it makes {found.shape} of a batch {batch.shape}"
+            )
         result: NDArray[np.float32] = found.copy()  # the next call reuses the memory
         return result

@@ -104,12 +104,15 @@ def _save(
 ) -> None:
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # ignore the user's matplotlibrc
         matplotlib.rcParams.update(_settings())
         figure = Figure(figsize=(width, height), layout="constrained")
         plot(figure)
+        for text in figure.findobj(Text):  # names of files need not be valid Unicode
+            text.set_text(text.get_text().encode(errors="backslashreplace").decode())
         figure.savefig(stream, **how)
 
 

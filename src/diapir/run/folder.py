@@ -13,6 +13,7 @@ from types import TracebackType
 from diapir.config import RunConfig, config_diff, load_recipe
 from diapir.errors import MissingDependencyError, RunError
 from diapir.files import is_scratch, replace_file, unwritable
+from diapir.json_text import parse_json
 from diapir.text import listing, size
 
 CONFIG = "config.yaml"
@@ -232,7 +233,7 @@ def _follows_steps(config: RunConfig) -> bool:
 
 def _owner(run: Path) -> str:
     try:
-        owner = json.loads((run / _OWNER).read_bytes())
+        owner = parse_json((run / _OWNER).read_bytes())
         return f"process {owner['pid']} on {owner['host']}"
     except (OSError, ValueError, KeyError):
         return "another process"

@@ -43,6 +43,12 @@ def _open(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
     """The whole survey."""
     if not path.exists():
         raise SurveyError(f"{path} does not exist", expected=_KINDS, fix="correct the path")
+    if not (path.is_dir() or path.is_file()):
+        raise SurveyError(
+            f"{path} is neither a file nor a folder",
+            expected=_KINDS + ", not a pipe, socket or device",
+            fix="write the data to a file, and give that",
+        )
     if not path.is_dir() and path.suffix.lower() != ".npy":
         return SegySurvey(path, hints, progress=progress)
     if hints.segy_only:

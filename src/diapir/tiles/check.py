@@ -143,20 +143,29 @@ class _Facts:
         if self.mismatched:
             sizes = named(list(self.mismatched.values()))
             errors.append(f"images and masks of different sizes: {sizes}")
-        if len(self.ids) < 2:
-            errors.append(f"only {plural(len(self.ids), 'usable tile')}; training needs two")
+        usable = len(self.ids) - len(self.constant)
+        if usable < 2:
+            varied = " whose image is not constant" if self.constant else ""
+            errors.append(f"only {plural(usable, 'usable tile')}{varied}; training needs two")
         return errors
 
     def _unsplittable(self, decision: Decision | None) -> Iterable[str]:
         """Why the tiles cannot be split into training and validation."""
-        group_of = [self.files.groups.get(tile) or tile for tile in self.ids]
-        if len(group_of) > 1 and len(set(group_of)) == 1:
-            yield f"all tiles belong to section group {group_of[0]!r}; training needs two groups"
+        constant = set(self.constant)  # in no part of a split
+        varied = [
+            (self.files.groups.get(tile) or tile, histogram)
+            for tile, histogram in zip(self.ids, self.values.histograms, strict=True)
+            if tile not in constant
+        ]
+        groups = {group for group, _ in varied}
+        if len(varied) > 1 and len(groups) == 1:
+            yield f"all tiles belong to section group {min(groups)!r}; training needs two groups"
         elif decision:
-            histograms = zip(group_of, self.values.histograms, strict=True)
-            salty = {group for group, histogram in histograms if decision.count(histogram)[1]}
-            if len(salty) == 1 and len(group_of) > 1:
+            salty = {group for group, histogram in varied if decision.count(histogram)[1]}
+            if len(salty) == 1 and len(varied) > 1:
                 yield f"only {min(salty)} has salt; training needs two tiles or groups with salt"
+            elif not salty and len(varied) > 1 and constant:
+                yield "no tile with salt whose image is not constant; training needs two"
 
     def _extremes(self, decision: Decision | None) -> tuple[int, list[str]]:
         """The number of masks without salt, and the ids of those that are all salt."""

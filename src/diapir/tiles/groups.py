@@ -35,6 +35,8 @@ def read_groups(path: str | Path) -> dict[str, str]:
         DataError: a missing file, missing columns, an id twice, or a row without id or group.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise _unusable(path, "it is not a file")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

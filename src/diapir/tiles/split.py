@@ -113,6 +113,8 @@ class Split:
             SplitError: a missing file, invalid JSON, an unknown format, or a contradiction.
         """
         path = Path(path)
+        if path.exists() and not path.is_file():
+            raise _unreadable(path, "it is not a file")
         try:
             content = _SplitFile.model_validate_json(path.read_bytes())
         except OSError as error:

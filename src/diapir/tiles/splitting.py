@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from diapir.errors import SplitError
+from diapir.text import plural
 from diapir.tiles.split import Split
 from diapir.tiles.stratify import share_out
 from diapir.tiles.tileset import TileSet
@@ -74,8 +75,19 @@ def fold_split(folds: Split, fold: int) -> Split:
 
 
 def _without_constant(tiles: TileSet) -> TileSet:
-    """The tiles whose image is not constant."""
+    """The tiles whose image is not constant.
+
+    Raises:
+        SplitError: fewer than two are not, although there are more tiles.
+    """
     kept = [tile for index, tile in enumerate(tiles.ids) if np.ptp(tiles.image(index))]
+    if len(kept) < 2 <= len(tiles):
+        raise SplitError(
+            f"{plural(len(tiles) - len(kept), 'image')} of the {len(tiles)} tiles in {tiles.path} "
+            "are constant",
+            expected="at least two tiles whose image is not constant",
+            fix="add tiles with seismic data, or check how the images were exported",
+        )
     return tiles if len(kept) == len(tiles) else tiles.select(kept)
 
 

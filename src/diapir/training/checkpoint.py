@@ -9,11 +9,13 @@ the newest cannot be read back. `torch.load` gets `weights_only=True`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ import torch
 
 from diapir.errors import RunError
 from diapir.files import is_scratch, remove_stale, replace_file
+from diapir.json_text import parse_json
 from diapir.run.folder import LAST
 from diapir.text import size
 
@@ -119,8 +122,7 @@ class Checkpoints:
             if hashlib.sha256(content).hexdigest() != entry["sha256"]:
                 self._note(f"{path} has changed since it was saved; trying the one before")
                 continue
-            state: State = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-            return state
+            return self._unpacked(path, content)
         if entries or self._has_states():
             raise RunError(
                 f"no checkpoint in {self.folder} can be read back",
@@ -129,6 +131,42 @@ class Checkpoints:
             )
         return None
 
+    @contextlib.contextmanager
+    def fitting(self) -> Iterator[None]:
+        """Turn errors of restoring a checkpoint into one that says what to do.
+
+        Raises:
+            RunError: the checkpoint could be read, and is not one of this run.
+        """
+        try:
+            yield
+        except (
+            ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError
+        ) as error:  # fmt: skip
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise RunError(
+                f"the checkpoint in {self.folder} does not fit its run: "
+                + " ".join(reason.splitlines()[:2]),
+                expected="a checkpoint that this run saved",
+                fix="restore the folder from a backup, or train into another --out",
+            ) from None
+
+    def _unpacked(self, path: Path, content: bytes) -> State:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch's, about formats that are not ours
+                state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        except Exception:  # torch and pickle raise nearly anything on bytes that are not theirs
+            # torch's own message may advise to load it in the way that executes code
+            state = None
+        if isinstance(state, dict):
+            return state
+        raise RunError(
+            f"{path} is not a checkpoint, though {MANIFEST} lists its SHA-256",
+            expected="tensors and plain values, as `diapir train` saves them",
+            fix="restore the folder from a backup, or train into another --out",
+        )
+
     def _has_states(self) -> bool:
         # the first state without a manifest is left by a kill during the first save
         first = {self.folder / _state_name(0)}
@@ -136,7 +174,7 @@ class Checkpoints:
 
     def _entries(self) -> list[dict[str, Any]]:
         try:
-            return list(json.loads((self.folder / MANIFEST).read_bytes())["states"])
+            return list(parse_json((self.folder / MANIFEST).read_bytes())["states"])
         except FileNotFoundError:
             return []
         except (OSError, ValueError, KeyError, TypeError) as error:

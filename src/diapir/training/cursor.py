@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from diapir.training.saved_state import restore_values
+
 
 class StepTerms(NamedTuple):
     """Measurements of one optimiser step, or their means over an epoch."""
@@ -52,6 +54,18 @@ class Cursor:
     rollbacks: int = 0
     validation_s: float = 0.0
     """Duration of the last validation in seconds."""
+
+    @classmethod
+    def restored(cls, saved: object) -> Cursor:
+        """The position that `asdict` gave.
+
+        Raises:
+            ValueError: it is not one.
+        """
+        cursor = restore_values(cls, saved)
+        if cursor.epoch < 1 or len(cursor.sums) != len(StepTerms._fields):
+            raise ValueError(f"epoch {cursor.epoch}, {len(cursor.sums)} sums")
+        return cursor
 
     def count(self, terms: StepTerms | None, tiles: int, seconds: float) -> None:
         """Record a step on `tiles` tiles; `terms` is None for a skipped step."""

@@ -125,10 +125,13 @@ def batches_of(config: RunConfig, tiles: RunTiles, device: Device, *, epoch: int
 
 
 def _restore(run: PreparedRun, state: State) -> None:
-    if state["tiles"] != run.tiles.hash:
+    with run.checkpoints.fitting():
+        same_tiles = bool(state["tiles"] == run.tiles.hash)
+        dict(state["trackers"])
+        run.session.restore(state)
+    if not same_tiles:
         raise RunError(
             f"the training tiles of {run.folder} have changed since the run was started",
             expected="the same tiles and sections, including those of data.extra",
             fix="restore them, or train into another --out",
         )
-    run.session.restore(state)

@@ -9,6 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from diapir.config import ScheduleConfig
+from diapir.training.saved_state import known_values
 
 
 class Schedule(Protocol):
@@ -70,7 +71,7 @@ class Plateau:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a saved state."""
-        self._inner.load_state_dict(state)
+        self._inner.load_state_dict(known_values(state, self._inner.state_dict()))
 
 
 class Curve:
@@ -109,6 +110,8 @@ class Curve:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a saved state."""
         self._share = float(state["share"])
+        if not 0 < self._share <= 1:
+            raise ValueError(f"a share of {self._share} of the learning rate")
 
 
 def curve(config: ScheduleConfig, step: int, steps: int) -> float:

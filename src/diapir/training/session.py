@@ -39,6 +39,7 @@ from diapir.training.ema import AveragedNetwork
 from diapir.training.encoder import freeze
 from diapir.training.losses import auxiliary_loss, segmentation_loss
 from diapir.training.optimizer import make_optimizer
+from diapir.training.saved_state import restore_optimizer
 from diapir.training.schedule import make_schedule
 from diapir.training.start import start_from
 
@@ -219,13 +220,18 @@ class Session:
         return state | ({"average": self._average.state_dict()} if self._average else {})
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore a saved state."""
+        """Restore a saved state.
+
+        Raises:
+            ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError: it is
+                not that of such a run.
+        """
         self._network.load_state_dict(state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        restore_optimizer(self._optimizer, state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         if self._average:
             self._average.load_state_dict(state["average"])
-        self.cursor = Cursor(**state["cursor"])
+        self.cursor = Cursor.restored(state["cursor"])
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """The network's tensors by name, for a bundle."""

@@ -1,4 +1,6 @@
 import io
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +82,10 @@ def test_surveys_of_any_shape_can_be_drawn(tmp_path: Path, shape: tuple[int, int
     survey = open_survey(write_segy(tmp_path / "a.sgy", RNG.normal(size=shape)))
     written = write_survey_pictures(survey, {}, tmp_path / "out")
     assert [path.stat().st_size > 2 for path in written] == [True] * 3
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names of files are valid Unicode there")
+def test_a_name_that_is_no_unicode_is_drawn(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff\xfe.sgy")
+    survey = open_survey(write_segy(path, RNG.normal(size=(3, 4, 20))))
+    assert write_survey_pictures(survey, {}, tmp_path / "out")[0].read_bytes()

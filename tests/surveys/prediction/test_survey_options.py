@@ -21,6 +21,12 @@ def test_sections_are_shown_as_images_of_amplitudes_are() -> None:
         ({"equal_runs": 1}, "--equal-runs"),
         ({"percentile": 0.0}, "--percentile"),
         ({"scale": -1.0}, "--scale"),
+        ({"scale": 0.0}, "--scale"),
+        ({"scale": float("inf")}, "--scale"),
+        ({"scale": float("nan")}, "--scale"),
+        ({"scale": 1e39}, "--scale"),
+        ({"block": 0}, "--block"),
+        ({"block": -8}, "--block"),
     ],
 )
 def test_options_out_of_range(options: dict[str, object], named: str) -> None:

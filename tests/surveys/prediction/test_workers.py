@@ -211,3 +211,17 @@ def test_no_scheduler_there(
     monkeypatch.setattr(workers, "ANSWERS_S", 0.5)
     with pytest.raises(SurveyError, match="no Dask scheduler answers"):
         run(source, model, tmp_path, scheduler="tcp://127.0.0.1:9")
+
+
+def test_a_lost_scheduler_is_told_and_the_same_call_resumes(
+    source: Path, model: Path, alone: SurveySummary, tmp_path: Path, cluster: Cluster
+) -> None:
+    cluster.add_worker()
+    _wait_for_workers(cluster.address, 1)
+
+    def lose_the_scheduler(done: int, total: int) -> None:
+        cluster.processes[0].kill()
+
+    with pytest.raises(SurveyError, match="was lost while predicting"):
+        run(source, model, tmp_path / "out", lose_the_scheduler, scheduler=cluster.address)
+    assert_same(run(source, model, tmp_path / "out"), alone)

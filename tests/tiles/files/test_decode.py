@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -253,3 +254,18 @@ def test_a_mask_in_colour_is_refused() -> None:
 def test_a_mask_of_floats_is_refused() -> None:
     with pytest.raises(DataError, match="stored as F"):
         decode_values(saved(Image.fromarray(np.zeros((2, 2), np.float32)), "TIFF"), "mask")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "b.png")
+    with pytest.raises(DataError, match=r"b\.png is not a file"):
+        read_image(tmp_path / "b.png")
+
+
+def test_a_damaged_tiff_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    content = bytearray(saved(Image.fromarray(GREY), "TIFF", compression="tiff_lzw"))
+    content[8:30] = b"\xff" * 22
+    with pytest.raises(DataError):
+        decode_image(bytes(content), "a.tif", suffix=".tif")
+    assert capfd.readouterr() == ("", "")

@@ -36,6 +36,8 @@ def opened(path: Path) -> GuardedZip:
         (".", "no name"),
         ("", "no name"),
         ("./.", "no name"),
+        ("d/" * 2000 + "x.png", "2000 folders deep"),
+        ("d/" * 65 + "x.png", "65 folders deep"),
     ],
 )
 def test_dangerous_names_are_refused(tmp_path: Path, name: str, reason: str) -> None:

@@ -255,3 +255,12 @@ def test_a_linked_folder_is_read(tmp_path: Path, tile_set: Callable[[Layout], Pa
     (tmp_path / "linked" / "images").symlink_to(folder / "images")
     (tmp_path / "linked" / "masks").symlink_to(folder / "masks")
     assert load_tiles(tmp_path / "linked").hash == load_tiles(folder).hash
+
+
+@pytest.mark.parametrize("depth", ["1e300", "-1e300", "inf", "deep"])
+def test_a_depth_that_is_none_is_refused(tile_set: Callable[[Layout], Path], depth: str) -> None:
+    folder = tile_set("kaggle")
+    table = (folder / "depths.csv").read_text().replace("100", depth)
+    (folder / "depths.csv").write_text(table)
+    with pytest.raises(DataError, match=f"the depth '{depth}'"):
+        load_tiles(folder)

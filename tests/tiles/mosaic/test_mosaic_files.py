@@ -37,3 +37,20 @@ def test_a_mosaic_is_read_as_it_was_written(tmp_path: Path) -> None:
         section.require_same(tile, image, tiles, index)
     with pytest.raises(DataError, match="tile t01 of tiles differs"):
         section.require_same(section.tiles[1], image, tiles, 0)
+
+
+def test_tiles_in_sub_folders_are_reassembled(tmp_path: Path) -> None:
+    images = {
+        f"north/t{row}{column}": SECTION[
+            row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE
+        ]
+        for row, column in np.ndindex(ROWS, COLUMNS)
+    }
+    masks = {tile: (image > 150).astype(np.uint8) for tile, image in images.items()}
+    source = write_tiles(tmp_path / "tiles", images=images, masks=masks)
+    make_mosaic(source, tmp_path / "mosaic")
+    (section,) = read_mosaic(tmp_path / "mosaic")
+    assert section.name == "north/t00"
+    np.testing.assert_array_equal(section.image(), SECTION)
+    assert (tmp_path / "mosaic" / "sections" / "masks" / "north" / "t00.png").is_file()
+    assert (tmp_path / "mosaic" / "report" / "01-north_t00.png").is_file()

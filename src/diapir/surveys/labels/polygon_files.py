@@ -307,6 +307,12 @@ def _feature(feature: Mapping[str, Any], source: str, placing: Placing) -> list[
     salt = is_salt(properties.get("class", properties.get("label", "salt")), source)
     found = []
     for rings in polygons:
+        if not isinstance(rings, list) or not rings:
+            raise DataError(
+                f"{source}: {str(rings)[:40]} is not a list of rings",
+                expected="[outer ring, hole, …], each a list of vertices",
+                fix="correct the file",
+            )
         read = [_ring(ring, properties, placing, source) for ring in rings]
         axis, index, outer = read[0]
         if any(one[:2] != (axis, index) for one in read):

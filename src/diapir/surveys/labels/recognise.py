@@ -52,6 +52,12 @@ def label_files(paths: Sequence[Path], line: str = "") -> list[Path]:
                 expected="a file or folder of labels",
                 fix="correct the path",
             )
+        if not (path.is_dir() or path.is_file()):
+            raise DataError(
+                f"{path} is neither a file nor a folder",
+                expected="a file or folder of labels, not a pipe, socket or device",
+                fix="write the labels to a file, and give that",
+            )
         if not path.is_dir() or is_zarr(path):
             found[path] = None
             continue
@@ -144,6 +150,8 @@ def _may_be_labels(path: Path) -> bool:
         return False
     if path.is_dir():
         return is_zarr(path)
+    if not path.is_file():
+        return False
     return is_image(path) or path.suffix.lower() in _ARRAYS | _SEGY | _TEXT | _JSON
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from diapir.errors import DataError
 from diapir.files import replace_file
+from diapir.json_text import parse_json
 from diapir.text import listing
 
 FORMAT: Literal[1] = 1
@@ -161,7 +162,7 @@ def read_json(path: Path) -> object:
         DataError: it cannot be read, or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return parse_json(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(
             f"{path} cannot be read: {error.strerror or error}",
@@ -174,7 +175,7 @@ def read_json(path: Path) -> object:
             expected="JSON",
             fix="correct the file, or write it again",
         ) from None
-    except (UnicodeDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(
             f"{path} is not JSON: {error}",
             expected="JSON in UTF-8",

@@ -17,6 +17,7 @@ from diapir.surveys.lines.find_lines import SurveyFile
 from diapir.surveys.prediction.predict import SurveySummary
 from diapir.surveys.products.make import Products
 from diapir.surveys.survey import Survey
+from diapir.text import csv_cell
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,6 @@ def write_lines(path: Path, rows: Sequence[LineRow]) -> Path:
     writer = csv.DictWriter(stream, list(LineRow.__dataclass_fields__), lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow(asdict(row) | {"notes": " | ".join(row.notes)})
+        writer.writerow(asdict(row) | {"line": csv_cell(row.line), "notes": " | ".join(row.notes)})
     replace_file(path, stream.getvalue())
     return path

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from diapir.errors import DataError
 from diapir.files import claim, replace_file, writing, writing_folder
+from diapir.json_text import parse_json
 from diapir.surveys.lines.line_table import LineRow, write_lines
 from diapir.surveys.products.make import RECORD
 from diapir.text import plural
@@ -70,7 +71,7 @@ def line_word(name: str) -> str:
 
 
 def _is_merged(folder: Path) -> bool:
-    return "merged" in json.loads((folder / RECORD).read_bytes())
+    return "merged" in parse_json((folder / RECORD).read_bytes())
 
 
 def _merge_columns(target: Path, parts: Sequence[tuple[str, Path]]) -> bool:

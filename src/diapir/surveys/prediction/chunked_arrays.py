@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from diapir.errors import MissingDependencyError, SurveyError
 from diapir.files import replace_file, writing
+from diapir.json_text import parse_json
 
 Place = tuple[slice, ...]
 """A part of an array; axes left out are whole."""
@@ -190,7 +191,7 @@ class NumpyArrays:
     def description(self) -> dict[str, Any]:
         """The description that `describe` saved."""
         try:
-            kept = json.loads((self._path / _DESCRIPTION).read_bytes())
+            kept = parse_json((self._path / _DESCRIPTION).read_bytes())
         except ValueError as error:
             raise _not_there(self._path, f"{_DESCRIPTION} is not valid JSON: {error}") from None
         return kept if isinstance(kept, dict) else {}

@@ -64,19 +64,21 @@ class SurveyOptions:
         """Refuse values out of range."""
         threshold = 0.5 if self.threshold is None else self.threshold
         run = 2 if isinstance(self.equal_runs, str) else self.equal_runs
+        scale = 1.0 if self.scale is None else self.scale
         factor = 1.0 if isinstance(self.match_sampling, str) else self.match_sampling
+        block = 8 if self.block is None else self.block
         size = self.tile if isinstance(self.tile, int) else 16
         refuse_options(
             (
                 ("--percentile", self.percentile, 0 < self.percentile <= 100, "above 0, up to 100"),
-                ("--scale", self.scale, (self.scale or 1) > 0, "an amplitude above 0"),
+                ("--scale", self.scale, 1e-30 < scale < 1e38, "an amplitude above 0"),
                 ("--tile", self.tile, size >= 16, "own, auto, or at least 16 pixels"),
                 ("--overlap", self.overlap, 0 <= (self.overlap or 0) <= 0.75, "0 to 0.75"),
                 ("--threshold", self.threshold, 0 < threshold < 1, "between 0 and 1"),
                 ("--match-sampling", factor, 0.25 <= factor <= 4, "auto, none, or 0.25 to 4"),
                 ("--equal-runs", self.equal_runs, run >= 2, "auto, none, or at least 2"),
                 ("--workers", self.workers, self.workers >= 1, "at least 1"),
-                ("--block", self.block, not (self.block or 0) % 8, "a multiple of 8"),
+                ("--block", self.block, block > 0 and not block % 8, "a multiple of 8"),
             ),
             problem="is out of range",
         )

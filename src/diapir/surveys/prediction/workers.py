@@ -7,9 +7,10 @@ with its worker is computed again by another.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
@@ -169,6 +170,7 @@ class DaskWorkers:
     def run(self, view: View, blocks: Sequence[int], tick: Tick) -> None:
         """Compute some blocks; see `Runner.run`."""
         from distributed import as_completed as dask_as_completed
+        from distributed.comm.core import CommClosedError
         from distributed.scheduler import KilledWorker
 
         # the scheduler itself gives the blocks of a lost worker to another one
@@ -183,12 +185,20 @@ class DaskWorkers:
         except KilledWorker:
             left = sum(not future.done() for future in futures)
             raise _lost(view, left, f"the Dask workers at {self.address}") from None
+        except (CancelledError, CommClosedError):  # what futures of a lost scheduler raise
+            raise SurveyError(
+                f"the Dask scheduler at {self.address} was lost while predicting the {view} view",
+                expected="a scheduler that runs until all blocks are done",
+                fix="start it and its workers again; the same command resumes",
+            ) from None
         finally:
-            self._client.cancel(futures)
+            with contextlib.suppress(CancelledError, OSError, TimeoutError):
+                self._client.cancel(futures)
 
     def close(self) -> None:
         """Disconnect; the scheduler and its workers keep running."""
-        self._client.close()
+        with contextlib.suppress(OSError, TimeoutError):  # CommClosedError is an OSError
+            self._client.close()
 
 
 def _run_on_dask(block: int, *, job: str, view: View) -> int:

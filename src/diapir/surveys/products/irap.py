@@ -171,6 +171,8 @@ def read_irap(path: Path) -> IrapGrid:
         step = float(head.xinc), float(head.yinc)
         if not all(step):
             raise ValueError("the distance of columns or rows is 0")
+        if not surface.values.size:
+            raise ValueError("it has no nodes")
     except (ValueError, RuntimeError, OSError, IndexError, OverflowError) as error:
         raise DataError(
             f"{path} cannot be read as an IRAP grid: {error}",

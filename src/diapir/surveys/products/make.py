@@ -12,6 +12,7 @@ from typing import Any
 
 from diapir.errors import MissingDependencyError, SurveyError
 from diapir.files import claim, replace_file, writing_folder
+from diapir.json_text import parse_json
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import Bins, cell_size, fit_bins
 from diapir.surveys.products.bodies import Bodies, label
@@ -322,7 +323,7 @@ def _caveats(
 def _recorded_files(folder: Path) -> set[str] | None:
     """The files that an earlier call wrote into a folder; None where it has no such record."""
     try:
-        names = json.loads((folder / RECORD).read_bytes())["files"]
+        names = parse_json((folder / RECORD).read_bytes())["files"]
         return {str(name) for name in names}
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from diapir.errors import DataError
 from diapir.files import claim, disk_errors, flush_folder, remove_stale, replace_file
+from diapir.json_text import parse_json
 from diapir.text import size
 from diapir.tiles.files.file_store import STAGING
 from diapir.tiles.files.guarded_zip import GuardedZip, Member, check_plan
@@ -133,7 +134,7 @@ def _claim(out: Path, archive: str, fingerprint: str) -> bool:
 
 def _read_marker(out: Path) -> tuple[str, str]:
     """Fingerprint and name of the archive that was imported to `out`."""
-    marker = json.loads((out / MARKER).read_bytes())
+    marker = parse_json((out / MARKER).read_bytes())
     return marker["fingerprint"], marker["archive"]
 
 

@@ -21,6 +21,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from diapir.files import writing_folder
+from diapir.json_text import parse_json
 from diapir.tiles.pixels import Pixels
 from diapir.tiles.tileset import TileSet
 
@@ -41,7 +42,7 @@ def load(key: str, fingerprint: str, path: Path) -> TileSet | None:
     """
     entry = _entry(key, fingerprint)
     try:
-        kept = json.loads((entry / "tiles.json").read_text(encoding="utf-8"))
+        kept = parse_json((entry / "tiles.json").read_text(encoding="utf-8"))
         images = _mapped(entry / "images.npy")
         masks = _mapped(entry / "masks.npy")
         if kept["checksum"] != _checksum(kept, images, masks):

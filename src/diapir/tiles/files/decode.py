@@ -7,9 +7,12 @@ every exception of a decoder becomes a `DataError` with a short reason.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
 import io
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,6 +91,8 @@ def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
     if isinstance(source, bytes):
         return decode_image(source, "the image").grey
     path = Path(source)
+    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        raise _refusal(str(path), "is not a file")
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise _refusal(str(path), f"has {path.stat().st_size / 1024**2:.0f} MiB")
@@ -146,6 +151,8 @@ def _opened(content: bytes, name: str, suffix: str | None) -> Iterator[Image.Ima
     if len(content) > MAX_FILE_BYTES:
         raise _refusal(name, f"has {len(content) / 1024**2:.0f} MiB")
     format_ = _expected_format(content, name, suffix)
+    if format_ == "TIFF":
+        _silence_libtiff()
     try:
         with Image.open(io.BytesIO(content), formats=(format_,)) as image:
             _refuse_size(image, name)
@@ -162,6 +169,17 @@ def _opened(content: bytes, name: str, suffix: str | None) -> Iterator[Image.Ima
         raise _refusal(name, reason) from None
     except Exception as error:  # decoders raise nearly anything on damaged bytes
         raise _refusal(name, f"cannot be decoded: {error}") from None
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Stop libtiff printing to the terminal what Pillow raises as an error as well."""
+    with contextlib.suppress(AttributeError, OSError):  # as where it is linked statically
+        library = ctypes.CDLL(import_module("PIL._imaging").__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            setter = getattr(library, name)
+            setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
+            setter(None)
 
 
 def _format_of(content: bytes) -> str | None:

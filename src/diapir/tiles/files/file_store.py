@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -93,6 +94,8 @@ class Store:
                 _refuse_size(name, member.file_size, MAX_FILE_BYTES)
                 return archive.read(member)
             file = self.path / name
+            if not stat.S_ISREG(file.stat().st_mode):
+                raise EOFError("it is a pipe, a socket or a device")
             _refuse_size(name, file.stat().st_size, MAX_FILE_BYTES)
             return file.read_bytes()
         # RuntimeError: an encrypted member; NotImplementedError: an unknown compression

@@ -24,6 +24,8 @@ MAX_BYTES = 16 * 2**30
 """Maximum bytes that they may unpack to, archives inside included; TGS has 0.6 GB."""
 MAX_RATIO = 200
 """Maximum unpacked bytes per packed byte, beyond a file's first MiB. Deflate can reach 1,032."""
+MAX_DEPTH = 64
+"""Maximum number of folders that a file may lie in."""
 
 _CHUNK = 2**20
 _END_MARK, _END_BYTES = b"PK\x05\x06", 22
@@ -252,6 +254,8 @@ def danger(info: zipfile.ZipInfo) -> str | None:
         return "has no name"
     if not name.isprintable():
         return "has unprintable characters in its name"
+    if name.count("/") > MAX_DEPTH:
+        return f"lies {name.count('/')} folders deep"
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link" if kind == stat.S_IFLNK else "is not a regular file"
     if info.flag_bits & _ENCRYPTED:

@@ -261,7 +261,7 @@ def _depths(store: Store, name: str) -> dict[str, float]:
     depths = {}
     for tile, text in _table(store, name, "id", "z"):
         try:
-            depths[tile] = float(text) if text else math.nan
+            depths[tile] = _depth(text) if text else math.nan
         except ValueError:
             raise DataError(
                 f"{_where(store, name)} gives {tile} the depth {text!r}",
@@ -277,3 +277,14 @@ def _first(store: Store, *names: str) -> str | None:
 
 def _where(store: Store, name: str) -> str:
     return str(store.path / name)
+
+
+_DEEPEST = 1e9
+"""Largest depth, in any unit, that is not a typing error."""
+
+
+def _depth(text: str) -> float:
+    depth = float(text)
+    if abs(depth) > _DEEPEST:
+        raise ValueError("no depth")
+    return depth

@@ -22,6 +22,7 @@ from PIL import Image
 from diapir.config import IGNORE
 from diapir.errors import DataError
 from diapir.files import claim, disk_errors, writing_folder
+from diapir.json_text import parse_json
 from diapir.tiles.files.decode import read_image
 from diapir.tiles.groups import groups_text
 from diapir.tiles.mosaic.assemble import Mosaic
@@ -104,7 +105,7 @@ def read_mosaic(folder: Path) -> tuple[MosaicSection, ...]:
         DataError: the folder holds no mosaic, or its description cannot be read.
     """
     try:
-        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        content = parse_json((folder / MARKER).read_text(encoding="utf-8"))
         return tuple(
             MosaicSection(
                 folder,
@@ -190,7 +191,8 @@ def _write(
             _save(labels, folder / "sections" / "masks" / f"{name}.png")
         if number < _PICTURES:
             drawn = _draw(section, images, masks)
-            _save(drawn, folder / "report" / f"{number + 1:02d}-{name}.png")
+            place = f"{number + 1:02d}-{name.replace('/', '_')}.png"  # ids may name sub-folders
+            _save(drawn, folder / "report" / place)
         sections.append(
             {
                 "name": name,
@@ -259,4 +261,5 @@ def _draw(
 
 
 def _save(pixels: NDArray[np.uint8], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, compress_level=4)

@@ -1,0 +1,80 @@
+"""Recipes and `--set`: YAML that is damaged, mistyped, nested, tagged or out of range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from diapir.config import load_recipe, recipe_names
+from tests.fuzz.mutate import hostile, pick, spoil_bytes, spoil_text, spoil_tree
+from tests.fuzz.target import Rng
+
+_VALUES = (
+    *("!!int ''", "!!bool x", "!!float x", "!!timestamp x", "!!binary x", "!!map [1]", "!!set [a]"),
+    *("!!omap [1]", "!!pairs 1", "!!null x", "!!str [a]", "!!python/name:os.system", "2001-99-99"),
+    *("2026-02-30", "12:61:99", "0b", "0x", "0o9", "1_", "9" * 5000, "0x" + "f" * 5000, "&a [*a]"),
+    *(
+        "{" * 2000,
+        "&a [*a]",
+        "&a {b: *a}",
+        "<<: [1]",
+        "{<<: 1}",
+        "{[]: 1}",
+        "{{}: 1}",
+        "? [a]\n: b",
+    ),
+    *(
+        '"\\ud800"',
+        '"\\x00"',
+        ".inf",
+        "-.INF",
+        ".nan",
+        "~",
+        "=",
+        "<<",
+        "|",
+        ">",
+        "%",
+        "@",
+        "`",
+        "- -",
+    ),
+)
+
+
+class Inputs:
+    def __init__(self, home: Path) -> None:
+        self._names = recipe_names()
+        self._trees = [load_recipe(name).model_dump(mode="json") for name in self._names]
+        self._keys = [
+            f"{section}.{key}" if key else section
+            for section, values in self._trees[0].items()
+            for key in (values if isinstance(values, dict) else [""])
+        ]
+
+    def make(self, rng: Rng, folder: Path) -> Callable[[], object]:
+        path = folder / "mine.yaml"
+        overrides = []
+        tree = pick(rng, self._trees)
+        kind = int(rng.integers(4))
+        if kind == 0:
+            text = yaml.safe_dump(tree, sort_keys=False)
+            path.write_bytes(spoil_bytes(rng, text.encode()))
+        elif kind == 1:
+            text = spoil_text(rng, yaml.safe_dump(tree, sort_keys=False))
+            path.write_text(text, errors="surrogateescape")
+        elif kind == 2:
+            path.write_text(yaml.dump(spoil_tree(rng, tree), sort_keys=False), errors="replace")
+        else:
+            path.write_text(yaml.safe_dump(tree, sort_keys=False))
+            for _ in range(int(rng.integers(1, 4))):
+                overrides.append(self._override(rng))
+        return lambda: load_recipe(path, overrides).to_yaml()
+
+    def _override(self, rng: Rng) -> str:
+        key = pick(rng, self._keys)
+        value = pick(rng, _VALUES) if rng.random() < 0.6 else str(hostile(rng))
+        text = f"{key}={value}"
+        return spoil_text(rng, text, most=2) if rng.random() < 0.3 else text

@@ -1,0 +1,102 @@
+"""A short run of each fuzzer, and the inputs that were once read wrongly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fuzz.campaign import Tally, campaign, table
+from tests.fuzz.child import read
+from tests.fuzz.mutate import spoil_bytes, spoil_text, spoil_tree
+from tests.fuzz.target import NAMES, Target, build, chance
+
+FAST = ("segy", "images", "zips", "recipes", "tables", "labels", "onnx", "bundles", "weights")
+"""Targets whose inputs are read in milliseconds."""
+INPUTS = 16
+
+ONCE_WRONG: dict[str, tuple[tuple[int, int], ...]] = {
+    "recipes": ((1, 11),),  # brackets in brackets: PyYAML took minutes
+    "tables": ((1, 0), (1, 11)),  # JSON nested so deep that its reader gave up
+    "labels": ((2, 304), (2, 374), (2, 592)),  # an empty grid; polygons that are no list
+    "onnx": ((1, 36),),  # a Resize without sizes: ONNX Runtime ended the process
+    "bundles": ((1, 3),),  # an interval that no card could show
+}
+"""Seed and number of inputs that ended in anything but a DiapirError, or never ended."""
+
+
+@pytest.fixture(scope="module", params=FAST)
+def target(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Target]:
+    name: str = request.param
+    return name, build(name, tmp_path_factory.mktemp(name))
+
+
+def test_hostile_inputs_are_accepted_or_refused(target: tuple[str, Target], tmp_path: Path) -> None:
+    name, inputs = target
+    cases = [*((5, number) for number in range(INPUTS)), *ONCE_WRONG.get(name, ())]
+    outcomes = {
+        (seed, number): read(inputs, name, seed, number, tmp_path / "input")
+        for seed, number in cases
+    }
+    wrong = {
+        case: found for case, found in outcomes.items()
+        if found["outcome"] not in {"accepted", "refused"}
+    }  # fmt: skip
+    assert not wrong
+    assert any(found["outcome"] == "refused" for found in outcomes.values())
+
+
+def test_an_input_is_rebuilt_from_its_numbers(tmp_path: Path) -> None:
+    inputs = build("images", tmp_path)
+    contents = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        inputs.make(chance("images", 3, 7), tmp_path / folder)
+        contents.append([path.read_bytes() for path in sorted((tmp_path / folder).iterdir())])
+    assert contents[0] == contents[1]
+    (tmp_path / "c").mkdir()
+    inputs.make(chance("images", 3, 8), tmp_path / "c")
+    assert [path.read_bytes() for path in sorted((tmp_path / "c").iterdir())] != contents[0]
+
+
+def test_damage_is_done_whatever_there_is() -> None:
+    for number in range(200):
+        rng = np.random.default_rng(number)
+        spoil_bytes(rng, b"")
+        spoil_text(rng, "")
+        spoil_tree(rng, {})
+        assert len(spoil_bytes(rng, bytes(100))) < 1000
+
+
+def test_a_crash_and_a_hang_are_blamed_on_their_input(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = tmp_path / "crashing.py"
+    package.write_text(
+        "import os, sys, time\n"
+        "from tests.fuzz import child, target\n"
+        "class Inputs:\n"
+        "    def make(self, rng, folder):\n"
+        "        number = self.number = getattr(self, 'number', FIRST - 1) + 1\n"
+        "        return {2: os.abort, 4: lambda: time.sleep(60)}.get(number, lambda: None)\n"
+        "FIRST = int(sys.argv[3])\n"
+        "child.build = lambda name, home: Inputs()\n"
+        "home = target.Path(sys.argv[5])\n"
+        "child.main(sys.argv[1], *map(int, sys.argv[2:5]), home)\n"
+    )
+    monkeypatch.setattr("tests.fuzz.campaign.CHILD", (str(package),))
+    monkeypatch.setattr("tests.fuzz.campaign.SILENT_S", 2.0)
+    (tally,) = campaign(["images"], 1, seconds=60, count=6, note=lambda line: None)
+    assert (tally.accepted, tally.other) == (4, 2)
+    assert tally.findings == {"signal SIGABRT": 2, "no end after 10 s": 4}
+    assert "| images | 6 | 4 | 0 | 2 (2 kinds) |" in table([tally])
+
+
+def test_every_target_has_a_module() -> None:
+    modules = {path.stem for path in (Path(__file__).parent / "targets").glob("*.py")}
+    assert modules - {"__init__", "models"} == set(NAMES)
+    rows = table([Tally("a", accepted=1), Tally("b", refused=2)]).splitlines()
+    assert rows[-1] == "| all | 3 | 1 | 2 | 0 | 0 MB |"
