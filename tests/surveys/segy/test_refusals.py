@@ -51,12 +51,9 @@ def test_a_text_file_is_no_segy(path: Path) -> None:
     refused(path, "not a readable SEG-Y file")
 
 
-@pytest.mark.parametrize("code", [4, 7, 9, 10, 11, 12, 15, 16])
-def test_a_known_format_that_cannot_be_read_is_named(
-    path: Path, cube: NDArray[np.float32], code: int
-) -> None:
-    write_segy(path, cube, binary={3225: struct.pack(">h", code)})
-    error = refused(path, rf"format {code} \(.+ bytes?\), which diapir cannot read")
+def test_a_known_format_that_cannot_be_read_is_named(path: Path, cube: NDArray[np.float32]) -> None:
+    write_segy(path, cube, binary={3225: struct.pack(">h", 4)})
+    error = refused(path, r"format 4 \(.+ bytes?\), which diapir cannot read")
     assert "format 5" in error.fix
 
 
