@@ -6,8 +6,8 @@ import struct
 from dataclasses import replace
 from typing import BinaryIO
 
-from diapir.surveys.segy.segy_layout import SegyLayout
 from diapir.surveys.segy.sample_formats import is_text
+from diapir.surveys.segy.segy_layout import SegyLayout
 from diapir.surveys.segy.trace_marks import (
     TRACE_HEADER,
     Agreement,

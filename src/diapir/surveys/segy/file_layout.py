@@ -25,8 +25,6 @@ from diapir.surveys.segy.binary_header import (
     BinaryHeader,
 )
 from diapir.surveys.segy.file_end import settle_end
-from diapir.surveys.segy.intervals import settle_interval
-from diapir.surveys.segy.segy_layout import SegyLayout
 from diapir.surveys.segy.layout_search import Spacing, search_spacing
 from diapir.surveys.segy.sample_formats import (
     SAMPLE_TYPES,
@@ -35,6 +33,8 @@ from diapir.surveys.segy.sample_formats import (
     sample_bytes,
     text_encoding,
 )
+from diapir.surveys.segy.sample_interval import settle_interval
+from diapir.surveys.segy.segy_layout import SegyLayout
 from diapir.surveys.segy.trace_lengths import trace_lengths
 from diapir.surveys.segy.trace_marks import TRACE_HEADER, Agreement, HeaderPlaces
 from diapir.text import plural

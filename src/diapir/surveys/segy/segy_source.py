@@ -17,7 +17,6 @@ from diapir.surveys.segy import refusals
 from diapir.surveys.segy.binary_header import TEXT_BLOCK
 from diapir.surveys.segy.file_layout import find_layout
 from diapir.surveys.segy.geometry import SegyGeometry, find_geometry
-from diapir.surveys.segy.segy_layout import SegyLayout
 from diapir.surveys.segy.sample_formats import (
     FORMAT_NAMES,
     UNSIGNED,
@@ -26,6 +25,7 @@ from diapir.surveys.segy.sample_formats import (
     other_float_format,
     sample_bytes,
 )
+from diapir.surveys.segy.segy_layout import SegyLayout
 from diapir.surveys.segy.trace_lengths import trace_lengths
 from diapir.surveys.segy.traces import TraceFile
 

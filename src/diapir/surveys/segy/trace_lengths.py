@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from diapir.surveys.segy.segy_layout import SegyLayout
 from diapir.surveys.segy.sample_formats import sample_bytes
+from diapir.surveys.segy.segy_layout import SegyLayout
 
 _MOST_HOPS = 200_000
 """Traces followed at most to find whether their lengths differ."""
