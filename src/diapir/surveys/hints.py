@@ -11,8 +11,9 @@ from diapir.surveys.extent import Extent
 
 Endian = Literal["big", "little"]
 VerticalDomain = Literal["time", "depth"]
-Allowance = Literal["velocity", "truncated", "sparse"]
-"""A check that the user may switch off: one-sided amplitudes, a cut last trace, a sparse grid."""
+Allowance = Literal["velocity", "truncated", "sparse", "prestack"]
+"""A check that the user may switch off: one-sided amplitudes, a cut last trace, a sparse grid, and
+headers like those of pre-stack gathers."""
 
 
 _LEAST = {"samples": 1, "data_start": 3600, "trace_header_bytes": 240, "trace_bytes": 241}

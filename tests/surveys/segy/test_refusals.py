@@ -236,7 +236,8 @@ def test_coordinates_decide_between_two_grids(path: Path) -> None:
 
 
 def test_a_volume_without_numbers_is_no_line(path: Path) -> None:
-    write_segy(path, RNG.normal(size=(6, 40, 10)), inlines=None, crosslines=None)
+    turned = ((-15.0, 20.0), (20.0, 15.0))
+    write_segy(path, RNG.normal(size=(6, 40, 10)), inlines=None, crosslines=None, steps=turned)
     error = refused(path, "no header bytes hold usable inline and crossline")
     assert error.found.count("\n") == 6  # the head of the table and five pairs
     assert "--inline-byte" in error.fix

@@ -11,6 +11,7 @@ from diapir.surveys.hints import Endian
 from diapir.surveys.segy.binary_header import ENDIAN_BYTE, ORDERS, PAIRWISE_SWAPPED, TEXT_BLOCK
 from diapir.surveys.segy.header_bytes import SPARSEST, BytePair, table
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES, SAMPLE_TYPES, looks_like_text
+from diapir.text import listing
 
 TOP_PAIRS = 5
 """Byte pairs listed in a message."""
@@ -157,6 +158,39 @@ def prestack(path: Path, *, traces: int, positions: int, where: str) -> SurveyEr
         f"({where}), fold {fold:.3g}",
         expected=_STACKED,
         fix=f"stack the gathers first, or give the bytes of the positions with {_BYTES}",
+    )
+
+
+def gathers(path: Path, *, why: str, where: str) -> SurveyError:
+    """Traces are numbered as gathers are.
+
+    Args:
+        path: the file.
+        why: the sign.
+        where: header bytes of the numbers, such as "bytes 9 and 13"; empty for file order.
+    """
+    numbered = f" (numbered at {where})" if where else ""
+    return SurveyError(
+        f"{path} seems to hold pre-stack gathers: {why}{numbered}",
+        expected=_STACKED,
+        fix="stack the gathers first; if each trace is a stack already, add --allow prestack",
+    )
+
+
+def several_lines(path: Path, byte: int, traces: Sequence[int]) -> SurveyError:
+    """Several lines or stacks follow each other.
+
+    Args:
+        path: the file.
+        byte: byte of the numbers that start again.
+        traces: traces, from 1, at which they do.
+    """
+    return SurveyError(
+        f"{path} holds several lines or stacks: the numbers at byte {byte} start again at "
+        f"trace{'s' * (len(traces) > 1)} {listing([f'{trace:,}' for trace in traces])}",
+        expected="one 2D line with one trace per position, or a volume with line numbers",
+        fix="split the file there, or read it as one line in file order with --inline-byte 0 "
+        "--crossline-byte 0",
     )
 
 

@@ -68,6 +68,11 @@ class Marks:
         found += 2 * sum(_counts_on(before, header, offset, order) for offset in self.counting)
         return 2 * found > self.weight
 
+    def blank(self, header: bytes) -> bool:
+        """Whether a header has zeros for all that is shared, but for a code."""
+        filled = sum(_SHARED[at] for at in self.shared if any(header[at : at + 2]))
+        return filled <= 1
+
 
 def marks_of(first: bytes, second: bytes, order: ByteOrder) -> Marks:
     """What the headers of two neighbouring traces share."""
@@ -152,7 +157,11 @@ class HeaderPlaces:
         found = {trace: self._fits(marks, trace) for trace in self._checked()}
         told = {trace: fits for trace, fits in found.items() if fits is not None}
         share = sum(told.values()) / max(1, len(told))
-        odd = tuple(trace for trace, fits in told.items() if not fits)
+        odd = tuple(
+            trace
+            for trace, fits in told.items()
+            if not fits and not marks.blank(self.header(trace))
+        )
         return Agreement(marks, share, self._broken_at(marks, told), odd)
 
     def _marks(self) -> Marks:

@@ -45,6 +45,13 @@ class Headers:
     def __getitem__(self, byte: int) -> NDArray[np.int64]:
         return self.fields[byte].astype(np.int64)
 
+    def only(self, kept: NDArray[np.bool_]) -> Headers:
+        """The headers of some traces, `bool (n,)`."""
+        if kept.all():
+            return self
+        fields = {byte: values[kept] for byte, values in self.fields.items()}
+        return Headers(fields, self.empty[kept])
+
 
 class TraceFile:
     """The traces of a SEG-Y file.
