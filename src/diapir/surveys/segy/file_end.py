@@ -1,18 +1,23 @@
-"""Where the traces of a SEG-Y file end: with the file, before trailing bytes, or at stray ones."""
+"""Where the traces of a SEG-Y file end: with the file, before trailing bytes, or at stray ones.
+
+And whether they vary in length.
+"""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO
 
-from diapir.surveys.segy.sample_formats import is_text
+from diapir.surveys.segy.sample_formats import is_text, sample_bytes
 from diapir.surveys.segy.segy_layout import SegyLayout
 from diapir.surveys.segy.trace_marks import (
     TRACE_HEADER,
     Agreement,
     HeaderPlaces,
     headers_after,
+    is_blank,
 )
 from diapir.text import plural
 
@@ -26,6 +31,11 @@ _SAMPLES = 114
 """Bytes of a trace header before the number of samples."""
 _LONGEST_TAIL = 2**20
 """Bytes without a trace header after the last trace, above which traces are damaged instead."""
+
+_MOST_HOPS = 200_000
+"""Traces followed at most to find whether their lengths differ."""
+_FIRST_TRACES = 64
+"""Trace headers whose lengths are compared in a file that seems in order."""
 
 
 def settle_end(stream: BinaryIO, layout: SegyLayout, agreement: Agreement, size: int) -> SegyLayout:
@@ -123,7 +133,7 @@ def _next_header(stream: BinaryIO, layout: SegyLayout, trace: int) -> int | None
         place = layout.data_start + before * layout.trace_bytes
         stream.seek(place)
         header = stream.read(TRACE_HEADER)
-        if any(header):
+        if not is_blank(header):
             end = place + (trace - before) * layout.trace_bytes + _REACH
             first = headers_after(stream, layout.order, header, place + TRACE_HEADER, end)
             return next(first, None)
@@ -143,7 +153,7 @@ def _begins_a_trace(
         stream, layout.order, layout.data_start, layout.trace_bytes, layout.traces
     )
     first = max(-1, layout.traces - 1 - _BACK)
-    filled = [at for at in range(layout.traces - 1, first, -1) if any(places.header(at))]
+    filled = [at for at in range(layout.traces - 1, first, -1) if not is_blank(places.header(at))]
     if not filled:
         return True
     before, steps = places.header(filled[0]), layout.traces - filled[0]
@@ -158,3 +168,42 @@ def _begins_a_trace(
             return part == expected[: len(part)]
     known = {at: two for at, two in agreement.marks.shared.items() if at + 2 <= len(header)}
     return not known or any(header[at : at + 2] == two for at, two in known.items())
+
+
+def trace_lengths(path: Path, layout: SegyLayout) -> set[int]:
+    """The numbers of samples that traces have; one number where all agree.
+
+    Trace headers are wrong more often than traces vary in length. They are trusted only where
+    following their lengths through the file, or far into it, meets whole traces all the way.
+    """
+    padded = layout.sample_columns.stop < layout.trace_bytes
+    if padded or (not layout.leftover and not _claims_vary(path, layout)):
+        return {layout.samples}
+    sample_size = sample_bytes(layout.sample_format)
+    counts: set[int] = set()
+    size = path.stat().st_size
+    offset = layout.data_start
+    with path.open("rb") as stream:
+        for _ in range(_MOST_HOPS):
+            if offset == size:
+                return counts
+            stream.seek(offset + 114)
+            field = stream.read(2)
+            if len(field) < 2:
+                return {layout.samples}
+            samples = int(struct.unpack(layout.order + "H", field)[0])
+            counts.add(samples)
+            offset += layout.header_bytes + samples * sample_size
+            if offset > size or not samples:
+                return {layout.samples}
+    return counts
+
+
+def _claims_vary(path: Path, layout: SegyLayout) -> bool:
+    """Whether the first trace headers, found at a fixed length, state different lengths."""
+    claims = set()
+    with path.open("rb") as stream:
+        for trace in range(min(layout.traces, _FIRST_TRACES)):
+            stream.seek(layout.data_start + trace * layout.trace_bytes + 114)
+            claims.add(stream.read(2))
+    return len(claims) > 1

@@ -20,26 +20,25 @@ from diapir.surveys.segy.binary_header import (
     ENDIAN_BYTE,
     ENDIAN_CONSTANT,
     HEAD,
-    MOST_EXTENSIONS,
     TEXT_BLOCK,
     BinaryHeader,
 )
-from diapir.surveys.segy.file_end import settle_end
+from diapir.surveys.segy.file_end import settle_end, trace_lengths
 from diapir.surveys.segy.layout_search import Spacing, search_spacing
 from diapir.surveys.segy.sample_formats import (
     SAMPLE_TYPES,
-    TextEncoding,
-    is_text,
     sample_bytes,
-    text_encoding,
 )
 from diapir.surveys.segy.sample_interval import settle_interval
 from diapir.surveys.segy.segy_layout import SegyLayout
-from diapir.surveys.segy.trace_lengths import trace_lengths
 from diapir.surveys.segy.trace_marks import TRACE_HEADER, Agreement, HeaderPlaces
+from diapir.surveys.segy.trace_starts import TraceStarts
 from diapir.text import plural
 
-_END_OF_TEXT = "((SEG:ENDTEXT))"
+_MOST = 0.3
+"""Share of trace headers that a layout must find where nothing states it."""
+_SOME = 2
+"""Trace headers after the first by which a distance is one of traces."""
 
 
 def find_layout(path: Path, hints: SurveyHints) -> SegyLayout:
@@ -119,15 +118,14 @@ class _Reading:
     ) -> None:
         self._stream, self._head, self._size, self._hints = stream, head, size, hints
         self._header = BinaryHeader.read(head, endian)
-        self._encoding = text_encoding(head[:TEXT_BLOCK])
         self._code = hints.sample_format or self._header.integer("sample_format")
-        self._stated_extended, self._notes = self._extended_text_headers()
+        self._starts = TraceStarts(stream, head, size, self._header, hints.data_start)
 
     def stated(self) -> Iterator[_Candidate]:
         """Layouts that the headers may mean."""
         if self._code not in SAMPLE_TYPES:
             return
-        for start in self._stated_starts():
+        for start in self._starts.stated():
             for extensions in self._header.extensions:
                 header_bytes = self._hints.trace_header_bytes or TRACE_HEADER * (1 + extensions)
                 counts = self._counts(start)
@@ -150,7 +148,7 @@ class _Reading:
         known = (self._hints.samples, self._hints.trace_bytes, self._hints.trace_header_bytes)
         if self._code not in SAMPLE_TYPES or (self._hints.data_start and any(known)):
             return
-        for start in self._searched_starts():
+        for start in self._starts.searched():
             spacings = search_spacing(
                 self._stream,
                 self._header.order,
@@ -160,11 +158,11 @@ class _Reading:
                 sample_format=self._code,
                 asked=self._hints.samples,
             )
-            # the first that finds many headers: later ones are its multiples, or chance
             for one in self._candidates(start, spacings):
                 if one.agreement.share > _MOST:
                     yield one
-                    break
+                if one.agreement.share * one.layout.traces >= _SOME:
+                    break  # larger distances are its multiples
 
     def _candidates(self, start: int, spacings: Iterable[Spacing]) -> Iterator[_Candidate]:
         """The layouts with these spacings of traces, each checked."""
@@ -182,7 +180,7 @@ class _Reading:
                 sample_format=self._code,
                 samples=one.samples,
                 interval=header.interval_us / 1000,
-                encoding=self._encoding,
+                encoding=self._starts.encoding,
                 data_start=start,
                 header_bytes=one.header_bytes,
                 trace_bytes=one.trace_bytes,
@@ -191,7 +189,7 @@ class _Reading:
                 extended=max(0, start - HEAD) // TEXT_BLOCK,
                 notes=(
                     *header.notes,
-                    *self._notes,
+                    *self._starts.notes,
                     *filter(None, [one.note or self._header_note(one), self._start_note(start)]),
                 ),
             )
@@ -214,13 +212,13 @@ class _Reading:
 
     def _start_note(self, start: int) -> str:
         """A note where traces do not begin where the binary header says; else empty."""
-        if start == next(self._stated_starts()):
+        if start == next(self._starts.stated()):
             return ""
         blocks, rest = divmod(start - HEAD, TEXT_BLOCK)
         what = f"{start - HEAD:,} bytes" if rest else plural(blocks, "extended text header")
         return (
             f"the first trace follows after {what}; the binary header states "
-            f"{self._stated_extended}; --data-start changes it"
+            f"{self._starts.extended}; --data-start changes it"
         )
 
     def _score(self, layout: SegyLayout, agreement: Agreement) -> float:
@@ -251,78 +249,3 @@ class _Reading:
             return 0, 0
         samples, interval = struct.unpack_from(self._header.order + "HH", first, 114)
         return samples, interval
-
-    def _stated_starts(self) -> Iterator[int]:
-        """Bytes before the first trace, as stated, then without extended text headers."""
-        if self._hints.data_start is not None:
-            yield self._hints.data_start
-            return
-        first = self._header.integer("first_trace")
-        stated = HEAD + TEXT_BLOCK * self._stated_extended
-        starts = [first] if HEAD <= first < self._size else []
-        yield from dict.fromkeys([*starts, stated, HEAD])
-
-    def _searched_starts(self) -> Iterator[int]:
-        """Bytes before the first trace that are worth a try.
-
-        As stated, after each block of text, and where a trace header states what the binary header
-        states.
-        """
-        yield from self._stated_starts()
-        if self._hints.data_start is not None:
-            return
-        for blocks in range(1, MOST_EXTENSIONS + 1):
-            start = HEAD + TEXT_BLOCK * blocks
-            if start + TRACE_HEADER > self._size or not self._is_text(start - TEXT_BLOCK):
-                break
-            yield start
-        yield from self._first_header()
-
-    def _first_header(self) -> Iterator[int]:
-        """Where the first trace header states the samples and interval of the binary header."""
-        samples, interval = self._head[3220:3222], self._head[3216:3218]
-        if not (any(samples) and any(interval)):
-            return
-        self._stream.seek(HEAD)
-        place = self._stream.read(_FIRST_HEADER_WITHIN).find(samples + interval)
-        if place >= 114:
-            yield HEAD + place - 114
-
-    def _extended_text_headers(self) -> tuple[int, list[str]]:
-        """Number of extended text headers, and a note where the file's number is not credible."""
-        count = self._header.integer("extended_text")
-        if count == -1:
-            count = self._count_text_headers()
-        elif self._header.revision == (0, 0) and count and not self._is_text(HEAD):
-            return 0, []  # the revision does not have the field
-        if 0 <= count <= MOST_EXTENSIONS:
-            return count, []
-        return 0, [f"{count} extended text headers are not credible, read as none"]
-
-    def _is_text(self, start: int) -> bool:
-        """Whether 3200 bytes of the file are text that says something."""
-        self._stream.seek(start)
-        block = self._stream.read(TEXT_BLOCK)
-        return len(block) == TEXT_BLOCK and is_text(block)
-
-    def _count_text_headers(self) -> int:
-        """Number of extended text headers, where the file leaves it to an end stanza."""
-        for count in range(1, MOST_EXTENSIONS + 1):
-            self._stream.seek(HEAD + TEXT_BLOCK * (count - 1))
-            block = self._stream.read(TEXT_BLOCK)
-            if len(block) < TEXT_BLOCK:
-                break
-            for page in _PAGES[self._encoding]:
-                if _END_OF_TEXT in block.decode(page).upper().replace(" ", ""):
-                    return count
-        return 0
-
-
-_MOST = 0.3
-"""Share of trace headers that a layout must find where nothing states it."""
-_FIRST_HEADER_WITHIN = 2**20
-"""Bytes after the file header within which the first trace header is searched for."""
-_PAGES: dict[TextEncoding, tuple[str, str]] = {
-    "ebcdic": ("cp037", "latin-1"),
-    "ascii": ("latin-1", "cp037"),
-}

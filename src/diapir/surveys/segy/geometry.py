@@ -25,14 +25,12 @@ from diapir.surveys.segy.header_choice import (
     count_tuples,
 )
 from diapir.surveys.segy.header_floats import with_whole_floats
+from diapir.surveys.segy.left_out import CODE, is_dead, left_out_note, without_number
 from diapir.surveys.segy.traces import Headers, TraceFile
 from diapir.surveys.segy.unusual_bytes import SCANNED, numbered
-from diapir.text import listing, plural
 
-DEAD = 2
-"""Trace identification code of a dead trace."""
-_ID, _SCALAR, _DELAY, _TIME_SCALAR = 29, 71, 109, 215
-_COMMON = (1, _ID, _SCALAR, _DELAY, _TIME_SCALAR, *GATHER_BYTES)
+_SCALAR, _DELAY, _TIME_SCALAR = 71, 109, 215
+_COMMON = (1, CODE, _SCALAR, _DELAY, _TIME_SCALAR, *GATHER_BYTES)
 _COORDINATE_BYTES = (73, 77, 181, 185)
 _SCORED = 300_000
 """Traces that candidate bytes are scored on; the rest are read at the chosen bytes only."""
@@ -159,9 +157,9 @@ def _place(
     """Place every trace on the grid that has a number."""
     notes = [*notes, *choice.notes]
     coordinates, how = read_coordinates(headers, choice.easting, choice.northing)
-    left_out = _without_number(headers, choice)
+    left_out = without_number(headers, choice.inline, choice.crossline)
     if left_out.any():
-        notes.append(_left_out_note(headers, left_out))
+        notes.append(left_out_note(headers, left_out))
     index = np.flatnonzero(~left_out)
     headers, coordinates = headers.only(~left_out), coordinates[~left_out]
     if choice.inline:
@@ -177,7 +175,7 @@ def _place(
     place = inlines.places, crosslines.places
     traces = np.full(shape, -1, np.int64)
     traces[place] = index
-    dead = headers.empty | (headers[_ID] == DEAD)
+    dead = is_dead(headers)
     live = np.zeros(shape, np.bool_)
     live[place] = ~dead
     easting, northing = np.full((2, *shape), np.nan)
@@ -196,37 +194,6 @@ def _place(
         dead=int(dead.sum()),
         sorting=_sorting(choice, inlines, crosslines),
         notes=tuple(notes),
-    )
-
-
-def _without_number(headers: Headers, choice: HeaderChoice) -> NDArray[np.bool_]:
-    """Mask of traces that have no place: 0 where no trace with samples has that number.
-
-    Of traces with samples, those of a volume that have neither number.
-    """
-    numbers = [headers[byte] for byte in (choice.inline, choice.crossline) if byte]
-    left_out = np.zeros(len(headers.empty), np.bool_)
-    if not numbers:
-        return left_out
-    dead = headers.empty | (headers[_ID] == DEAD)
-    neither = np.all([values == 0 for values in numbers], axis=0)
-    if choice.inline and not any((values[~neither] == 0).any() for values in numbers):
-        left_out |= neither
-    if np.count_nonzero(dead & neither) > 1 or (neither & ~dead).any():
-        left_out |= dead & neither
-    for values in numbers:
-        if not (values[~dead & ~left_out] == 0).any():
-            left_out |= dead & (values == 0)
-    return left_out if not left_out.all() else np.zeros_like(left_out)
-
-
-def _left_out_note(headers: Headers, left_out: NDArray[np.bool_]) -> str:
-    traces = np.flatnonzero(left_out) + 1
-    live = int(np.count_nonzero(~headers.empty[left_out]))
-    samples = f"{live:,} of them with samples" if live else "without samples"
-    return (
-        f"left out, as no header gives them a position: {plural(len(traces), 'trace')} {samples}, "
-        f"number {listing([f'{trace:,}' for trace in traces])}"
     )
 
 

@@ -168,13 +168,13 @@ def _numbers_of_a_line(
     Raises:
         SurveyError: numbers that start again and again, or that neighbours share.
     """
-    count = len(sample.empty)
+    count, cdp = len(sample.empty), LINE_BYTES[0]
+    positions = count_tuples(sample[cdp])
+    alike = np.count_nonzero(np.diff(sample[cdp]) == 0)
+    if positions > 1 and alike >= count / 2 and count >= FOLD * positions and not allowed:
+        where = f"byte {cdp}"
+        raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
     for byte in LINE_BYTES:
-        positions = count_tuples(sample[byte])
-        alike = np.count_nonzero(np.diff(sample[byte]) == 0)
-        if positions > 1 and alike >= count / 2 and count >= FOLD * positions and not allowed:
-            where = f"byte {byte}"
-            raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
         again = line_numbers.beginnings(sample[byte])
         if again:
             raise refusals.several_lines(file.path, byte, again)

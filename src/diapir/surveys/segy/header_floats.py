@@ -38,11 +38,13 @@ def with_whole_floats(headers: Headers, fields: set[int]) -> tuple[Headers, list
     Returns:
         The headers, and a note where numbers were floats.
     """
-    changed = {}
-    for byte in sorted(fields & headers.fields.keys()):
-        decoded = _whole(headers.fields[byte])
-        if decoded is not None:
-            changed[byte] = decoded
+    stored = {byte: headers.fields[byte] for byte in sorted(fields & headers.fields.keys())}
+    stored = {byte: numbers for byte, numbers in stored.items() if _are_floats(numbers)}
+    read = [{byte: _decoded(numbers, kind) for byte, numbers in stored.items()} for kind in _CODES]
+    whole = [{byte: one for byte, one in found.items() if _are_numbers(one)} for found in read]
+    # one program wrote them all: numbers in another format are not whole, or unevenly spaced
+    best = min(whole, key=lambda found: (-len(found), sum(map(_unevenness, found.values()))))
+    changed = {byte: values.astype(np.int32) for byte, values in best.items()}
     if not changed:
         return headers, []
     where = " and ".join(map(str, changed))
@@ -82,19 +84,16 @@ def float_coordinates(
     return kind, values
 
 
-def _whole(numbers: NDArray[np.int32]) -> NDArray[np.int32] | None:
-    """Whole numbers that are stored as floats; None where they are not."""
+def _are_floats(numbers: NDArray[np.int32]) -> bool:
     told = numbers[numbers != 0].astype(np.int64)
-    if not told.size or not _large(told):
-        return None
-    found: list[tuple[float, NDArray[np.float64]]] = []
-    for kind in _CODES:
-        values = _decoded(numbers, kind)
-        sizes = np.abs(values[values != 0])
-        whole = sizes.size and bool((values == np.rint(values)).all())
-        if whole and 1 <= sizes.min() <= sizes.max() < _MOST:
-            found.append((_unevenness(values), values))
-    return min(found, key=lambda one: one[0])[1].astype(np.int32) if found else None
+    return bool(told.size) and _large(told)
+
+
+def _are_numbers(values: NDArray[np.float64]) -> bool:
+    """Whether values are line numbers: whole, and of a credible size."""
+    sizes = np.abs(values[values != 0])
+    whole = sizes.size and bool((values == np.rint(values)).all())
+    return bool(whole and 1 <= sizes.min() <= sizes.max() < _MOST)
 
 
 def _large(numbers: NDArray[np.int64]) -> bool:

@@ -15,6 +15,7 @@ from diapir.surveys.hints import SurveyHints, SurveySpec
 from diapir.surveys.sampling import check_amplitudes
 from diapir.surveys.segy import refusals
 from diapir.surveys.segy.binary_header import TEXT_BLOCK
+from diapir.surveys.segy.file_end import trace_lengths
 from diapir.surveys.segy.file_layout import find_layout
 from diapir.surveys.segy.geometry import SegyGeometry, find_geometry
 from diapir.surveys.segy.sample_formats import (
@@ -26,7 +27,6 @@ from diapir.surveys.segy.sample_formats import (
     sample_bytes,
 )
 from diapir.surveys.segy.segy_layout import SegyLayout
-from diapir.surveys.segy.trace_lengths import trace_lengths
 from diapir.surveys.segy.traces import TraceFile
 
 _MOST_SAMPLES = 2**16

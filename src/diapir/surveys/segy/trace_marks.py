@@ -30,6 +30,8 @@ _FIRST_TRACES = 16
 """Traces from which the marks are taken: the first of them may have blank headers."""
 _ALL = 512
 """Traces up to which every header is checked; of longer files, as many spread over them."""
+_MOST_OF_A_BLANK = 16
+"""Bytes of a null trace's header that are not 0 at most."""
 _BROKEN_RUN = 3
 """Headers in a row that are not as expected, where bytes may be stray or missing."""
 
@@ -68,10 +70,12 @@ class Marks:
         found += 2 * sum(_counts_on(before, header, offset, order) for offset in self.counting)
         return 2 * found > self.weight
 
-    def blank(self, header: bytes) -> bool:
-        """Whether a header has zeros for all that is shared, but for a code."""
-        filled = sum(_SHARED[at] for at in self.shared if any(header[at : at + 2]))
-        return filled <= 1
+
+def is_blank(header: bytes) -> bool:
+    """Whether a header is that of a null trace: zeros, but for a code or a position perhaps."""
+    place = _SAMPLES_AND_INTERVAL
+    told = header[:8] + header[place : place + 4]
+    return not any(told) and len(header) - header.count(0) <= _MOST_OF_A_BLANK
 
 
 def marks_of(first: bytes, second: bytes, order: ByteOrder) -> Marks:
@@ -157,11 +161,7 @@ class HeaderPlaces:
         found = {trace: self._fits(marks, trace) for trace in self._checked()}
         told = {trace: fits for trace, fits in found.items() if fits is not None}
         share = sum(told.values()) / max(1, len(told))
-        odd = tuple(
-            trace
-            for trace, fits in told.items()
-            if not fits and not marks.blank(self.header(trace))
-        )
+        odd = tuple(trace for trace, fits in told.items() if not fits)
         return Agreement(marks, share, self._broken_at(marks, told), odd)
 
     def _marks(self) -> Marks:
@@ -172,14 +172,14 @@ class HeaderPlaces:
         first = before = b""
         for trace in range(min(self._count, _FIRST_TRACES)):
             header = self.header(trace)
-            if len(header) == TRACE_HEADER and any(header) and any(before):
+            if len(header) == TRACE_HEADER and not (is_blank(header) or is_blank(before)):
                 marks = marks_of(before, header, self._order)
                 if marks.weight and Marks(marks.shared, ()).fits(first, first, self._order):
                     return marks
                 if before is first and marks.weight:
                     return marks
             before = header
-            first = first if any(first) else header
+            first = header if is_blank(first) else first
         return Marks({}, ())
 
     def _checked(self) -> list[int]:
@@ -191,10 +191,10 @@ class HeaderPlaces:
     def _fits(self, marks: Marks, trace: int) -> bool | None:
         """Whether a header has the marks; None for a blank one, and after a blank one."""
         header = self.header(trace)
-        if not any(header):
+        if is_blank(header):
             return None
         before = self.header(trace - 1) if marks.counting else header
-        if not any(before):  # nothing to count on from
+        if is_blank(before):  # nothing to count on from
             marks = Marks(marks.shared, ())
             if not marks.weight:
                 return None

@@ -96,13 +96,18 @@ def _grids(
 
 
 def numbered(headers: Headers) -> NDArray[np.bool_]:
-    """Mask of traces, `bool (n,)`, that have samples or a number in any field in common use.
+    """Mask of traces, `bool (n,)`: all with samples, and dead ones with all numbers of the others.
 
-    Fields that only count traces do not matter. True everywhere where no trace has a number.
+    Numbers are the fields in common use that no trace with samples has a 0 in.
     """
-    fields = [byte for byte in _NUMBERS if byte in headers.fields]
-    known = np.any([headers.fields[byte] != 0 for byte in fields], axis=0)
-    return np.asarray(known | ~headers.empty if known.any() else known | True, np.bool_)
+    live = ~headers.empty
+    filled = [
+        headers.fields[byte] != 0
+        for byte in _NUMBERS
+        if byte in headers.fields and (headers.fields[byte][live] != 0).all()
+    ]
+    known = np.all(filled, axis=0) if filled else np.ones(len(live), np.bool_)
+    return np.asarray(live | known, np.bool_)
 
 
 def restarts(headers: Headers) -> tuple[int, int] | None:

@@ -1,0 +1,56 @@
+"""Traces without a place: null traces, and those whose header has no numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diapir.surveys.segy.traces import Headers
+from diapir.text import listing, plural
+
+DEAD = 2
+"""Trace identification code of a dead trace."""
+CODE = 29
+"""Byte of the trace identification code."""
+
+
+def is_dead(headers: Headers) -> NDArray[np.bool_]:
+    """Mask of traces whose samples are all 0, or that are marked dead."""
+    return np.asarray(headers.empty | (headers[CODE] == DEAD), np.bool_)
+
+
+def without_number(headers: Headers, inline_byte: int, crossline_byte: int) -> NDArray[np.bool_]:
+    """Mask of traces that have no place: 0 where no trace with samples has that number.
+
+    Of traces with samples, those of a volume that have neither number.
+
+    Args:
+        headers: with `CODE` and these fields.
+        inline_byte: byte of the inline number; 0 for a 2D line.
+        crossline_byte: byte of the crossline number or CDP; 0 for file order.
+    """
+    numbers = [headers[byte] for byte in (inline_byte, crossline_byte) if byte]
+    left_out = np.zeros(len(headers.empty), np.bool_)
+    if not numbers:
+        return left_out
+    dead = is_dead(headers)
+    neither = np.all([values == 0 for values in numbers], axis=0)
+    if inline_byte and not any((values[~neither] == 0).any() for values in numbers):
+        left_out |= neither
+    if np.count_nonzero(dead & neither) > 1 or (neither & ~dead).any():
+        left_out |= dead & neither
+    for values in numbers:
+        if not (values[~dead & ~left_out] == 0).any():
+            left_out |= dead & (values == 0)
+    return left_out if not left_out.all() else np.zeros_like(left_out)
+
+
+def left_out_note(headers: Headers, left_out: NDArray[np.bool_]) -> str:
+    """How many traces of a mask were left out, and which."""
+    traces = np.flatnonzero(left_out) + 1
+    live = int(np.count_nonzero(~headers.empty[left_out]))
+    samples = f"{live:,} of them with samples" if live else "without samples"
+    return (
+        f"left out, as no header gives them a position: {plural(len(traces), 'trace')} {samples}, "
+        f"number {listing([f'{trace:,}' for trace in traces])}"
+    )
