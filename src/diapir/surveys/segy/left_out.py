@@ -35,14 +35,24 @@ def without_number(headers: Headers, inline_byte: int, crossline_byte: int) -> N
         return left_out
     dead = is_dead(headers)
     neither = np.all([values == 0 for values in numbers], axis=0)
-    if inline_byte and not any((values[~neither] == 0).any() for values in numbers):
+    strange = [values == 0 for values in numbers if not _continues(values)]
+    if inline_byte and len(strange) == 2:
         left_out |= neither
     if np.count_nonzero(dead & neither) > 1 or (neither & ~dead).any():
-        left_out |= dead & neither
-    for values in numbers:
-        if not (values[~dead & ~left_out] == 0).any():
-            left_out |= dead & (values == 0)
+        left_out |= dead & neither  # one position for several
+    for zero in strange:
+        if not (zero & ~dead & ~left_out).any():
+            left_out |= dead & zero
     return left_out if not left_out.all() else np.zeros_like(left_out)
+
+
+def _continues(numbers: NDArray[np.int64]) -> bool:
+    """Whether 0 is one of the evenly spaced numbers of an axis, or next to them."""
+    others = np.unique(numbers[numbers != 0])
+    if len(others) < 2:
+        return len(others) == 1 and abs(int(others[0])) == 1
+    step = int(np.diff(others).min())
+    return bool(others[0] - step <= 0 <= others[-1] + step)
 
 
 def left_out_note(headers: Headers, left_out: NDArray[np.bool_]) -> str:

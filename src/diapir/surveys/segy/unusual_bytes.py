@@ -106,8 +106,9 @@ def numbered(headers: Headers) -> NDArray[np.bool_]:
         for byte in _NUMBERS
         if byte in headers.fields and (headers.fields[byte][live] != 0).all()
     ]
-    known = np.all(filled, axis=0) if filled else np.ones(len(live), np.bool_)
-    return np.asarray(live | known, np.bool_)
+    if not (filled and live.any()):
+        return np.ones(len(live), np.bool_)
+    return np.asarray(live | np.all(filled, axis=0), np.bool_)
 
 
 def restarts(headers: Headers) -> tuple[int, int] | None:
