@@ -59,8 +59,9 @@ def left_out_note(headers: Headers, left_out: NDArray[np.bool_]) -> str:
     """How many traces of a mask were left out, and which."""
     traces = np.flatnonzero(left_out) + 1
     live = int(np.count_nonzero(~headers.empty[left_out]))
-    samples = f"{live:,} of them with samples" if live else "without samples"
+    verb = "are" if len(traces) > 1 else "is"
     return (
-        f"left out, as no header gives them a position: {plural(len(traces), 'trace')} {samples}, "
-        f"number {listing([f'{trace:,}' for trace in traces])}"
+        f"{plural(len(traces), 'trace')} without a position in the header {verb} left out "
+        f"({f'{live:,}' if live else 'none'} with samples): number "
+        f"{listing([f'{trace:,}' for trace in traces])}"
     )

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.text import plural
+
 _REPEATED = 0.1
 """Share of traces whose number another one has, up to which the numbers are kept."""
 _AGAIN = 0.3
@@ -35,7 +37,7 @@ def repeated_note(byte: int, numbers: NDArray[np.int64]) -> str:
     twice = values[counts > 1]
     traces = np.flatnonzero(numbers == twice[0]) + 1
     where = " and ".join(f"{trace:,}" for trace in traces[:3])
-    others = f"; so do {len(twice) - 1:,} others" if len(twice) > 1 else ""
+    others = f" and {plural(len(twice) - 1, 'number')} more than once" if len(twice) > 1 else ""
     return (
         f"number {twice[0]} at byte {byte} occurs {len(traces)} times, at traces {where}{others}; "
         "all numbers are kept, in file order; --crossline-byte 0 numbers the traces instead"
