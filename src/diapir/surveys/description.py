@@ -86,7 +86,9 @@ def _storage(survey: Survey) -> _Part:
         "sample_format": layout.sample_format,
         "text_encoding": layout.encoding,
         "extended_text_headers": layout.extended,
+        "data_start": layout.data_start,
         "trace_header_bytes": layout.header_bytes,
+        "trace_bytes": layout.trace_bytes,
         "traces": layout.traces,
         "text": survey.text,
     }

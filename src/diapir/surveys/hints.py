@@ -11,8 +11,13 @@ from diapir.surveys.extent import Extent
 
 Endian = Literal["big", "little"]
 VerticalDomain = Literal["time", "depth"]
-Allowance = Literal["velocity", "truncated", "sparse"]
-"""A check that the user may switch off: one-sided amplitudes, a cut last trace, a sparse grid."""
+Allowance = Literal["velocity", "truncated", "sparse", "prestack"]
+"""A check that the user may switch off: one-sided amplitudes, a cut last trace, a sparse grid, and
+headers like those of pre-stack gathers."""
+
+
+_LEAST = {"samples": 1, "data_start": 3600, "trace_header_bytes": 240, "trace_bytes": 241}
+"""The bytes of a SEG-Y file that may be given, and the least of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +27,7 @@ class SurveyHints:
     Every hint left out (None) is found from the file.
 
     Raises:
-        SurveyError: an interval that is not above 0.
+        SurveyError: an interval that is not above 0, or bytes that cannot be.
     """
 
     inline_byte: int | None = None
@@ -36,7 +41,15 @@ class SurveyHints:
     endian: Endian | None = None
     """Byte order of the file."""
     sample_format: int | None = None
-    """SEG-Y format code of the samples: 1, 2, 3, 5, 6 or 8."""
+    """SEG-Y format code of the samples: 1, 2, 3, 5 to 12, 15 or 16."""
+    samples: int | None = None
+    """Samples per trace of a SEG-Y file whose headers are wrong."""
+    data_start: int | None = None
+    """Bytes before the first trace of a SEG-Y file: 3600 without extended text headers."""
+    trace_header_bytes: int | None = None
+    """Bytes of a trace header: 240, or 480 with an additional trace header."""
+    trace_bytes: int | None = None
+    """Bytes from one trace to the next, where each is padded."""
     domain: VerticalDomain | None = None
     """Domain of the vertical axis."""
     interval: float | None = None
@@ -47,7 +60,15 @@ class SurveyHints:
     """The part of the survey that is used; each within the one before. All of it if empty."""
 
     def __post_init__(self) -> None:
-        """Refuse an interval that is not above 0."""
+        """Refuse an interval that is not above 0, and bytes that cannot be."""
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise SurveyError(
+                    f"--{name.replace('_', '-')} {value} is too small",
+                    expected=f"{least} or more",
+                    fix="count bytes as SEG-Y does, or leave the option out",
+                )
         if self.interval is not None and not 0 < self.interval < float("inf"):
             raise SurveyError(
                 f"--interval {self.interval:g} is not a sample interval",
@@ -59,9 +80,8 @@ class SurveyHints:
     def segy_only(self) -> tuple[str, ...]:
         """Options given that only a SEG-Y file can have, as the command line spells them."""
         names = ("inline_byte", "crossline_byte", "x_byte", "y_byte", "endian", "sample_format")
-        return tuple(
-            f"--{name.replace('_', '-')}" for name in names if getattr(self, name) is not None
-        )
+        given = (name for name in (*names, *_LEAST) if getattr(self, name) is not None)
+        return tuple(f"--{name.replace('_', '-')}" for name in given)
 
 
 @dataclass(frozen=True)

@@ -51,12 +51,9 @@ def test_a_text_file_is_no_segy(path: Path) -> None:
     refused(path, "not a readable SEG-Y file")
 
 
-@pytest.mark.parametrize("code", [4, 7, 9, 10, 11, 12, 15, 16])
-def test_a_known_format_that_cannot_be_read_is_named(
-    path: Path, cube: NDArray[np.float32], code: int
-) -> None:
-    write_segy(path, cube, binary={3225: struct.pack(">h", code)})
-    error = refused(path, rf"format {code} \(.+ bytes?\), which diapir cannot read")
+def test_a_known_format_that_cannot_be_read_is_named(path: Path, cube: NDArray[np.float32]) -> None:
+    write_segy(path, cube, binary={3225: struct.pack(">h", 4)})
+    error = refused(path, r"format 4 \(.+ bytes?\), which diapir cannot read")
     assert "format 5" in error.fix
 
 
@@ -239,7 +236,8 @@ def test_coordinates_decide_between_two_grids(path: Path) -> None:
 
 
 def test_a_volume_without_numbers_is_no_line(path: Path) -> None:
-    write_segy(path, RNG.normal(size=(6, 40, 10)), inlines=None, crosslines=None)
+    turned = ((-15.0, 20.0), (20.0, 15.0))
+    write_segy(path, RNG.normal(size=(6, 40, 10)), inlines=None, crosslines=None, steps=turned)
     error = refused(path, "no header bytes hold usable inline and crossline")
     assert error.found.count("\n") == 6  # the head of the table and five pairs
     assert "--inline-byte" in error.fix

@@ -13,29 +13,34 @@ from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.grid import Kind
 from diapir.surveys.hints import Allowance, SurveyHints
-from diapir.surveys.segy import refusals
-from diapir.surveys.segy.coordinates import coordinates_at
+from diapir.surveys.segy import line_numbers, refusals
+from diapir.surveys.segy.coordinates import read_coordinates
+from diapir.surveys.segy.gathers import GATHER_BYTES, OFFSET, signs_in_grid, signs_in_line
 from diapir.surveys.segy.header_bytes import LINE_BYTES, PAIRS, SPARSEST, Axis, axis, score_pair
 from diapir.surveys.segy.header_choice import (
     FOLD,
-    OFFSET,
     HeaderChoice,
     all_different,
     choose,
     count_tuples,
 )
+from diapir.surveys.segy.header_floats import with_whole_floats
+from diapir.surveys.segy.left_out import CODE, is_dead, left_out_note, without_number
 from diapir.surveys.segy.traces import Headers, TraceFile
+from diapir.surveys.segy.unusual_bytes import SCANNED, numbered
 
-DEAD = 2
-"""Trace identification code of a dead trace."""
-_ID, _SCALAR, _DELAY, _TIME_SCALAR = 29, 71, 109, 215
-_COMMON = (_ID, OFFSET, _SCALAR, _DELAY, _TIME_SCALAR)
+_SCALAR, _DELAY, _TIME_SCALAR = 71, 109, 215
+_COMMON = (1, CODE, _SCALAR, _DELAY, _TIME_SCALAR, *GATHER_BYTES)
 _COORDINATE_BYTES = (73, 77, 181, 185)
 _SCORED = 300_000
 """Traces that candidate bytes are scored on; the rest are read at the chosen bytes only."""
 _MOST_POSITIONS = 100
 """Grid positions per trace above which the grid is never allocated, allowed or not."""
 _WARN_SPARSE = 2
+_LINE_NUMBERS = {*sum(PAIRS[:-1], ()), *LINE_BYTES}
+"""Fields that may hold line numbers, but no coordinates."""
+_OF_GATHERS = {(9, 13): "record and channel", (21, 25): "ensemble and trace in it"}
+"""Bytes that hold line numbers in some volumes, and what they hold in the standard."""
 
 
 @dataclass(frozen=True)
@@ -92,17 +97,26 @@ def find_geometry(
     _check_bytes(file, hints)
     given = (hints.inline_byte, hints.crossline_byte, hints.x_byte, hints.y_byte)
     wanted = {*_COMMON, *filter(None, given)}
+    lines = _LINE_NUMBERS | set(filter(None, given[:2]))
     if None not in given:
         inline, crossline, easting, northing = (byte or 0 for byte in given)
         choice = HeaderChoice(inline, crossline, easting, northing)
-        return _place(file, file.headers(wanted, progress=progress), choice, hints.allow)
+        headers, notes = with_whole_floats(file.headers(wanted, progress=progress), lines)
+        return _place(file, headers, choice, hints.allow, notes)
     candidates = {*wanted, *_COORDINATE_BYTES, *sum(PAIRS, ()), *LINE_BYTES}
     headers = file.headers(candidates, _SCORED, progress if count <= _SCORED else None)
-    choice = choose(file, headers, hints)
+    headers, notes = with_whole_floats(headers, lines)
+    choice = choose(file, headers.only(numbered(headers)), hints)
     if count > _SCORED:
         chosen = {choice.inline, choice.crossline, choice.easting, choice.northing} - {0}
-        headers = file.headers(wanted | chosen, progress=progress)
-    return _place(file, headers, choice, hints.allow)
+        headers, notes = with_whole_floats(
+            file.headers(wanted | chosen, progress=progress), lines | chosen & set(SCANNED)
+        )
+    elif choice.inline and not {choice.inline, choice.crossline} <= headers.fields.keys():
+        bytes_ = {choice.inline, choice.crossline}
+        missing, floats = with_whole_floats(file.headers(bytes_), bytes_ & set(SCANNED))
+        headers, notes = replace(headers, fields=missing.fields | headers.fields), notes + floats
+    return _place(file, headers, choice, hints.allow, notes)
 
 
 def _completed(hints: SurveyHints) -> SurveyHints:
@@ -134,24 +148,36 @@ def _check_bytes(file: TraceFile, hints: SurveyHints) -> None:
 
 
 def _place(
-    file: TraceFile, headers: Headers, choice: HeaderChoice, allow: Collection[Allowance]
+    file: TraceFile,
+    headers: Headers,
+    choice: HeaderChoice,
+    allow: Collection[Allowance],
+    notes: list[str],
 ) -> SegyGeometry:
-    """Place every trace on the grid."""
-    count = len(headers.empty)
-    notes: list[str] = []
+    """Place every trace on the grid that has a number."""
+    notes = [*notes, *choice.notes]
+    coordinates, how = read_coordinates(headers, choice.easting, choice.northing)
+    left_out = without_number(headers, choice.inline, choice.crossline)
+    if left_out.any():
+        notes.append(left_out_note(headers, left_out))
+    index = np.flatnonzero(~left_out)
+    headers, coordinates = headers.only(~left_out), coordinates[~left_out]
     if choice.inline:
         inlines, crosslines = _grid_axes(file, headers, choice, allow, notes)
     else:
-        inlines = Axis(np.zeros(1, np.int64), np.zeros(count, np.int64), 0, 0)
-        crosslines = _line_axis(file, headers, choice)
+        inlines = Axis(np.zeros(1, np.int64), np.zeros(len(index), np.int64), 0, 0)
+        crosslines = _line_axis(file, headers, choice, notes)
+        notes += _jump_note(coordinates)
+    if "prestack" not in allow:
+        _refuse_signs(file, headers, choice, coordinates)
+    notes += how
     shape = len(inlines.numbers), len(crosslines.numbers)
     place = inlines.places, crosslines.places
     traces = np.full(shape, -1, np.int64)
-    traces[place] = np.arange(count)
-    dead = headers.empty | (headers[_ID] == DEAD)
+    traces[place] = index
+    dead = is_dead(headers)
     live = np.zeros(shape, np.bool_)
     live[place] = ~dead
-    coordinates = coordinates_at(headers, choice.easting, choice.northing)
     easting, northing = np.full((2, *shape), np.nan)
     easting[place], northing[place] = coordinates.T
     return SegyGeometry(
@@ -169,6 +195,38 @@ def _place(
         sorting=_sorting(choice, inlines, crosslines),
         notes=tuple(notes),
     )
+
+
+def _refuse_signs(
+    file: TraceFile, headers: Headers, choice: HeaderChoice, coordinates: NDArray[np.float64]
+) -> None:
+    """Refuse traces that are numbered as those of gathers are.
+
+    Raises:
+        SurveyError: pre-stack gathers.
+    """
+    if choice.inline:
+        why = signs_in_grid(
+            headers, choice.inline, choice.crossline, coordinates if choice.easting else None
+        )
+        where = f"bytes {choice.inline} and {choice.crossline}"
+    else:
+        why = signs_in_line(headers)
+        where = f"byte {choice.crossline}" if choice.crossline else ""
+    if why:
+        raise refusals.gathers(file.path, why=why, where=where)
+
+
+def _jump_note(coordinates: NDArray[np.float64]) -> list[str]:
+    """A note where a 2D line is not one line on the ground."""
+    found = line_numbers.jump(coordinates)
+    if found is None:
+        return []
+    trace, far = found
+    return [
+        f"the coordinates jump by {far:,.0f} before trace {trace:,}; if the file holds several "
+        "lines, split it there"
+    ]
 
 
 def _grid_axes(
@@ -194,6 +252,12 @@ def _grid_axes(
             where = f"bytes {choice.inline} and {choice.crossline}"
             raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
         raise refusals.duplicates(file.path, pair, count)
+    usual = _OF_GATHERS.get((choice.inline, choice.crossline))
+    if usual and not choice.easting and "prestack" not in allow:
+        notes.append(
+            f"inline and crossline are at bytes {choice.inline} and {choice.crossline}, where "
+            f"gathers have {usual}; nothing in the headers tells which these are"
+        )
     inlines, crosslines = axis(inline), axis(crossline)
     positions = len(inlines.numbers) * len(crosslines.numbers)
     allowable = positions <= _MOST_POSITIONS * count
@@ -204,7 +268,7 @@ def _grid_axes(
     return inlines, crosslines
 
 
-def _line_axis(file: TraceFile, headers: Headers, choice: HeaderChoice) -> Axis:
+def _line_axis(file: TraceFile, headers: Headers, choice: HeaderChoice, notes: list[str]) -> Axis:
     """The axis of a 2D line: by CDP where it rises or falls throughout, else in file order."""
     count = len(headers.empty)
     order = np.arange(count)
@@ -216,7 +280,10 @@ def _line_axis(file: TraceFile, headers: Headers, choice: HeaderChoice) -> Axis:
         if positions > 1 and count_tuples(numbers, headers[OFFSET]) == count:
             where = f"byte {choice.crossline}"
             raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
-        raise refusals.repeated_cdp(file.path, choice.crossline, count, positions)
+        if not line_numbers.may_stay(numbers):
+            raise refusals.repeated_cdp(file.path, choice.crossline, count, positions)
+        notes.append(line_numbers.repeated_note(choice.crossline, numbers))
+        return Axis(numbers, order, 0, 0)
     change = np.diff(numbers)
     if (change > 0).all() or (change < 0).all():
         return axis(numbers)

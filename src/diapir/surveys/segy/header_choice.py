@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diapir.surveys.hints import SurveyHints
-from diapir.surveys.segy import refusals
+from diapir.surveys.segy import line_numbers, refusals
 from diapir.surveys.segy.coordinates import (
     SCALAR,
     coordinates_at,
     find_coordinates,
     looks_like_a_line,
 )
+from diapir.surveys.segy.gathers import OFFSET, signs_in_grid
 from diapir.surveys.segy.header_bytes import (
     LINE_BYTES,
     PAIRS,
@@ -24,9 +26,8 @@ from diapir.surveys.segy.header_bytes import (
     score_pairs,
 )
 from diapir.surveys.segy.traces import Headers, TraceFile
+from diapir.surveys.segy.unusual_bytes import restarts, scan
 
-OFFSET = 37
-"""Byte of the source-receiver offset, which varies within a gather."""
 FOLD = 1.5
 """Mean traces per position above which the file holds gathers, not accidental duplicates."""
 _LONGEST_LINE = 50_000
@@ -47,6 +48,7 @@ class HeaderChoice:
         easting: byte of the easting; 0 without coordinates.
         northing: byte of the northing; 0 without coordinates.
         pairs: the candidates, best score first; empty where the bytes were given.
+        notes: what the choice rests on, where it is a guess.
     """
 
     inline: int
@@ -54,6 +56,7 @@ class HeaderChoice:
     easting: int
     northing: int
     pairs: tuple[BytePair, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def without_shared_coordinates(self) -> HeaderChoice:
         """The choice without coordinates where their bytes hold the line numbers."""
@@ -82,14 +85,40 @@ def choose(file: TraceFile, sample: Headers, hints: SurveyHints) -> HeaderChoice
         replace(pair, usable=pair.usable and not _is_coordinates(file, sample, pair))
         for pair in score_pairs(sample, coordinates)
     ]
-    usable = [pair for pair in pairs if pair.usable]
+    allowed = "prestack" in hints.allow
+    usable = _stacked(file, sample, [one for one in pairs if one.usable], coordinates, allowed)
     if usable:
         best = _best(file, sample, usable)
         chosen = HeaderChoice(
             best.inline_byte, best.crossline_byte, easting, northing, tuple(pairs)
         )
         return chosen.without_shared_coordinates()
-    return _choose_line(file, sample, pairs, coordinates, (easting, northing))
+    return _choose_line(file, sample, pairs, coordinates, (easting, northing), allowed)
+
+
+def _stacked(
+    file: TraceFile,
+    sample: Headers,
+    pairs: list[BytePair],
+    coordinates: NDArray[np.float64] | None,
+    allowed: bool,
+) -> list[BytePair]:
+    """The pairs that do not number the traces of gathers.
+
+    Raises:
+        SurveyError: all of them do.
+    """
+    if allowed:
+        return pairs
+    signs = {
+        pair: signs_in_grid(sample, pair.inline_byte, pair.crossline_byte, coordinates)
+        for pair in pairs
+    }
+    stacked = [pair for pair, why in signs.items() if not why]
+    if pairs and not stacked:
+        where = f"bytes {pairs[0].inline_byte} and {pairs[0].crossline_byte}"
+        raise refusals.gathers(file.path, why=signs[pairs[0]], where=where)
+    return stacked
 
 
 def _choose_line(
@@ -98,19 +127,94 @@ def _choose_line(
     pairs: list[BytePair],
     coordinates: NDArray[np.float64] | None,
     coordinate_bytes: tuple[int, int],
+    allowed: bool,
 ) -> HeaderChoice:
-    """The bytes of a 2D line, where no pair can be inline and crossline."""
+    """The bytes of a 2D line, where no pair in common use can be inline and crossline.
+
+    Raises:
+        SurveyError: gathers, a volume without numbers, or several lines or stacks.
+    """
     cdp = next((byte for byte in LINE_BYTES if all_different(sample[byte])), 0)
     if cdp != LINE_BYTES[0]:
-        _refuse_gathers(file, sample, pairs)
+        _refuse_gathers(file, sample)
     on_a_line = looks_like_a_line(coordinates) if coordinates is not None else None
+    if not on_a_line:
+        chosen = _unusual(file, pairs, coordinates, coordinate_bytes, allowed)
+        if chosen is not None:
+            return chosen
+    if cdp != LINE_BYTES[0]:
+        _refuse_shared(file, sample, pairs)
+    if on_a_line is False:
+        chosen = _unusual(file, pairs, coordinates, coordinate_bytes, allowed, among="coordinates")
+        if chosen is not None:
+            return chosen
     if on_a_line is False:
         why = "the coordinates do not follow one line"
         raise refusals.no_numbers(file.path, pairs, why)
     if on_a_line is None and file.layout.traces > _LONGEST_LINE:
         why = f"{file.layout.traces:,} traces are too many for a 2D line"
         raise refusals.no_numbers(file.path, pairs, why)
+    if not cdp:
+        cdp, notes = _numbers_of_a_line(file, sample, pairs, allowed)
+        return HeaderChoice(0, cdp, *coordinate_bytes, tuple(pairs), notes)
     return HeaderChoice(0, cdp, *coordinate_bytes, tuple(pairs))
+
+
+def _numbers_of_a_line(
+    file: TraceFile, sample: Headers, pairs: list[BytePair], allowed: bool
+) -> tuple[int, tuple[str, ...]]:
+    """The byte of numbers that all traces but a few have to themselves, or 0 and a note.
+
+    Raises:
+        SurveyError: numbers that start again and again, or that neighbours share.
+    """
+    count, cdp = len(sample.empty), LINE_BYTES[0]
+    positions = count_tuples(sample[cdp])
+    alike = np.count_nonzero(np.diff(sample[cdp]) == 0)
+    if positions > 1 and alike >= count / 2 and count >= FOLD * positions and not allowed:
+        where = f"byte {cdp}"
+        raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
+    for byte in LINE_BYTES:
+        again = line_numbers.beginnings(sample[byte])
+        if again:
+            raise refusals.several_lines(file.path, byte, again)
+        if line_numbers.may_stay(sample[byte]):
+            return byte, ()
+    cycle = restarts(sample)
+    if cycle:
+        why = f"the numbers at byte {cycle[0]} start again every {cycle[1]:,} traces"
+        raise refusals.no_numbers(file.path, pairs, why)
+    varied = [byte for byte in LINE_BYTES if count_tuples(sample[byte]) > 1]
+    reason = f"numbers at byte {varied[0]} repeat" if varied else "no trace has a number"
+    note = f"{reason}: read as a 2D line with traces numbered in file order"
+    return 0, (f"{note}; for a volume, give --inline-byte N --crossline-byte M",)
+
+
+def _unusual(
+    file: TraceFile,
+    pairs: list[BytePair],
+    coordinates: NDArray[np.float64] | None,
+    coordinate_bytes: tuple[int, int],
+    allowed: bool,
+    among: Literal["numbers", "coordinates"] = "numbers",
+) -> HeaderChoice | None:
+    """The choice of numbers at bytes that are not in common use; None where there are none.
+
+    Raises:
+        SurveyError: several pairs of bytes give different grids, or number gathers.
+    """
+    found = scan(file, coordinates, among=among)
+    stacked = _stacked(file, found.headers, found.pairs, found.coordinates, allowed)
+    if len(stacked) > 1:
+        raise refusals.ambiguous(file.path, stacked)
+    if not stacked:
+        return None
+    inline, crossline = stacked[0].inline_byte, stacked[0].crossline_byte
+    note = (
+        f"inline and crossline were found at bytes {inline} and {crossline}, which are not in "
+        "common use; --inline-byte and --crossline-byte change it"
+    )
+    return HeaderChoice(inline, crossline, *coordinate_bytes, (*stacked, *pairs), (note,))
 
 
 def _best(file: TraceFile, sample: Headers, usable: list[BytePair]) -> BytePair:
@@ -139,11 +243,11 @@ def _is_coordinates(file: TraceFile, sample: Headers, pair: BytePair) -> bool:
     return file.layout.revision[0] > 0 or bool(scaled) or int(numbers.max()) > _LARGEST_NUMBER
 
 
-def _refuse_gathers(file: TraceFile, sample: Headers, pairs: list[BytePair]) -> None:
-    """Refuse gathers and repeated positions.
+def _refuse_gathers(file: TraceFile, sample: Headers) -> None:
+    """Refuse traces that share their numbers, but not their offsets.
 
     Raises:
-        SurveyError: several traces share a position.
+        SurveyError: pre-stack gathers.
     """
     count = len(sample.empty)
     offsets = count_tuples(sample[OFFSET])
@@ -153,16 +257,28 @@ def _refuse_gathers(file: TraceFile, sample: Headers, pairs: list[BytePair]) -> 
             continue
         numbers = [sample[byte] for byte in varying]
         positions = count_tuples(*numbers)
-        if count < FOLD * positions:
+        if count < FOLD * positions or not 2 <= offsets <= count / 2:
             continue
-        gathers = 2 <= offsets <= count / 2 and count_tuples(*numbers, sample[OFFSET]) == count
-        if gathers or (pair_bytes == PAIRS[0] and len(varying) == 2):
+        if count_tuples(*numbers, sample[OFFSET]) == count:
             where = f"byte{'s' * (len(varying) > 1)} {' and '.join(map(str, varying))}"
             raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
-    for pair in pairs:
-        standard = (pair.inline_byte, pair.crossline_byte) == PAIRS[0]
-        if standard and pair.shared and pair.filled >= SPARSEST and pair.inlines > 1:
-            raise refusals.duplicates(file.path, pair, count)
+
+
+def _refuse_shared(file: TraceFile, sample: Headers, pairs: list[BytePair]) -> None:
+    """Refuse traces that share their positions at the bytes of the standard.
+
+    Raises:
+        SurveyError: gathers without offsets, or repeated positions.
+    """
+    count = len(sample.empty)
+    standard = next(pair for pair in pairs if (pair.inline_byte, pair.crossline_byte) == PAIRS[0])
+    positions = count - standard.shared
+    several = min(standard.inlines, standard.crosslines) > 1
+    if several and count >= FOLD * positions:
+        where = f"bytes {PAIRS[0][0]} and {PAIRS[0][1]}"
+        raise refusals.prestack(file.path, traces=count, positions=positions, where=where)
+    if standard.shared and standard.filled >= SPARSEST and several:
+        raise refusals.duplicates(file.path, standard, count)
 
 
 def count_tuples(*numbers: NDArray[np.int64]) -> int:

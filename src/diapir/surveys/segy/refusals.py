@@ -2,20 +2,94 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 from diapir.errors import SurveyError
+from diapir.surveys.hints import Endian
+from diapir.surveys.segy.binary_header import ENDIAN_BYTE, ORDERS, PAIRWISE_SWAPPED, TEXT_BLOCK
 from diapir.surveys.segy.header_bytes import SPARSEST, BytePair, table
+from diapir.surveys.segy.sample_formats import FORMAT_NAMES, SAMPLE_TYPES, looks_like_text
+from diapir.text import listing
 
 TOP_PAIRS = 5
 """Byte pairs listed in a message."""
 _STACKED = "post-stack data: a line or volume with one trace per position"
 _POSITION = "two numbers in the trace headers that give each trace its position"
 _BYTES = "--inline-byte N --crossline-byte M"
+_LAYOUT = "give --samples N and --data-start N"
 
 
-def truncated(path: Path, *, whole: int, whole_bytes: int, left: int, needed: int) -> SurveyError:
+def no_layout(path: Path, head: bytes, orders: Sequence[Endian]) -> SurveyError:
+    """The error of a file that no layout fits.
+
+    Args:
+        path: the file.
+        head: its first 3600 bytes.
+        orders: byte orders that were tried.
+    """
+    codes = {order: struct.unpack_from(ORDERS[order] + "h", head, 3224)[0] for order in orders}
+    if struct.unpack_from(">I", head, ENDIAN_BYTE - 1)[0] == PAIRWISE_SWAPPED:
+        return SurveyError(
+            f"{path} has the bytes of each 16-bit word swapped",
+            expected="big- or little-endian SEG-Y",
+            fix="export the file again as big-endian SEG-Y",
+        )
+    if looks_like_text(head[:TEXT_BLOCK]):
+        for code in codes.values():
+            if code in FORMAT_NAMES and code not in SAMPLE_TYPES:
+                return unknown_format(path, code)
+        if any(code in SAMPLE_TYPES for code in codes.values()):
+            return SurveyError(
+                f"{path} states 0 samples per trace",
+                expected="the number of samples per trace at bytes 3221-3222",
+                fix="give it with --samples, or export the file again",
+            )
+    said = " and ".join(f"{code} read as {order}-endian" for order, code in codes.items())
+    return SurveyError(
+        f"{path} is not a readable SEG-Y file: its sample format code is {said}",
+        expected=f"one of the codes {', '.join(map(str, SAMPLE_TYPES))} at bytes 3225-3226",
+        fix="give --endian and --sample-format if you know them, or another file",
+    )
+
+
+def unknown_format(path: Path, code: int) -> SurveyError:
+    """Samples of a format that is not read."""
+    return SurveyError(
+        f"{path} has samples of format {code} ({FORMAT_NAMES.get(code, 'unknown')}), which diapir "
+        "cannot read",
+        expected="one of " + ", ".join(f"{key} ({FORMAT_NAMES[key]})" for key in SAMPLE_TYPES),
+        fix="export the file again in format 5, or give --sample-format if the code is wrong",
+    )
+
+
+def misplaced(path: Path, *, fault: str, good: int, trace_bytes: int) -> SurveyError:
+    """Trace headers are not where they should be.
+
+    Args:
+        path: the file.
+        fault: where and how.
+        good: traces before that.
+        trace_bytes: bytes of a trace.
+    """
+    first = f", or use only the first {good:,} traces with --allow truncated" if good else ""
+    return SurveyError(
+        f"{path}: {fault}",
+        expected=f"a trace header every {trace_bytes:,} bytes",
+        fix=f"copy or export the file again{first}; {_LAYOUT} if its headers are wrong",
+    )
+
+
+def truncated(
+    path: Path,
+    *,
+    whole: int,
+    whole_bytes: int,
+    left: int,
+    needed: int,
+    counts: Sequence[int] | None = None,
+) -> SurveyError:
     """The file ends within a trace.
 
     Args:
@@ -24,12 +98,24 @@ def truncated(path: Path, *, whole: int, whole_bytes: int, left: int, needed: in
         whole_bytes: bytes up to the end of the last whole trace.
         left: bytes after it.
         needed: bytes of a trace.
+        counts: numbers of samples with which traces would fill the file, where its trace headers do
+            not tell the number; None where they do.
     """
     if not whole:
         return SurveyError(
             f"{path} ends within its first trace, after {left:,} of {needed:,} bytes",
             expected="at least one whole trace",
-            fix="copy the file again from its source",
+            fix="copy the file again from its source, or give --samples N if its headers are wrong",
+        )
+    if counts is not None:
+        others = f", such as {' or '.join(f'{count:,}' for count in counts)}" if counts else ""
+        return SurveyError(
+            f"{path} is truncated, or its headers state a wrong number of samples: {whole:,} "
+            f"traces of {needed:,} bytes leave {left:,} bytes, and nothing in the trace headers "
+            "tells where traces begin",
+            expected="whole traces",
+            fix=f"give the number of samples{others}, with --samples N, or the bytes before the "
+            "first trace with --data-start N; use the whole traces with --allow truncated",
         )
     return SurveyError(
         f"{path} is truncated: the last whole trace is number {whole:,}, ending at byte "
@@ -72,6 +158,39 @@ def prestack(path: Path, *, traces: int, positions: int, where: str) -> SurveyEr
         f"({where}), fold {fold:.3g}",
         expected=_STACKED,
         fix=f"stack the gathers first, or give the bytes of the positions with {_BYTES}",
+    )
+
+
+def gathers(path: Path, *, why: str, where: str) -> SurveyError:
+    """Traces are numbered as gathers are.
+
+    Args:
+        path: the file.
+        why: the sign.
+        where: header bytes of the numbers, such as "bytes 9 and 13"; empty for file order.
+    """
+    numbered = f" (numbered at {where})" if where else ""
+    return SurveyError(
+        f"{path} seems to hold pre-stack gathers: {why}{numbered}",
+        expected=_STACKED,
+        fix="stack the gathers first; if each trace is a stack already, add --allow prestack",
+    )
+
+
+def several_lines(path: Path, byte: int, traces: Sequence[int]) -> SurveyError:
+    """Several lines or stacks follow each other.
+
+    Args:
+        path: the file.
+        byte: byte of the numbers that start again.
+        traces: traces, from 1, at which they do.
+    """
+    return SurveyError(
+        f"{path} holds several lines or stacks: the numbers at byte {byte} start again at "
+        f"trace{'s' * (len(traces) > 1)} {listing([f'{trace:,}' for trace in traces])}",
+        expected="one 2D line with one trace per position, or a volume with line numbers",
+        fix="split the file there, or read it as one line in file order with --inline-byte 0 "
+        "--crossline-byte 0",
     )
 
 

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.grid import Grid
 from diapir.surveys.hints import SurveyHints, SurveySpec
 from diapir.surveys.sampling import check_amplitudes
 from diapir.surveys.segy import refusals
-from diapir.surveys.segy.file_layout import TEXT_BLOCK, SegyLayout, find_layout
+from diapir.surveys.segy.binary_header import TEXT_BLOCK
+from diapir.surveys.segy.file_end import trace_lengths
+from diapir.surveys.segy.file_layout import find_layout
 from diapir.surveys.segy.geometry import SegyGeometry, find_geometry
-from diapir.surveys.segy.sample_formats import FORMAT_NAMES, decode_text, other_float_format
+from diapir.surveys.segy.sample_formats import (
+    FORMAT_NAMES,
+    UNSIGNED,
+    decode_text,
+    middle_of_unsigned,
+    other_float_format,
+    sample_bytes,
+)
+from diapir.surveys.segy.segy_layout import SegyLayout
 from diapir.surveys.segy.traces import TraceFile
 
-_MOST_HOPS = 200_000
-"""Traces followed at most to find whether their lengths differ."""
-_FIRST_TRACES = 64
-"""Trace headers whose lengths are compared in a file that seems in order."""
+_MOST_SAMPLES = 2**16
+_SHOWN_COUNTS = 3
+"""Numbers of samples that a message offers."""
+_FORMAT_TRACES = 256
+"""Traces whose samples show their format."""
 
 
 class SegySurvey:
@@ -45,9 +56,10 @@ class SegySurvey:
         self.path = path
         self.name = path.stem
         self.layout = _checked(path, find_layout(path, hints), hints)
-        self._allow = tuple(sorted(hints.allow))
-        self._file = TraceFile(path, self.layout)
-        self.geometry: SegyGeometry = find_geometry(self._file, hints, progress)
+        self._hints = hints
+        self.geometry: SegyGeometry = find_geometry(TraceFile(path, self.layout), hints, progress)
+        raw = self._raw_samples()
+        self._file = TraceFile(path, self.layout, self._zero(raw))
         self.grid = Grid(
             kind=self.geometry.kind,
             inlines=self.geometry.inline_axis.numbers,
@@ -61,7 +73,7 @@ class SegySurvey:
             northing=self.geometry.northing,
         )
         check_amplitudes(self, hints.allow)
-        self.notes = (*self.layout.notes, *self.geometry.notes, *self._format_note())
+        self.notes = (*self.layout.notes, *self.geometry.notes, *self._format_notes(raw))
 
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         """Read the amplitudes of a part of the grid; see `Survey.read`."""
@@ -84,9 +96,13 @@ class SegySurvey:
             y_byte=choice.northing,
             endian=self.layout.endian,
             sample_format=self.layout.sample_format,
+            samples=self._hints.samples,
+            data_start=self._hints.data_start,
+            trace_header_bytes=self._hints.trace_header_bytes,
+            trace_bytes=self._hints.trace_bytes,
             domain=None if domain == "unknown" else domain,
             interval=self.grid.interval,
-            allow=self._allow,
+            allow=tuple(sorted(self._hints.allow)),
         )
         return SurveySpec(str(self.path.resolve()), hints)
 
@@ -99,78 +115,84 @@ class SegySurvey:
         with self.path.open("rb") as stream:
             return decode_text(stream.read(TEXT_BLOCK), self.layout.encoding)
 
-    def _format_note(self) -> list[str]:
-        """A note where the samples look like another floating-point format than the header's."""
-        live = np.sort(self.geometry.traces[self.grid.live])
-        raw = self._file.raw_samples(int(live[len(live) // 2]), 1)
-        other = other_float_format(raw, self.layout.sample_format, self.layout.order)
+    def _raw_samples(self) -> NDArray[np.uint8]:
+        """The stored samples of some live traces spread over the file."""
+        live = np.sort(self.geometry.traces[self.geometry.live])
+        chosen = live[:: 1 + len(live) // _FORMAT_TRACES] if len(live) else live
+        file = TraceFile(self.path, self.layout)
+        found = [file.raw_samples(int(trace), 1) for trace in chosen]
+        width = self.layout.sample_columns
+        return np.concatenate(found or [np.empty((0, width.stop - width.start), np.uint8)])
+
+    def _zero(self, raw: NDArray[np.uint8]) -> int:
+        """The stored integer that stands for 0; none is looked for in an attribute."""
+        if "velocity" in self._hints.allow:
+            return 0
+        return middle_of_unsigned(raw, self.layout.sample_format, self.layout.order)
+
+    def _format_notes(self, raw: NDArray[np.uint8]) -> list[str]:
+        """Notes on samples that look like another format than the header's, or are unsigned."""
+        stated = self.layout.sample_format
+        if stated in UNSIGNED and self._file.zero:
+            return [
+                f"the samples are unsigned (format {stated}) and lie about {self._file.zero:,}, "
+                "which is read as an amplitude of 0; --allow velocity reads them as stored"
+            ]
+        other = other_float_format(raw, stated, self.layout.order)
         if other is None:
             return []
         return [
             f"the samples look like format {other} ({FORMAT_NAMES[other]}), not format "
-            f"{self.layout.sample_format}; try --sample-format {other}"
+            f"{stated}; try --sample-format {other}"
         ]
 
 
 def _checked(path: Path, layout: SegyLayout, hints: SurveyHints) -> SegyLayout:
-    """The layout with the sample interval settled.
+    """The layout of whole traces with a sample interval.
 
     Raises:
-        SurveyError: traces of different lengths, a file that is cut off, or no sample interval.
+        SurveyError: traces of different lengths or in unexpected places, a file that is cut off, or
+            no sample interval.
     """
-    counts = _lengths(path, layout)
+    counts = trace_lengths(path, layout)
     if len(counts) > 1:
         raise refusals.variable_length(path, sorted(counts))
     if not layout.traces or (layout.leftover and "truncated" not in hints.allow):
-        raise refusals.truncated(
-            path,
-            whole=layout.traces,
-            whole_bytes=layout.data_start + layout.traces * layout.trace_bytes,
-            left=layout.leftover,
-            needed=layout.trace_bytes,
-        )
+        raise _unfinished(path, layout, hints)
     if layout.leftover:
         note = f"the file is truncated; its {layout.traces:,} whole traces are used"
+        if layout.fault:
+            note = f"only the first {layout.traces:,} traces are used: {layout.fault}"
         layout = replace(layout, notes=(*layout.notes, note))
-    interval = layout.interval if hints.interval is None else hints.interval
-    if not interval:
+    if not layout.interval:
         raise refusals.no_interval(path)
-    return replace(layout, interval=interval)
+    return layout
 
 
-def _lengths(path: Path, layout: SegyLayout) -> set[int]:
-    """The numbers of samples that traces have; one number where all agree.
-
-    Trace headers are wrong more often than traces vary in length. They are trusted only where
-    following their lengths through the file, or far into it, meets whole traces all the way.
-    """
-    if not layout.leftover and not _claims_vary(path, layout):
-        return {layout.samples}
-    sample_size = (layout.trace_bytes - layout.header_bytes) // layout.samples
-    counts: set[int] = set()
-    size = path.stat().st_size
-    offset = layout.data_start
-    with path.open("rb") as stream:
-        for _ in range(_MOST_HOPS):
-            if offset == size:
-                return counts
-            stream.seek(offset + 114)
-            field = stream.read(2)
-            if len(field) < 2:
-                return {layout.samples}
-            samples = int(struct.unpack(layout.order + "H", field)[0])
-            counts.add(samples)
-            offset += layout.header_bytes + samples * sample_size
-            if offset > size or not samples:
-                return {layout.samples}
-    return counts
+def _unfinished(path: Path, layout: SegyLayout, hints: SurveyHints) -> SurveyError:
+    """The error of traces that do not fill the file."""
+    if layout.fault:
+        return refusals.misplaced(
+            path, fault=layout.fault, good=layout.traces, trace_bytes=layout.trace_bytes
+        )
+    return refusals.truncated(
+        path,
+        whole=layout.traces,
+        whole_bytes=layout.data_start + layout.traces * layout.trace_bytes,
+        left=layout.leftover,
+        needed=layout.trace_bytes,
+        counts=None if layout.marked or hints.samples else _filling_counts(layout),
+    )
 
 
-def _claims_vary(path: Path, layout: SegyLayout) -> bool:
-    """Whether the first trace headers, found at a fixed length, state different lengths."""
-    claims = set()
-    with path.open("rb") as stream:
-        for trace in range(min(layout.traces, _FIRST_TRACES)):
-            stream.seek(layout.data_start + trace * layout.trace_bytes + 114)
-            claims.add(stream.read(2))
-    return len(claims) > 1
+def _filling_counts(layout: SegyLayout) -> list[int]:
+    """Numbers of samples near the stated one with which whole traces would fill the file."""
+    size = sample_bytes(layout.sample_format)
+    total = layout.traces * layout.trace_bytes + layout.leftover
+    counts = [
+        count
+        for count in range(1, _MOST_SAMPLES)
+        if layout.header_bytes + count * size <= total
+        and total % (layout.header_bytes + count * size) == 0
+    ]
+    return sorted(counts, key=lambda count: abs(count - layout.samples))[:_SHOWN_COUNTS]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
 from diapir.progress import Progress
-from diapir.surveys.segy.file_layout import SegyLayout
 from diapir.surveys.segy.sample_formats import decode_samples
+from diapir.surveys.segy.segy_layout import SegyLayout
 
 SHORT_FIELDS = {29: "i2", 71: "i2", 89: "i2", 109: "i2", 115: "u2", 117: "u2", 215: "i2"}
 """16-bit fields of the trace header, by first byte; all other fields read are 32-bit."""
@@ -45,6 +45,13 @@ class Headers:
     def __getitem__(self, byte: int) -> NDArray[np.int64]:
         return self.fields[byte].astype(np.int64)
 
+    def only(self, kept: NDArray[np.bool_]) -> Headers:
+        """The headers of some traces, `bool (n,)`."""
+        if kept.all():
+            return self
+        fields = {byte: values[kept] for byte, values in self.fields.items()}
+        return Headers(fields, self.empty[kept])
+
 
 class TraceFile:
     """The traces of a SEG-Y file.
@@ -54,11 +61,13 @@ class TraceFile:
     Args:
         path: the file.
         layout: where everything is in the file.
+        zero: stored integer that stands for an amplitude of 0.
     """
 
-    def __init__(self, path: Path, layout: SegyLayout) -> None:
+    def __init__(self, path: Path, layout: SegyLayout, zero: int = 0) -> None:
         self.path = path
         self.layout = layout
+        self.zero = zero
 
     def headers(
         self,
@@ -83,16 +92,16 @@ class TraceFile:
             for byte, kind in kinds.items():
                 column = np.ascontiguousarray(rows[:, byte - 1 : byte - 1 + kind.itemsize])
                 found[byte][part] = column.view(kind)[:, 0]
-            empty[part] = _all_zero(rows[:, layout.header_bytes :])
+            empty[part] = _all_zero(rows[:, layout.sample_columns])
             if progress is not None:
                 progress(part.stop, count)
         return Headers(found, empty)
 
     def raw_samples(self, first: int, count: int) -> NDArray[np.uint8]:
         """Read the stored bytes of consecutive traces, `uint8 (count, bytes)`, headers left out."""
-        start = self.layout.header_bytes
+        columns = self.layout.sample_columns
         return np.concatenate(
-            [rows[:, start:].copy() for _, rows in self._pieces([(first, count)])]
+            [rows[:, columns].copy() for _, rows in self._pieces([(first, count)])]
         )
 
     def samples(self, traces: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -115,8 +124,10 @@ class TraceFile:
         stretches = zip(firsts.tolist(), (lasts + 1 - firsts).tolist(), strict=True)
         for start, rows in self._pieces(stretches):
             low, high = np.searchsorted(wanted, [start, start + len(rows)])
-            raw = rows[wanted[low:high] - start, layout.header_bytes :]
-            amplitudes[order[low:high]] = decode_samples(raw, layout.sample_format, layout.order)
+            raw = rows[wanted[low:high] - start, layout.sample_columns]
+            amplitudes[order[low:high]] = decode_samples(
+                raw, layout.sample_format, layout.order, self.zero
+            )
         return amplitudes
 
     def _pieces(
