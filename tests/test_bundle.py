@@ -21,7 +21,8 @@ from diapir.bundle import CARD, INFO, WEIGHTS, Bundle
 from diapir.bundle.card import write_card
 from diapir.config import PreprocessConfig
 from diapir.errors import BundleError
-from diapir.files import previous, scratch_name
+from diapir.files import previous
+from diapir.scratch import scratch_name
 
 
 def _tensors(value: float = 1.0) -> dict[str, NDArray[Any]]:

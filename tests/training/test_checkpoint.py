@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from diapir.errors import RunError
-from diapir.files import scratch_name
+from diapir.scratch import scratch_name
 from diapir.training.checkpoint import MANIFEST, Checkpoints
 
 
