@@ -16,7 +16,7 @@ def lock_beside(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def locked(lock: Path, place: Path) -> Iterator[None]:
+def locked(lock: Path, place: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Keep other processes out of a place.
 
     The folder of the lock file is created where it is missing, and removed again if nothing else
@@ -25,6 +25,7 @@ def locked(lock: Path, place: Path) -> Iterator[None]:
     Args:
         lock: the lock file.
         place: what it stands for, to be named in errors.
+        wait_s: seconds to wait for another process to leave.
 
     Raises:
         BlockingIOError: another process is in there.
@@ -37,7 +38,7 @@ def locked(lock: Path, place: Path) -> Iterator[None]:
     held = FileLock(lock)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held.acquire(blocking=False)
+        held.acquire(timeout=wait_s)
     except Timeout:
         raise BlockingIOError(errno.EAGAIN, f"in use by {_owner(lock)}", str(place)) from None
     except FileExistsError:  # of `mkdir`, where a file is in the way

@@ -77,21 +77,25 @@ class RunFolder:
         path: the folder; created where it is missing.
         resume: whether to resume a run that the folder holds.
         marker: the file that makes a folder that of a run.
+        wait_s: seconds to wait for another process to leave the folder.
 
     Raises:
         RunError: the folder is in use, not writable, or holds a run that is not to be resumed.
     """
 
-    def __init__(self, path: Path, *, resume: bool, marker: str = CONFIG) -> None:
+    def __init__(
+        self, path: Path, *, resume: bool, marker: str = CONFIG, wait_s: float = 0.0
+    ) -> None:
         self.path = path
         self._resume = resume
         self._marker = marker
+        self._wait_s = wait_s
         self._held = ExitStack()
 
     def __enter__(self) -> RunFolder:
         try:
             self._refuse_foreign()
-            self._held.enter_context(locked(self.path / _LOCK, self.path))
+            self._held.enter_context(locked(self.path / _LOCK, self.path, wait_s=self._wait_s))
         except BlockingIOError as error:
             raise RunError(
                 f"{self.path} is {error.strerror}",
