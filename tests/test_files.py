@@ -444,6 +444,21 @@ def test_a_full_disk_says_what_is_needed_and_what_is_free(tmp_path: Path, number
     assert content(tmp_path) == {}
 
 
+@pytest.mark.parametrize(("free", "reason"), [(9_000, "No space left"), (10**9, "encoder error")])
+def test_a_writer_that_gives_no_reason_met_a_full_disk_if_nothing_is_left(
+    tmp_path: Path, free: int, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(free, 0, free))
+    with (
+        pytest.raises(DataError) as caught,
+        disk_errors(tmp_path),
+        writing_folder(tmp_path / "out"),
+    ):
+        raise OSError("encoder error -2 when writing image file")
+    assert reason in caught.value.found
+
+
 def test_an_error_of_another_file_keeps_its_name(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught, writing_folder(tmp_path / "out"):
         (tmp_path / "input.csv").read_bytes()

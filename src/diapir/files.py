@@ -24,6 +24,8 @@ _MANY = 64
 """Number of files from which one sync of all disks is faster than one for each file."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Error numbers of a full disk, and of a full quota."""
+_NOTHING_LEFT = 65_536
+"""Free bytes below which a write that failed without a reason failed for lack of space."""
 _FREE_SPACE = "free space, fix the permissions, or choose another --out"
 
 
@@ -65,10 +67,10 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         os.replace(scratch, path)
         sync_folder(path.parent)
     except BaseException as error:
-        written = _size(scratch)
+        written, left = _size(scratch), _free(path.parent)
         remove(scratch)
         if isinstance(error, OSError):
-            raise _named_finally(error, path, written) from None
+            raise _named_finally(error, path, written, left) from None
         raise
 
 
@@ -115,10 +117,10 @@ def _written(out: Path) -> Iterator[Path]:
         sync_folder(out.parent)
         remove(before)
     except BaseException as error:
-        written = _size(scratch)
+        written, left = _size(scratch), _free(out.parent)
         remove(scratch)
         if isinstance(error, OSError):
-            raise _named_finally(error, out, written) from None
+            raise _named_finally(error, out, written, left) from None
         raise
 
 
@@ -246,17 +248,33 @@ def _named(error: OSError) -> str | None:
     return name if isinstance(name, str) and not has_scratch(Path(name)) else None
 
 
-def _named_finally(error: OSError, path: Path, written: int) -> OSError:
-    """An error of writing scratch under the final name; of a full disk, with the space it lacks."""
-    full = error.errno in FULL
+def _named_finally(error: OSError, path: Path, written: int, left: int | None) -> OSError:
+    """An error of writing scratch under the final name; of a full disk, with the space it lacks.
+
+    Args:
+        error: what was raised.
+        path: the final name.
+        written: bytes of the scratch.
+        left: free bytes beside it.
+    """
+    number, text = error.errno, error.strerror or str(error)
+    if number is None and left is not None and left < _NOTHING_LEFT:
+        # writers of images and arrays say only that they could not write
+        number, text = errno.ENOSPC, os.strerror(errno.ENOSPC)
+    full = number in FULL
     if _named(error) or (error.filename is None and not full):
         return error  # of another file
-    text = error.strerror or str(error)
-    if full and " free" not in text:  # not said of a file within the folder
-        with contextlib.suppress(OSError):
-            free = shutil.disk_usage(path.parent).free
-            text += f": more than {size(written)} needed, {size(free)} free"
-    return OSError(error.errno, text, str(path))
+    free = _free(path.parent)
+    if full and free is not None and " free" not in text:  # not said of a file within the folder
+        needed = f"more than {size(written)} needed, " if written >= 1000 else ""
+        text += f": {needed}{size(free)} free"
+    return OSError(number, text, str(path))
+
+
+def _free(folder: Path) -> int | None:
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(folder).free
+    return None
 
 
 def _size(path: Path) -> int:

@@ -214,7 +214,7 @@ def test_too_small_a_disk_is_reported_before_the_start(
     kaggle: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096 * 6))
-    with pytest.raises(DataError, match="MB free"):
+    with pytest.raises(DataError, match="kB free"):
         import_archive(kaggle, out)
     assert not out.exists()
 
@@ -225,7 +225,7 @@ def test_an_import_continues_on_a_disk_that_holds_just_the_rest(
     with pytest.raises(KeyboardInterrupt):
         import_archive(kaggle, out, progress=interrupt_after(COUNT - 2))  # type: ignore[arg-type]
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096 * 2 - 1))
-    with pytest.raises(DataError, match="MB free"):
+    with pytest.raises(DataError, match="kB free"):
         import_archive(kaggle, out)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096 * 2))
     assert import_archive(kaggle, out).kept == COUNT - 2
@@ -237,7 +237,7 @@ def test_space_is_asked_for_what_the_inner_zips_hold(
     inner = make_zip(tmp_path / "train.zip", {"images/zeros.png": bytes(2**20)}).read_bytes()
     archive = write(tmp_path / "a.zip", {"train.zip": inner})
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20 - 1))
-    with pytest.raises(DataError, match="MB free"):
+    with pytest.raises(DataError, match="kB free"):
         import_archive(archive, out)
     assert not out.exists()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))

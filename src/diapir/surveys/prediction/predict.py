@@ -18,6 +18,7 @@ from diapir.inference.engine import default_threads
 from diapir.inference.sections.caveats import Confidence
 from diapir.locks import lock_beside, locked
 from diapir.progress import Progress
+from diapir.scratch import has_scratch
 from diapir.surveys.prediction.blocks import (
     FIRST_VIEW,
     GREY,
@@ -158,16 +159,17 @@ def predict_survey(
     except BlockingIOError as error:
         raise unwritable(place, error) from None
     except OSError as error:
-        raise _disk_error(error, out, settled) from None
+        raise _disk_error(error, place, settled) from None
 
 
-def _disk_error(error: OSError, out: Path, settled: SettledPrediction | None) -> DataError:
+def _disk_error(error: OSError, place: Path, settled: SettledPrediction | None) -> DataError:
     """The error for an input or a result that cannot be read or written."""
-    found = f"{error.filename or out}: {error.strerror or error}"
+    file = error.filename or place
+    found = f"{place if has_scratch(Path(file)) else file}: {error.strerror or error}"
     expected = "an input that can be read, and a writable --out with enough free space"
     if error.errno in FULL:
         with contextlib.suppress(OSError):
-            found += f": {size(free_disk(out))} free" if " free" not in found else ""
+            found += f": {size(free_disk(place))} free" if " free" not in found else ""
             if settled is not None:
                 expected = f"{size(disk_bytes(settled))} free, which the rest may take at most"
     return DataError(
