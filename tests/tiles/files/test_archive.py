@@ -237,7 +237,7 @@ def test_space_is_asked_for_what_the_inner_zips_hold(
     inner = make_zip(tmp_path / "train.zip", {"images/zeros.png": bytes(2**20)}).read_bytes()
     archive = write(tmp_path / "a.zip", {"train.zip": inner})
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20 - 1))
-    with pytest.raises(DataError, match="kB free"):
+    with pytest.raises(DataError, match="MB free"):
         import_archive(archive, out)
     assert not out.exists()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
