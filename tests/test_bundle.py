@@ -23,7 +23,8 @@ from diapir.bundle import CARD, INFO, WEIGHTS, Bundle
 from diapir.bundle.card import write_card
 from diapir.config import PreprocessConfig
 from diapir.errors import BundleError
-from diapir.files import previous, scratch_name
+from diapir.files import previous
+from diapir.scratch import scratch_name
 from tests.surveys.made import onnx_bundle
 
 

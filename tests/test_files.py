@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import time
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,14 +19,13 @@ from diapir.files import (
     disk_errors,
     flush_folder,
     previous,
-    remove_stale,
     replace_file,
-    scratch_name,
     unwritable,
     writing,
     writing_folder,
 )
-from tests.helpers.scratch import abandoned, scratch_of
+from tests.helpers.faults import forks, killed_at, moments
+from tests.helpers.scratch import abandoned
 
 linked = pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 
@@ -129,88 +129,11 @@ def test_scratch_is_opened_exclusively_and_follows_no_link(
     assert not (tmp_path / "note.txt").exists()
 
 
-def test_scratch_names_are_hidden_unique_and_beside_the_file(tmp_path: Path) -> None:
-    names = {scratch_name(tmp_path / "note.txt") for _ in range(50)}
-    assert len(names) == 50
-    for name in names:
-        assert name.parent == tmp_path
-        assert name.name.startswith(".note.txt.")
-        assert f"-{os.getpid()}-" in name.name
-        assert name.suffix == ".writing"
-
-
 @pytest.mark.parametrize("name", ["a" * 251 + ".txt", "岩" * 83 + ".txt"])
 def test_a_name_as_long_as_the_disk_allows_can_be_written(tmp_path: Path, name: str) -> None:
     abandoned(tmp_path / name).write_text("half")
     replace_file(tmp_path / name, "whole")
     assert content(tmp_path) == {name: "whole"}
-
-
-# scratch of processes that were killed
-
-
-def test_scratch_of_an_ended_process_is_removed(tmp_path: Path) -> None:
-    path = tmp_path / "out"
-    abandoned(path).write_text("half")
-    folder = abandoned(path)
-    (folder / "sub").mkdir(parents=True)
-    (folder / "sub" / "half.txt").write_text("half")
-    replace_file(path, "whole")
-    assert content(tmp_path) == {"out": "whole"}
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_scratch_of_a_running_process_is_kept(tmp_path: Path) -> None:
-    running = {scratch_of(tmp_path / "out", process) for process in (os.getpid(), os.getppid())}
-    for scratch in running:
-        scratch.write_text("half")
-    remove_stale(tmp_path / "out")
-    assert set(tmp_path.iterdir()) == running
-
-
-@pytest.mark.parametrize(
-    "name", [".out.writing", ".out.notes.writing", ".out.0badc0de-x-1.writing", "out.writing"]
-)
-def test_names_of_others_are_kept(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("theirs")
-    remove_stale(tmp_path / "out")
-    assert content(tmp_path) == {name: "theirs"}
-
-
-def test_scratch_of_another_name_is_kept(tmp_path: Path) -> None:
-    other = abandoned(tmp_path / "out.csv")
-    other.write_text("half")
-    remove_stale(tmp_path / "out")
-    assert list(tmp_path.iterdir()) == [other]
-
-
-@pytest.mark.parametrize(("age_s", "kept"), [(60, True), (2 * 86_400, False)])
-def test_scratch_of_another_host_is_removed_only_when_old(
-    tmp_path: Path, age_s: float, kept: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(files, "_HOST", "0badc0de")
-        scratch = scratch_name(tmp_path / "out")
-    scratch.write_text("half")
-    then = time.time() - age_s
-    os.utime(scratch, (then, then))
-    remove_stale(tmp_path / "out")
-    assert scratch.exists() is kept
-
-
-@linked
-def test_a_stale_link_is_removed_and_its_target_kept(tmp_path: Path) -> None:
-    target = tmp_path / "target"
-    target.mkdir()
-    (target / "a.txt").write_text("theirs")
-    abandoned(tmp_path / "out").symlink_to(target)
-    remove_stale(tmp_path / "out")
-    assert list(tmp_path.iterdir()) == [target]
-    assert content(target) == {"a.txt": "theirs"}
-
-
-def test_a_missing_folder_has_nothing_stale(tmp_path: Path) -> None:
-    remove_stale(tmp_path / "none" / "out")
 
 
 # whole folders
@@ -285,7 +208,7 @@ def test_a_kill_between_the_renames_loses_nothing_and_is_cleaned_up(tmp_path: Pa
     (aside / "old.txt").write_text("old")
     with writing_folder(out) as scratch:
         fill(scratch, "new")
-        assert (aside / "old.txt").exists()  # until the new folder is complete
+        assert (out / "old.txt").exists()  # put back, until the new folder is complete
     assert content(tmp_path) == {f"out/{name}": text for name, text in FILLED.items()}
     assert not aside.exists()
 
@@ -437,6 +360,110 @@ def test_a_link_is_refused_even_to_ours(
     make(place)
     with pytest.raises(DataError, match="is a link"):
         claim(place, holds="a mosaic", ours=lambda out: True, folder=folder)
+
+
+# kills and full disks
+
+
+def write_folder(out: Path) -> None:
+    with writing_folder(out) as scratch:
+        fill(scratch, "new")
+
+
+@forks
+@pytest.mark.parametrize("before", ["absent", "full"])
+def test_a_killed_folder_is_whole_or_absent_and_the_next_call_completes_it(
+    tmp_path: Path, before: str
+) -> None:
+    kills = 0
+    for moment in moments():
+        parent = tmp_path / str(moment)
+        out = parent / "out"
+        parent.mkdir()
+        if before == "full":
+            out.mkdir()
+            (out / "old.txt").write_text("old")
+        killed = killed_at(moment, parent, lambda out=out: write_folder(out))
+        kept = out if out.exists() else previous(out)
+        if before == "full":
+            assert content(kept) in ({"old.txt": "old"}, FILLED)
+        elif out.exists():
+            assert content(out) == FILLED
+        write_folder(out)
+        assert content(parent) == {f"out/{name}": text for name, text in FILLED.items()}
+        assert list(parent.iterdir()) == [out]
+        if not killed:
+            break
+        kills += 1
+    assert kills > 5
+
+
+def test_a_kill_between_the_renames_keeps_what_is_carried_over(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    previous(out).mkdir()
+    (previous(out) / "theirs.txt").write_text("theirs")
+    with writing_folder(out) as scratch:
+        (scratch / "theirs.txt").write_bytes((out / "theirs.txt").read_bytes())
+    assert content(tmp_path) == {"out/theirs.txt": "theirs"}
+
+
+def test_one_process_writes_a_folder_at_a_time(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with writing_folder(out) as scratch:
+        fill(scratch, "new")
+        with (
+            pytest.raises(DataError, match=f"out is in use by process {os.getpid()} on ") as caught,
+            disk_errors(out),
+            writing_folder(out),
+        ):
+            pass
+        assert "wait" in caught.value.fix
+    assert content(out) == FILLED
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_says_what_is_needed_and_what_is_free(tmp_path: Path, number: int) -> None:
+    usage = namedtuple("usage", "total used free")
+
+    def fill_up(part: Any, path: Path) -> None:
+        if path.suffix:
+            part.write(bytes(20_000))
+            part.flush()
+        else:
+            (part / "a.bin").write_bytes(bytes(20_000))
+        raise OSError(number, "No space")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("shutil.disk_usage", lambda path: usage(9, 9, 3_000))
+        for path, kind in ((tmp_path / "a.bin", writing), (tmp_path / "out", writing_folder)):
+            with pytest.raises(DataError) as caught, disk_errors(tmp_path), kind(path) as part:
+                fill_up(part, path)
+            assert caught.value.found == (
+                f"{path} cannot be written: No space: more than 20 kB needed, 3 kB free"
+            )
+    assert content(tmp_path) == {}
+
+
+@pytest.mark.parametrize(("free", "reason"), [(9_000, "No space left"), (10**9, "encoder error")])
+def test_a_writer_that_gives_no_reason_met_a_full_disk_if_nothing_is_left(
+    tmp_path: Path, free: int, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(free, 0, free))
+    with (
+        pytest.raises(DataError) as caught,
+        disk_errors(tmp_path),
+        writing_folder(tmp_path / "out"),
+    ):
+        raise OSError("encoder error -2 when writing image file")
+    assert reason in caught.value.found
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, writing_folder(tmp_path / "out"):
+        (tmp_path / "input.csv").read_bytes()
+    assert caught.value.filename == str(tmp_path / "input.csv")
 
 
 # errors of the disk

@@ -95,7 +95,9 @@ def test_a_listing_counts_what_it_does_not_show() -> None:
     assert words.listing(range(2000), 2, separator="; ") == "0; 1 and 1,998 more"
 
 
-@pytest.mark.parametrize(("count", "text"), [(12_300_000, "12.3 MB"), (4e9, "4.0 GB")])
+@pytest.mark.parametrize(
+    ("count", "text"), [(3_200, "3 kB"), (12_300_000, "12.3 MB"), (4e9, "4.0 GB")]
+)
 def test_sizes(count: float, text: str) -> None:
     assert words.size(count) == text
 

@@ -1,34 +1,31 @@
 """Writing files and folders so that they are complete or absent: scratch name, flush, rename.
 
 Also the one policy of what may be overwritten (`claim`), and the one conversion of an OSError
-(`disk_errors`). Scratch names hold host, process id and a random part, so that two processes never
-share one; they are opened exclusively and without following links. Scratch of a killed process is
-removed by the next write to the same name.
+(`disk_errors`). Scratch is opened exclusively and without following links, and a folder is written
+by one process at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import secrets
 import shutil
-import socket
-import time
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from diapir.errors import DataError, DiapirError
+from diapir.locks import lock_beside, locked
+from diapir.scratch import has_scratch, remove, remove_stale, scratch_name
+from diapir.text import size
 
-_SUFFIX = ".writing"
-_HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
-_STALE_S = 86_400.0
-"""Age in seconds from which scratch of another host counts as abandoned."""
 _MANY = 64
 """Number of files from which one sync of all disks is faster than one for each file."""
-_LONG = 200
-"""Bytes of a name from which its scratch names hold a checksum of it instead."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Error numbers of a full disk, and of a full quota."""
+_NOTHING_LEFT = 65_536
+"""Free bytes below which a write that failed without a reason failed for lack of space."""
 _FREE_SPACE = "free space, fix the permissions, or choose another --out"
 
 
@@ -69,9 +66,11 @@ def writing(path: Path) -> Iterator[BinaryIO]:
             os.fsync(stream.fileno())
         os.replace(scratch, path)
         sync_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            scratch.unlink(missing_ok=True)
+    except BaseException as error:
+        written, left = _size(scratch), _free(path.parent)
+        remove(scratch)
+        if isinstance(error, OSError):
+            raise _named_finally(error, path, written, left) from None
         raise
 
 
@@ -80,8 +79,8 @@ def writing_folder(out: Path) -> Iterator[Path]:
     """Fill a folder; it gets its name once it is complete and on the disk.
 
     An existing folder is first moved to `previous(out)` and removed after the new one has taken its
-    name; a kill between the two renames leaves it there. Call `claim` first to make sure that it
-    may be replaced.
+    name; a kill between the two renames leaves it there, and the next call puts it back before it
+    begins. Call `claim` first to make sure that it may be replaced.
 
     Args:
         out: its final name.
@@ -90,17 +89,24 @@ def writing_folder(out: Path) -> Iterator[Path]:
         An empty scratch folder beside `out`; if the block raises, nothing of it is left.
 
     Raises:
+        BlockingIOError: another process is writing it.
         OSError: from the system; an existing folder is unchanged.
     """
+    with locked(lock_beside(out), out):
+        yield from _written(out)
+
+
+def _written(out: Path) -> Iterator[Path]:
     remove_stale(out)
     scratch, before = scratch_name(out), previous(out)
+    if before.exists() and not out.exists():
+        os.rename(before, out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         scratch.mkdir()
         yield scratch
         flush_folder(scratch)
         if out.exists():
-            _remove(before)
+            remove(before)
             os.rename(out, before)
         try:
             os.rename(scratch, out)
@@ -109,9 +115,12 @@ def writing_folder(out: Path) -> Iterator[Path]:
                 os.rename(before, out)
             raise
         sync_folder(out.parent)
-        _remove(before)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove(before)
+    except BaseException as error:
+        written, left = _size(scratch), _free(out.parent)
+        remove(scratch)
+        if isinstance(error, OSError):
+            raise _named_finally(error, out, written, left) from None
         raise
 
 
@@ -213,33 +222,17 @@ def unwritable(
     fix: str = _FREE_SPACE,
 ) -> DiapirError:
     """The error for a file or folder that cannot be written."""
+    if isinstance(error, BlockingIOError):
+        return kind(
+            f"{path} is {error.strerror}",
+            expected="a place that no other process is writing to",
+            fix="wait until that process ends, stop it, or choose another --out",
+        )
     return kind(
         f"{path} cannot be written: {error.strerror or error}",
         expected="a writable folder on a disk with free space",
         fix=fix,
     )
-
-
-def scratch_name(path: Path) -> Path:
-    """A name beside `path` that no other process uses."""
-    part = f"{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
-    return path.with_name(f"{_start(path)}{part}{_SUFFIX}")
-
-
-def is_scratch(name: str) -> bool:
-    """Whether a file of this name is scratch of this module."""
-    return name.startswith(".") and name.endswith(_SUFFIX)
-
-
-def remove_stale(path: Path) -> None:
-    """Remove scratch of `path` whose process has ended, as far as possible."""
-    start = _start(path)
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(path.parent):
-            if entry.name.startswith(start) and entry.name.endswith(_SUFFIX):
-                part = entry.name[len(start) : -len(_SUFFIX)]
-                if _abandoned(part, entry):
-                    _remove(Path(entry.path))
 
 
 def sync_folder(folder: Path) -> None:
@@ -266,46 +259,46 @@ def flush_folder(folder: Path) -> None:
         sync_folder(Path(place))
 
 
-def _start(path: Path) -> str:
-    """The first part of all scratch names of `path`; names may have 255 bytes on most disks."""
-    name = os.fsencode(path.name)
-    return f".{zlib.crc32(name):08x}." if len(name) > _LONG else f".{path.name}."
-
-
 def _named(error: OSError) -> str | None:
     """The file that an error names, unless it is scratch."""
     name = error.filename
-    if not isinstance(name, str) or any(part.endswith(_SUFFIX) for part in Path(name).parts):
-        return None
-    return name
+    return name if isinstance(name, str) and not has_scratch(Path(name)) else None
 
 
-def _abandoned(part: str, entry: os.DirEntry[str]) -> bool:
-    """Whether the process named in a scratch name has ended."""
-    host, _, rest = part.partition("-")
-    process = rest.partition("-")[0]
-    if len(host) != len(_HOST) or not process.isdecimal():
-        return False  # not a scratch name of this module
-    if host != _HOST:
-        return time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_S
-    return not _alive(int(process))
+def _named_finally(error: OSError, path: Path, written: int, left: int | None) -> OSError:
+    """An error of writing scratch under the final name; of a full disk, with the space it lacks.
+
+    Args:
+        error: what was raised.
+        path: the final name.
+        written: bytes of the scratch.
+        left: free bytes beside it.
+    """
+    number, text = error.errno, error.strerror or str(error)
+    if number is None and left is not None and left < _NOTHING_LEFT:
+        # writers of images and arrays say only that they could not write
+        number, text = errno.ENOSPC, os.strerror(errno.ENOSPC)
+    full = number in FULL
+    if _named(error) or (error.filename is None and not full):
+        return error  # of another file
+    free = _free(path.parent)
+    if full and free is not None and " free" not in text:  # not said of a file within the folder
+        needed = f"more than {size(written)} needed, " if written >= 1000 else ""
+        text += f": {needed}{size(free)} free"
+    return OSError(number, text, str(path))
 
 
-def _alive(process: int) -> bool:
-    if os.name == "nt":  # there, signal 0 would end the process
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
+def _free(folder: Path) -> int | None:
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(folder).free
+    return None
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    total = 0
+    with contextlib.suppress(OSError):
+        total = path.stat().st_size if path.is_file() else 0
+        for place, _, names in os.walk(path):
+            total += sum((Path(place) / name).lstat().st_size for name in names)
+    return total

@@ -95,7 +95,9 @@ def listing(names: Sequence[object], shown: int = 3, *, separator: str = ", ") -
 
 
 def size(count: float) -> str:
-    """Bytes: 12_300_000 → 12.3 MB; 4e9 → 4.0 GB."""
+    """Bytes: 3_200 → 3 kB; 12_300_000 → 12.3 MB; 4e9 → 4.0 GB."""
+    if count < 1e5:
+        return f"{count / 1e3:,.0f} kB"
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from diapir import bundle as bundles
+from diapir.evaluation.tuning import tune_runs
 from tests.cli.conftest import RunCli, train_again
+from tests.helpers.faults import forks, killed_at
 
 
 @pytest.fixture
@@ -40,6 +42,36 @@ def test_a_setting_that_gains_is_written_into_the_models(
     evaluated = run_cli("evaluate", *runs, "--data", survey, "--json").answer["metrics"]
     assert evaluated["kaggle_map"] == pytest.approx(answer["chosen"]["kaggle_map"])
     assert run_cli(*words).code == 0  # an earlier tuning is replaced
+
+
+@forks
+def test_a_killed_tuning_is_completed_by_the_same_command(
+    run_cli: RunCli, folds: tuple[Path, Path], survey: Path, tmp_path: Path
+) -> None:
+    kept = {}
+    for name in ("whole", "early", "between", "late"):
+        runs = [Path(shutil.copytree(run, tmp_path / name / str(run.parent.name))) for run in folds]
+        for run in runs:  # a setting that others beat
+            bundles.annotate(bundles.load(run), threshold=0.01, min_area=0)
+        out = tmp_path / name / "tuned.json"
+        if name != "whole":
+            tuned = tune_runs(runs, survey)
+            assert tuned.tuning.gains
+            # of 12 operations each, opening and renaming: tuned.json, and two files of each model
+            moment = {"early": 5, "between": 7, "late": 12}[name]
+            assert killed_at(moment, tmp_path / name, lambda tuned=tuned, out=out: tuned.write(out))
+            assert json.loads(out.read_text())["applied"] is False
+        done = run_cli("tune", *runs, "--data", survey, "--out", out)
+        assert done.code == 0, done.stderr
+        assert "written into 2 models: threshold" in done.stdout
+        kept[name] = {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.suffix in (".json", ".md")
+        }
+        assert json.loads(out.read_text())["applied"] is True
+    for name in ("early", "between", "late"):
+        assert kept[name] == kept["whole"], name
 
 
 def test_a_model_trained_on_all_tiles_gets_the_metrics_of_the_runs(

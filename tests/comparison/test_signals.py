@@ -6,7 +6,10 @@ import os
 import signal
 import threading
 
-from diapir.comparison.signals import SIGNALS, handled
+from diapir.comparison.signals import handled
+from diapir.stop_signals import stop_signals
+
+SIGNALS = stop_signals()
 
 
 def test_signals_reach_the_handler_and_the_earlier_ones_return() -> None:

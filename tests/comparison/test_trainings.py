@@ -10,10 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from diapir.comparison import trainings as module
 from diapir.comparison.display import Display
@@ -254,9 +256,52 @@ def test_a_defect_of_the_display_leaves_no_process_behind(
     assert (tmp_path / "runs" / "a-seed1" / "last" / "manifest.json").exists()
 
 
-def test_a_training_that_has_outlived_its_command_is_waited_for(
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_a_killed_command_takes_its_training_along_which_saves(
     make: Callable[..., Any], tmp_path: Path
 ) -> None:
+    trainings, state, _ = make("a-seed1 wait")
+    command = os.fork()
+    if not command:
+        with suppress(BaseException):
+            trainings.run()
+        os._exit(1)
+    until((tmp_path / "runs" / "a-seed1" / "waiting").exists)
+    os.kill(command, signal.SIGKILL)
+    os.waitpid(command, 0)
+    until((tmp_path / "runs" / "a-seed1" / "last" / "manifest.json").exists)
+
+    again, state, _ = make("a-seed1")
+    again.run()
+    assert state.trainings["a-seed1"].state == "done"
+    assert len(calls(tmp_path, "a-seed1")) == 2
+
+
+def until(found: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_training_that_is_saving_is_waited_for(make: Callable[..., Any], tmp_path: Path) -> None:
+    trainings, state, _ = make("a-seed1")
+    run = tmp_path / "runs" / "a-seed1"
+    run.mkdir(parents=True)
+    (run / "config.yaml").touch()
+    lock = FileLock(run / ".lock", thread_local=False)
+    lock.acquire()
+    saved = threading.Timer(0.3, lock.release)
+    saved.start()
+    trainings.run()
+    saved.join()
+    assert state.trainings["a-seed1"].state == "done"
+
+
+def test_a_training_that_has_outlived_its_command_is_not_joined(
+    make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SAVE_S", 0.1)
     trainings, _, _ = make("a-seed1", "b-seed1")
     with (
         RunFolder(tmp_path / "runs" / "a-seed1", resume=True),

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-from diapir.files import scratch_name
+from diapir.scratch import scratch_name
 
 
 def abandoned(path: Path) -> Path:

@@ -15,6 +15,8 @@ from diapir.errors import ConfigError, DataError
 from diapir.inference import EngineOptions, Predictor, images, predict_images
 from diapir.inference.overlay import overlay
 from diapir.inference.sources import Source
+from diapir.locks import locked
+from tests.helpers.faults import forks, killed_at, moments
 from tests.inference.conftest import BrightIsSalt
 
 
@@ -213,6 +215,35 @@ def test_nothing_that_can_be_predicted_is_an_error_and_leaves_nothing(
     with pytest.raises(DataError, match="none of 2 images can be predicted"):
         predict_images(predictor, [tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_one_process_predicts_into_a_folder_at_a_time(predictor: Predictor, tmp_path: Path) -> None:
+    path = _save(tmp_path / "line.png", _grey(20, 30))
+    out = tmp_path / "out"
+    refused = pytest.raises(DataError, match=f"out is in use by process {os.getpid()} on ")
+    with locked(out / ".lock", out), refused:
+        predict_images(predictor, [path], out)
+    assert not out.exists()
+
+
+@forks
+def test_the_same_call_completes_a_killed_prediction(predictor: Predictor, tmp_path: Path) -> None:
+    path = _save(tmp_path / "in" / "line.png", _grey(20, 30))
+
+    def contents(out: Path) -> dict[str, bytes]:
+        return {name: (out / name).read_bytes() for name in _files(out)}
+
+    predict_images(predictor, [path], tmp_path / "whole")
+    expected = contents(tmp_path / "whole")
+    kills = 0
+    for moment in moments(3):
+        out = tmp_path / str(moment)
+        if not killed_at(moment, out, lambda out=out: predict_images(predictor, [path], out)):
+            break
+        kills += 1
+        predict_images(predictor, [path], out)
+        assert contents(out) == expected, moment
+    assert kills > 3
 
 
 def test_a_full_disk_leaves_nothing_half_written(

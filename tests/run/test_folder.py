@@ -2,16 +2,15 @@
 
 import errno
 import os
-import sys
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from diapir.config import RunConfig, load_recipe
-from diapir.errors import ConfigError, MissingDependencyError, RunError
-from diapir.files import scratch_name
+from diapir.errors import ConfigError, RunError
 from diapir.run.folder import CONFIG, RunFolder, run_config, saved_config
+from diapir.scratch import scratch_name
 
 BASELINE = load_recipe("baseline")
 
@@ -29,9 +28,9 @@ def run(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_new_folder_keeps_its_recipe_and_leaves_no_owner(run: Path) -> None:
+def test_a_new_folder_keeps_its_recipe_and_leaves_no_lock(run: Path) -> None:
     assert saved_config(run) == BASELINE
-    assert {path.name for path in run.iterdir()} <= {CONFIG, ".lock"}
+    assert {path.name for path in run.iterdir()} == {CONFIG}
 
 
 def test_the_recipe_of_a_run_is_read_and_another_folder_is_refused(
@@ -41,15 +40,6 @@ def test_the_recipe_of_a_run_is_read_and_another_folder_is_refused(
     assert saved_config(tmp_path) is None
     with pytest.raises(RunError, match=f"{tmp_path} is not a run folder"):
         run_config(tmp_path)
-
-
-def test_a_run_folder_can_be_read_without_the_train_extra(
-    run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "filelock", None)
-    assert run_config(run) == BASELINE
-    with pytest.raises(MissingDependencyError, match="filelock"):
-        RunFolder(run, resume=True)
 
 
 def test_two_processes_cannot_share_a_folder(run: Path) -> None:
@@ -118,10 +108,10 @@ def test_a_change_that_moves_weights_is_refused(run: Path, override: str) -> Non
 def test_a_folder_that_cannot_be_written_is_found_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(descriptor: int) -> None:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
-    monkeypatch.setattr(os, "fsync", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
     with (
         pytest.raises(RunError, match="Read-only file system"),
         RunFolder(tmp_path / "run", resume=False),
@@ -140,12 +130,9 @@ def test_too_little_space_is_found_before_the_start(
             folder.check_space(2 * 10**6)
 
 
-@pytest.mark.parametrize("name", [CONFIG, ".owner.json"])
-def test_a_kill_before_the_first_rename_leaves_a_folder_that_can_be_used(
-    tmp_path: Path, name: str
-) -> None:
-    torn = scratch_name(tmp_path / name).name.replace(f"-{os.getpid()}-", "-999999999-")
+def test_a_kill_before_the_first_rename_leaves_a_folder_that_can_be_used(tmp_path: Path) -> None:
+    torn = scratch_name(tmp_path / CONFIG).name.replace(f"-{os.getpid()}-", "-999999999-")
     (tmp_path / torn).write_text("half")
     with RunFolder(tmp_path, resume=True) as folder:
         folder.save_config(BASELINE)
-    assert {path.name for path in tmp_path.iterdir()} <= {CONFIG, ".lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {CONFIG}

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from diapir.errors import RunError
-from diapir.files import scratch_name
+from diapir.scratch import scratch_name
 from diapir.training.checkpoint import MANIFEST, Checkpoints
 
 
@@ -120,7 +120,7 @@ def test_a_full_disk_keeps_the_state_before(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunError, match=r"No space left(.|\n)*MB free"):
+    with pytest.raises(RunError, match=r"No space left(.|\n)*[kM]B free"):
         checkpoints.save(state(2))
     monkeypatch.undo()
     assert loaded_epoch(checkpoints) == 1

@@ -8,10 +8,11 @@ import time
 
 import pytest
 
+from diapir.stop_signals import stop_signals
 from diapir.training.stopping import Stopping
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", stop_signals())
 def test_a_signal_is_noted_and_the_old_handler_comes_back(signum: signal.Signals) -> None:
     before = signal.getsignal(signum)
     with Stopping(None) as stopping:

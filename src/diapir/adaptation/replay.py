@@ -1,7 +1,7 @@
 """Replay: what is trained on beside a survey's labels, so that a model keeps what it knew.
 
-A few labelled lines show one shape of salt. Trained on them alone, a model forgets the others: adapted
-to a flank on the left of a picture, it no longer finds a flank on the right of the next one.
+A few labelled lines show one shape of salt. Trained on them alone, a model forgets the others:
+adapted to salt at the left edge of a line, it no longer finds it at the right edge of the next one.
 """
 
 from __future__ import annotations

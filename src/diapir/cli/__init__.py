@@ -52,7 +52,6 @@ EXTRAS = {
     "accelerate": "train",
     "dask": "volume",
     "distributed": "volume",
-    "filelock": "train",
     "jinja2": "report",
     "matplotlib": "report",
     "onnx": "train",

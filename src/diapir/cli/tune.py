@@ -46,7 +46,8 @@ def tune(
     written into the models only if it beats the one in use there. --tta is
     written as well. The metrics in the models stay those of their training;
     models of --into that were trained on all tiles have none and get the
-    out-of-fold metrics of the runs, marked as such.
+    out-of-fold metrics of the runs, marked as such. If the command is
+    interrupted, the same command completes it.
 
     Args:
         runs: run folders, of folds or of one split.
@@ -72,9 +73,9 @@ def tune(
         tta=running.tta,
         open_models=running.open,
         show=output.progress,
+        earlier=out,
     )
-    tuned.save(out)
-    tuned.apply()
+    tuned.write(out)
     output.say(*_lines(tuned, len(runs)))
     return Answer(tuned.to_json() | {"out": out, "written": tuned.fields})
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
+from diapir.stop_signals import stop_signals
 
 
 @contextmanager
@@ -25,7 +24,7 @@ def handled(handler: Callable[[int], None]) -> Iterator[None]:
     def handle(signum: int, frame: FrameType | None) -> None:
         handler(signum)
 
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    before = {number: signal.signal(number, handle) for number in stop_signals()}
     try:
         yield
     finally:

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from diapir.config import config_diff, parse_config
 from diapir.errors import RunError
 from diapir.files import replace_file
 from diapir.json_text import parse_json
+from diapir.locks import locked
 from diapir.run.folder import LAST
 from diapir.text import listing, plain
 
@@ -183,20 +183,16 @@ def hold(folder: Path) -> Iterator[None]:
     Raises:
         RunError: another command is running there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise RunError(
-            f"another `diapir compare` is running in {folder}",
-            expected="one command per folder at a time",
-            fix="wait for it to end, stop it, or choose another --out",
-        ) from None
-    try:
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder / ".lock", folder))
+        except BlockingIOError:
+            raise RunError(
+                f"another `diapir compare` is running in {folder}",
+                expected="one command per folder at a time",
+                fix="wait for it to end, stop it, or choose another --out",
+            ) from None
         yield
-    finally:
-        lock.release()
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ with the rest of its budget; a failed one is tried again.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -29,7 +30,11 @@ from diapir.run.folder import BEST, EVALUATION, LOG, RunFolder
 from diapir.text import plural
 
 TRAIN = (sys.executable, "-m", "diapir", "train")
+SAVE_S = 30.0
+"""Seconds that a training may take to save and end once its command has been killed."""
 _POLL_S = 0.1
+_PR_SET_PDEATHSIG = 1
+"""Of `prctl` in Linux: the signal that a process gets when its parent ends."""
 _LOOK_S = 1.0
 """Seconds between two looks at the log of the current training."""
 
@@ -100,8 +105,9 @@ class TrainingQueue:
     def _train(self, training: Training) -> None:
         run = training.run
         if run.exists():
-            # refused if a training has outlived its command: it would slow down the others
-            with RunFolder(run, resume=True):
+            # a training whose command was killed saves and ends; one that goes on is not joined by
+            # another: each would slow down the other
+            with RunFolder(run, resume=True, wait_s=SAVE_S):
                 pass
         begun = self._state.trainings[training.name].settled(run)
         self._state.note(training.name, replace(begun, state="begun", begun_at=time.time()))
@@ -148,7 +154,12 @@ class TrainingQueue:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             # in a session of its own, so that Ctrl-C reaches it only once, through us
             process = subprocess.Popen(  # noqa: S603 - our own program
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+                preexec_fn=_ends_with_us(),
             )
             self._process = process
             if self._signum:  # it came before there was a process to hand it on to
@@ -229,6 +240,21 @@ class _Ended:
             )
         last = (self.err.strip().splitlines() or ["no output"])[-1]
         return f"exit code {self.code}: {last}", f"see {LOG} in its run folder"
+
+
+def _ends_with_us() -> Callable[[], None] | None:
+    """What makes a child save and end when this process is killed; None where the system cannot."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # loaded here: a forked child should load nothing
+    parent = os.getpid()
+
+    def ask() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        if os.getppid() != parent:  # killed before we asked
+            os._exit(128 + signal.SIGTERM)
+
+    return ask
 
 
 def _result(answer: Mapping[str, Any]) -> str:

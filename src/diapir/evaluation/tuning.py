@@ -7,6 +7,7 @@ setting that is best on the other four. The setting in use is kept unless this s
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -92,7 +93,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The result of `tune_runs`; nothing is written before `save` and `apply`.
+    """The result of `tune_runs`; nothing is written before `write`.
 
     Attributes:
         tuning: the settings tried and chosen.
@@ -114,28 +115,31 @@ class Tuned:
 
     def to_json(self) -> dict[str, Any]:
         """The content of the result file."""
-        tiles = self.predictions.tiles
-        return {
-            "data": {"name": tiles.name, "hash": tiles.hash, "n_images": len(tiles)},
-            "models": self.predictions.model,
-            **self.tuning.to_json(),
-        }
+        return {**_identity(self.predictions), **self.tuning.to_json()}
 
-    def save(self, out: Path) -> None:
-        """Write every setting that was tried to a JSON file; see `claim_tuning`.
+    def write(self, out: Path) -> None:
+        """Write every setting that was tried to a JSON file, and the chosen one into the models.
+
+        The file says (`applied`) whether all models have got it, so that `tune_runs` can complete
+        what a kill has interrupted.
+
+        Args:
+            out: the file; see `claim_tuning`.
 
         Raises:
             RunError: the file cannot be written.
-        """
-        with disk_errors(out, RunError):
-            replace_file(out, json.dumps(self.to_json(), indent=2) + "\n")
-
-    def apply(self) -> None:
-        """Record the chosen setting, and metrics where they are missing, in the models.
-
-        Raises:
             BundleError: a model cannot be written.
         """
+        self._save(out, applied=False)
+        self._apply()
+        self._save(out, applied=True)
+
+    def _save(self, out: Path, *, applied: bool) -> None:
+        with disk_errors(out, RunError):
+            content = self.to_json() | {"applied": applied}
+            replace_file(out, json.dumps(content, indent=2) + "\n")
+
+    def _apply(self) -> None:
         for bundle in self.models:
             metrics = {"metrics": self.metrics} if bundle in self.without_metrics else {}
             if self.fields or metrics:
@@ -153,6 +157,7 @@ def tune_runs(
     tta: Tta | None = None,
     open_models: OpenModels = open_by_default,
     show: ShowProgress = quiet,
+    earlier: Path | None = None,
 ) -> Tuned:
     """Tune post-processing on the validation parts that runs held out.
 
@@ -167,6 +172,8 @@ def tune_runs(
             for the models' own.
         open_models: loads models as one.
         show: opens a progress display.
+        earlier: the result of an earlier call, which `Tuned.write` may not have written into all
+            models; the setting in use is then that from before it.
 
     Raises:
         DataError: tiles that cannot be read or do not fit the models.
@@ -184,12 +191,13 @@ def tune_runs(
         predictions = predict_shares(shares, tiles, open_models, progress)
     if groups is not None:
         predictions = replace(predictions, tiles=with_groups(predictions.tiles, groups))
+    threshold, min_area = _in_use(predictions, earlier)
     with show("tuning") as progress:
         tuning = tune_post_processing(
             predictions.tiles,
             predictions.probabilities,
-            threshold=predictions.threshold,
-            min_area=predictions.min_area,
+            threshold=threshold,
+            min_area=min_area,
             progress=progress,
         )
     fields: dict[str, Any] = {} if tta is None else {"tta": tta}
@@ -198,6 +206,28 @@ def tune_runs(
     without_metrics = tuple(bundle for bundle in models[len(runs) :] if not bundle.info.metrics)
     metrics = _metrics(predictions, tuning.chosen, len(runs)) if without_metrics else {}
     return Tuned(tuning, predictions, tuple(models), without_metrics, fields, metrics)
+
+
+def _identity(predictions: Predictions) -> dict[str, Any]:
+    """What makes two tunings the same: their tiles and their models."""
+    tiles = predictions.tiles
+    return {
+        "data": {"name": tiles.name, "hash": tiles.hash, "n_images": len(tiles)},
+        "models": predictions.model,
+    }
+
+
+def _in_use(predictions: Predictions, earlier: Path | None) -> tuple[float, int]:
+    """Threshold and minimum size of the models, before an earlier tuning that was interrupted."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        if earlier is not None:
+            content = json.loads(earlier.read_bytes())
+            asked = json.loads(json.dumps(_identity(predictions)))
+            same = all(content[key] == value for key, value in asked.items())
+            if same and content["applied"] is False:
+                used = content["used"]
+                return float(used["threshold"]), int(used["min_area"])
+    return predictions.threshold, predictions.min_area
 
 
 def claim_tuning(out: Path) -> None:

@@ -24,6 +24,7 @@ from diapir.inference.sections.caveats import Confidence, image_caveats
 from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
 from diapir.inference.sources import OUTPUTS, Source, find_sources
 from diapir.inference.tiling import WindowGrid
+from diapir.locks import locked
 from diapir.progress import Progress
 from diapir.text import csv_cell, plural
 
@@ -144,7 +145,7 @@ def predict_images(
     rows: list[dict[str, Any]] = []
     sections = LargeImages(predictor, large)
     confidence: dict[str, Confidence] = {}
-    with disk_errors(out):
+    with disk_errors(out), locked(target / ".lock", out):
         with ThreadPoolExecutor(_WRITERS) as pool:
             for chunk in _chunks(sources, predictor):
                 rows += _predict(sections, chunk, out, threshold, min_area, pool, confidence)

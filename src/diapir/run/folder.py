@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import socket
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from diapir.config import RunConfig, config_diff, load_recipe
-from diapir.errors import MissingDependencyError, RunError
-from diapir.files import is_scratch, replace_file, unwritable
-from diapir.json_text import parse_json
+from diapir.errors import RunError
+from diapir.files import replace_file, unwritable
+from diapir.locks import locked
+from diapir.scratch import is_scratch
 from diapir.text import listing, size
 
 CONFIG = "config.yaml"
@@ -30,7 +28,6 @@ REPORT = "report.html"
 RESUME = "free space or fix the permissions, then resume the run"
 """How to fix a run folder that cannot be written any more."""
 _LOCK = ".lock"
-_OWNER = ".owner.json"
 
 CHANGEABLE = (
     "name",
@@ -80,47 +77,38 @@ class RunFolder:
         path: the folder; created where it is missing.
         resume: whether to resume a run that the folder holds.
         marker: the file that makes a folder that of a run.
+        wait_s: seconds to wait for another process to leave the folder.
 
     Raises:
         RunError: the folder is in use, not writable, or holds a run that is not to be resumed.
-        MissingDependencyError: filelock is not installed.
     """
 
-    def __init__(self, path: Path, *, resume: bool, marker: str = CONFIG) -> None:
-        try:  # not in the base install, which must be able to read run folders
-            from filelock import FileLock
-        except ImportError:
-            raise MissingDependencyError("filelock", "train") from None
+    def __init__(
+        self, path: Path, *, resume: bool, marker: str = CONFIG, wait_s: float = 0.0
+    ) -> None:
         self.path = path
         self._resume = resume
         self._marker = marker
-        self._lock = FileLock(path / _LOCK)
-        self._made = False
+        self._wait_s = wait_s
+        self._held = ExitStack()
 
     def __enter__(self) -> RunFolder:
-        from filelock import Timeout
-
-        owner = {"pid": os.getpid(), "host": socket.gethostname()}
         try:
             self._refuse_foreign()
-            self._made = not self.path.exists()
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(blocking=False)
-            replace_file(self.path / _OWNER, json.dumps(owner))
-        except Timeout:
+            self._held.enter_context(locked(self.path / _LOCK, self.path, wait_s=self._wait_s))
+        except BlockingIOError as error:
             raise RunError(
-                f"{self.path} is in use by {_owner(self.path)}",
+                f"{self.path} is {error.strerror}",
                 expected="a run folder that no other process uses",
                 fix="wait until that run ends, stop it, or choose another --out",
             ) from None
         except OSError as error:
-            self._leave()
             raise unwritable(self.path, error, RunError) from None
         try:
             self._refuse_foreign()
             self._refuse_earlier()
         except BaseException:
-            self._leave()
+            self._held.close()
             raise
         return self
 
@@ -130,23 +118,12 @@ class RunFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
-        """Release the folder; one in which no run was started is left as it was found."""
-        with suppress(OSError):
-            (self.path / _OWNER).unlink(missing_ok=True)
-            if not self._content():
-                (self.path / _LOCK).unlink(missing_ok=True)  # while we still hold it
-        self._lock.release()
-        if self._made:
-            with suppress(OSError):  # it is not empty: a run was started in it
-                self.path.rmdir()
+        self._held.close()
 
     def _content(self) -> set[str]:
         """Names in the folder, without what this class, or a kill while it wrote, leaves there."""
         names = {path.name for path in self.path.iterdir() if not is_scratch(path.name)}
-        return names - {_LOCK, _OWNER}
+        return names - {_LOCK}
 
     def _refuse_foreign(self) -> None:
         """Refuse a folder of something else, before anything is written there."""
@@ -229,14 +206,6 @@ def _follows_steps(config: RunConfig) -> bool:
         isinstance(value, tuple) for value in (config.loss.ce, config.loss.dice, config.loss.lovasz)
     )
     return config.schedule.name != "plateau" or ramped or bool(config.train.progressive)
-
-
-def _owner(run: Path) -> str:
-    try:
-        owner = parse_json((run / _OWNER).read_bytes())
-        return f"process {owner['pid']} on {owner['host']}"
-    except (OSError, ValueError, KeyError):
-        return "another process"
 
 
 def _changes(changes: dict[str, tuple[object, object]]) -> str:

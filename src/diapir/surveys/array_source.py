@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tokenize
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,14 +15,17 @@ from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.grid import Domain, Grid
 from diapir.surveys.hints import SurveyHints, SurveySpec
+from diapir.surveys.npy_file import NpyFile
 from diapir.surveys.sampling import check_amplitudes
 
 _PIECE = 2**22
 """Samples read at once to find dead traces."""
+_MOST_TRACES, _MOST_SAMPLES = 2**28, 2**24
+"""More than any survey has: a Zarr array may claim any shape without a byte behind it."""
 
 
 class AmplitudeArray(Protocol):
-    """The part of the array interface that NumPy's memory maps and Zarr arrays share."""
+    """The part of the array interface that files of NumPy and Zarr share."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -168,19 +171,12 @@ class ArraySurvey:
 
 
 def open_numpy(path: Path) -> AmplitudeArray:
-    """Map an `.npy` file into memory, without reading it.
+    """Open an `.npy` file, without reading its numbers.
 
     Raises:
-        SurveyError: it is damaged, or holds Python objects.
+        SurveyError: it is damaged, cut, or holds Python objects.
     """
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError, SyntaxError, OverflowError, tokenize.TokenError) as error:
-        raise SurveyError(
-            f"{path} cannot be read as an array: {error}",
-            expected="an .npy file of real numbers",
-            fix="save the amplitudes again with numpy.save",
-        ) from None
+    return NpyFile(path)
 
 
 def _check_array(path: Path, values: AmplitudeArray) -> None:
@@ -191,13 +187,19 @@ def _check_array(path: Path, values: AmplitudeArray) -> None:
             expected="real numbers of shape (inlines, crosslines, samples) or (traces, samples)",
             fix="save the amplitudes as an array of that shape",
         )
+    if math.prod(shape[:-1]) > _MOST_TRACES or shape[-1] > _MOST_SAMPLES:
+        raise SurveyError(
+            f"{path} says that it holds values of shape {shape}",
+            expected=f"at most {_MOST_TRACES:,} traces of {_MOST_SAMPLES:,} samples",
+            fix="check the metadata of the array, or give it in parts",
+        )
 
 
 def _known_interval(path: Path, interval: float | None) -> tuple[float, tuple[str, ...]]:
     """The sample interval, and a note where it had to be assumed."""
     if interval is None:
         return 1.0, ("sample interval unknown, taken as 1; set it with --interval",)
-    if not interval > 0:
+    if not 0 < interval < np.inf:
         raise SurveyError(
             f"{path} gives a sample interval of {interval:g}",
             expected="a sample interval above 0",

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.errors import MissingDependencyError, SurveyError
+from diapir.errors import SurveyError
 from diapir.surveys.array_source import AmplitudeArray, Frame
 from diapir.surveys.grid import Domain
+from diapir.surveys.zarr_files import ZarrArray, open_node, zarr_reading
 from diapir.text import listing
 
 _INLINE = ("inline", "iline", "il")
@@ -55,40 +56,42 @@ def open_zarr(path: Path) -> tuple[AmplitudeArray, Frame]:
         MissingDependencyError: the package Zarr is not installed.
         SurveyError: no amplitudes, or dimensions in the wrong order.
     """
-    try:
-        import zarr
-    except ModuleNotFoundError:
-        raise MissingDependencyError("zarr", "volume") from None
-    try:
-        node = zarr.open(str(path), mode="r")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _unreadable(path, str(error)) from None
-    if isinstance(node, zarr.Array):
-        return node, _frame_of_attributes(path, node.attrs.asdict(), node.shape)
-    if "diapir" in node.attrs:
-        raise SurveyError(
-            f"{path} holds predictions of diapir, not amplitudes",
-            expected="seismic amplitudes",
-            fix="give the survey, or run `diapir products` on the predictions",
-        )
-    arrays = dict(node.arrays())
-    name = _amplitudes(path, node.attrs.asdict(), arrays)
-    return arrays[name], _frame_of_group(path, name, arrays)
+    node = open_node(path)
+    with zarr_reading(path):  # names and attributes may be of any kind
+        if not hasattr(node, "arrays"):
+            array = ZarrArray(node, path)
+            return array, _frame_of_attributes(path, array.attributes, array.shape)
+        attributes = node.attrs.asdict()
+        if "diapir" in attributes:
+            raise SurveyError(
+                f"{path} holds predictions of diapir, not amplitudes",
+                expected="seismic amplitudes",
+                fix="give the survey, or run `diapir products` on the predictions",
+            )
+        # one by one: where one of several fails, `node.arrays()` leaves tracebacks of the others
+        found = {place.name: node[place.name] for place in sorted(path.iterdir()) if is_zarr(place)}
+        arrays = {
+            name: ZarrArray(array, path / name)
+            for name, array in found.items()
+            if not hasattr(array, "arrays")
+        }
+        name = _amplitudes(path, attributes, arrays)
+        return arrays[name], _frame_of_group(path, name, arrays)
 
 
-def _amplitudes(path: Path, attributes: Mapping[str, Any], arrays: Mapping[str, Any]) -> str:
+def _amplitudes(path: Path, attributes: Mapping[str, Any], arrays: Mapping[str, ZarrArray]) -> str:
     """The name of the array of amplitudes."""
     inner = attributes.get("attributes", {})
     named = attributes.get("defaultVariableName") or (
         inner.get("defaultVariableName") if isinstance(inner, Mapping) else None
     )
     for name in (named, *_AMPLITUDE):
-        if name in arrays:
-            return str(name)
+        if isinstance(name, str) and name in arrays:
+            return name
     volumes = [
         name
         for name, array in arrays.items()
-        if np.dtype(array.dtype).kind in "fiu" and _role(_dimensions(array)[-1:]) == "vertical"
+        if array.dtype.kind in "fiu" and _role(array.dimensions[-1:]) == "vertical"
     ]
     if len(volumes) != 1:
         names = listing(sorted(arrays), 12) or "nothing"
@@ -100,11 +103,11 @@ def _amplitudes(path: Path, attributes: Mapping[str, Any], arrays: Mapping[str, 
     return volumes[0]
 
 
-def _frame_of_group(path: Path, name: str, arrays: Mapping[str, Any]) -> Frame:
+def _frame_of_group(path: Path, name: str, arrays: Mapping[str, ZarrArray]) -> Frame:
     array = arrays[name]
-    dimensions = _dimensions(array)
+    dimensions = array.dimensions
     if not dimensions:
-        return _frame_of_attributes(path, array.attrs.asdict(), array.shape)
+        return _frame_of_attributes(path, array.attributes, array.shape)
     roles = [_role([dimension]) for dimension in dimensions]
     if roles not in (["inline", "crossline", "vertical"], ["trace", "vertical"]):
         raise SurveyError(
@@ -142,12 +145,16 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, Any]) -> Frame:
     )
 
 
-def _spacing(vertical: Any, samples: int) -> tuple[float | None, float, tuple[str, ...]]:
+def _spacing(
+    vertical: ZarrArray | None, samples: int
+) -> tuple[float | None, float, tuple[str, ...]]:
     """Interval and start of a vertical axis, in ms or m."""
     if vertical is None or vertical.shape != (samples,) or samples < 2:
         return None, 0.0, ()
-    values = np.asarray(vertical[:]).astype(np.float64)
-    unit = str(vertical.attrs.asdict().get("units", "")).lower()
+    values = vertical[:].astype(np.float64)
+    if not np.isfinite(values).all():
+        raise _unreadable(vertical.path, "its values are not all numbers")
+    unit = str(vertical.attributes.get("units", "")).lower()
     if unit in _SECONDS:
         values *= 1000.0
     steps = np.diff(values)
@@ -173,22 +180,18 @@ def _frame_of_attributes(
         if domain not in ("time", "depth", "unknown"):
             raise ValueError(f"domain {domain!r} is neither time nor depth")
         interval = attributes.get("interval")
+        start = float(attributes.get("start", 0.0))
+        if not np.isfinite(start):
+            raise ValueError(f"start is {start}")
         return Frame(
             inlines=numbers["inlines"],
             crosslines=numbers["crosslines"],
             interval=None if interval is None else float(interval),
-            start=float(attributes.get("start", 0.0)),
+            start=start,
             domain=domain,
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise _unreadable(path, f"its attributes do not fit: {error}") from None
-
-
-def _dimensions(array: Any) -> tuple[str, ...]:
-    """Names of the dimensions, from Zarr 3 metadata or from xarray's attribute in Zarr 2."""
-    names = getattr(array.metadata, "dimension_names", None)
-    names = names or array.attrs.asdict().get("_ARRAY_DIMENSIONS") or ()
-    return tuple(map(str, names)) if all(names) else ()
 
 
 def _role(dimensions: Sequence[str]) -> str:

@@ -22,9 +22,10 @@ from typing import Any
 import torch
 
 from diapir.errors import RunError
-from diapir.files import is_scratch, remove_stale, replace_file
+from diapir.files import replace_file
 from diapir.json_text import parse_json
 from diapir.run.folder import LAST
+from diapir.scratch import is_scratch, remove_stale
 from diapir.text import size
 
 MANIFEST = "manifest.json"

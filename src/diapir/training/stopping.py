@@ -8,14 +8,14 @@ import threading
 import time
 from types import FrameType, TracebackType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from diapir.stop_signals import stop_signals
 
 
 class Stopping:
     """Catches signals, and watches the time budget.
 
-    Use it as a context manager. The first SIGINT or SIGTERM sets `signum`; the second ends the
-    process at once.
+    Use it as a context manager. The first SIGINT, SIGTERM or SIGHUP sets `signum`; the second ends
+    the process at once.
 
     Args:
         budget_s: time budget in seconds from now; None for none.
@@ -33,7 +33,9 @@ class Stopping:
     def __enter__(self) -> Stopping:
         # only the main thread may set handlers; in another, the caller's handlers stay
         if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self._handlers = {
+                number: signal.signal(number, self._note) for number in stop_signals()
+            }
         return self
 
     def __exit__(

@@ -214,7 +214,7 @@ def test_too_small_a_disk_is_reported_before_the_start(
     kaggle: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096 * 6))
-    with pytest.raises(DataError, match="MB free"):
+    with pytest.raises(DataError, match="kB free"):
         import_archive(kaggle, out)
     assert not out.exists()
 
@@ -225,7 +225,7 @@ def test_an_import_continues_on_a_disk_that_holds_just_the_rest(
     with pytest.raises(KeyboardInterrupt):
         import_archive(kaggle, out, progress=interrupt_after(COUNT - 2))  # type: ignore[arg-type]
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096 * 2 - 1))
-    with pytest.raises(DataError, match="MB free"):
+    with pytest.raises(DataError, match="kB free"):
         import_archive(kaggle, out)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096 * 2))
     assert import_archive(kaggle, out).kept == COUNT - 2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -12,9 +12,18 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.errors import MissingDependencyError, SurveyError
+from diapir.errors import SurveyError
 from diapir.files import replace_file, writing
 from diapir.json_text import parse_json
+from diapir.scratch import remove_folder, remove_stale
+from diapir.surveys.npy_file import NpyFile
+from diapir.surveys.zarr_files import (
+    ZarrArray,
+    import_zarr,
+    open_node,
+    zarr_reading,
+    zarr_writing,
+)
 
 Place = tuple[slice, ...]
 """A part of an array; axes left out are whole."""
@@ -60,6 +69,10 @@ class Arrays(Protocol):
         """Remove an array, if it exists."""
         ...
 
+    def remove_partial(self) -> None:
+        """Remove half-written files of a process that was killed; no other may write here."""
+        ...
+
     def describe(self, description: Mapping[str, Any]) -> None:
         """Save a description that JSON can hold."""
         ...
@@ -75,22 +88,23 @@ class ZarrArrays:
     def __init__(self, group: Any, path: Path) -> None:
         self._group = group
         self._path = path
-        self._opened: dict[str, Any] = {}
+        self._opened: dict[str, ZarrArray] = {}
 
     @classmethod
     def make(cls, path: Path) -> Self:
         """Create the folder, which must not exist."""
-        return cls(_zarr().create_group(str(path), zarr_format=3), path)
+        with zarr_writing(path):
+            return cls(import_zarr().create_group(str(path), zarr_format=3), path)
 
     @classmethod
     def open(cls, path: Path, *, writable: bool) -> Self:
         """Open the folder."""
-        zarr = _zarr()
-        try:
-            group = zarr.open_group(str(path), mode="r+" if writable else "r", zarr_format=3)
-        except (OSError, ValueError, KeyError) as error:
-            raise _not_there(path, str(error)) from None
-        return cls(group, path)
+        if not (path / "zarr.json").is_file():
+            raise _not_there(path, "zarr.json does not exist")
+        node = open_node(path, mode="r+" if writable else "r", zarr_format=3)
+        if not hasattr(node, "create_array"):
+            raise _not_there(path, "it is a single array")
+        return cls(node, path)
 
     def __contains__(self, name: str) -> bool:
         return (self._path / name / "zarr.json").is_file()
@@ -99,49 +113,63 @@ class ZarrArrays:
         self, name: str, shape: tuple[int, ...], dtype: str, chunks: tuple[int, ...], fill: float
     ) -> None:
         """Create an array filled with `fill`."""
-        from zarr.codecs import BloscCodec
+        remove_stale(self._path / name)
+        with zarr_writing(self._path / name):
+            from zarr.codecs import BloscCodec, Crc32cCodec
 
-        self._opened[name] = self._group.create_array(
-            name,
-            shape=shape,
-            dtype=dtype,
-            chunks=tuple(max(1, length) for length in chunks),
-            fill_value=np.dtype(dtype).type(fill),
-            # never slower than the network, and smooth probabilities shrink tenfold
-            compressors=BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle"),
-        )
+            array = self._group.create_array(
+                name,
+                shape=shape,
+                dtype=dtype,
+                chunks=tuple(max(1, length) for length in chunks),
+                fill_value=np.dtype(dtype).type(fill),
+                # Blosc is never slower than the network, and smooth probabilities shrink tenfold;
+                # with the checksum no damaged chunk is read as probabilities
+                compressors=(
+                    BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle"),
+                    Crc32cCodec(),
+                ),
+            )
+        self._opened[name] = ZarrArray(array, self._path / name)
 
     def read(self, name: str, place: Place) -> NDArray[Any]:
         """Read a copy of a part."""
-        return np.asarray(self._array(name)[place])
+        return self._array(name)[place]
 
     def write(self, name: str, place: Place, values: NDArray[Any]) -> None:
         """Write a part; a chunk is replaced in one step."""
-        self._array(name)[place] = values
+        self._array(name).write(place, values)
 
     def remove(self, name: str) -> None:
         """Remove an array, if it exists."""
         self._opened.pop(name, None)
-        if name in self:
-            shutil.rmtree(self._path / name)
+        remove_folder(self._path / name)
+
+    def remove_partial(self) -> None:
+        """Remove half-written files that Zarr left in a process that was killed."""
+        for partial in self._path.rglob("*.partial"):
+            with contextlib.suppress(OSError):
+                partial.unlink()
 
     def describe(self, description: Mapping[str, Any]) -> None:
         """Save a description that JSON can hold."""
-        self._group.attrs.put({_KEY: dict(description)})
+        with zarr_writing(self._path):
+            self._group.attrs.put({_KEY: dict(description)})
 
     def description(self) -> dict[str, Any]:
         """The description that `describe` saved."""
         kept = self._group.attrs.asdict().get(_KEY, {})
         return kept if isinstance(kept, dict) else {}
 
-    def _array(self, name: str) -> Any:
+    def _array(self, name: str) -> ZarrArray:
         if name not in self._opened:
-            self._opened[name] = self._group[name]
+            with zarr_reading(self._path / name):
+                self._opened[name] = ZarrArray(self._group[name], self._path / name)
         return self._opened[name]
 
 
 class NumpyArrays:
-    """A folder of `.npy` files, memory-mapped."""
+    """A folder of `.npy` files."""
 
     def __init__(self, path: Path, *, writable: bool) -> None:
         self._path = path
@@ -172,17 +200,18 @@ class NumpyArrays:
 
     def read(self, name: str, place: Place) -> NDArray[Any]:
         """Read a copy of a part."""
-        return np.array(np.load(self._file(name), mmap_mode="r", allow_pickle=False)[place])
+        return NpyFile(self._file(name))[place]
 
     def write(self, name: str, place: Place, values: NDArray[Any]) -> None:
         """Write a part."""
-        array = np.load(self._file(name), mmap_mode="r+", allow_pickle=False)
-        array[place] = values
-        array.flush()
+        NpyFile(self._file(name)).write(place, values)
 
     def remove(self, name: str) -> None:
         """Remove an array, if it exists."""
         self._file(name).unlink(missing_ok=True)
+
+    def remove_partial(self) -> None:
+        """Do nothing: the next write of the same name removes them."""
 
     def describe(self, description: Mapping[str, Any]) -> None:
         """Save a description that JSON can hold."""
@@ -226,16 +255,6 @@ def has_zarr() -> bool:
     from importlib.util import find_spec
 
     return find_spec("zarr") is not None
-
-
-def _zarr() -> Any:
-    try:
-        import zarr
-    except ModuleNotFoundError as error:
-        if error.name != "zarr":
-            raise
-        raise MissingDependencyError("zarr", "volume") from None
-    return zarr
 
 
 def _not_there(path: Path, reason: str) -> SurveyError:

@@ -50,8 +50,8 @@ def _adapted(clip: float, own: float) -> str:
 
 
 def _differs(clip: float, own: float) -> str:
+    much = "less than half" if clip < own else "more than twice"
     return (
-        f"amplitudes are clipped at this survey's own percentile, ±{own:.4g}: the model was adapted "
-        f"with ±{clip:.4g}, {'less than half' if clip < own else 'more than twice'} as much "
-        f"(--scale {clip:.4g} takes that)"
+        f"amplitudes are clipped at this survey's own percentile, ±{own:.4g}: the model was "
+        f"adapted with ±{clip:.4g}, {much} as much (--scale {clip:.4g} takes that)"
     )

@@ -127,7 +127,7 @@ def make_plan(settled: SettledPrediction) -> Plan:
         block=record.block,
         blocks=sum(blocks.count(view) for view in record.views),
         blocks_done=_blocks_done(settled, blocks),
-        disk_bytes=_disk_bytes(settled),
+        disk_bytes=disk_bytes(settled),
         free_bytes=free_disk(settled.exports.out),
         seconds=None if rate is None else windows / rate,
         model=record.model_name,
@@ -148,7 +148,7 @@ def _blocks_done(settled: SettledPrediction, blocks: Blocks) -> int:
     return 0
 
 
-def _disk_bytes(settled: SettledPrediction) -> int:
+def disk_bytes(settled: SettledPrediction) -> int:
     """Most further bytes on the disk at any time, as if nothing could be compressed."""
     exports = settled.exports.size
     if settled.store.exists():

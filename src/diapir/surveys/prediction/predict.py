@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 
 from diapir.errors import DataError
+from diapir.files import FULL, unwritable
 from diapir.inference import EngineOptions, Segmenter, open_models
 from diapir.inference.engine import default_threads
 from diapir.inference.sections.caveats import Confidence
+from diapir.locks import lock_beside, locked
 from diapir.progress import Progress
+from diapir.scratch import has_scratch
 from diapir.surveys.prediction.blocks import (
     FIRST_VIEW,
     GREY,
@@ -26,7 +29,13 @@ from diapir.surveys.prediction.blocks import (
     done_name,
     prepare,
 )
-from diapir.surveys.prediction.plan import Plan, make_plan, refuse_full_disk
+from diapir.surveys.prediction.plan import (
+    Plan,
+    disk_bytes,
+    free_disk,
+    make_plan,
+    refuse_full_disk,
+)
 from diapir.surveys.prediction.prediction_store import (
     PredictionStore,
     create_store,
@@ -37,7 +46,7 @@ from diapir.surveys.prediction.settle import SettledPrediction, settle
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.surveys.prediction.workers import choose_runner
 from diapir.surveys.survey import Survey
-from diapir.text import plural
+from diapir.text import plural, size
 
 
 @dataclass(frozen=True)
@@ -133,24 +142,41 @@ def predict_survey(
     engine = engine or EngineOptions()
     if options.workers > 1 and not options.scheduler and engine.threads is None:
         engine = replace(engine, threads=max(1, default_threads() // options.workers))
+    place = out / survey.name
+    settled = None
     try:
         segmenter = open_models(model, engine) if isinstance(model, Sequence) else model
-        settled = settle(segmenter, survey, out, options)
-        plan = make_plan(settled)
-        if tell:
-            tell(plan)
-        refuse_full_disk(plan, out)
-        out.mkdir(parents=True, exist_ok=True)
-        started, pixels = time.perf_counter(), 0
-        if not settled.store.exists():
-            pixels = _compute(settled, engine, plan, progress)
-        return _finish(settled, plan, time.perf_counter() - started, pixels)
+        with locked(lock_beside(place), place):
+            settled = settle(segmenter, survey, out, options)
+            plan = make_plan(settled)
+            if tell:
+                tell(plan)
+            refuse_full_disk(plan, out)
+            started, pixels = time.perf_counter(), 0
+            if not settled.store.exists():
+                pixels = _compute(settled, engine, plan, progress)
+            return _finish(settled, plan, time.perf_counter() - started, pixels)
+    except BlockingIOError as error:
+        raise unwritable(place, error) from None
     except OSError as error:
-        raise DataError(
-            f"{error.filename or out}: {error.strerror or error}",
-            expected="an input that can be read, and a writable --out with enough free space",
-            fix="free space, or choose another --out; the same command resumes",
-        ) from None
+        raise _disk_error(error, place, settled) from None
+
+
+def _disk_error(error: OSError, place: Path, settled: SettledPrediction | None) -> DataError:
+    """The error for an input or a result that cannot be read or written."""
+    file = error.filename or place
+    found = f"{place if has_scratch(Path(file)) else file}: {error.strerror or error}"
+    expected = "an input that can be read, and a writable --out with enough free space"
+    if error.errno in FULL:
+        with contextlib.suppress(OSError):
+            found += f": {size(free_disk(place))} free" if " free" not in found else ""
+            if settled is not None:
+                expected = f"{size(disk_bytes(settled))} free, which the rest may take at most"
+    return DataError(
+        found,
+        expected=expected,
+        fix="free space, or choose another --out; the same command resumes",
+    )
 
 
 def _compute(
@@ -167,6 +193,7 @@ def _compute(
     survey, record, options = settled.survey, settled.record, settled.options
     if settled.unfinished.exists():
         store = open_store(settled.unfinished, writable=True)
+        store.arrays.remove_partial()
     else:
         store = create_store(settled.unfinished, survey.grid, record, options.precision)
     prepare(store, record)
@@ -193,6 +220,7 @@ def _compute(
 def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int) -> SurveySummary:
     """Remove intermediate arrays, write the exports, and sum up."""
     store = open_store(settled.store, writable=True)
+    store.arrays.remove_partial()
     for name in (GREY, FIRST_VIEW, NO_DATA, *map(done_name, settled.record.views)):
         store.arrays.remove(name)
     files = settled.exports.write(store)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from diapir.errors import SurveyError
-from diapir.files import remove_stale, scratch_name
+from diapir.scratch import remove_stale, scratch_name
 from diapir.surveys.grid import Domain, Grid, Kind
 from diapir.surveys.prediction.chunked_arrays import Arrays, NumpyArrays, ZarrArrays
 from diapir.surveys.prediction.record import PredictionRecord

@@ -88,9 +88,9 @@ def store_products(
 
     Raises:
         SurveyError: the store cannot be read, or has nothing in `part`.
-        DataError: the folder exists and holds something else.
+        DataError: the folder exists and holds something else, is being written by another process,
+            or its disk is full or not writable.
         MissingDependencyError: a format needs a package that is not installed.
-        OSError: the disk is full or not writable.
     """
     store = open_store(path)
     options = options or ProductOptions()

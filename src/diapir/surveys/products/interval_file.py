@@ -26,7 +26,7 @@ class IntervalFile:
     def append(self, block: Block, intervals: Intervals) -> None:
         """Add the intervals of the next block."""
         with self.path.open("ab") as stream:
-            intervals.tofile(stream)
+            stream.write(_bytes(intervals))
         self.blocks.append(block)
         self._offsets.append(self._offsets[-1] + len(intervals))
 
@@ -78,11 +78,16 @@ class IntervalFile:
         """Overwrite the intervals of block number `place` with the same number of intervals."""
         with self.path.open("r+b") as stream:
             stream.seek(self._offsets[place] * INTERVAL.itemsize)
-            intervals.tofile(stream)
+            stream.write(_bytes(intervals))
 
     def _read(self, place: int) -> Intervals:
         start, stop = self._offsets[place], self._offsets[place + 1]
         return np.fromfile(self.path, INTERVAL, stop - start, offset=start * INTERVAL.itemsize)
+
+
+def _bytes(intervals: Intervals) -> bytes:
+    # `tofile` reports a full disk without its reason
+    return intervals.tobytes()
 
 
 def _sorted(intervals: Intervals) -> Intervals:

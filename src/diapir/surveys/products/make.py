@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from diapir.errors import MissingDependencyError, SurveyError
-from diapir.files import claim, replace_file, writing_folder
+from diapir.files import claim, disk_errors, replace_file, writing_folder
 from diapir.json_text import parse_json
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import Bins, cell_size, fit_bins
@@ -155,9 +155,9 @@ def make_products(
     Raises:
         ConfigError: a body number that does not exist.
         SurveyError: snapping without amplitudes.
-        DataError: `out` is not empty and holds no earlier products.
+        DataError: `out` is not empty and holds no earlier products, is being written by another
+            process, or its disk is full or not writable.
         MissingDependencyError: a format needs a package that is not installed.
-        OSError: the disk is full or not writable.
     """
     grid = predictions.grid
     settings = (options or ProductOptions()).resolved(_is_section(grid), skips[0] * skips[1])
@@ -174,7 +174,7 @@ def make_products(
     steps = _Steps(predictions, chunk, settings, progress)
     bins = fit_bins(grid)
     cell = cell_size(grid, bins, settings.velocity)
-    with writing_folder(out) as folder:
+    with disk_errors(out), writing_folder(out) as folder:
         writer = ProductWriter(folder, grid, bins, settings)
         with tempfile.TemporaryDirectory(prefix=".intervals-", dir=folder) as scratch:
             intervals, bodies = steps.find_salt(Path(scratch))

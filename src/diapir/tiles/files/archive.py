@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diapir.errors import DataError
-from diapir.files import claim, disk_errors, flush_folder, remove_stale, replace_file
+from diapir.files import claim, disk_errors, flush_folder, replace_file
 from diapir.json_text import parse_json
+from diapir.locks import lock_beside, locked
+from diapir.scratch import remove_stale
 from diapir.text import size
 from diapir.tiles.files.file_store import STAGING
 from diapir.tiles.files.guarded_zip import GuardedZip, Member, check_plan
@@ -83,6 +85,7 @@ def import_archive(
     resume = "free space or fix the permissions, and import again: it resumes from here"
     with (
         disk_errors(out, fix=resume),
+        locked(lock_beside(out), out),
         GuardedZip(archive, str(archive), archive.stem) as source,
     ):
         check_plan(source, source.members, source.members)
