@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from diapir.surveys.grid import Domain, Grid
 from diapir.surveys.hints import SurveyHints, SurveySpec
 from diapir.surveys.sampling import check_amplitudes
 
+SamplesAxis = Literal["first", "last"]
 _PIECE = 2**22
 """Samples read at once to find dead traces."""
 
@@ -81,6 +81,8 @@ class ArraySurvey:
         frame: its geometry.
         hints: domain, interval and checks that the user gives.
         progress: called with the inlines searched for dead traces and the number there are.
+        samples_axis: the axis of the samples in the file, of which `values` may be a turned view;
+            None where the format says it.
 
     Raises:
         SurveyError: the array has another shape or type, or its amplitudes cannot be used.
@@ -94,8 +96,10 @@ class ArraySurvey:
         hints: SurveyHints,
         *,
         progress: Progress | None = None,
+        samples_axis: SamplesAxis | None = None,
     ) -> None:
         _check_array(path, values)
+        self.samples_axis = samples_axis
         self.path = path
         self.name = path.stem
         self._values: AmplitudeArray | None = values
@@ -121,6 +125,7 @@ class ArraySurvey:
             domain=None if domain == "unknown" else domain,
             interval=self.grid.interval,
             allow=self._allow,
+            samples_axis=self.samples_axis,
         )
         return SurveySpec(str(self.path.resolve()), hints)
 
@@ -165,22 +170,6 @@ class ArraySurvey:
             if progress is not None and part[1].stop >= columns:
                 progress(min(part[0].stop, rows), rows)
         return live
-
-
-def open_numpy(path: Path) -> AmplitudeArray:
-    """Map an `.npy` file into memory, without reading it.
-
-    Raises:
-        SurveyError: it is damaged, or holds Python objects.
-    """
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError, SyntaxError, OverflowError, tokenize.TokenError) as error:
-        raise SurveyError(
-            f"{path} cannot be read as an array: {error}",
-            expected="an .npy file of real numbers",
-            fix="save the amplitudes again with numpy.save",
-        ) from None
 
 
 def _check_array(path: Path, values: AmplitudeArray) -> None:

@@ -52,7 +52,7 @@ def own_split(tiles: TileSet) -> Split | None:
     train = tuple(sorted(set(tiles.ids) - set(val)))
     if not train or not val:
         raise SplitError(
-            f"{tiles.path} has {len(train)} usable tiles for training and {len(val)} for validation",
+            f"{tiles.path} has {len(train)} usable tiles in train and {len(val)} in val",
             expected="tiles in both of its folders train and val",
             fix="make a split of all tiles: diapir data split PATH --out FILE",
         )

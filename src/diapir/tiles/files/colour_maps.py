@@ -1,7 +1,7 @@
 """Pictures in colour: the colour map of a section, and the way back to signed amplitude.
 
-Brightness would lose polarity: in red-white-blue both signs are dark. Whether colours are those of a
-map is decided over all pictures of a set.
+Brightness would lose polarity: in red-white-blue both signs are dark. Whether colours are those of
+a map is decided over all pictures of a set.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class ColourCensus:
 
     def add(self, picture: NDArray[np.uint8]) -> None:
         """Count the pixels of a picture `uint8 (H, W, 3)`."""
-        codes = _packed(picture >> (8 - _BITS), _BITS)
+        codes = _packed((picture >> (8 - _BITS)).astype(np.uint8), _BITS)
         unique, counts = np.unique(codes, return_counts=True)
         self._counts[unique] += counts
         for channel in range(3):

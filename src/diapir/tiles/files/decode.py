@@ -21,6 +21,7 @@ from diapir.tiles.files.array_images import array_pixels
 from diapir.tiles.files.colour_maps import in_colour
 from diapir.tiles.files.file_store import MAX_FILE_BYTES
 from diapir.tiles.files.grey_levels import Pixels, is_grey, own_grey
+from diapir.tiles.files.picture_options import MAX_PIXELS
 
 ALPHA = "alpha"
 """What the mode of a mask ends in whose alpha channel was taken."""
@@ -38,8 +39,6 @@ FORMATS = {
 """Suffixes of pictures, and the only format that each may hold."""
 TILE_FORMATS = FORMATS | {".npy": "NumPy"}
 """Suffixes of images and masks of tile sets. Outside of these, an .npy array is a survey."""
-MAX_PIXELS = 64 * 1024**2
-"""Maximum pixels of one image, unless the caller allows more."""
 MAX_SIDE = 32_768
 """Maximum height or width of one image in pixels."""
 
@@ -88,9 +87,9 @@ def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
 
     Alpha is dropped; palettes are resolved first. Colour becomes signed amplitude where it is a
     diverging colour map, else grey by ITU-R 601 luma, which leaves equal channels as they are.
-    16-bit grey, 32-bit integers and floats are scaled by what they use, see `grey_levels`; with both
-    signs they are amplitudes on a symmetric scale, `clip(a / c, −1, 1) · 127.5 + 127.5` with c the
-    98th percentile of |a|, so that zero is mid-grey and polarity is kept.
+    16-bit grey, 32-bit integers and floats are scaled by what they use, see `grey_levels`; with
+    both signs they are amplitudes on a symmetric scale, `clip(a / c, −1, 1) · 127.5 + 127.5` with c
+    the 98th percentile of |a|, so that zero is mid-grey and polarity is kept.
 
     Args:
         source: a PNG, JPEG, TIFF, BMP, GIF or WebP file, or its bytes.
@@ -172,6 +171,20 @@ def decode_values(
         if alpha is not None:
             return alpha, f"{mode} {ALPHA}"
         return _values(image, name), mode
+
+
+def is_plain_grey(content: bytes, name: str, suffix: str | None) -> bool:
+    """Whether an image is stored as 8-bit grey, going by its header.
+
+    Raises:
+        DataError: its format is not the one of its suffix, or it is damaged.
+    """
+    format_ = _expected_format(content, name, suffix)
+    try:
+        with Image.open(io.BytesIO(content), formats=(format_,)) as image:
+            return image.mode in {"1", "L", "LA", "La"}
+    except Exception as error:  # as below
+        raise _refusal(name, f"cannot be decoded: {error}") from None
 
 
 @contextlib.contextmanager
@@ -333,15 +346,15 @@ def _array_values(values: Pixels, name: str) -> NDArray[np.uint8] | NDArray[np.u
     """The stored values of a mask in an array."""
     if values.ndim != 2:
         raise _refusal(name, "is in colour")
-    if values.dtype in (np.uint8, np.uint16):
-        return values
     numbers = values.astype(np.float64)
     whole = bool((numbers == np.rint(numbers)).all())
+    if not np.isfinite(numbers).all():
+        raise _refusal(name, "holds values that are not finite")
     if not whole and numbers.min() >= 0 and numbers.max() <= 1:
         return np.rint(numbers * 255).astype(np.uint8)
     if not whole or numbers.min() < 0 or numbers.max() > 65535:
         raise _refusal(name, f"holds values from {numbers.min():g} to {numbers.max():g}")
-    return numbers.astype(np.uint8 if numbers.max() <= 255 else np.uint16)
+    return numbers.astype(np.uint8) if numbers.max() <= 255 else numbers.astype(np.uint16)
 
 
 def _equal_channels(colours: NDArray[np.uint8]) -> bool:

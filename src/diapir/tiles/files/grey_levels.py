@@ -1,10 +1,11 @@
 """From stored pixels to grey levels, on one scale for a whole set of images.
 
 8-bit grey is used as it is. Everything else depends on the set: which values 16 bits, 32-bit
-integers and floats really use, and which colour map pictures in colour are drawn in. Unsigned values
-keep black at 0 and get the smallest usual full scale that holds them (8, 10, 12, 14, 16 bits, or 1
-for floats); where even that would leave most grey levels unused, the values in use are spread over
-them. Values of both signs are amplitudes on a symmetric scale, so that zero is mid-grey.
+integers and floats really use, and which colour map pictures in colour are drawn in. Unsigned
+values keep black at 0 and get the smallest usual full scale that holds them (8, 10, 12, 14, 16
+bits, or 1 for floats); where even that would leave most grey levels unused, the values in use are
+spread over them. Values of both signs are amplitudes on a symmetric scale, so that zero is
+mid-grey.
 """
 
 from __future__ import annotations
@@ -293,12 +294,12 @@ class GreyRule:
         one = self.colour_map
         if one is None:
             return (
-                f"{count} in colour ({percent(self.colour_share)} of pixels), in no colour map that "
-                f"is known: turned to grey by brightness, which may lose polarity{colours}"
+                f"{count} in colour ({percent(self.colour_share)} of pixels), in no colour map "
+                f"that is known: turned to grey by brightness, which may lose polarity{colours}"
             )
         return (
-            f"{count} in the colour map {one.name} turned back to signed amplitude: {one.low} taken "
-            f"as negative, {one.high} as positive{polarity or colours}"
+            f"{count} in the colour map {one.name} turned back to signed amplitude: {one.low} "
+            f"taken as negative, {one.high} as positive{polarity or colours}"
         )
 
 

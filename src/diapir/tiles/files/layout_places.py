@@ -1,7 +1,8 @@
 """Where in a store the images and masks of a tile set are, by the names of its folders.
 
-Folders are recognised whatever their case, at any depth: `images/` and `masks/`, as they are usually
-called, beside each other; the same in `train/`, `val/` and `test/`, or with these inside them.
+Folders are recognised whatever their case, at any depth: `images/` and `masks/`, as they are
+usually called, beside each other; the same in `train/`, `val/` and `test/`, or with these inside
+them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,14 @@ _WEAK = ("tiles", "seismic", "inputs", "input")
 IMAGES = _PLAIN + _WEAK
 """Names of folders of images, the likeliest first, without signs and in lower case; the last four
 only beside a folder of masks."""
-MASKS = ("masks", "mask", "labels", "label", "segmentationclass", "segmentationclasspng")
+MASKS: tuple[str, ...] = (
+    "masks",
+    "mask",
+    "labels",
+    "label",
+    "segmentationclass",
+    "segmentationclasspng",
+)
 MASKS += ("groundtruth", "gt", "segmentations", "segmentation", "seg", "annotations", "annotation")
 MASKS += ("targets", "target", "salt")
 """Names of folders of masks, likewise."""
@@ -152,8 +160,9 @@ def recognise(names: Iterable[str], where: str, *, labelled: bool, part: Part) -
     depth = min(home.count("/") for home in candidates)
     homes = [home for home in candidates if home.count("/") == depth]
     if len(homes) > 1:
+        named = listing([f"{where}/{home}" for home in homes])
         raise DataError(
-            f"{where} holds several sets of tiles: {listing([f'{where}/{home}' for home in homes])}",
+            f"{where} holds several sets of tiles: {named}",
             expected="one set of tiles",
             fix=f"name one of them, such as {where}/{homes[0].rstrip('/')}",
         )

@@ -68,12 +68,13 @@ def stored_mask(values: NDArray[np.uint8] | NDArray[np.uint16]) -> StoredMask:
     return StoredMask(codes, histogram, deep, strays)
 
 
-def _smoothed(values: NDArray[np.uint16]) -> bool:
+def _smoothed(values: NDArray[np.uint8] | NDArray[np.uint16]) -> bool:
     """Whether 16-bit values run from 0 to 65535 with many between, as at smoothed edges."""
     if values.min() != 0 or values.max() != DEEP:
         return False
     between = values[(values > 255) & (values < DEEP)]
-    return 0 < between.size < np.count_nonzero(values == DEEP) and np.unique(between).size > 3
+    white = int(np.count_nonzero(values == DEEP))
+    return 0 < between.size < white and np.unique(between).size > 3
 
 
 def class_table(encoding: MaskEncoding, *, deep: bool) -> NDArray[np.uint8]:
