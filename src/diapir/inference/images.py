@@ -147,11 +147,13 @@ def predict_images(
     target = out.resolve() if out.is_symlink() else out  # results may go to another disk
     claim(target, holds="an earlier prediction", ours=_may_be_replaced)
     rows: list[dict[str, Any]] = []
+    problems: list[DataError] = []
     sections = LargeImages(predictor, large, both_signs=polarity == "both")
     confidence: dict[str, Confidence] = {}
     with disk_errors(out):
         with ThreadPoolExecutor(_WRITERS) as pool:
             for chunk in _chunks(sources, predictor):
+                problems += [image for _, image in chunk if isinstance(image, DataError)]
                 rows += _predict(sections, chunk, out, threshold, min_area, pool, confidence)
                 if progress:
                     progress(len(rows), len(sources))
@@ -160,8 +162,8 @@ def predict_images(
             raise DataError(
                 f"none of {plural(len(rows), 'image')} can be predicted; the first, "
                 f"{rows[0]['input']}: {rows[0]['error']}",
-                expected="at least one intact image",
-                fix="repair the images, or give others",
+                expected=problems[0].expected,
+                fix=problems[0].fix,
             )
         _write_table(out / TABLE, rows)
         (out / STARTED).unlink(missing_ok=True)

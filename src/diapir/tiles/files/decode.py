@@ -240,7 +240,8 @@ def _refuse_size(image: Image.Image, name: str, max_pixels: int) -> None:
     if long or width * height > max_pixels:
         needed = -(-max(width * height, MAX_PIXELS + 1) // 10**6)
         raise DataError(
-            f"{name} has {height} × {width} pixels, {width * height / 1e6:,.1f} million",
+            f"{name} has {height} × {width} pixels, {width * height / 1e6:,.1f} million, above the "
+            "limit (--max-megapixels)",
             expected=f"at most {max_pixels / 1e6:,.0f} million pixels and {MAX_SIDE:,} a side, as "
             "damaged files ask for any memory; .npy arrays and SEG-Y files may have any size",
             fix=f"diapir predict --max-megapixels {needed} reads it, or save it as .npy or SEG-Y, "
