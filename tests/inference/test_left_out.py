@@ -48,13 +48,13 @@ def test_folders_of_masks_models_and_results_are_left_out_and_named(tmp_path: Pa
     _save(root / "runs" / "b" / "best" / "picture.png")
     (root / "runs" / "b" / "config.yaml").write_text("name: b")
     (root / "runs" / "b" / "best" / "bundle.json").write_text("{}")
-    _save(root / "salt" / "overlay" / "a.png")
-    _save(root / "salt" / "own.png")
-    (root / "salt" / "predictions.csv").write_text("input,name")
+    _save(root / "earlier" / "overlay" / "a.png")
+    _save(root / "earlier" / "own.png")
+    (root / "earlier" / "predictions.csv").write_text("input,name")
     found = find_pictures([root], tmp_path / "out")
-    assert sorted(source.name for source in found.sources) == ["images/a", "salt/own"]
+    assert sorted(source.name for source in found.sources) == ["images/a", "earlier/own"]
     told = "\n".join(found.notes)
-    for place in ("SegmentationClass", "runs/b", "salt/overlay"):
+    for place in ("SegmentationClass", "runs/b", "earlier/overlay"):
         assert place in told
     assert is_model(root / "runs" / "b")
     assert is_model(root / "runs" / "b" / "best")

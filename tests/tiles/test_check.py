@@ -199,3 +199,17 @@ def test_real_tiles_are_what_is_known_of_them(real_tgs_zip: Path) -> None:
     (group,) = report.duplicates
     assert group.masks_agree
     assert set(group.ids) == set(report.constant)
+
+
+def test_images_that_are_in_train_and_val_are_an_error(tmp_path: Path) -> None:
+    files = tile_files(IMAGES, MASKS, "pairs")
+    placed = {f"train/{name}": content for name, content in files.items()}
+    placed |= {f"val/{name}": content for name, content in files.items() if "t001" in name}
+    (error,) = check_tiles(write_files(tmp_path, placed)).errors
+    assert "t001 and val/t001" in error
+
+
+def test_few_grey_levels_are_questioned(tmp_path: Path) -> None:
+    files = tile_files({tile: image // 8 for tile, image in IMAGES.items()}, MASKS, "pairs")
+    (warning,) = check_tiles(write_files(tmp_path, files)).warnings
+    assert "of 256 grey levels" in warning

@@ -51,11 +51,8 @@ def open_numpy(path: Path, hints: SurveyHints, *, progress: Progress | None = No
         SurveyError: it is damaged, holds Python objects, or cannot be used.
     """
     values = map_array(path)
-    if (
-        np.dtype(values.dtype).kind not in "fiu"
-        or len(values.shape) not in (2, 3)
-        or not values.size
-    ):
+    numbers = np.dtype(values.dtype).kind in "fiu" and values.size
+    if not numbers or len(values.shape) not in (2, 3):
         return ArraySurvey(path, values, Frame(), hints, progress=progress)  # which refuses it
     found = _axis(values, hints.samples_axis)
     turned: AmplitudeArray = values if found.axis == "last" else np.moveaxis(values, 0, -1)

@@ -102,6 +102,7 @@ class _Facts:
             except DataError as error:
                 errors.append(f"{error.found} (expected: {error.expected}; fix: {error.fix})")
         errors += self._unsplittable(decision)
+        errors += self._shared()
         empty, full = self._extremes(decision)
         duplicates = tuple(
             Duplicates(tuple(tile for tile, _ in tiles), len({mask for _, mask in tiles}) == 1)
@@ -163,6 +164,22 @@ class _Facts:
             salty = {group for group, histogram in histograms if decision.count(histogram)[1]}
             if len(salty) == 1 and len(group_of) > 1:
                 yield f"only {min(salty)} has salt; training needs two tiles or groups with salt"
+
+    def _shared(self) -> Iterable[str]:
+        """Images that the set has both in its training and in its validation part."""
+        if self.files.layout != "pairs":
+            return
+        groups = ([tile for tile, _ in tiles] for tiles in self.same.values())
+        both = [
+            f"{next(tile for tile in group if not tile.startswith(VAL))} and {val[0]}"
+            for group in groups
+            if (val := [tile for tile in group if tile.startswith(VAL)]) and len(val) < len(group)
+        ]
+        if both:
+            yield (
+                f"images both in train and in val: {named(both)}; scores would be optimistic "
+                "(data.split with a split of `diapir data split` keeps them together)"
+            )
 
     def _extremes(self, decision: Decision | None) -> tuple[int, list[str]]:
         """The number of masks without salt, and the ids of those that are all salt."""

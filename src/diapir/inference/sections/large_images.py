@@ -103,7 +103,8 @@ class LargeImages:
         found = self.segmenter.probabilities(images)
         if self.both_signs:
             other = self.segmenter.probabilities([255 - image for image in images])
-            found = [(one + two) / 2 for one, two in zip(found, other, strict=True)]
+            half = np.float32(0.5)
+            found = [half * (one + two) for one, two in zip(found, other, strict=True)]
         return found
 
     def prepare(self, name: str, image: NDArray[np.uint8]) -> PreparedImage:

@@ -294,11 +294,8 @@ def _values(image: Image.Image, name: str) -> NDArray[np.uint8] | NDArray[np.uin
     mode = image.mode
     if mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
-    if mode == "I":
-        wide = np.asarray(image)
-        if wide.min() < 0 or wide.max() > 65535:
-            raise _refusal(name, f"holds values from {wide.min()} to {wide.max()}")
-        return wide.astype(np.uint16)
+    if mode in {"I", "F"}:
+        return _array_values(_unsigned(image), name)
     if mode in {"1", "L"}:
         return np.asarray(image.convert("L"))
     if mode in {"LA", "La"}:
@@ -344,7 +341,7 @@ def _one_colour(colours: NDArray[np.uint8]) -> bool:
 
 
 def _array_values(values: Pixels, name: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """The stored values of a mask in an array."""
+    """The stored values of a mask in an array of any type."""
     if values.ndim != 2:
         raise _refusal(name, "is in colour")
     numbers = values.astype(np.float64)

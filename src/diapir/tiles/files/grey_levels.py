@@ -33,6 +33,8 @@ _SLACK = 1.1
 """Floats may exceed their full scale by resampling."""
 _FEW = 1 / 8
 """Share of a full scale that values in use span at least; else they are spread over it."""
+_FAINT = 64
+"""Grey levels that the 8-bit images of a set span at least; else they are questioned."""
 _NEGATIVE = 0.005
 """Share of negative values up to which values count as unsigned."""
 _SAMPLE = 512
@@ -135,11 +137,15 @@ class GreyCensus:
     facts: list[_Facts] = field(default_factory=list)
     colours: ColourCensus = field(default_factory=ColourCensus)
     coloured: list[str] = field(default_factory=list)
+    darkest: int = 255
+    brightest: int = 0
     _only: Pixels | None = None
 
     def add(self, name: str, pixels: Pixels) -> None:
-        """Count one image, unless it is 8-bit grey."""
+        """Count one image; of 8-bit grey, only the levels it uses."""
         if is_grey(pixels):
+            self.darkest = min(self.darkest, int(pixels.min()))
+            self.brightest = max(self.brightest, int(pixels.max()))
             return
         if pixels.ndim == 3:
             self.coloured.append(name)
@@ -169,7 +175,10 @@ class GreyCensus:
                 scales |= {one.name: scale for one in group}
             scales |= {one.name: scale for one in blank if others}
         colour_map = None if brightness else self.colours.recognise()
-        return GreyRule(scales, colour_map, tuple(self.coloured), self.colours.coloured)
+        levels_used = (self.darkest, self.brightest) if self.brightest >= self.darkest else None
+        return GreyRule(
+            scales, colour_map, tuple(self.coloured), self.colours.coloured, levels_used
+        )
 
     def _scale(self, group: Sequence[_Facts]) -> Scale:
         if self._only is not None:  # all of its values: percentiles are exact
@@ -247,12 +256,14 @@ class GreyRule:
         colour_map: the map of the pictures in colour, if they are in one.
         coloured: names of the pictures whose channels differ.
         colour_share: share of their pixels that is in colour.
+        eight_bit: darkest and brightest level of the images of 8-bit grey; None without any.
     """
 
     scales: dict[str, Scale]
     colour_map: ColourMap | None
     coloured: tuple[str, ...]
     colour_share: float
+    eight_bit: tuple[int, int] | None = None
 
     def grey(self, name: str, pixels: Pixels) -> NDArray[np.uint8]:
         """Grey levels `uint8 (H, W)` of an image that was counted, or of 8-bit grey."""
@@ -285,6 +296,12 @@ class GreyRule:
             )
         if several:
             notes.append("images of one set are on different scales")
+        if self.eight_bit and self.eight_bit[1] - self.eight_bit[0] < _FAINT:
+            low, high = self.eight_bit
+            notes.append(
+                f"8-bit images use {high - low + 1} of 256 grey levels, {low} to {high}, and are "
+                "taken as they are: spread them over 0 to 255 if this is not meant"
+            )
         if self.coloured and self.colour_share >= FEWEST:
             notes.append(self._colour_note(colours, polarity))
         return notes

@@ -78,8 +78,8 @@ def read_all(store: Store, files: TileFiles, *, labelled: bool) -> Scan:
             scan.bad.append(tile)
             continue
         image = tile.image
+        grey.add(tile.id, image)
         if not is_grey(image):
-            grey.add(tile.id, image)
             unscaled[tile.id] = len(scan.ids)
             image = np.zeros(image.shape[:2], np.uint8)
         scan.ids.append(tile.id)
@@ -88,11 +88,10 @@ def read_all(store: Store, files: TileFiles, *, labelled: bool) -> Scan:
             scan.census.add(mask_name(files, tile.id), tile.mask)
         if tile.mask_mode.endswith(ALPHA):
             in_alpha.append(tile.id)
-    if unscaled:
-        rule = grey.decide()
-        for tile_id, index in unscaled.items():
-            scan.pixels.replace(index, rule.grey(tile_id, _read_image(store, files, tile_id)[0]))
-        scan.notes += rule.notes()
+    rule = grey.decide()
+    for tile_id, index in unscaled.items():
+        scan.pixels.replace(index, rule.grey(tile_id, _read_image(store, files, tile_id)[0]))
+    scan.notes += rule.notes()
     scan.notes += alpha_note(in_alpha)
     return scan
 
