@@ -52,7 +52,7 @@ def test_folders_of_masks_models_and_results_are_left_out_and_named(tmp_path: Pa
     _save(root / "earlier" / "own.png")
     (root / "earlier" / "predictions.csv").write_text("input,name")
     found = find_pictures([root], tmp_path / "out")
-    assert sorted(source.name for source in found.sources) == ["images/a", "earlier/own"]
+    assert sorted(source.name for source in found.sources) == ["earlier/own", "images/a"]
     told = "\n".join(found.notes)
     for place in ("SegmentationClass", "runs/b", "earlier/overlay"):
         assert place in told

@@ -21,6 +21,7 @@ from diapir.tiles.files.array_images import array_pixels
 from diapir.tiles.files.colour_maps import in_colour
 from diapir.tiles.files.file_store import MAX_FILE_BYTES
 from diapir.tiles.files.grey_levels import Pixels, is_grey, own_grey
+from diapir.tiles.files.mask_pixels import alpha_mask, array_values, numbers_of, picture_values
 from diapir.tiles.files.picture_options import MAX_PIXELS
 
 ALPHA = "alpha"
@@ -164,13 +165,13 @@ def decode_values(
     """
     if suffix is not None and suffix.lower() == ".npy":
         values = array_pixels(content, name)
-        return _array_values(values, name), f"{values.dtype} array"
+        return array_values(values, name), f"{values.dtype} array"
     with _opened(content, name, suffix, MAX_PIXELS) as image:
         mode = image.mode  # decoding may change it
-        alpha = _alpha_mask(image)
+        alpha = alpha_mask(image)
         if alpha is not None:
             return alpha, f"{mode} {ALPHA}"
-        return _values(image, name), mode
+        return picture_values(image, name), mode
 
 
 def is_plain_grey(content: bytes, name: str, suffix: str | None) -> bool:
@@ -268,7 +269,7 @@ def _pixels(image: Image.Image) -> Pixels:
     if mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
     if mode in {"I", "F"}:
-        return _unsigned(image)
+        return numbers_of(image)
     if mode in {"P", "PA"}:
         image = image.convert("RGBA")
     elif mode not in {"1", "L", "LA", "La", "RGB", "RGBA", "RGBX", "RGBa"}:
@@ -279,85 +280,6 @@ def _pixels(image: Image.Image) -> Pixels:
         colours = np.asarray(image)[..., :3]
         return colours if in_colour(colours) else np.ascontiguousarray(colours[..., 0])
     return np.asarray(image.convert("L"))
-
-
-def _unsigned(image: Image.Image) -> Pixels:
-    """32-bit numbers; Pillow takes those of TIFF that are unsigned for signed ones."""
-    values = np.array(image)
-    tags = getattr(image, "tag_v2", {})
-    if image.mode == "I" and tags.get(258) == (32,) and tags.get(339, (1,)) == (1,):
-        return values.view(np.uint32)
-    return values
-
-
-def _values(image: Image.Image, name: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    mode = image.mode
-    if mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)
-    if mode in {"I", "F"}:
-        return _array_values(_unsigned(image), name)
-    if mode in {"1", "L"}:
-        return np.asarray(image.convert("L"))
-    if mode in {"LA", "La"}:
-        return np.asarray(image.getchannel(0))
-    if mode == "P":
-        colours = np.asarray(image.convert("RGBA"))[..., :3]
-        if _equal_channels(colours):
-            return colours[..., 0]
-        return np.asarray(image)
-    if mode in {"RGB", "RGBA", "RGBX"}:
-        colours = np.asarray(image)
-        if _equal_channels(colours):
-            return colours[..., 0]
-        raise DataError(
-            f"{name} is in colour: its channels differ",
-            expected="a grey mask, or three equal channels",
-            fix="save the mask as grey 0 and 255",
-        )
-    raise _refusal(name, f"is stored as {mode}, which is not a mask format")
-
-
-def _alpha_mask(image: Image.Image) -> NDArray[np.uint8] | None:
-    """The alpha channel, where only it can be the mask: all that can be seen has one colour."""
-    keyed = image.mode in {"P", "L", "RGB"} and "transparency" in image.info
-    if image.mode not in {"RGBA", "LA", "PA"} and not keyed:
-        return None
-    picture = np.asarray(image.convert("RGBA"))
-    colours, alpha = picture[..., :3], np.ascontiguousarray(picture[..., 3])
-    seen = colours[alpha > 0]
-    if (alpha == 255).all() or not _one_colour(seen):
-        return None
-    if _one_colour(colours.reshape(-1, 3)):
-        return alpha
-    if not len(seen):  # colours with an alpha that was never set
-        return None
-    grey = colours[..., 0]
-    agree = ((grey > 0) == (alpha > 0)).all() or ((grey > 127) == (alpha > 127)).all()
-    return None if _equal_channels(colours) and agree else alpha
-
-
-def _one_colour(colours: NDArray[np.uint8]) -> bool:
-    return not len(colours) or bool((colours == colours[0]).all())
-
-
-def _array_values(values: Pixels, name: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """The stored values of a mask in an array of any type."""
-    if values.ndim != 2:
-        raise _refusal(name, "is in colour")
-    numbers = values.astype(np.float64)
-    whole = bool((numbers == np.rint(numbers)).all())
-    if not np.isfinite(numbers).all():
-        raise _refusal(name, "holds values that are not finite")
-    if not whole and numbers.min() >= 0 and numbers.max() <= 1:
-        return np.rint(numbers * 255).astype(np.uint8)
-    if not whole or numbers.min() < 0 or numbers.max() > 65535:
-        raise _refusal(name, f"holds values from {numbers.min():g} to {numbers.max():g}")
-    return numbers.astype(np.uint8) if numbers.max() <= 255 else numbers.astype(np.uint16)
-
-
-def _equal_channels(colours: NDArray[np.uint8]) -> bool:
-    first = colours[..., 0]
-    return bool((first == colours[..., 1]).all() and (first == colours[..., 2]).all())
 
 
 def _refusal(name: str, reason: str) -> DataError:
