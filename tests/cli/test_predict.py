@@ -103,3 +103,71 @@ def test_the_bundled_model_follows_the_inputs(
         done = run_cli("predict", given, "--out", tmp_path / given.stem)
         assert done.code == 0, done.stderr
         assert done.stdout.startswith(f"model: {name}, the bundled model for ")
+
+
+def test_options_of_surveys_are_refused_on_pictures(
+    run_cli: RunCli, survey: Path, tmp_path: Path
+) -> None:
+    image = min((survey / "images").glob("*.png"))
+    out = tmp_path / "salt"
+    for words in (
+        ("--horizons",),
+        ("--formats", "npy"),
+        ("--inlines", "3:4"),
+        ("--every", 4),
+        ("--view", "both"),
+        ("--percentile", 90),
+        ("--interval", 4),
+        ("--samples-axis", "first"),
+        ("--tile", "auto"),
+    ):
+        done = run_cli("predict", image, "--out", out, *words)
+        assert done.code == 2
+        assert words[0] in done.stderr
+        assert "for surveys only" in done.stderr
+    assert not out.exists()
+
+
+def test_options_of_pictures_are_refused_on_surveys(run_cli: RunCli, tmp_path: Path) -> None:
+    np.save(tmp_path / "line.npy", np.random.default_rng(0).normal(size=(40, 50)))
+    for words in (("--levels", "0:1"), ("--colours", "brightness"), ("--min-area", 9)):
+        done = run_cli("predict", tmp_path / "line.npy", "--out", tmp_path / "salt", *words)
+        assert done.code == 2
+        assert words[0] in done.stderr
+        assert "for images only" in done.stderr
+
+
+def test_a_model_among_the_inputs_is_recognised(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    image = min((survey / "images").glob("*.png"))
+    for model in (trained, trained / "best", "general"):
+        done = run_cli("predict", image, model, "--out", tmp_path / "salt")
+        assert done.code == 2
+        assert f"{model} is a model, but stands among the inputs" in done.stderr
+        assert f"diapir predict {model} {image}" in done.stderr
+    assert not (tmp_path / "salt").exists()
+    told = run_cli("predict", trained, image, "--out", tmp_path / "salt").stdout
+    (result,) = [line for line in told.splitlines() if "of pixels are salt" in line]
+    assert str(trained) in result
+
+
+def test_polarity_is_honoured_on_pictures(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    image = min((survey / "images").glob("*.png"))
+    turned = tmp_path / "turned.png"
+    Image.fromarray(255 - read_image(image)).save(turned)
+    found = {}
+    for name, words in {
+        "turned": (turned,),
+        "plain": (image,),
+        "reversed": (image, "--polarity", "reversed"),
+        "both": (image, "--polarity", "both"),
+    }.items():
+        run_cli("predict", trained, *words, "--out", tmp_path / name)
+        made = next((tmp_path / name / "probability").glob("*.png"))
+        found[name] = np.asarray(Image.open(made)).astype(int)
+    np.testing.assert_array_equal(found["reversed"], found["turned"])
+    mean = (found["plain"] + found["reversed"]) / 2
+    np.testing.assert_allclose(found["both"], mean, atol=1)

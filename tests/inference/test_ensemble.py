@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
-from diapir.errors import ConfigError, DataError
+from diapir.errors import ConfigError
 from diapir.inference import EngineOptions, Ensemble, Predictor, open_models
 from tests.inference.conftest import BrightIsSalt
 
@@ -62,14 +62,6 @@ def test_progress_runs_over_all_models(members: list[Predictor]) -> None:
         images()[:1], progress=lambda done, total: seen.append((done, total))
     )
     assert seen == [(1, 2), (2, 2)]
-
-
-def test_each_model_may_refuse_an_image(bundle: Bundle, members: list[Predictor]) -> None:
-    reflecting = other(bundle, "d", preprocess=PreprocessConfig(size=32, pad="reflect"))
-    ensemble = Ensemble([*members, Predictor(reflecting, engine=BrightIsSalt())])
-    ensemble.check(12, 12)
-    with pytest.raises(DataError, match="too small for reflection"):
-        ensemble.check(8, 12)
 
 
 def test_every_member_is_described(members: list[Predictor]) -> None:

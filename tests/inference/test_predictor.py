@@ -12,7 +12,7 @@ from diapir.architectures import UNetConfig
 from diapir.bundle import Bundle, BundleInfo
 from diapir.bundle.info import Export, Parity
 from diapir.config import PreprocessConfig
-from diapir.errors import BundleError, ConfigError, DataError
+from diapir.errors import BundleError, ConfigError
 from diapir.inference import EngineOptions, Ensemble, Predictor, with_windows
 from diapir.inference.predictor import salt_probability
 from diapir.inference.tiling import WindowGrid
@@ -119,14 +119,14 @@ def test_no_number_is_no_probability(bundle: Bundle) -> None:
         Predictor(bundle, engine=Diverged()).probabilities([_image(10, 10), _image(10, 10)])
 
 
-def test_an_image_too_small_to_be_reflected_is_refused(
-    bundle: Bundle, bright: BrightIsSalt
+@pytest.mark.parametrize("size", [(5, 5), (3, 500), (10, 1)])
+def test_an_image_too_small_to_be_reflected_once_is_reflected_repeatedly(
+    bundle: Bundle, bright: BrightIsSalt, size: tuple[int, int]
 ) -> None:
     info = bundle.info.model_copy(update={"preprocess": PreprocessConfig(size=32, pad="reflect")})
     predictor = Predictor(dataclasses.replace(bundle, info=info), engine=bright)
-    predictor.check(12, 500)
-    with pytest.raises(DataError, match="10 × 32 pixels is too small for reflection"):
-        predictor.check(10, 500)
+    (found,) = predictor.probabilities([_image(*size)])
+    np.testing.assert_allclose(found, BrightIsSalt.probability(_image(*size)), atol=1e-5)
 
 
 def test_a_run_folder_is_a_model(bundle: Bundle) -> None:

@@ -126,7 +126,8 @@ def test_an_array_of_two_axes_is_a_line(tmp_path: Path, cube: NDArray[np.float32
     assert survey.grid.shape == (1, 4, 20)
     assert survey.grid.crosslines.tolist() == [1, 2, 3, 4]
     np.testing.assert_array_equal(survey.read(slice(None), slice(1, 3)), cube[:1, 1:3])
-    assert "interval unknown" in survey.notes[0]
+    assert "--samples-axis first" in survey.notes[0]  # four traces show no direction
+    assert "interval unknown" in survey.notes[1]
 
 
 def test_integers_become_amplitudes(tmp_path: Path) -> None:

@@ -219,3 +219,17 @@ def test_salt_in_constant_images_alone_makes_a_set_unfit(tmp_path: Path) -> None
             images[tile] = np.full_like(images[tile], number)
     report = check_tiles(write_tiles(tmp_path, images=images, masks=masks))
     assert any("no tile with salt whose image is not constant" in one for one in report.errors)
+
+
+def test_images_that_are_in_train_and_val_are_an_error(tmp_path: Path) -> None:
+    files = tile_files(IMAGES, MASKS, "pairs")
+    placed = {f"train/{name}": content for name, content in files.items()}
+    placed |= {f"val/{name}": content for name, content in files.items() if "t001" in name}
+    (error,) = check_tiles(write_files(tmp_path, placed)).errors
+    assert "t001 and val/t001" in error
+
+
+def test_few_grey_levels_are_questioned(tmp_path: Path) -> None:
+    files = tile_files({tile: image // 8 for tile, image in IMAGES.items()}, MASKS, "pairs")
+    (warning,) = check_tiles(write_files(tmp_path, files)).warnings
+    assert "of 256 grey levels" in warning

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from diapir.errors import SplitError
 from diapir.tiles.files.loading import load_tiles
-from diapir.tiles.splitting import fold_split, make_folds, make_split
+from diapir.tiles.splitting import fold_split, make_folds, make_split, own_split
 from diapir.tiles.tileset import TileSet
-from tests.helpers.tile_sets import tiles_with_salt
+from tests.helpers.tile_sets import make_tiles, tile_files, tiles_with_salt, write_files
 
 EMPTY, THIN, HALF, MOST = 0, 5, 50, 95
 """Salt pixels of a tile of 100."""
@@ -246,3 +246,21 @@ def test_sets_of_constant_images_are_refused(constant: int) -> None:
         make_split(tiles)
     with pytest.raises(SplitError, match="constant"):
         make_folds(tiles, folds=2)
+
+
+def test_the_sets_own_split_keeps_val_apart(tmp_path: Path) -> None:
+    files = tile_files(*make_tiles(), "pairs")
+    parts = {"t000": "val", "t001": "val"}
+    placed = {
+        f"{parts.get(Path(name).stem, 'train')}/{name}": content for name, content in files.items()
+    }
+    tiles = load_tiles(write_files(tmp_path, placed))
+    split = own_split(tiles)
+    assert split is not None
+    assert split.parts["val"] == ("val/t000", "val/t001")
+    assert len(split.parts["train"]) == 6
+    split.verify(tiles)
+
+
+def test_a_set_without_val_brings_no_split() -> None:
+    assert own_split(tiles_with_salt([0, 5, 9])) is None

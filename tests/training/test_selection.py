@@ -4,11 +4,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from diapir.config import DataConfig
-from diapir.tiles import Split, TileSet, load_tiles, make_split
-from diapir.training.selection import training_tiles
+from diapir.errors import SplitError
+from diapir.tiles import Split, TileSet, load_tiles, make_folds, make_split
+from diapir.training.selection import settle_split, training_tiles
 from tests.helpers.tiny import write_bright_salt
 
 
@@ -58,3 +60,42 @@ def test_further_tiles_join_the_training_part_except_validation_images(
         assert np.array_equal(joined.mask(row), further.mask(other))
         assert (joined.mask(row) == 255).any()
     assert joined.hash != tiles.hash
+
+
+@pytest.mark.parametrize(
+    ("folds", "asked", "fits"),
+    [
+        (None, {"folds": 5}, False),
+        (None, {"fold": 1}, False),
+        (3, {"folds": 5}, False),
+        (3, {"folds": 3, "fold": 2}, True),
+        (3, {"fold": 1}, True),
+        (None, {}, True),
+    ],
+)
+def test_folds_that_the_split_does_not_have_are_refused(
+    bright_salt: Path, tmp_path: Path, folds: int | None, asked: dict[str, int], fits: bool
+) -> None:
+    tiles = load_tiles(bright_salt)
+    split = split_of(tiles) if folds is None else make_folds(tiles, folds=folds)
+    split.save(tmp_path / "split.json")
+    config = DataConfig(split=str(tmp_path / "split.json"), **asked)
+    if fits:
+        assert settle_split(config, tiles, tmp_path / "none").kind == "holdout"
+        return
+    with pytest.raises(SplitError, match=r"data\.split = .* is given as well"):
+        settle_split(config, tiles, tmp_path / "none")
+
+
+def test_a_set_that_keeps_tiles_apart_is_split_by_that(bright_salt: Path, tmp_path: Path) -> None:
+    for number, image in enumerate(sorted((bright_salt / "images").iterdir())):
+        part = tmp_path / "set" / ("val" if number % 3 == 1 else "train")
+        for kind in ("images", "masks"):
+            (part / kind).mkdir(parents=True, exist_ok=True)
+            shutil.copy(bright_salt / kind / image.name, part / kind / image.name)
+    tiles = load_tiles(tmp_path / "set")
+    split = settle_split(DataConfig(), tiles, tmp_path / "none")
+    assert all(tile.startswith("val/") for tile in split.part("val"))
+    assert not any(tile.startswith("val/") for tile in split.part("train"))
+    other = settle_split(DataConfig(folds=2), tiles, tmp_path / "none")
+    assert any(tile.startswith("val/") for tile in other.part("train"))

@@ -24,12 +24,13 @@ from diapir.bundle import SurveySettings
 from diapir.errors import DataError
 from diapir.inference import EngineOptions, Segmenter, open_models
 from diapir.inference.sections.presentation import present, restore, settings_of
-from diapir.inference.sources import find_sources
+from diapir.inference.sources import find_sources, on_one_scale
 from diapir.json_text import parse_json
 from diapir.progress import Progress
 from diapir.surveys import PERCENTILE, Survey, SurveyHints, open_survey, percentile
 from diapir.surveys.labels.picture_masks import split_pictures
 from diapir.surveys.prediction.settle import NARROWEST
+from diapir.tiles.files.picture_options import PictureOptions
 
 MOST = 40
 """Sections of a volume that are looked at, in all views."""
@@ -146,8 +147,8 @@ def _candidates(
     if not are_surveys(files):
         sources = {source.path: source for source in find_sources(files, Path(MARKER))}
         pictures, _ = split_pictures(sources)
-        for path in pictures:
-            yield _Candidate(sources[path].name, None, sources[path].read()), len(pictures)
+        for source in on_one_scale([sources[path] for path in pictures], PictureOptions()).sources:
+            yield _Candidate(source.name, None, source.read()), len(pictures)
         return
     paths = survey_files(files)
     for path in paths:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from diapir.config import IGNORE
 from diapir.errors import DataError
-from diapir.inference.sources import find_sources
+from diapir.inference.sources import find_sources, on_one_scale
 from diapir.surveys import PERCENTILE, Survey, SurveyHints, open_survey, percentile
 from diapir.surveys.labels.label_options import LabelOptions
 from diapir.surveys.labels.picture_labels import read_picture_labels
@@ -23,6 +23,7 @@ from diapir.surveys.labels.read_labels import read_labels
 from diapir.surveys.labels.section_labels import refuse_one_class
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
 from diapir.text import listing, plural
+from diapir.tiles.files.picture_options import PictureOptions
 
 SURVEY_SUFFIXES = frozenset({".sgy", ".segy", ".seg", ".zarr", ".mdio", ".npy"})
 """Suffixes of surveys; everything else is pictures."""
@@ -158,15 +159,17 @@ def _of_pictures(
             expected="one folder of masks, one mask, or strokes",
             fix="put the masks of all pictures into one folder",
         )
-    sources = {source.path: source for source in find_sources(inputs, out)}
-    pictures, _ = split_pictures(sources)
+    everything = {source.path: source for source in find_sources(inputs, out)}
+    pictures, _ = split_pictures(everything)
+    scaled, notes = on_one_scale([everything[path] for path in pictures], PictureOptions())
+    sources = {source.path: source for source in scaled}
     found = read_picture_labels(labels[0], pictures, options)
     sections = [
         Section(sources[path].name, sources[path].read(), mask) for path, mask in found.items()
     ]
     folder = inputs[0] if inputs[0].is_dir() else inputs[0].parent
     return LabelledSections(
-        folder.resolve().name, "pictures", tuple(sections), None, tuple(found.notes)
+        folder.resolve().name, "pictures", tuple(sections), None, (*found.notes, *notes)
     )
 
 

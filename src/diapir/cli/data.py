@@ -13,6 +13,7 @@ from cyclopts.validators import Number
 from diapir.cli.options import Encoding, SkipBad, Whole
 from diapir.cli.output import Answer, Injected
 from diapir.cli.pseudo import pseudo
+from diapir.errors import ConfigError
 from diapir.text import plural, size
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def split(
     /,
     *,
     out: Path,
-    val_fraction: float = 0.15,
+    val_fraction: Annotated[float | None, Parameter(show_default=False)] = None,
     folds: Annotated[Whole | None, Parameter(show_default=False)] = None,
     seed: Whole = 42,
     groups: Annotated[Path | None, Parameter(show_default=False)] = None,
@@ -177,7 +178,7 @@ def split(
     Args:
         path: labelled tiles.
         out: file to write, such as split.json.
-        val_fraction: share of tiles in the validation part.
+        val_fraction: share of tiles in the validation part; by default 0.15.
         folds: number of folds, instead of training and validation.
         seed: any whole number; the same seed makes the same split.
         groups: groups.csv of `diapir data mosaic`, with the section of each tile.
@@ -187,12 +188,26 @@ def split(
     """
     from diapir.tiles import load_tiles, make_folds, make_split
 
+    if folds is not None and val_fraction is not None:
+        raise ConfigError(
+            f"--folds {folds} and --val-fraction {val_fraction:g} are both given",
+            expected="folds, or a training and a validation part",
+            fix="leave one of them out",
+        )
     tiles = load_tiles(path, encoding=encoding, skip_bad=skip_bad, groups=groups)
+    notes = list(tiles.notes)
+    if tiles.held_out:
+        notes.append(
+            "all tiles are divided anew, those of the set's own folder val as well; without a "
+            "split, `diapir train` keeps that folder apart"
+        )
     if folds is None:
-        chosen = make_split(tiles, val_fraction=val_fraction, seed=seed)
+        fraction = 0.15 if val_fraction is None else val_fraction
+        chosen = make_split(tiles, val_fraction=fraction, seed=seed)
     else:
         chosen = make_folds(tiles, folds=folds, seed=seed)
     chosen.save(out)
+    output.say(*(f"note: {note}" for note in notes))
     parts = {}
     for name, ids in chosen.parts.items():
         part = tiles.select(ids)
@@ -200,7 +215,9 @@ def split(
         parts[name] = {"tiles": len(part), "groups": count, "coverage": share}
         output.say(f"{name:<6} {len(part):>6} tiles, {plural(count, 'group')}, {share:.1%} salt")
     output.say(f"split  {out}")
-    return Answer({"out": out, "kind": chosen.kind, "hash": chosen.hash, "parts": parts})
+    return Answer(
+        {"out": out, "kind": chosen.kind, "hash": chosen.hash, "parts": parts, "notes": notes}
+    )
 
 
 app.command(pseudo)

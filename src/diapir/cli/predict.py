@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from diapir.cli.options import Flag
+from diapir.cli.options import Flag, options_of
 from diapir.cli.output import Answer, Injected, Output
 from diapir.cli.predict_survey import (
     OPTIONS,
@@ -25,19 +25,25 @@ from diapir.cli.running import (
     Running,
 )
 from diapir.cli.survey import HINTS, NO_HINTS, WHOLE
-from diapir.errors import DataError
+from diapir.errors import ConfigError, DataError
 from diapir.surveys.extent import Extent
 from diapir.surveys.hints import SurveyHints
 from diapir.surveys.prediction.survey_options import SurveyOptions
-from diapir.text import percent, plural
+from diapir.text import listing, percent, plural
+from diapir.tiles.files.picture_options import PictureOptions
 
 if TYPE_CHECKING:
+    from diapir.inference import PredictionSummary
     from diapir.inference.sources import Source
 
 NETWORKS = (".safetensors", ".onnx", ".xml", ".bin", ".pt", ".pth", ".pkl", ".ckpt", ".json")
 """Suffixes of files that users may take for a model, which is a folder."""
 
 DEFAULTS = SurveyOptions()
+PICTURES = options_of("Pictures", position=49)
+NO_PICTURES = PictureOptions()
+PICTURES_TOO = ("match_sampling", "equal_runs", "tile", "overlap", "polarity", "threshold")
+"""Options of surveys that apply to pictures as well."""
 
 app = App(
     name="predict",
@@ -73,6 +79,7 @@ def predict(
     horizons: Annotated[Flag, Parameter(group=OPTIONS, show_default=False)] = False,
     part: Annotated[Extent, Parameter(name="*", group=PART)] = WHOLE,
     hints: Annotated[SurveyHints, Parameter(name="*", group=HINTS)] = NO_HINTS,
+    pictures: Annotated[PictureOptions, Parameter(name="*", group=PICTURES)] = NO_PICTURES,
     output: Injected,
 ) -> Answer:
     """Predict salt in images, SEG-Y lines and volumes of any size.
@@ -93,18 +100,24 @@ def predict(
         horizons: extract horizons, bodies and meshes as well, as `diapir products` does.
         part: the part of a survey that is predicted.
         hints: what is known of a survey file.
+        pictures: how pictures are read.
         output: where lines and the answer go.
     """
     from diapir.inference import predict_images, with_windows
     from diapir.inference.sections.large_images import LargeImageOptions
-    from diapir.inference.sources import find_sources
+    from diapir.inference.sources import find_pictures
     from diapir.inference.tiling import grids_text
 
     models, inputs = (model, words) if model else split_words(words)
+    refuse_models(inputs, models)
     surveys = are_surveys(inputs)
-    sources = None
+    if surveys:
+        refuse_for_surveys(pictures, post_processing.min_area)
+    else:
+        refuse_for_pictures(survey, part, hints, horizons=horizons)
+    found = None if surveys else find_pictures(inputs, out, pictures)
     if not models:
-        sources = [] if surveys else find_sources(inputs, out)
+        sources = found.sources if found else []
         models = [choose_bundled(sources, surveys=surveys, output=output)]
     if surveys:
         return predict_surveys(
@@ -129,7 +142,9 @@ def predict(
             out,
             threshold=post_processing.threshold,
             min_area=post_processing.min_area,
-            sources=sources,
+            found=found,
+            pictures=pictures,
+            polarity=survey.polarity,
             large=LargeImageOptions(
                 match_sampling=survey.match_sampling, equal_runs=survey.equal_runs
             ),
@@ -140,14 +155,106 @@ def predict(
     if summary.in_windows:
         larger = plural(summary.in_windows, "larger image")
         output.say(f"{larger} in {grids_text(summary.windows)} (--tile, --overlap)")
+    elif survey.overlap is not None or isinstance(survey.tile, int):
+        output.say("--tile and --overlap change nothing: no image is larger than a window")
     area = f", components of at least {summary.min_area} px" if summary.min_area > 1 else ""
     output.say(
         f"{plural(summary.images, 'image')}: {percent(summary.salt_share, 1)} of pixels are salt "
-        f"(probability ≥ {summary.threshold:g}{area}); written to {summary.out}",
-        f"model {summary.model}, test-time augmentation {summary.tta}",
+        f"(probability ≥ {summary.threshold:g}{area}) with model {model_words(models, summary)}, "
+        f"test-time augmentation {summary.tta}; written to {summary.out}",
     )
-    output.say(*summary.notes, *(f"caveat: {caveat}" for caveat in summary.caveats))
+    output.say(
+        *(f"note: {note}" for note in summary.notes),
+        *(f"caveat: {caveat}" for caveat in summary.caveats),
+    )
     return Answer(summary.to_json(), exit_code=2 if summary.failed else 0)
+
+
+def model_words(models: Sequence[Path], summary: PredictionSummary) -> str:
+    """The model that made a prediction: its name, and its path where that says something else."""
+    paths = ", ".join(map(str, models))
+    return summary.model if paths == summary.model else f"{summary.model} ({paths})"
+
+
+def refuse_models(inputs: Sequence[Path], models: Sequence[Path]) -> None:
+    """Refuse models among the inputs, which would be searched for pictures.
+
+    Raises:
+        ConfigError: an input is a run, a bundle, a file of weights or a bundled model.
+    """
+    from diapir.bundle import BUNDLED
+    from diapir.inference.left_out import is_model
+
+    for path in inputs:
+        bundled = str(path) in BUNDLED and not path.exists()
+        weights = path.is_file() and path.suffix.lower() in NETWORKS
+        if not (bundled or weights or is_model(path)):
+            continue
+        if weights:
+            found, fix = f"{path} is a file of a network, not an image", "give its folder"
+        else:
+            found, fix = f"{path} is a model, but stands among the inputs", ""
+        others = [str(one) for one in inputs if one != path] or ["INPUT"]
+        chosen = ",".join(map(str, [*models, path.parent if weights else path]))
+        raise ConfigError(
+            found,
+            expected="the model as the first word, or after --model",
+            fix=f"{fix}{' first: ' if fix else ''}diapir predict {chosen} {' '.join(others)} "
+            "--out DIR",
+        )
+
+
+def refuse_for_pictures(
+    survey: SurveyOptions, part: Extent, hints: SurveyHints, *, horizons: bool
+) -> None:
+    """Refuse options of surveys for pictures, on which they would have no effect.
+
+    Raises:
+        ConfigError: such an option is given.
+    """
+    given = [
+        *changed(survey, without=PICTURES_TOO),
+        *changed(part, without=("every_of",)),
+        *changed(hints),
+        *(["--horizons"] if horizons else []),
+        *(["--tile auto"] if survey.tile == "auto" else []),
+    ]
+    if given:
+        levels = {"--percentile", "--scale"} & set(given)
+        raise ConfigError(
+            f"{listing(given, 9)}: for surveys only, but the inputs are images",
+            expected="options of surveys with SEG-Y files, Zarr stores and .npy arrays",
+            fix="leave "
+            + ("them" if len(given) > 1 else "it")
+            + " out"
+            + ("; --levels BLACK:WHITE scales images" if levels else "")
+            + ("; --min-area, --threshold and --tile apply to images" if not levels else ""),
+        )
+
+
+def refuse_for_surveys(pictures: PictureOptions, min_area: int | None) -> None:
+    """Refuse options of pictures for surveys.
+
+    Raises:
+        ConfigError: such an option is given.
+    """
+    given = [*changed(pictures), *(["--min-area"] if min_area is not None else [])]
+    if given:
+        raise ConfigError(
+            f"{listing(given, 9)}: for images only, but the inputs are surveys",
+            expected="options of images with image files",
+            fix="leave it out; --scale and --percentile set the amplitudes of surveys, and "
+            "`diapir products` the size of bodies",
+        )
+
+
+def changed(options: Any, without: Sequence[str] = ()) -> list[str]:
+    """The options of a group that are not at their defaults, as typed on the command line."""
+    return [
+        f"--{field.name.replace('_', '-')}"
+        for field in fields(options)
+        if field.name not in without and getattr(options, field.name) != field.default
+    ]
 
 
 def split_words(words: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -113,6 +113,8 @@ class ComparisonPlan:
         shared = [
             *self.settings,
             f"data.split={json.dumps(str((out / SPLIT).absolute()))}",
+            "data.folds=null",  # the split is one of these folds already
+            "data.fold=0",
             f"data.mask_encoding={tiles.encoding}",
             f"data.skip_bad={json.dumps(self.data.skip_bad)}",
         ]

@@ -123,7 +123,7 @@ def evaluate_models(
         model=predictions.model,
     )
     if sections is None:
-        return Evaluated(evaluation, predictions, (*planned.notes, *origins))
+        return Evaluated(evaluation, predictions, (*planned.notes, *origins, *tiles.notes))
     with show("predicting sections") as progress:
         found = evaluate_in_sections(
             sections,
@@ -133,7 +133,8 @@ def evaluate_models(
             [*_section_models(planned, tiles, open_once)],
             progress,
         )
-    return Evaluated(evaluation, predictions, (*planned.notes, *origins, *found.notes), found)
+    notes = (*planned.notes, *origins, *tiles.notes, *found.notes)
+    return Evaluated(evaluation, predictions, notes, found)
 
 
 def _section_models(

@@ -102,15 +102,6 @@ class Ensemble:
             np.minimum(total, 1, out=total)  # the mean of ones may round to more than 1
         return mean
 
-    def check(self, height: int, width: int) -> None:
-        """Refuse an image size that a model does not accept.
-
-        Raises:
-            DataError: it is too small for a model's padding.
-        """
-        for member in self.members:
-            member.check(height, width)
-
 
 def open_models(
     models: Sequence[str | Path], options: EngineOptions = EngineOptions()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +17,19 @@ from PIL import Image
 from diapir.errors import DataError
 from diapir.files import check_writable, claim, disk_errors, replace_file
 from diapir.inference.ensemble import tta_of
+from diapir.inference.left_out import PREDICTIONS as TABLE
 from diapir.inference.overlay import overlay
 from diapir.inference.postprocess import check_postprocessing, salt_mask
 from diapir.inference.predictor import Segmenter
 from diapir.inference.sections.caveats import Confidence, image_caveats
 from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
-from diapir.inference.sources import OUTPUTS, Source, find_sources
+from diapir.inference.sources import OUTPUTS, PICTURES, Found, Source, find_pictures, on_one_scale
 from diapir.inference.tiling import WindowGrid
 from diapir.locks import locked
 from diapir.progress import Progress
 from diapir.text import csv_cell, plural
+from diapir.tiles.files.picture_options import PictureOptions
 
-TABLE = "predictions.csv"
 STARTED = ".predicting"
 """Marks a folder whose prediction is incomplete and may be repeated."""
 COLUMNS = ("input", "name", "width", "height", "salt_share", "mean_probability", "error")
@@ -106,8 +107,10 @@ def predict_images(
     *,
     threshold: float | None = None,
     min_area: int | None = None,
-    sources: Sequence[Source] | None = None,
+    found: Found | None = None,
     large: LargeImageOptions = DEFAULTS,
+    pictures: PictureOptions = PICTURES,
+    polarity: Literal["normal", "reversed", "both"] = "normal",
     progress: Progress | None = None,
 ) -> PredictionSummary:
     """Predict the images in files, folders and tile sets, and write the results.
@@ -122,8 +125,10 @@ def predict_images(
         out: folder of the results; created if missing.
         threshold: pixels with at least this probability are salt; None for the model's own.
         min_area: minimum component size in pixels; None for the model's own.
-        sources: the images of `inputs`, where `find_sources` has listed them already.
+        found: the images of `inputs`, where `find_pictures` has listed them already.
         large: how images larger than a tile are predicted.
+        pictures: how images are read.
+        polarity: whether black and white are exchanged; `both` averages the two, at twice the cost.
         progress: called with the images done and all images.
 
     Returns:
@@ -138,16 +143,19 @@ def predict_images(
     threshold = predictor.threshold if threshold is None else threshold
     min_area = predictor.min_area if min_area is None else min_area
     check_postprocessing(threshold, min_area)
-    sources = find_sources(inputs, out) if sources is None else sources
+    found = find_pictures(inputs, out, pictures) if found is None else found
+    sources, read_notes = on_one_scale(found.sources, pictures, polarity)
     target = out.resolve() if out.is_symlink() else out  # results may go to another disk
     claim(target, holds="an earlier prediction", ours=_may_be_replaced)
     check_writable(target)
     rows: list[dict[str, Any]] = []
-    sections = LargeImages(predictor, large)
+    problems: list[DataError] = []
+    sections = LargeImages(predictor, large, both_signs=polarity == "both")
     confidence: dict[str, Confidence] = {}
     with disk_errors(out), locked(target / ".lock", out):
         with ThreadPoolExecutor(_WRITERS) as pool:
             for chunk in _chunks(sources, predictor):
+                problems += [image for _, image in chunk if isinstance(image, DataError)]
                 rows += _predict(sections, chunk, out, threshold, min_area, pool, confidence)
                 if progress:
                     progress(len(rows), len(sources))
@@ -156,8 +164,8 @@ def predict_images(
             raise DataError(
                 f"none of {plural(len(rows), 'image')} can be predicted; the first, "
                 f"{rows[0]['input']}: {rows[0]['error']}",
-                expected="at least one intact image",
-                fix="repair the images, or give others",
+                expected=problems[0].expected,
+                fix=problems[0].fix,
             )
         _write_table(out / TABLE, rows)
         (out / STARTED).unlink(missing_ok=True)
@@ -177,7 +185,7 @@ def predict_images(
         tta=tta_of(predictor),
         resampled=sections.factors,
         unsure={name: one.unsure for name, one in confidence.items()},
-        notes=sections.notes(),
+        notes=[*found.notes, *read_notes, *sections.notes()],
         caveats=image_caveats(confidence),
     )
 
@@ -205,7 +213,6 @@ def _chunks(sources: Sequence[Source], predictor: Segmenter) -> Iterator[list[_R
     for source in sources:
         try:
             image = source.read()
-            predictor.check(*image.shape)
         except DataError as error:
             chunk.append((source, error))
             continue
@@ -238,7 +245,7 @@ def _predict(
         for source, image in chunk
         if not isinstance(image, DataError)
     ]
-    found = sections.segmenter.probabilities([one.image for one in prepared])
+    found = sections.probabilities([one.image for one in prepared])
     probabilities = (
         one.restored(probability) for one, probability in zip(prepared, found, strict=True)
     )

@@ -65,10 +65,6 @@ class Segmenter(Protocol):
         """Probabilities of salt: an image `uint8 (H, W)` → `float32 (H, W)`."""
         ...
 
-    def check(self, height: int, width: int) -> None:
-        """Refuse an image size that `probabilities` does not accept."""
-        ...
-
     def describe(self) -> dict[str, Any]:
         """Its name, settings and hashes as JSON values, recorded with its predictions."""
         ...
@@ -222,15 +218,6 @@ class Predictor:
         for probability in probabilities:
             np.minimum(probability, 1, out=probability)  # weights add up to 1 except for rounding
         return probabilities
-
-    def check(self, height: int, width: int) -> None:
-        """Refuse an image size that `probabilities` does not accept.
-
-        Raises:
-            DataError: it is too small for the bundle's padding.
-        """
-        info = self.bundle.info
-        preprocess.padding(min(height, info.window), min(width, info.window), info.preprocess)
 
     def _patches(
         self,

@@ -7,20 +7,30 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import DataError
+from diapir.inference.left_out import Skipped, masks_beside
 from diapir.text import listing
-from diapir.tiles.files.decode import FORMATS, decode_image, read_image
-from diapir.tiles.files.file_store import Store, refuse_unreadable_name
+from diapir.tiles.files.decode import (
+    FORMATS,
+    decode_image,
+    is_plain_grey,
+    read_bytes,
+)
+from diapir.tiles.files.file_store import Store, folder_in_zip, refuse_unreadable_name
+from diapir.tiles.files.grey_levels import GreyCensus, Pixels
+from diapir.tiles.files.picture_options import MAX_PIXELS, PictureOptions
 
-LABELS = "masks"
-"""Folders of this name contain labels and are skipped."""
 _PROBED = 8
 """Images that are read to tell sections from tiles."""
+PICTURES = PictureOptions()
+"""How images are read, unless an option says otherwise."""
 OUTPUTS = ("probability", "mask", "overlay")
 """Folders that a prediction writes its images to."""
 
@@ -33,11 +43,100 @@ class Source:
         path: the file; for a member of a zip, the zip's path followed by the member's name.
         name: its name in the output, with forward slashes and no suffix.
         read: decodes it to grey `uint8 (H, W)`; raises DataError for a file that cannot be read.
+        content: its bytes; None if it is no file.
     """
 
     path: Path
     name: str
     read: Callable[[], NDArray[np.uint8]]
+    content: Callable[[], bytes] | None = None
+
+    @classmethod
+    def of(cls, path: Path, name: str, content: Callable[[], bytes], max_pixels: int) -> Source:
+        """An image file with at most so many pixels."""
+
+        def read() -> NDArray[np.uint8]:
+            label = str(path)
+            return decode_image(content(), label, suffix=path.suffix, max_pixels=max_pixels).grey
+
+        return cls(path, name, read, content)
+
+    def pixels(self, max_pixels: int) -> Pixels | None:
+        """Its pixels as they are stored; None if it is 8-bit grey."""
+        if self.content is None:
+            return None
+        content, suffix = self.content(), self.path.suffix
+        if is_plain_grey(content, str(self.path), suffix):
+            return None
+        return decode_image(content, str(self.path), suffix=suffix, max_pixels=max_pixels).pixels
+
+
+class Found(NamedTuple):
+    """Images to predict, and what was left out."""
+
+    sources: list[Source]
+    notes: list[str]
+
+
+def find_pictures(inputs: Sequence[Path], out: Path, options: PictureOptions = PICTURES) -> Found:
+    """The images of the inputs without the masks beside them; see `find_sources`.
+
+    Args:
+        inputs: files, folders and zips.
+        out: folder of the prediction.
+        options: how pictures are read.
+
+    Raises:
+        DataError: as `find_sources`.
+    """
+    skipped = Skipped()
+    sources = find_sources(inputs, out, max_pixels=options.max_pixels, skipped=skipped)
+    masks = masks_beside([source.path for source in sources])
+    skipped.masks += sorted(masks)
+    return Found([source for source in sources if source.path not in masks], skipped.notes())
+
+
+def on_one_scale(
+    sources: Sequence[Source],
+    options: PictureOptions,
+    polarity: Literal["normal", "reversed", "both"] = "normal",
+) -> Found:
+    """The same images with grey levels on one scale for all of them, and notes that say which.
+
+    Images of other than 8-bit grey are read once more for this.
+
+    Args:
+        sources: images; those that cannot be read are left to whoever predicts them.
+        options: how pictures are read.
+        polarity: `reversed` turns black into white.
+    """
+    census = GreyCensus()
+    unscaled = set()
+    for place, source in enumerate(sources):
+        with contextlib.suppress(DataError):
+            pixels = source.pixels(options.max_pixels)
+            if pixels is not None:
+                census.add(source.name, pixels)
+                unscaled.add(place)
+    rule = census.decide(options.limits(), brightness=options.colours == "brightness")
+
+    def grey(source: Source, *, scaled: bool) -> NDArray[np.uint8]:
+        pixels = source.pixels(options.max_pixels) if scaled else None
+        found = source.read() if pixels is None else rule.grey(source.name, pixels)
+        return 255 - found if polarity == "reversed" else found
+
+    changed = [
+        replace(source, read=partial(grey, source, scaled=place in unscaled))
+        for place, source in enumerate(sources)
+    ]
+    notes = rule.notes(
+        levels=" (--levels)",
+        colours=" (--colours brightness keeps brightness)"
+        if options.colours == "auto"
+        else ", as --colours asks",
+        polarity=" (--polarity reversed turns them round, --colours brightness keeps brightness)",
+    )
+    return Found(changed, notes)
 
 
 def are_larger(sources: Sequence[Source], side: int) -> bool:
@@ -59,14 +158,23 @@ def are_larger(sources: Sequence[Source], side: int) -> bool:
     return readable > 0
 
 
-def find_sources(inputs: Sequence[Path], out: Path) -> list[Source]:
+def find_sources(
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    skipped: Skipped | None = None,
+) -> list[Source]:
     """The images of files, folders with their sub-folders, and zips (Kaggle's zip in a zip too).
 
-    Folders named `masks` are skipped, and so are results in `out` if it lies inside an input.
+    Folders of masks are skipped, and so are models, results of earlier predictions, and results in
+    `out` if it lies inside an input.
 
     Args:
-        inputs: files, folders and zips.
+        inputs: files, folders, zips, and folders in zips.
         out: folder of the prediction.
+        max_pixels: pixels that an image may have.
+        skipped: takes what is skipped.
 
     Returns:
         Images in the order of the inputs, those of a folder sorted, each once. Their names are
@@ -81,7 +189,7 @@ def find_sources(inputs: Sequence[Path], out: Path) -> list[Source]:
     for path in inputs:
         if path.resolve() == target:
             raise _within(path, out)
-        for source in _of_input(path, target):
+        for source in _of_input(path, target, max_pixels, skipped or Skipped()):
             real = source.path.resolve()
             if real.is_relative_to(target):
                 raise _within(source.path, out)
@@ -103,12 +211,12 @@ def _within(path: Path, out: Path) -> DataError:
     )
 
 
-def _of_input(path: Path, target: Path) -> Iterator[Source]:
+def _of_input(path: Path, target: Path, max_pixels: int, skipped: Skipped) -> Iterator[Source]:
     if path.is_file() and path.suffix.lower() != ".zip":
         refuse_unreadable_name(path.parent, path.name)
-        yield Source(path, path.stem, lambda: read_image(path))
+        yield Source.of(path, path.stem, partial(read_bytes, path), max_pixels)
         return
-    if not path.exists():
+    if not path.exists() and not folder_in_zip(path)[1]:
         raise DataError(
             f"{path} does not exist",
             expected="an image, a folder of images, or a tile set",
@@ -121,22 +229,22 @@ def _of_input(path: Path, target: Path) -> Iterator[Source]:
         store = Store(path, inner=part)
         found |= dict.fromkeys(store.names, store)
     root = path.resolve()
-    inside = None
+    inside = []
     if target.is_relative_to(root):
         inside = [(target / folder).relative_to(root).as_posix() for folder in OUTPUTS]
-    for name, store in sorted(found.items()):
-        member = PurePosixPath(name)
-        if member.suffix.lower() not in FORMATS or LABELS in member.parts[:-1]:
-            continue
-        if inside is not None and any(member.is_relative_to(result) for result in inside):
-            continue
-        yield Source(path / name, str(member.with_suffix("")), _reader(store, name))
+    pictures = [name for name in sorted(found) if _is_picture(name)]
+    pictures = [name for name in pictures if not _within_any(name, inside)]
+    for name in skipped.sift(path, list(found), pictures, OUTPUTS):
+        content = partial(found[name].read, name)
+        yield Source.of(path / name, str(PurePosixPath(name).with_suffix("")), content, max_pixels)
 
 
-def _reader(store: Store, name: str) -> Callable[[], NDArray[np.uint8]]:
-    label = str(store.path / name)
-    suffix = PurePosixPath(name).suffix
-    return lambda: decode_image(store.read(name), label, suffix=suffix).grey
+def _is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in FORMATS
+
+
+def _within_any(name: str, folders: Iterable[str]) -> bool:
+    return any(PurePosixPath(name).is_relative_to(folder) for folder in folders)
 
 
 def _distinct(sources: list[Source]) -> list[Source]:

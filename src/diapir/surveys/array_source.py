@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,9 @@ from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.grid import Domain, Grid
 from diapir.surveys.hints import SurveyHints, SurveySpec
-from diapir.surveys.npy_file import NpyFile
 from diapir.surveys.sampling import check_amplitudes
 
+SamplesAxis = Literal["first", "last"]
 _PIECE = 2**22
 """Samples read at once to find dead traces."""
 _MOST_TRACES, _MOST_SAMPLES = 2**28, 2**24
@@ -84,6 +84,8 @@ class ArraySurvey:
         frame: its geometry.
         hints: domain, interval and checks that the user gives.
         progress: called with the inlines searched for dead traces and the number there are.
+        samples_axis: the axis of the samples in the file, of which `values` may be a turned view;
+            None where the format says it.
 
     Raises:
         SurveyError: the array has another shape or type, or its amplitudes cannot be used.
@@ -97,8 +99,10 @@ class ArraySurvey:
         hints: SurveyHints,
         *,
         progress: Progress | None = None,
+        samples_axis: SamplesAxis | None = None,
     ) -> None:
         _check_array(path, values)
+        self.samples_axis = samples_axis
         self.path = path
         self.name = path.stem
         self._values: AmplitudeArray | None = values
@@ -124,6 +128,7 @@ class ArraySurvey:
             domain=None if domain == "unknown" else domain,
             interval=self.grid.interval,
             allow=self._allow,
+            samples_axis=self.samples_axis,
         )
         return SurveySpec(str(self.path.resolve()), hints)
 
@@ -168,15 +173,6 @@ class ArraySurvey:
             if progress is not None and part[1].stop >= columns:
                 progress(min(part[0].stop, rows), rows)
         return live
-
-
-def open_numpy(path: Path) -> AmplitudeArray:
-    """Open an `.npy` file, without reading its numbers.
-
-    Raises:
-        SurveyError: it is damaged, cut, or holds Python objects.
-    """
-    return NpyFile(path)
 
 
 def _check_array(path: Path, values: AmplitudeArray) -> None:

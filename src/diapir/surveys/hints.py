@@ -54,6 +54,8 @@ class SurveyHints:
     """Domain of the vertical axis."""
     interval: float | None = None
     """Sample interval in ms (time) or m (depth)."""
+    samples_axis: Literal["first", "last"] | None = None
+    """Axis of the samples (time or depth) in an .npy array."""
     allow: tuple[Allowance, ...] = ()
     """Read the file although this check fails; may be given more than once."""
     extents: tuple[Extent, ...] = ()

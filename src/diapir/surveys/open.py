@@ -6,8 +6,9 @@ from pathlib import Path
 
 from diapir.errors import SurveyError
 from diapir.progress import Progress
-from diapir.surveys.array_source import ArraySurvey, Frame, open_numpy
+from diapir.surveys.array_source import ArraySurvey
 from diapir.surveys.hints import SurveyHints, SurveySpec
+from diapir.surveys.numpy_source import open_numpy
 from diapir.surveys.restricted import restrict
 from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.surveys.survey import Survey
@@ -26,7 +27,7 @@ def open_survey(
 
     Args:
         path: a SEG-Y file; a Zarr store; or an `.npy` of `(inlines, crosslines, samples)` or
-            `(traces, samples)`.
+            `(traces, samples)`, or with the samples first where that is plain or asked for.
         hints: what is known of the file; everything else is found from it.
         progress: called with the number of trace headers read and the number there are.
 
@@ -49,7 +50,14 @@ def _open(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
             expected=_KINDS + ", not a pipe, socket or device",
             fix="write the data to a file, and give that",
         )
-    if not path.is_dir() and path.suffix.lower() != ".npy":
+    array = not path.is_dir() and path.suffix.lower() == ".npy"
+    if hints.samples_axis is not None and not array:
+        raise SurveyError(
+            f"--samples-axis {hints.samples_axis} given for {path}, which is not an .npy array",
+            expected="this option with .npy arrays only: other formats say where samples are",
+            fix="leave the option out",
+        )
+    if not path.is_dir() and not array:
         return SegySurvey(path, hints, progress=progress)
     if hints.segy_only:
         raise SurveyError(
@@ -58,7 +66,7 @@ def _open(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
             fix="leave the option out, or give the SEG-Y file",
         )
     if not path.is_dir():
-        return ArraySurvey(path, open_numpy(path), Frame(), hints, progress=progress)
+        return open_numpy(path, hints, progress=progress)
     if not is_zarr(path):
         raise SurveyError(
             f"{path} is a folder but not a Zarr store",

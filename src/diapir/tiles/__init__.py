@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from diapir.tiles.files.rle import rle_decode, rle_encode
     from diapir.tiles.mosaic.from_tiles import MosaicSummary, make_mosaic
     from diapir.tiles.split import Split
-    from diapir.tiles.splitting import fold_split, make_folds, make_split
+    from diapir.tiles.splitting import fold_split, make_folds, make_split, own_split
     from diapir.tiles.synthetic import SyntheticSummary, read_velocity, section_maker, synthesise
     from diapir.tiles.tileset import TileSet
 
@@ -38,6 +38,7 @@ _HOMES = {
     "make_folds": "splitting",
     "make_mosaic": "mosaic.from_tiles",
     "make_split": "splitting",
+    "own_split": "splitting",
     "read_image": "files.decode",
     "read_velocity": "synthetic",
     "rle_decode": "files.rle",
@@ -62,6 +63,7 @@ __all__ = [
     "make_folds",
     "make_mosaic",
     "make_split",
+    "own_split",
     "read_image",
     "read_velocity",
     "rle_decode",

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from diapir.config import MaskEncoding
 from diapir.errors import DataError
 from diapir.text import integer, plural
 from diapir.tiles.check_report import CheckReport, Duplicates, counted, named
+from diapir.tiles.files.decode import ALPHA
 from diapir.tiles.files.file_store import Store
-from diapir.tiles.files.layouts import TileFiles, find_tiles
-from diapir.tiles.files.mask_census import Decision, MaskCensus
+from diapir.tiles.files.grey_levels import GreyCensus, Pixels
+from diapir.tiles.files.layouts import VAL, TileFiles, find_tiles
+from diapir.tiles.files.mask_census import Decision, MaskCensus, refuse_without_background
 from diapir.tiles.files.masks import StoredMask
-from diapir.tiles.files.scan import BadTile, ReadTile, mask_name, read_tiles
+from diapir.tiles.files.scan import BadTile, ReadTile, alpha_note, mask_name, read_tiles
+from diapir.tiles.splitting import split_note
 
 _THREE_CLASSES = bytes([0] + [1] * 254 + [255])
 """Mask code → one of three classes, to compare masks before their encoding is known."""
@@ -60,6 +60,8 @@ class _Facts:
         self.image_modes: Counter[str] = Counter()
         self.mask_modes: Counter[str] = Counter()
         self.constant: list[str] = []
+        self.grey = GreyCensus()
+        self.in_alpha: list[str] = []
         self.same: dict[bytes, list[tuple[str, bytes]]] = {}
         self.unreadable: dict[str, str] = {}
         self.mismatched: dict[str, str] = {}
@@ -73,16 +75,19 @@ class _Facts:
             bad = self.mismatched if tile.mismatch else self.unreadable
             bad[tile.id] = tile.problem.found
         elif tile.mask is not None:
+            if tile.mask_mode.endswith(ALPHA):
+                self.in_alpha.append(tile.id)
             self._add_pair(tile.id, tile.image, tile.mask)
 
-    def _add_pair(self, tile: str, image: NDArray[np.uint8], mask: StoredMask) -> None:
+    def _add_pair(self, tile: str, image: Pixels, mask: StoredMask) -> None:
         self.ids.append(tile)
+        self.grey.add(tile, image)
         self.values.add(mask_name(self.files, tile), mask)
-        size = "{} × {}".format(*image.shape)
+        size = "{} × {}".format(*image.shape[:2])
         self.sizes[size] += 1
         if (image == image[0, 0]).all():
             self.constant.append(tile)
-        pixels = hashlib.sha256(size.encode() + image.tobytes()).digest()
+        pixels = hashlib.sha256(f"{size} {image.dtype}".encode() + image.tobytes()).digest()
         labels = hashlib.sha256(mask.codes.tobytes().translate(_THREE_CLASSES)).digest()
         self.same.setdefault(pixels, []).append((tile, labels))
 
@@ -93,9 +98,11 @@ class _Facts:
         if self.ids:
             try:
                 decision = self.values.decide(encoding)
+                refuse_without_background(decision)
             except DataError as error:
                 errors.append(f"{error.found} (expected: {error.expected}; fix: {error.fix})")
         errors += self._unsplittable(decision)
+        errors += self._shared()
         empty, full = self._extremes(decision)
         duplicates = tuple(
             Duplicates(tuple(tile for tile, _ in tiles), len({mask for _, mask in tiles}) == 1)
@@ -125,7 +132,7 @@ class _Facts:
             repeated=files.repeated,
             other=files.other,
             errors=tuple(errors),
-            warnings=tuple(self._warnings(full, duplicates)),
+            warnings=(*self._notes(decision), *self._warnings(full, duplicates)),
         )
 
     def _errors(self) -> list[str]:
@@ -167,6 +174,22 @@ class _Facts:
             elif not salty and len(varied) > 1 and constant:
                 yield "no tile with salt whose image is not constant; training needs two"
 
+    def _shared(self) -> Iterable[str]:
+        """Images that the set has both in its training and in its validation part."""
+        if self.files.layout != "pairs":
+            return
+        groups = ([tile for tile, _ in tiles] for tiles in self.same.values())
+        both = [
+            f"{next(tile for tile in group if not tile.startswith(VAL))} and {val[0]}"
+            for group in groups
+            if (val := [tile for tile in group if tile.startswith(VAL)]) and len(val) < len(group)
+        ]
+        if both:
+            yield (
+                f"images both in train and in val: {named(both)}; scores would be optimistic "
+                "(data.split with a split of `diapir data split` keeps them together)"
+            )
+
     def _extremes(self, decision: Decision | None) -> tuple[int, list[str]]:
         """The number of masks without salt, and the ids of those that are all salt."""
         empty, full = 0, []
@@ -179,6 +202,16 @@ class _Facts:
             if salt and not background:
                 full.append(tile)
         return empty, full
+
+    def _notes(self, decision: Decision | None) -> Iterable[str]:
+        """What was taken for what, as loading the tiles says it."""
+        yield from self.files.notes
+        yield from self.grey.decide().notes()
+        yield from alpha_note(self.in_alpha)
+        yield from decision.notes if decision else ()
+        held_out = sum(tile.startswith(VAL) for tile in self.ids)
+        if held_out and self.files.layout == "pairs":
+            yield split_note(len(self.ids) - held_out, held_out)
 
     def _warnings(self, full: Sequence[str], duplicates: Sequence[Duplicates]) -> Iterable[str]:
         if self.constant:

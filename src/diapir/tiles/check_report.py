@@ -9,7 +9,7 @@ from typing import Any
 
 from diapir.config import MaskEncoding
 from diapir.text import integer, listing, plural
-from diapir.tiles.files.layouts import Layout
+from diapir.tiles.files.layout_places import Layout
 
 _GROUPS, _KINDS = 3, 6
 """How many groups of identical images, and kinds of a count, the table shows."""

@@ -135,6 +135,11 @@ class PixelsBuilder:
         if codes is not None:
             self._codes += codes.tobytes()
 
+    def replace(self, index: int, image: NDArray[np.uint8]) -> None:
+        """Put another image of the same size in the place of one."""
+        start = sum(height * width for height, width in self._shapes[:index])
+        self._images[start : start + image.size] = image.tobytes()
+
     def build(self, classes: bytes | None = None) -> Pixels:
         """The pixels of all tiles.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from diapir.errors import SplitError
-from diapir.text import plural
+from diapir.text import integer, plural
 from diapir.tiles.split import Split
 from diapir.tiles.stratify import share_out
 from diapir.tiles.tileset import TileSet
@@ -37,6 +37,34 @@ def make_split(tiles: TileSet, *, val_fraction: float = 0.15, seed: int = 42) ->
     shares = {"train": 1 - val_fraction, "val": val_fraction}
     tiles = _without_constant(tiles)
     return Split(share_out(tiles, shares, seed), _contents(tiles), seed, "holdout")
+
+
+def own_split(tiles: TileSet) -> Split | None:
+    """The split that a set brings, in folders train and val; None if it brings none.
+
+    Raises:
+        SplitError: only one of its parts has tiles that can be used.
+    """
+    if not tiles.held_out:
+        return None
+    tiles = _without_constant(tiles)
+    val = tuple(sorted(tiles.held_out))
+    train = tuple(sorted(set(tiles.ids) - set(val)))
+    if not train or not val:
+        raise SplitError(
+            f"{tiles.path} has {len(train)} usable tiles in train and {len(val)} in val",
+            expected="tiles in both of its folders train and val",
+            fix="make a split of all tiles: diapir data split PATH --out FILE",
+        )
+    return Split({"train": train, "val": val}, _contents(tiles), 0, "holdout")
+
+
+def split_note(train: int, val: int) -> str:
+    """What is to know about the split that a set brings."""
+    return (
+        f"the set's own split is used: {integer(train)} tiles for training, {integer(val)} of val/ "
+        "for validation (data.split or data.folds for another one)"
+    )
 
 
 def make_folds(tiles: TileSet, *, folds: int = 5, seed: int = 42) -> Split:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from diapir.config import IGNORE, MaskEncoding
 from diapir.errors import DataError
 from diapir.text import integer, listing, plural
-from diapir.tiles.files.layouts import Layout, TileFiles
+from diapir.tiles.files.layout_places import Layout
+from diapir.tiles.files.layouts import VAL, TileFiles
 from diapir.tiles.pixels import Pixels
 
 
@@ -52,6 +53,8 @@ class TileSet:
     """Tiles that were left out because they cannot be used: id and reason."""
     pixels: Pixels
     """Images and masks as flat bytes."""
+    notes: tuple[str, ...] = ()
+    """What was taken for what when the files were read, where that was a choice."""
 
     @classmethod
     def of(
@@ -63,6 +66,7 @@ class TileSet:
         *,
         encoding: MaskEncoding | None,
         skipped: Iterable[tuple[str, str]],
+        notes: Iterable[str] = (),
     ) -> TileSet:
         """The set of these tiles of a folder or zip.
 
@@ -73,6 +77,7 @@ class TileSet:
             pixels: their images and masks, in the same order.
             encoding: how the masks were stored; None if there are none.
             skipped: id and reason of each tile that was left out.
+            notes: what was taken for what.
         """
         return cls(
             name=path.resolve().name,
@@ -85,6 +90,7 @@ class TileSet:
             content=pixels.content_hashes(),
             skipped=tuple(sorted(skipped)),
             pixels=pixels,
+            notes=tuple(notes),
         )
 
     def __len__(self) -> int:
@@ -94,6 +100,11 @@ class TileSet:
     def labelled(self) -> bool:
         """Whether the tiles have masks."""
         return self.encoding is not None
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """Tiles that the set itself keeps apart for validation, in its own folder `val`."""
+        return tuple(tile for tile in self.ids if tile.startswith(VAL) and self.layout == "pairs")
 
     @property
     def shapes(self) -> NDArray[np.int32]:
@@ -192,6 +203,7 @@ class TileSet:
             depths=np.concatenate([self.depths, other.depths]),
             content=self.content + other.content,
             skipped=self.skipped + other.skipped,
+            notes=self.notes + other.notes,
             pixels=self.pixels.join(other.pixels),
         )
 

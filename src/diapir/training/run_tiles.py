@@ -10,6 +10,7 @@ import numpy as np
 from diapir.config import RunConfig
 from diapir.preprocess import padding
 from diapir.tiles import Split, TileSet
+from diapir.tiles.splitting import split_note
 from diapir.training.batches.windows import Windows, open_windows, training_hash
 from diapir.training.selection import choose_examples, settle_split, training_tiles
 
@@ -57,6 +58,16 @@ class RunTiles:
         """
         split = settle_split(config.data, labelled, saved)
         training, notes = training_tiles(config.data, labelled, split)
+        notes = [*(f"Note: {note}" for note in labelled.notes), *notes]
+        if labelled.held_out:
+            own = config.data.split is None and config.data.folds is None
+            counts = len(split.part("train")), len(split.part("val"))
+            notes.append(
+                f"Note: {split_note(*counts)}"
+                if own
+                else "Note: the set's own folder val is not "
+                "kept apart: data.split or data.folds divides all tiles"
+            )
         shapes = np.concatenate([labelled.shapes, training.shapes])
         for height, width in np.unique(shapes, axis=0).tolist():
             padding(height, width, config.preprocess)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from diapir.config import DataConfig
-from diapir.errors import DataError
-from diapir.tiles import Split, TileSet, fold_split, load_tiles, make_folds, make_split
+from diapir.errors import DataError, SplitError
+from diapir.text import plural
+from diapir.tiles import Split, TileSet, fold_split, load_tiles, make_folds, make_split, own_split
 from diapir.tiles.stratify import image_digests
 
 
@@ -27,6 +28,7 @@ def settle_split(config: DataConfig, tiles: TileSet, saved: Path) -> Split:
         split = Split.load(saved)
     elif config.split is not None:
         split = Split.load(Path(config.split))
+        _refuse_contradiction(config, split)
         if split.kind == "kfold":
             split = fold_split(split, config.fold)
     elif config.folds is not None:
@@ -34,9 +36,28 @@ def settle_split(config: DataConfig, tiles: TileSet, saved: Path) -> Split:
             make_folds(tiles, folds=config.folds, seed=config.split_seed), config.fold
         )
     else:
-        split = make_split(tiles, val_fraction=config.val_fraction, seed=config.split_seed)
+        split = own_split(tiles) or make_split(
+            tiles, val_fraction=config.val_fraction, seed=config.split_seed
+        )
     split.verify(tiles)
     return split
+
+
+def _refuse_contradiction(config: DataConfig, split: Split) -> None:
+    """Refuse a number of folds, or a fold, that the split does not have."""
+    folds = len(split.parts) if split.kind == "kfold" else 0
+    if config.folds is not None and config.folds != folds:
+        asked = f"data.folds = {config.folds}"
+    elif config.fold and not folds:
+        asked = f"data.fold = {config.fold}"
+    else:
+        return
+    has = plural(folds, "fold") if folds else "the parts train and val"
+    raise SplitError(
+        f"data.split = {config.split} has {has}, but {asked} is given as well",
+        expected="either a split that is made already, or the folds of a new one",
+        fix="leave one out: --set data.folds=null --set data.fold=0, or --set data.split=null",
+    )
 
 
 def training_tiles(config: DataConfig, tiles: TileSet, split: Split) -> tuple[TileSet, list[str]]:

@@ -7,7 +7,14 @@ import pytest
 
 from diapir.errors import SurveyError
 from diapir.inference.tiling import WindowGrid
-from diapir.surveys import SurveyOptions, open_store, predict_survey
+from diapir.surveys import (
+    Survey,
+    SurveyHints,
+    SurveyOptions,
+    open_store,
+    open_survey,
+    predict_survey,
+)
 from diapir.surveys.prediction import plan, settle
 from diapir.surveys.prediction.amplitude import to_grey
 from diapir.surveys.prediction.predict import SurveySummary
@@ -32,7 +39,7 @@ def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settle, "WORTH_TIMING", 10**9)
 
 
-def run(survey: MemorySurvey, out: Path, engine: object = None, **options: object) -> SurveySummary:
+def run(survey: Survey, out: Path, engine: object = None, **options: object) -> SurveySummary:
     options = {"formats": (), "tile": "own"} | options
     return predict_survey(predictor(engine or Pointwise()), survey, out, SurveyOptions(**options))
 
@@ -318,3 +325,15 @@ def test_blocks_hold_what_memory_allows() -> None:
     assert settle.choose_views((23, 18, 75), "auto") == ("inline", "crossline")
     assert settle.choose_views((1, 601, 75), "auto") == ("inline",)
     assert settle.choose_views((600, 2, 75), "auto") == ("crossline",)
+
+
+def test_a_line_of_samples_by_traces_is_written_as_it_came(tmp_path: Path) -> None:
+    amplitude = volume((1, 30, 24))[0]
+    found = {}
+    for name, values, axis in (("plain", amplitude, "last"), ("turned", amplitude.T, "first")):
+        np.save(tmp_path / f"{name}.npy", values)
+        survey = open_survey(tmp_path / f"{name}.npy", SurveyHints(samples_axis=axis))
+        run(survey, tmp_path / "out", Smoothing(), formats=("npy",), view="inline")
+        found[name] = np.load(tmp_path / "out" / f"{name}_probability.npy")
+    assert found["turned"].shape == (24, 30)
+    np.testing.assert_array_equal(found["turned"], found["plain"].T)

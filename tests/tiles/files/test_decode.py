@@ -174,8 +174,8 @@ def test_a_truncated_jpeg_or_tiff_is_refused(tmp_path: Path, kept: float) -> Non
 
 
 def test_bytes_of_a_format_that_is_not_read_are_refused() -> None:
-    with pytest.raises(DataError, match="is GIF, which is not read"):
-        read_image(saved(Image.fromarray(GREY), "GIF"))
+    with pytest.raises(DataError, match="is PSD, which is not read"):
+        read_image(b"8BPS\0\1rest")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,8 @@ def test_several_pictures_in_one_file_are_refused() -> None:
 
 @given(st.data())
 def test_damaged_bytes_are_read_or_refused_but_never_crash(data: st.DataObject) -> None:
-    formats = {"png": "PNG", "jpg": "JPEG", "tif": "TIFF", "bmp": "BMP"}
+    formats = {"png": "PNG", "jpg": "JPEG", "tif": "TIFF", "bmp": "BMP", "gif": "GIF"}
+    formats["webp"] = "WEBP"
     suffix = data.draw(st.sampled_from(sorted(formats)))
     content = bytearray(saved(Image.fromarray(GREY), formats[suffix]))
     for _ in range(data.draw(st.integers(1, 4))):
@@ -251,9 +252,13 @@ def test_a_mask_in_colour_is_refused() -> None:
         decode_values(png(colours), "mask")
 
 
-def test_a_mask_of_floats_is_refused() -> None:
-    with pytest.raises(DataError, match="stored as F"):
-        decode_values(saved(Image.fromarray(np.zeros((2, 2), np.float32)), "TIFF"), "mask")
+def test_a_mask_of_floats_is_read_where_these_are_classes_or_shares() -> None:
+    for stored, expected in (([[0, 1]], [[0, 1]]), ([[0, 0.5, 1]], [[0, 128, 255]])):
+        content = saved(Image.fromarray(np.array(stored, np.float32)), "TIFF")
+        np.testing.assert_array_equal(decode_values(content, "mask")[0], expected)
+    content = saved(Image.fromarray(np.full((2, 2), -1.5, np.float32)), "TIFF")
+    with pytest.raises(DataError, match=r"holds values from -1\.5"):
+        decode_values(content, "mask")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")

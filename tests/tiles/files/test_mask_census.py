@@ -1,13 +1,15 @@
 """The encoding of a whole set of masks: recognised, or refused with the option that settles it."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from diapir.config import MaskEncoding
 from diapir.errors import DataError
-from diapir.tiles.files.mask_census import Decision, MaskCensus
+from diapir.tiles.files.mask_census import Decision, MaskCensus, refuse_without_background
 from diapir.tiles.files.masks import stored_mask
 
 Pixels = dict[int, int]
@@ -128,3 +130,56 @@ def test_values_that_no_encoding_has_are_refused_whatever_was_asked() -> None:
 def test_empty_masks_alone_are_refused() -> None:
     with pytest.raises(DataError, match="all 2 masks are empty"):
         decided({0: 9}, {0: 9})
+
+
+def soft_mask(values: int) -> NDArray[np.uint8]:
+    """A square of salt with a smoothed edge of so many levels."""
+    mask = np.zeros((40, 40), np.uint8)
+    mask[10:30, 10:30] = 255
+    mask[9, 10 : 10 + values] = np.linspace(10, 245, values).astype(np.uint8)
+    return mask
+
+
+@pytest.mark.parametrize("values", [2, 8, 20])
+@pytest.mark.parametrize("encoding", ["auto", "grey8"])
+def test_smoothed_edges_are_divided_at_the_middle(
+    values: int, encoding: Literal["auto", "grey8"]
+) -> None:
+    census = MaskCensus()
+    mask = soft_mask(values)
+    census.add("a", stored_mask(mask))
+    decision = census.decide(encoding)
+    assert (decision.encoding, decision.smoothed) == ("grey8", values)
+    assert decision.salt == int((mask >= 128).sum())
+    assert decision.background == mask.size - decision.salt
+    assert "smoothed edges" in decision.notes[0]
+
+
+def test_smoothed_edges_of_16_bits_are_divided_too() -> None:
+    census = MaskCensus()
+    census.add("a", stored_mask(soft_mask(20).astype(np.uint16) * np.uint16(257)))
+    census.add("b", stored_mask((soft_mask(20) > 127) * np.uint16(65535)))
+    decision = census.decide("auto")
+    assert decision.salt == 2 * int((soft_mask(20) >= 128).sum())
+
+
+def test_masks_of_four_classes_are_not_smoothed_ones() -> None:
+    census = MaskCensus()
+    classes = np.repeat(np.array([[0, 85, 170, 255]], np.uint8), 10, axis=1)
+    census.add("a", stored_mask(classes))
+    assert census.decide("auto").smoothed == 0
+
+
+def test_more_salt_than_background_is_questioned() -> None:
+    census = MaskCensus()
+    census.add("a", stored_mask(np.uint8(255) - (np.eye(10, dtype=np.uint8) * np.uint8(255))))
+    (note,) = census.decide("auto").notes
+    assert "inverted" in note
+    assert "90.0%" in note
+
+
+def test_masks_without_background_are_refused() -> None:
+    census = MaskCensus()
+    census.add("a", stored_mask(np.full((4, 4), 255, np.uint8)))
+    with pytest.raises(DataError, match="no pixel of the masks is background"):
+        refuse_without_background(census.decide("auto"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -81,12 +81,14 @@ class LargeImages:
         options: what to do.
         factors: vertical factor of each image that was resampled, by its name.
         matches: what was measured in each image larger than a tile.
+        both_signs: whether each image is predicted with black and white exchanged as well.
     """
 
     segmenter: Segmenter
     options: LargeImageOptions
     factors: dict[str, float] = field(default_factory=dict)
     matches: list[SamplingMatch] = field(default_factory=list)
+    both_signs: bool = False
     _empty_pixels: int = 0
     _empty_images: int = 0
     _pixels: int = 0
@@ -95,6 +97,15 @@ class LargeImages:
     def window(self) -> int:
         """Side in pixels of a tile: images up to this size are left as they are."""
         return max(bundle.info.window for bundle in self.segmenter.bundles)
+
+    def probabilities(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """The probabilities of prepared images, `float32 (H', W')` each."""
+        found = self.segmenter.probabilities(images)
+        if self.both_signs:
+            other = self.segmenter.probabilities([255 - image for image in images])
+            half = np.float32(0.5)
+            found = [half * (one + two) for one, two in zip(found, other, strict=True)]
+        return found
 
     def prepare(self, name: str, image: NDArray[np.uint8]) -> PreparedImage:
         """An image as the network gets it.

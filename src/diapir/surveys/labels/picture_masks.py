@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,13 +14,13 @@ from diapir.errors import DataError
 from diapir.surveys.labels.label_options import DEFAULTS, LabelOptions
 from diapir.surveys.labels.section_labels import Mask
 from diapir.text import listing
+from diapir.tiles.files import pairing
 from diapir.tiles.files.decode import FORMATS, decode_values
 from diapir.tiles.files.mask_census import MaskCensus
 from diapir.tiles.files.masks import ENCODINGS, StoredMask, stored_mask
 
 FOLDERS = ("masks", "labels")
 """Folders beside pictures that hold masks of the same names."""
-_ENDING = re.compile(r"(?i)[_\-. ](salt|masks?|labels?)$")
 
 
 def is_image(path: Path) -> bool:
@@ -31,7 +30,7 @@ def is_image(path: Path) -> bool:
 
 def picture_stem(mask: Path) -> str:
     """The stem of the picture that a mask of this name belongs to: line7_salt → line7."""
-    return _ENDING.sub("", mask.stem)
+    return pairing.picture_stem(mask.stem)
 
 
 def split_pictures(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:

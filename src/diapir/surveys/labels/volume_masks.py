@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diapir.config import IGNORE
 from diapir.errors import DataError, SurveyError
-from diapir.surveys.array_source import AmplitudeArray, open_numpy
+from diapir.surveys.array_source import AmplitudeArray
 from diapir.surveys.grid import Kind
 from diapir.surveys.hints import SurveyHints
 from diapir.surveys.labels.area_sections import ChosenSection, choose_sections
@@ -20,6 +20,7 @@ from diapir.surveys.labels.mask_values import classes, known_values, salt_of
 from diapir.surveys.labels.placing import Indices, Placing, span
 from diapir.surveys.labels.section_images import array_section
 from diapir.surveys.labels.section_labels import Axis, Mask, SectionLabels
+from diapir.surveys.npy_file import NpyFile
 from diapir.surveys.segy.file_layout import find_layout
 from diapir.surveys.segy.geometry import find_geometry
 from diapir.surveys.segy.segy_source import SegySurvey
@@ -78,7 +79,7 @@ def volume_labels(
         MissingDependencyError: a Zarr store, and the package Zarr is not installed.
     """
     if path.suffix.lower() == ".npy":
-        values = open_numpy(path)
+        values = NpyFile(path)
         _refuse_shape(path, values)
         if len(values.shape) == 2:
             return array_section(path, np.asarray(values[:, :], np.float32), placing, options)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
+from diapir.surveys.array_source import ArraySurvey
 from diapir.surveys.prediction.chunked_arrays import write_npy
 from diapir.surveys.prediction.prediction_store import PredictionStore, decode
 from diapir.surveys.prediction.survey_options import ExportFormat, Product, SurveyOptions, View
@@ -133,9 +134,18 @@ class Exports:
         )
 
     def _write_npy(self, path: Path, store: PredictionStore, product: Product) -> None:
-        """`float32 (inlines, crosslines, samples)`, or `(traces, samples)`; NaN for no value."""
+        """`float32 (inlines, crosslines, samples)`, or `(traces, samples)`; NaN for no value.
+
+        A line from an array of (samples, traces) is written as that.
+        """
         shape = store.grid.shape[1:] if store.grid.kind == "2d" else store.grid.shape
-        write_npy(path, shape, np.dtype("<f4"), self._rows(store, product))
+        rows = self._rows(store, product)
+        source = whole_survey(self.survey)
+        turned = isinstance(source, ArraySurvey) and source.samples_axis == "first"
+        if turned and store.grid.kind == "2d":
+            shape = shape[::-1]
+            rows = (np.ascontiguousarray(row.T) for row in rows)
+        write_npy(path, shape, np.dtype("<f4"), rows)
 
     def _rows(self, store: PredictionStore, product: Product) -> Iterator[NDArray[np.float32]]:
         slab = store.record.block

@@ -25,7 +25,7 @@ from diapir.json_text import parse_json
 from diapir.tiles.pixels import Pixels
 from diapir.tiles.tileset import TileSet
 
-_FORMAT = 1
+_FORMAT = 2
 """Increased when the content of an entry, or the decoding of files, changes."""
 
 
@@ -57,6 +57,7 @@ def load(key: str, fingerprint: str, path: Path) -> TileSet | None:
             depths=np.array(kept["depths"], np.float32),
             content=tuple(kept["content"]),
             skipped=tuple((tile, reason) for tile, reason in kept["skipped"]),
+            notes=tuple(kept["notes"]),
             pixels=Pixels.of(images, masks, np.array(kept["shapes"], np.int32).reshape(-1, 2)),
         )
     except (OSError, EOFError, ValueError, TypeError, KeyError):
@@ -74,6 +75,7 @@ def save(key: str, fingerprint: str, tiles: TileSet) -> None:
         "depths": tiles.depths.tolist(),
         "content": tiles.content,
         "skipped": tiles.skipped,
+        "notes": tiles.notes,
         "shapes": tiles.shapes.tolist(),
     }
     kept["checksum"] = _checksum(kept, tiles.pixels.images, tiles.pixels.masks)

@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import functools
 import io
-import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +20,15 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from diapir.errors import DataError
+from diapir.tiles.files.array_images import array_pixels
+from diapir.tiles.files.colour_maps import in_colour
 from diapir.tiles.files.file_store import MAX_FILE_BYTES
+from diapir.tiles.files.grey_levels import Pixels, is_grey, own_grey
+from diapir.tiles.files.mask_pixels import alpha_mask, array_values, numbers_of, picture_values
+from diapir.tiles.files.picture_options import MAX_PIXELS
+
+ALPHA = "alpha"
+"""What the mode of a mask ends in whose alpha channel was taken."""
 
 FORMATS = {
     ".png": "PNG",
@@ -30,14 +37,14 @@ FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".bmp": "BMP",
+    ".gif": "GIF",
+    ".webp": "WEBP",
 }
-"""Suffixes that are read, and the only format that each may hold."""
-MAX_PIXELS = 64 * 1024**2
-"""Maximum pixels of one image; below Pillow's own limit, so this one applies."""
+"""Suffixes of pictures, and the only format that each may hold."""
+TILE_FORMATS = FORMATS | {".npy": "NumPy"}
+"""Suffixes of images and masks of tile sets. Outside of these, an .npy array is a survey."""
 MAX_SIDE = 32_768
 """Maximum height or width of one image in pixels."""
-AMPLITUDE_PERCENTILE = 98.0
-"""Amplitudes beyond this percentile of their absolute value are clipped."""
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -46,41 +53,50 @@ _MAGIC = (
     (b"MM\0*", "TIFF"),
     (b"BM", "BMP"),
     (b"GIF8", "GIF"),
-    (b"RIFF", "WebP"),
+    (b"RIFF", "WEBP"),
     (b"%!PS", "PostScript"),
     (b"%PDF", "PDF"),
     (b"8BPS", "PSD"),
     (b"SIMPLE", "FITS"),
     (b"PK\x03\x04", "zip"),
     (b"\x93NUMPY", "NumPy"),
+    (b"\x1f\x8b", "gzip"),
     (b"<", "HTML or XML"),
 )
-_END_MARKS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
+_END_MARKS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "GIF": b"\x3b"}
 """The last bytes of a complete file. Pillow may decode a file without them."""
 
-warnings.simplefilter("error", Image.DecompressionBombWarning)
+_FORMAT_WORDS = "PNG, JPEG, TIFF, BMP, GIF or WebP"
+Image.MAX_IMAGE_PIXELS = (
+    None  # every image opened here has its own limit checked, before its pixels
+)
 
 
 class Decoded(NamedTuple):
     """One decoded image."""
 
-    grey: NDArray[np.uint8]
-    """`uint8 (H, W)`."""
+    pixels: Pixels
+    """`uint8 (H, W)` where it is 8-bit grey; else what its set decides on, see `grey_levels`."""
     mode: str
-    """Pillow's name for how it was stored: `L`, `RGB`, `RGBA`, `I;16`, …"""
+    """Pillow's name for how it was stored: `L`, `RGB`, `RGBA`, `I;16`, …; `.npy` by its dtype."""
+
+    @property
+    def grey(self) -> NDArray[np.uint8]:
+        """Grey levels `uint8 (H, W)`, the image being a set of its own."""
+        return self.pixels if is_grey(self.pixels) else own_grey(self.pixels)
 
 
 def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
     """Decode one image of any size and mode to grey.
 
-    Alpha is dropped. Colour becomes grey by ITU-R 601 luma, which leaves equal channels as they
-    are; palettes are resolved first. 16-bit grey is scaled by 1/257. Floats and 32-bit integers are
-    amplitudes on one symmetric scale, `clip(a / c, −1, 1) · 127.5 + 127.5` with c the 98th
-    percentile of |a|, so that zero is mid-grey and polarity is kept. Values that are not finite
-    count as zero.
+    Alpha is dropped; palettes are resolved first. Colour becomes signed amplitude where it is a
+    diverging colour map, else grey by ITU-R 601 luma, which leaves equal channels as they are.
+    16-bit grey, 32-bit integers and floats are scaled by what they use, see `grey_levels`; with
+    both signs they are amplitudes on a symmetric scale, `clip(a / c, −1, 1) · 127.5 + 127.5` with c
+    the 98th percentile of |a|, so that zero is mid-grey and polarity is kept.
 
     Args:
-        source: a PNG, JPEG, TIFF or BMP file, or its bytes.
+        source: a PNG, JPEG, TIFF, BMP, GIF or WebP file, or its bytes.
 
     Returns:
         `uint8 (H, W)`.
@@ -91,35 +107,49 @@ def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
     if isinstance(source, bytes):
         return decode_image(source, "the image").grey
     path = Path(source)
+    return decode_image(read_bytes(path), str(path), suffix=path.suffix).grey
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of an image file.
+
+    Raises:
+        DataError: it is missing, no file, or too large.
+    """
     if path.exists() and not path.is_file():  # reading a pipe would wait for ever
         raise _refusal(str(path), "is not a file")
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise _refusal(str(path), f"has {path.stat().st_size / 1024**2:.0f} MiB")
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise DataError(
             f"{path} cannot be read: {error.strerror}",
-            expected="a PNG, JPEG, TIFF or BMP file",
+            expected=f"a {_FORMAT_WORDS} file",
             fix="correct the path",
         ) from None
-    return decode_image(content, str(path), suffix=path.suffix).grey
 
 
-def decode_image(content: bytes, name: str, *, suffix: str | None = None) -> Decoded:
-    """Decode the bytes of an image to grey; see `read_image` for the rules.
+def decode_image(
+    content: bytes, name: str, *, suffix: str | None = None, max_pixels: int = MAX_PIXELS
+) -> Decoded:
+    """Decode the bytes of an image; see `read_image` for the rules.
 
     Args:
         content: the file's bytes.
         name: the image's name in errors.
         suffix: `.png` and the like; None recognises the format by the first bytes.
+        max_pixels: pixels that it may have; beyond `MAX_PIXELS`, a side may have any length.
 
     Raises:
         DataError: too large, truncated, or not in the format of its suffix.
     """
-    with _opened(content, name, suffix) as image:
+    if suffix is not None and suffix.lower() == ".npy":
+        values = array_pixels(content, name)
+        return Decoded(values, f"{values.dtype} array")
+    with _opened(content, name, suffix, max_pixels) as image:
         mode = image.mode  # decoding may change it
-        return Decoded(_grey(image), mode)
+        return Decoded(_pixels(image), mode)
 
 
 def decode_values(
@@ -127,8 +157,10 @@ def decode_values(
 ) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], str]:
     """Decode the bytes of a mask to its stored values, unscaled, and its mode.
 
-    Alpha is dropped, channels must be equal, 1-bit masks read 0/255. A grey palette gives its grey
-    values; a coloured one its indices, as in Pascal VOC masks.
+    Alpha is dropped, unless all that can be seen has one colour: then it is the mask. Channels must
+    be equal, 1-bit masks read 0/255. A grey palette gives its grey values; a coloured one its
+    indices, as in Pascal VOC masks. Arrays of floats from 0 to 1 read 0 to 255 where they hold
+    anything between.
 
     Returns:
         `uint8` or `uint16 (H, W)`, and Pillow's name of the mode.
@@ -136,13 +168,35 @@ def decode_values(
     Raises:
         DataError: unreadable, in colour, or with values outside 0 … 65535.
     """
-    with _opened(content, name, suffix) as image:
+    if suffix is not None and suffix.lower() == ".npy":
+        values = array_pixels(content, name)
+        return array_values(values, name), f"{values.dtype} array"
+    with _opened(content, name, suffix, MAX_PIXELS) as image:
         mode = image.mode  # decoding may change it
-        return _values(image, name), mode
+        alpha = alpha_mask(image)
+        if alpha is not None:
+            return alpha, f"{mode} {ALPHA}"
+        return picture_values(image, name), mode
+
+
+def is_plain_grey(content: bytes, name: str, suffix: str | None) -> bool:
+    """Whether an image is stored as 8-bit grey, going by its header.
+
+    Raises:
+        DataError: its format is not the one of its suffix, or it is damaged.
+    """
+    format_ = _expected_format(content, name, suffix)
+    try:
+        with Image.open(io.BytesIO(content), formats=(format_,)) as image:
+            return image.mode in {"1", "L", "LA", "La"}
+    except Exception as error:  # as below
+        raise _refusal(name, f"cannot be decoded: {error}") from None
 
 
 @contextlib.contextmanager
-def _opened(content: bytes, name: str, suffix: str | None) -> Iterator[Image.Image]:
+def _opened(
+    content: bytes, name: str, suffix: str | None, max_pixels: int
+) -> Iterator[Image.Image]:
     """The image with its header read, its size within limits and no sign of damage.
 
     Raises:
@@ -155,14 +209,12 @@ def _opened(content: bytes, name: str, suffix: str | None) -> Iterator[Image.Ima
         _silence_libtiff()
     try:
         with Image.open(io.BytesIO(content), formats=(format_,)) as image:
-            _refuse_size(image, name)
+            _refuse_size(image, name, max_pixels)
             _refuse_damage(image, content, name)
         with Image.open(io.BytesIO(content), formats=(format_,)) as image:
             yield image
     except DataError:
         raise
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise _refusal(name, "has far more pixels than its size suggests") from None
     except UnidentifiedImageError:
         found = _format_of(content)
         reason = f"is a damaged or truncated {format_}" if found else f"is not a {format_} image"
@@ -201,11 +253,20 @@ def _expected_format(content: bytes, name: str, suffix: str | None) -> str:
     return expected
 
 
-def _refuse_size(image: Image.Image, name: str) -> None:
+def _refuse_size(image: Image.Image, name: str, max_pixels: int) -> None:
     width, height = image.size
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise _refusal(name, f"has {height} × {width} pixels")
-    if image.format in {"PNG", "TIFF"} and getattr(image, "n_frames", 1) > 1:
+    long = max(width, height) > MAX_SIDE and max_pixels <= MAX_PIXELS
+    if long or width * height > max_pixels:
+        needed = -(-max(width * height, MAX_PIXELS + 1) // 10**6)
+        raise DataError(
+            f"{name} has {height} × {width} pixels, {width * height / 1e6:,.1f} million, above the "
+            "limit (--max-megapixels)",
+            expected=f"at most {max_pixels / 1e6:,.0f} million pixels and {MAX_SIDE:,} a side, as "
+            "damaged files ask for any memory; .npy arrays and SEG-Y files may have any size",
+            fix=f"diapir predict --max-megapixels {needed} reads it, or save it as .npy or SEG-Y, "
+            "or cut it",
+        )
+    if image.format in {"PNG", "TIFF", "GIF", "WEBP"} and getattr(image, "n_frames", 1) > 1:
         raise _refusal(name, "holds several images")
 
 
@@ -220,70 +281,29 @@ def _refuse_damage(image: Image.Image, content: bytes, name: str) -> None:
         raise _refusal(name, f"is damaged: {error}") from None
 
 
-def _grey(image: Image.Image) -> NDArray[np.uint8]:
+def _pixels(image: Image.Image) -> Pixels:
+    """Grey, colours or numbers, as `Decoded.pixels` has them."""
     mode = image.mode
     if mode.startswith("I;16"):
-        deep = np.asarray(image).astype(np.uint32)
-        return ((deep + 128) // 257).astype(np.uint8)
+        return np.asarray(image).astype(np.uint16)
     if mode in {"I", "F"}:
-        return _amplitudes(np.asarray(image, dtype=np.float64))
+        return numbers_of(image)
     if mode in {"P", "PA"}:
         image = image.convert("RGBA")
     elif mode not in {"1", "L", "LA", "La", "RGB", "RGBA", "RGBX", "RGBa"}:
         image = image.convert("RGB")
     if image.mode in {"LA", "La"}:
         image = image.getchannel(0)
-    # Pillow's luma weights sum to 65536, so three equal channels give exactly that channel
+    if image.mode in {"RGB", "RGBA", "RGBX"}:
+        colours = np.asarray(image)[..., :3]
+        return colours if in_colour(colours) else np.ascontiguousarray(colours[..., 0])
     return np.asarray(image.convert("L"))
-
-
-def _amplitudes(amplitudes: NDArray[np.float64]) -> NDArray[np.uint8]:
-    amplitudes = np.where(np.isfinite(amplitudes), amplitudes, 0.0)
-    scale = float(np.percentile(np.abs(amplitudes), AMPLITUDE_PERCENTILE))
-    if scale == 0:  # nearly all amplitudes are zero: the others set the scale
-        scale = float(np.abs(amplitudes).max()) or 1.0
-    return np.rint(np.clip(amplitudes / scale, -1, 1) * 127.5 + 127.5).astype(np.uint8)
-
-
-def _values(image: Image.Image, name: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    mode = image.mode
-    if mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)
-    if mode == "I":
-        wide = np.asarray(image)
-        if wide.min() < 0 or wide.max() > 65535:
-            raise _refusal(name, f"holds values from {wide.min()} to {wide.max()}")
-        return wide.astype(np.uint16)
-    if mode in {"1", "L"}:
-        return np.asarray(image.convert("L"))
-    if mode in {"LA", "La"}:
-        return np.asarray(image.getchannel(0))
-    if mode == "P":
-        colours = np.asarray(image.convert("RGBA"))[..., :3]
-        if _equal_channels(colours):
-            return colours[..., 0]
-        return np.asarray(image)
-    if mode in {"RGB", "RGBA", "RGBX"}:
-        colours = np.asarray(image)
-        if _equal_channels(colours):
-            return colours[..., 0]
-        raise DataError(
-            f"{name} is in colour: its channels differ",
-            expected="a grey mask, or three equal channels",
-            fix="save the mask as grey 0 and 255",
-        )
-    raise _refusal(name, f"is stored as {mode}, which is not a mask format")
-
-
-def _equal_channels(colours: NDArray[np.uint8]) -> bool:
-    first = colours[..., 0]
-    return bool((first == colours[..., 1]).all() and (first == colours[..., 2]).all())
 
 
 def _refusal(name: str, reason: str) -> DataError:
     return DataError(
         f"{name} {reason}",
-        expected=f"a complete PNG, JPEG, TIFF or BMP image of at most {MAX_SIDE} pixels a side, "
-        f"{MAX_PIXELS // 1024**2} Mi pixels and {MAX_FILE_BYTES // 1024**2} MiB",
+        expected=f"a complete {_FORMAT_WORDS} image of at most {MAX_SIDE:,} pixels a side, "
+        f"{MAX_PIXELS / 1e6:.0f} million pixels and {MAX_FILE_BYTES // 1024**2} MiB",
         fix="save or download it again, or take it out of the tile set",
     )

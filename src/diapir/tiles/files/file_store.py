@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diapir.errors import DataError
-from diapir.tiles.files.guarded_zip import danger, open_whole
+from diapir.text import listing
+from diapir.tiles.files.guarded_zip import danger, is_folder, open_whole, plain_name
 
 STAGING = ".importing"
 """Folder in which `diapir data import` collects the files until it is complete."""
@@ -32,7 +33,7 @@ class Store:
     """Named files of a folder or a zip, read on demand and from several threads at once.
 
     Args:
-        path: a folder or a zip.
+        path: a folder, a zip, or a folder in a zip: `tiles.zip/train`.
         inner: stem of the zip inside that is listed as a folder (`train` for `train.zip`).
 
     Raises:
@@ -45,6 +46,7 @@ class Store:
         self._archives: list[zipfile.ZipFile] = []
         self._members: dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]] = {}
         names: list[str] = []
+        outer, inside = folder_in_zip(path)
         if os.path.isdir(path / STAGING):  # noqa: PTH112
             raise DataError(
                 f"{path} holds an interrupted import",
@@ -53,8 +55,8 @@ class Store:
             )
         if os.path.isdir(path):  # noqa: PTH112 - False, not an error, without permission
             names += (name for name, _ in _walk(path))
-        elif os.path.isfile(path):  # noqa: PTH113
-            names += self._add_zip(_open_zip(path, str(path)), str(path), prefix="")
+        elif os.path.isfile(outer):  # noqa: PTH113
+            names += self._add_zip(_open_zip(outer, str(outer)), str(outer), prefix="")
         else:
             raise DataError(
                 f"there is no folder or zip {path}",
@@ -66,6 +68,8 @@ class Store:
             if not any(other.startswith(prefix + "/") for other in names):  # not unpacked as well
                 where = f"{name} in {path}"
                 names += self._add_zip(self._open_inner(name, where), where, prefix=prefix)
+        if inside:
+            names = self._below(inside, names, outer)
         if not names:
             raise DataError(
                 f"{path} is empty",
@@ -74,6 +78,23 @@ class Store:
             )
         self.names = tuple(names)
         """Every file; a name appears twice if a zip holds it twice."""
+
+    def _below(self, folder: str, names: list[str], outer: Path) -> list[str]:
+        """The names below a folder of the zip, without it."""
+        inside = [name for name in names if name.startswith(f"{folder}/")]
+        if not inside:
+            tops = sorted({name.split("/")[0] + "/" for name in names if "/" in name})
+            raise DataError(
+                f"there is no folder {folder} in {outer}",
+                expected=f"one of its folders, such as {listing(tops) or '(it has none)'}",
+                fix="correct the path below the zip, or give the zip itself",
+            )
+        self._members = {
+            name.removeprefix(f"{folder}/"): member
+            for name, member in self._members.items()
+            if name.startswith(f"{folder}/")
+        }
+        return [name.removeprefix(f"{folder}/") for name in inside]
 
     def __enter__(self) -> Store:
         return self
@@ -129,13 +150,28 @@ class Store:
                     expected="plain files with names inside the folder, stored or deflated",
                     fix="download it again from its publisher",
                 )
-            if member.is_dir() or _hidden(member.filename):
+            inside = plain_name(member)
+            if is_folder(member) or _hidden(inside):
                 continue
-            inside = member.filename.removeprefix(folder) if prefix else member.filename
+            if prefix:
+                inside = inside.removeprefix(folder)
             name = f"{prefix}/{inside}" if prefix else inside
             self._members[name] = (archive, member)
             names.append(name)
         return names
+
+
+def folder_in_zip(path: Path) -> tuple[Path, str]:
+    """The zip of a path such as `tiles.zip/train`, and the folder in it.
+
+    Returns:
+        The path itself and nothing, if it is there or leads through no file.
+    """
+    if not os.path.exists(path):  # noqa: PTH110 - False, not an error, without permission
+        for parent in path.parents:
+            if os.path.isfile(parent):  # noqa: PTH113
+                return parent, path.relative_to(parent).as_posix()
+    return path, ""
 
 
 def fingerprint(path: Path) -> str:
@@ -145,6 +181,7 @@ def fingerprint(path: Path) -> str:
     of a zip. No file is read. A missing path gives the hash of nothing.
     """
     digest = hashlib.sha256()
+    path, _ = folder_in_zip(path)
     if os.path.isdir(path):  # noqa: PTH112 - as above
         for name, status in sorted(_walk(path), key=lambda entry: entry[0]):
             digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())

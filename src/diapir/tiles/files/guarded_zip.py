@@ -149,9 +149,9 @@ class GuardedZip:
             reason = danger(info)
             if reason is not None:
                 raise self.refusal(f"{info.orig_filename!r} {reason}")
-            place = PurePosixPath(info.filename)
+            place = PurePosixPath(plain_name(info))
             litter = any(part.startswith(".") or part in _LITTER for part in place.parts)
-            if not info.is_dir() and not litter:
+            if not is_folder(info) and not litter:
                 members.append(Member(info, place))
         if not members:
             raise DataError(
@@ -244,13 +244,27 @@ def check_plan(archive: GuardedZip, members: Iterable[Member], places: Iterable[
         raise archive.refusal(f"{both} is both a file and a folder")
 
 
+def plain_name(info: zipfile.ZipInfo) -> str:
+    """The name of a member with forward slashes.
+
+    Old .NET and PowerShell separate folders by backslashes, against the format's definition.
+    """
+    return info.filename.replace("\\", "/")
+
+
+def is_folder(info: zipfile.ZipInfo) -> bool:
+    """Whether a member is a folder."""
+    return plain_name(info).endswith("/")
+
+
 def danger(info: zipfile.ZipInfo) -> str | None:
     """Why a member must not be unpacked or read, if there is a reason."""
-    name = info.orig_filename  # filename ends at a NUL, and has its backslashes replaced on Windows
+    name = info.orig_filename  # filename ends at a NUL
     kind = stat.S_IFMT(info.external_attr >> 16)
-    if "\\" in name or ":" in name or name.startswith("/") or ".." in name.split("/"):
+    slashed = name.replace("\\", "/")
+    if ":" in name or slashed.startswith("/") or ".." in slashed.split("/"):
         return "leads out of the folder"
-    if not PurePosixPath(info.filename).parts and not info.filename.endswith("/"):
+    if not PurePosixPath(plain_name(info)).parts and not is_folder(info):
         return "has no name"
     if not name.isprintable():
         return "has unprintable characters in its name"

@@ -4,9 +4,11 @@
 |---------------|-----------------------------------------------------------------------------|
 | `kaggle`      | train/images train/masks train.csv depths.csv test/images, or Kaggle's zip  |
 | `train_super` | trainSuper/images trainSuper/masks, named <id>_zssr_X2.00X2.00.png          |
-| `pairs`       | images/ masks/ with the same names                                          |
+| `pairs`       | images/ masks/, also in train/ and val/; or line7.png beside line7_mask.png |
 | `synthetic`   | synthetic.json images/ masks/ groups.csv                                    |
 | `images`      | any folder of images, if no masks are needed                                |
+
+`layout_places` recognises folders, `pairing` the mask of an image by its name.
 """
 
 from __future__ import annotations
@@ -14,19 +16,19 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from diapir.errors import DataError
-from diapir.tiles.files.decode import FORMATS
+from diapir.tiles.files.decode import TILE_FORMATS
 from diapir.tiles.files.file_store import Store
+from diapir.tiles.files.layout_places import SUPER_SUFFIX, Layout, Part, Place, recognise
+from diapir.tiles.files.pairing import beside, composed, pair, stem_of
 
-Layout = Literal["kaggle", "train_super", "pairs", "synthetic", "images"]
-Part = Literal["train", "test"]
-SUPER_SUFFIX = "_zssr_X2.00X2.00"
-"""What super-resolving ×2 appended to a tile's id."""
+VAL = "val/"
+"""What the ids of tiles begin with that their set keeps apart for validation."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class TileFiles:
     """Files by the tile id that they share."""
     other: tuple[str, ...]
     """Files among the images and masks in a format that is not read."""
+    notes: tuple[str, ...] = ()
+    """What was taken for what, where names left a choice."""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -60,16 +64,6 @@ class TileFiles:
     def unpictured(self) -> list[str]:
         """Ids of masks without an image, sorted."""
         return sorted(self.labels.keys() - self.images.keys())
-
-
-class _Place(NamedTuple):
-    """Where the tiles of a layout are; each folder is "" or like "a/b/"."""
-
-    layout: Layout
-    home: str
-    """The folder of the tables."""
-    root: str
-    """The folder that holds images/ and masks/."""
 
 
 class _Found(NamedTuple):
@@ -95,17 +89,17 @@ def find_tiles(store: Store, *, labelled: bool, part: Part, rle: bool) -> TileFi
             cannot be read.
     """
     place = _recognise(store, labelled=labelled, part=part)
-    images_at = place.root if place.layout == "images" else f"{place.root}images/"
-    images = _by_id(store, images_at, place.layout)
+    if place is None:
+        return _pictures_with_masks(store)
+    images = _by_id(store, _folders(place, "images"), place.layout)
     if not images.files:
-        raise DataError(
-            f"there are no images in {_where(store, images_at)}",
-            expected="files ending in " + ", ".join(FORMATS),
-            fix="correct the path, or put the images there",
-        )
-    masks, runs = _Found({}, {}, ()), None
+        raise _no_files(store, place.images, "images", images.other)
+    masks, runs, notes = _Found({}, {}, ()), None, [place.note] if place.note else []
     if labelled:
         masks, runs = _find_masks(store, place, rle=rle)
+        if runs is None:
+            masks, note = _paired(images, masks)
+            notes += [note] if note else []
     depths_at = _first(store, f"{place.root}depths.csv", f"{place.home}depths.csv")
     return TileFiles(
         layout=place.layout,
@@ -116,64 +110,78 @@ def find_tiles(store: Store, *, labelled: bool, part: Part, rle: bool) -> TileFi
         depths=_depths(store, depths_at) if depths_at else {},
         repeated=images.repeated | masks.repeated,
         other=images.other + masks.other,
+        notes=tuple(notes),
     )
 
 
-def _recognise(store: Store, *, labelled: bool, part: Part) -> _Place:
-    names = set(store.names)
-    folders = {f"{parent}/" for name in names for parent in PurePosixPath(name).parents}
-    tops = {name.split("/", 1)[0] for name in names}
-    homes = [""]
-    if len(tops) == 1 and (wrapper := f"{tops.pop()}/") in folders:
-        homes.append(wrapper)  # a zip of a folder holds that folder
-    for home in homes:
-        parts = _parts_at(home, names, folders)
-        if part in parts:
-            return parts[part]
-        if parts:
-            raise DataError(
-                f"{store.path} has no {part} part",
-                expected=f"{part}/images, or {part}.zip",
-                fix="name a tile set that has it",
-            )
-    if labelled:
-        raise DataError(
-            f"{store.path} has no known layout of tiles",
-            expected="images/ and masks/ with the same names, train/images and train/masks, "
-            "trainSuper/images and trainSuper/masks, or Kaggle's zip",
-            fix="name the folder that holds images/ and masks/",
-        )
-    return _Place("images", "", "")
+def _recognise(store: Store, *, labelled: bool, part: Part) -> Place | None:
+    """Where the tiles are; None if they can only be pictures with their masks beside them."""
+    place = recognise(store.names, str(store.path), labelled=labelled, part=part)
+    if place is not None:
+        return place
+    if not labelled:
+        return Place("images", "", "", "", "")
+    if beside(_stems(store)):
+        return None
+    raise DataError(
+        f"{store.path} has no known layout of tiles",
+        expected="images/ and masks/ with the same names, also in train/ and val/, "
+        "trainSuper/images and trainSuper/masks, Kaggle's zip, or masks beside their images, named "
+        "with _mask at the end",
+        fix="name the folder that holds images/ and masks/, in a zip as tiles.zip/FOLDER",
+    )
 
 
-def _parts_at(home: str, names: set[str], folders: set[str]) -> dict[Part, _Place]:
-    """The parts of the layout whose tables are in the folder `home`; none if there is no layout."""
-    if f"{home}trainSuper/images/" in folders:
-        return {"train": _Place("train_super", home, f"{home}trainSuper/")}
-    parts: tuple[Part, ...] = ("train", "test")
-    kaggle = {
-        part: _Place("kaggle", home, f"{home}{part}/")
-        for part in parts
-        if f"{home}{part}/images/" in folders
-    }
-    if not kaggle and f"{home}images/" in folders:
-        return {"train": _Place(_recognise_pairs(names, home), home, home)}
-    return kaggle
+def _stems(store: Store) -> dict[str, str]:
+    """The files of a store that can be tiles or masks, by their path without suffix."""
+    return {stem_of(name): name for name in store.names if _suffix(name) in TILE_FORMATS}
 
 
-def _recognise_pairs(names: set[str], home: str) -> Layout:
-    if f"{home}synthetic.json" in names:
-        return "synthetic"
-    if any(name.startswith(f"{home}images/") and SUPER_SUFFIX in name for name in names):
-        return "train_super"
-    if f"{home}train.csv" in names or f"{home}depths.csv" in names:
-        return "kaggle"
-    return "pairs"
+def _pictures_with_masks(store: Store) -> TileFiles:
+    """Pictures with their masks beside them: line7.png and line7_mask.png in one folder."""
+    stems = _stems(store)
+    partners = beside(stems)
+    found = _by_id(store, [("", "")], "pairs")
+    return TileFiles(
+        layout="pairs",
+        images={stem: name for stem, name in sorted(stems.items()) if stem not in partners},
+        masks={picture: stems[mask] for mask, picture in sorted(partners.items())},
+        runs=None,
+        groups=_tables_of_groups(store, [("groups.csv", "")]),
+        depths={},
+        repeated=found.repeated,
+        other=(),
+        notes=("masks are the files beside their images, named as these with _mask or the like",),
+    )
 
 
-def _find_masks(store: Store, place: _Place, *, rle: bool) -> tuple[_Found, dict[str, str] | None]:
+def _folders(place: Place, kind: str) -> list[tuple[str, str]]:
+    """The folders of images or masks, and what the ids of their tiles begin with."""
+    folders = [(getattr(place, kind), "")]
+    if place.val is not None:
+        folders.append((getattr(place.val, kind), VAL))
+    return folders
+
+
+def _no_files(store: Store, folder: str, what: str, other: Iterable[str]) -> DataError:
+    """The error for a folder without images or masks that can be read."""
+    suffixes = sorted({_suffix(name) or "none" for name in other if name.startswith(folder)})
+    unread = f", only files that are not read ({', '.join(suffixes)})" if suffixes else ""
+    masks = what == "masks"
+    return DataError(
+        f"there are no {what} in {_where(store, folder)}{unread}",
+        expected=("a mask for each image, or Kaggle's train.csv; files" if masks else "files")
+        + " ending in "
+        + ", ".join(TILE_FORMATS),
+        fix="put the masks there; `diapir predict` needs no masks"
+        if masks
+        else "correct the path, or put the images there",
+    )
+
+
+def _find_masks(store: Store, place: Place, *, rle: bool) -> tuple[_Found, dict[str, str] | None]:
     """The mask files, and the run-length encoded masks if these are to be used."""
-    masks = _by_id(store, f"{place.root}masks/", place.layout)
+    masks = _by_id(store, _folders(place, "masks"), place.layout)
     table = _first(store, f"{place.home}train.csv", f"{place.root}train.csv")
     if rle and table is None:
         raise DataError(
@@ -184,17 +192,25 @@ def _find_masks(store: Store, place: _Place, *, rle: bool) -> tuple[_Found, dict
     if table and (rle or not masks.files):
         return masks, dict(_table(store, table, "id", "rle_mask"))
     if not masks.files:
-        raise DataError(
-            f"there are no masks in {_where(store, f'{place.root}masks/')}",
-            expected="a mask in masks/ for each image in images/, or Kaggle's train.csv",
-            fix="put the masks there; `diapir predict` needs no masks",
-        )
+        raise _no_files(store, place.masks, "masks", masks.other)
     return masks, None
 
 
-def _find_groups(store: Store, place: _Place, images: Mapping[str, str]) -> dict[str, str]:
+def _paired(images: _Found, masks: _Found) -> tuple[_Found, str]:
+    """The masks by the ids of their images, and a note where names differ."""
+    pairs, note = pair(
+        images.files.keys() - masks.files.keys(), masks.files.keys() - images.files.keys()
+    )
+    files = {pairs.get(tile, tile): name for tile, name in masks.files.items()}
+    return masks._replace(files=dict(sorted(files.items()))), note
+
+
+def _find_groups(store: Store, place: Place, images: Mapping[str, str]) -> dict[str, str]:
     at = _first(store, f"{place.root}groups.csv", f"{place.home}groups.csv")
-    groups = dict(_table(store, at, "id", "group")) if at else {}
+    tables = [(at, "")] if at else []
+    if place.val is not None and f"{place.val.root}groups.csv" not in {at}:
+        tables.append((f"{place.val.root}groups.csv", VAL))
+    groups = _tables_of_groups(store, tables)
     if groups and groups.keys().isdisjoint(images):
         raise DataError(
             f"{_where(store, at or '')} names {next(iter(groups))!r} and none of the "
@@ -205,26 +221,43 @@ def _find_groups(store: Store, place: _Place, images: Mapping[str, str]) -> dict
     return groups
 
 
-def _by_id(store: Store, folder: str, layout: Layout) -> _Found:
-    """The files below a folder by tile id."""
+def _tables_of_groups(store: Store, tables: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The groups of the tables that are there, and what the ids in each begin with."""
+    return {
+        start + tile: group
+        for name, start in tables
+        if name in store.names
+        for tile, group in _table(store, name, "id", "group")
+    }
+
+
+def _by_id(store: Store, folders: Iterable[tuple[str, str]], layout: Layout) -> _Found:
+    """The files below folders by tile id; each folder with what the ids of its tiles begin with."""
     files: dict[str, list[str]] = {}
     other = []
+    places = list(folders)
     for name in store.names:
-        if not name.startswith(folder):
+        place = next((one for one in places if name.startswith(one[0])), None)
+        if place is None:
             continue
-        inside = PurePosixPath(name[len(folder) :])
-        if inside.suffix.lower() not in FORMATS:
+        folder, start = place
+        inside = name[len(folder) :]
+        if _suffix(inside) not in TILE_FORMATS:
             other.append(name)
             continue
-        tile = str(inside.with_suffix(""))
+        tile = stem_of(inside)
         if layout == "train_super":
             tile = tile.removesuffix(SUPER_SUFFIX)
-        files.setdefault(tile, []).append(name)
+        files.setdefault(start + tile, []).append(name)
     return _Found(
         {tile: found[0] for tile, found in sorted(files.items())},
         {tile: tuple(found) for tile, found in files.items() if len(found) > 1},
         () if layout == "images" else tuple(other),
     )
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
 
 
 def _table(store: Store, name: str, key: str, value: str) -> Iterator[tuple[str, str]]:
@@ -248,7 +281,7 @@ def _table(store: Store, name: str, key: str, value: str) -> Iterator[tuple[str,
                     fix="remove the row that is wrong",
                 )
             seen.add(row[key])
-            yield row[key], row[value] or ""
+            yield composed(row[key]), row[value] or ""
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             f"{_where(store, name)} cannot be read: {error}",

@@ -10,7 +10,9 @@ from diapir.errors import DataError
 from diapir.text import listing, plural
 from diapir.tiles.files import cache
 from diapir.tiles.files.file_store import Store, fingerprint
-from diapir.tiles.files.layouts import Part, TileFiles, find_tiles
+from diapir.tiles.files.layout_places import Part
+from diapir.tiles.files.layouts import TileFiles, find_tiles
+from diapir.tiles.files.mask_census import refuse_without_background
 from diapir.tiles.files.scan import Scan, read_all
 from diapir.tiles.groups import with_groups
 from diapir.tiles.tileset import TileSet
@@ -34,7 +36,7 @@ def load_tiles(
     reused until a file of the source changes.
 
     Args:
-        path: a folder, a zip of one, or Kaggle's zip.
+        path: a folder, a zip of one, a folder in a zip (`tiles.zip/train`), or Kaggle's zip.
         encoding: mask encoding; `auto` recognises it from the values of the whole set.
         skip_bad: leave out tiles that cannot be read, listed in `TileSet.skipped`.
         labelled: whether masks are needed; without them any folder of images will do.
@@ -43,8 +45,8 @@ def load_tiles(
 
     Raises:
         DataError: the path does not exist or has no known layout, tiles that cannot be used, a
-            single tile, masks whose encoding is ambiguous or would hide the salt, or groups that
-            lack tiles.
+            single tile, masks whose encoding is ambiguous or would hide the salt, masks
+            without background, or groups that lack tiles.
     """
     path = Path(path)
     key = cache.key(path, encoding=encoding, labelled=labelled, part=part)
@@ -72,8 +74,11 @@ def _decode(
     _check(path, scan, skip_bad=skip_bad, labelled=labelled, total=len(files.images))
     skipped += [(tile.id, tile.problem.found) for tile in scan.bad]
     decision = None
+    notes = [*files.notes, *scan.notes]
     if labelled:
         decision = scan.census.decide("rle" if files.runs is not None else encoding)
+        refuse_without_background(decision)
+        notes += decision.notes
     return TileSet.of(
         path,
         files,
@@ -81,6 +86,7 @@ def _decode(
         scan.pixels.build(decision.table if decision else None),
         encoding=decision.encoding if decision else None,
         skipped=skipped,
+        notes=notes,
     )
 
 

@@ -28,8 +28,11 @@ from diapir.tiles.files.masks import (
 BRIGHT = 128
 """Values from here on look white: nobody draws ignored pixels white and salt black."""
 
-LOSSY = (".jpg", ".jpeg")
+LOSSY = (".jpg", ".jpeg", ".webp")
 """Suffixes of formats that change pixel values when they are saved."""
+
+SMOOTHED = 8
+"""Values between 0 and 255 from which edges of masks count as smoothed, at random levels."""
 
 _ALL_ENCODINGS = "; ".join(f"{name}: {text}" for name, text in ENCODINGS.items())
 
@@ -44,6 +47,26 @@ class Decision:
     ignored: int
     table: bytes
     """256 bytes: code → class {0, 1, 255}, for `bytes.translate`."""
+    smoothed: int = 0
+    """Pixels between 0 and 255 at smoothed edges, which a threshold divides."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know about the masks before they are trusted."""
+        notes = []
+        if self.smoothed:
+            share = self.smoothed / max(1, self.background + self.salt)
+            notes.append(
+                f"masks with smoothed edges ({share:.1%} of pixels lie between 0 and 255): salt "
+                f"from {BRIGHT} on; save the masks as 0 and 255 for another threshold"
+            )
+        if self.salt > self.background:
+            notes.append(
+                f"more salt ({self.shares['salt']:.1%}) than background "
+                f"({self.shares['background']:.1%}): are the masks inverted? Salt is taken as "
+                + ENCODINGS[self.encoding]
+            )
+        return notes
 
     @property
     def shares(self) -> dict[str, float]:
@@ -107,6 +130,8 @@ class MaskCensus:
                 expected="at least one mask with salt",
                 fix="check that the masks belong to these images; `diapir predict` needs no masks",
             )
+        if encoding in {"auto", "grey8", "grey16"} and (between := smoothed(totals)):
+            return self._thresholded(between)
         chosen = self._recognise(totals) if encoding == "auto" else encoding
         self._refuse_unexpected(chosen)
         table = class_table(chosen, deep=any(self.deep))
@@ -115,6 +140,13 @@ class MaskCensus:
         decision = Decision(chosen, background, salt, ignored, table.tobytes())
         _refuse_lost_salt(decision, totals, named=encoding != "auto")
         return decision
+
+    def _thresholded(self, between: int) -> Decision:
+        """The decision for masks with smoothed edges."""
+        counts = self._sum(deep=False) + self._sum(deep=True)
+        table = (np.arange(256) >= BRIGHT).astype(np.uint8)
+        background, salt = (int(counts[table == value].sum()) for value in (0, 1))
+        return Decision("grey8", background, salt, 0, table.tobytes(), smoothed=between)
 
     def _sum(self, *, deep: bool) -> NDArray[np.int64]:
         total = np.zeros(256, np.int64)
@@ -175,9 +207,9 @@ class MaskCensus:
         if changed:
             name, codes = changed[0]
             raise DataError(
-                f"{plural(len(changed), 'JPEG mask')} with values changed by compression: {name} "
+                f"{plural(len(changed), 'mask')} with values changed by lossy compression: {name} "
                 f"holds {listed(codes)}",
-                expected="masks in a lossless format: PNG, TIFF or BMP",
+                expected="masks in a lossless format: PNG, TIFF, BMP or GIF",
                 fix="save the masks again from their source as PNG, grey 0 and 255",
             )
 
@@ -195,6 +227,34 @@ class MaskCensus:
                 expected=f"{encoding}: {ENCODINGS[encoding]}",
                 fix="correct these masks, or " + _settling(self.totals()),
             )
+
+
+def smoothed(totals: dict[int, int]) -> int:
+    """Pixels between black and white, where these are smoothed edges of masks of 0 and 255.
+
+    Edges are thin, and their levels many: masks of several classes have few values, and the salt of
+    super-resolved masks is not white.
+    """
+    levels = {value for value in totals if 0 < value < 255}
+    between = sum(totals[value] for value in levels)
+    white = totals.get(255, 0) + totals.get(DEEP, 0)
+    if not levels or min(levels) >= BRIGHT or max(levels) < BRIGHT or 0 not in totals:
+        return 0
+    return between if between <= white / (1 if len(levels) >= SMOOTHED else 4) else 0
+
+
+def refuse_without_background(decision: Decision) -> None:
+    """Refuse masks that are salt throughout.
+
+    Raises:
+        DataError: no pixel is background.
+    """
+    if decision.salt and not decision.background:
+        raise DataError(
+            "no pixel of the masks is background: all that is labelled is salt",
+            expected=f"background and salt: {ENCODINGS[decision.encoding]}",
+            fix="save the masks again: they may be inverted, all white, or in an alpha channel",
+        )
 
 
 def _refuse_lost_salt(decision: Decision, totals: dict[int, int], *, named: bool) -> None:

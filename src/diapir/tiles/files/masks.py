@@ -55,6 +55,8 @@ def stored_mask(values: NDArray[np.uint8] | NDArray[np.uint16]) -> StoredMask:
     deep = False
     if values.dtype == np.uint8:
         codes = values.astype(np.uint8, copy=False)
+    elif _smoothed(values):
+        codes = np.rint(values / 257).astype(np.uint8)
     else:
         above = values > 255
         deep = bool((values == DEEP).any())
@@ -64,6 +66,15 @@ def stored_mask(values: NDArray[np.uint8] | NDArray[np.uint16]) -> StoredMask:
         codes = np.where(above, 255, values).astype(np.uint8)
     histogram = np.bincount(codes.ravel(), minlength=256).astype(np.uint32)
     return StoredMask(codes, histogram, deep, strays)
+
+
+def _smoothed(values: NDArray[np.uint8] | NDArray[np.uint16]) -> bool:
+    """Whether 16-bit values run from 0 to 65535 with many between, as at smoothed edges."""
+    if values.min() != 0 or values.max() != DEEP:
+        return False
+    between = values[(values > 255) & (values < DEEP)]
+    white = int(np.count_nonzero(values == DEEP))
+    return 0 < between.size < white and np.unique(between).size > 3
 
 
 def class_table(encoding: MaskEncoding, *, deep: bool) -> NDArray[np.uint8]:

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import DataError
-from diapir.tiles.files.decode import decode_image, decode_values
+from diapir.text import listing, plural
+from diapir.tiles.files.decode import ALPHA, decode_image, decode_values
 from diapir.tiles.files.file_store import Store
+from diapir.tiles.files.grey_levels import GreyCensus, Pixels, is_grey
 from diapir.tiles.files.layouts import TileFiles
 from diapir.tiles.files.mask_census import MaskCensus
 from diapir.tiles.files.masks import StoredMask, stored_mask
@@ -28,7 +30,8 @@ class ReadTile:
     """One tile as its files hold it."""
 
     id: str
-    image: NDArray[np.uint8]
+    image: Pixels
+    """`uint8 (H, W)` where it is 8-bit grey; else what the set decides on, see `grey_levels`."""
     mask: StoredMask | None
     """None if the set is read without masks."""
     image_mode: str
@@ -58,20 +61,49 @@ class Scan:
     """Images and mask codes in the order of `ids`."""
     census: MaskCensus = field(default_factory=MaskCensus)
     bad: list[BadTile] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """How images became grey, and masks that lie in an alpha channel."""
 
 
 def read_all(store: Store, files: TileFiles, *, labelled: bool) -> Scan:
-    """Decode every tile that has all its files and keep the pixels."""
-    scan = Scan()
+    """Decode every tile that has all its files and keep the pixels.
+
+    Images of other than 8-bit grey are read twice, as their grey levels depend on all of them.
+    """
+    scan, grey = Scan(), GreyCensus()
+    unscaled: dict[str, int] = {}
+    in_alpha = []
     for tile in read_tiles(store, files, labelled=labelled):
         if isinstance(tile, BadTile):
             scan.bad.append(tile)
             continue
+        image = tile.image
+        grey.add(tile.id, image)
+        if not is_grey(image):
+            unscaled[tile.id] = len(scan.ids)
+            image = np.zeros(image.shape[:2], np.uint8)
         scan.ids.append(tile.id)
-        scan.pixels.add(tile.image, tile.mask.codes if tile.mask else None)
+        scan.pixels.add(image, tile.mask.codes if tile.mask else None)
         if tile.mask:
             scan.census.add(mask_name(files, tile.id), tile.mask)
+        if tile.mask_mode.endswith(ALPHA):
+            in_alpha.append(tile.id)
+    rule = grey.decide()
+    for tile_id, index in unscaled.items():
+        scan.pixels.replace(index, rule.grey(tile_id, _read_image(store, files, tile_id)[0]))
+    scan.notes += rule.notes()
+    scan.notes += alpha_note(in_alpha)
     return scan
+
+
+def alpha_note(in_alpha: Sequence[str]) -> list[str]:
+    """What is to know about masks that lie in an alpha channel."""
+    if not in_alpha:
+        return []
+    return [
+        f"the alpha channel of {plural(len(in_alpha), 'mask')} was taken, as all that can be seen "
+        f"in these has one colour: {listing(in_alpha)}"
+    ]
 
 
 def read_tiles(store: Store, files: TileFiles, *, labelled: bool) -> Iterator[ReadTile | BadTile]:
@@ -98,20 +130,19 @@ def mask_name(files: TileFiles, tile: str) -> str:
 def _read_tile(store: Store, files: TileFiles, tile: str, *, labelled: bool) -> ReadTile | BadTile:
     image_mode = mask_mode = ""
     try:
-        name = files.images[tile]
-        image, image_mode = decode_image(store.read(name), name, suffix=PurePosixPath(name).suffix)
+        image, image_mode = _read_image(store, files, tile)
         if not labelled:
             return ReadTile(tile, image, None, image_mode, mask_mode)
         values: NDArray[np.uint8] | NDArray[np.uint16]
         if files.runs is not None:
             mask_mode = "RLE"
-            values = _decode_runs(files.runs[tile], tile, *image.shape)
+            values = _decode_runs(files.runs[tile], tile, *image.shape[:2])
         else:
             name = files.masks[tile]
             values, mask_mode = decode_values(
                 store.read(name), name, suffix=PurePosixPath(name).suffix
             )
-        if values.shape != image.shape:
+        if values.shape != image.shape[:2]:
             problem = DataError(
                 f"{tile}: the image is {_size(image)} and the mask {_size(values)}",
                 expected="an image and a mask of the same size",
@@ -123,6 +154,13 @@ def _read_tile(store: Store, files: TileFiles, tile: str, *, labelled: bool) -> 
         return BadTile(tile, problem, False, image_mode, mask_mode)
 
 
+def _read_image(store: Store, files: TileFiles, tile: str) -> tuple[Pixels, str]:
+    """The pixels of a tile's image, and its mode."""
+    name = files.images[tile]
+    decoded = decode_image(store.read(name), name, suffix=PurePosixPath(name).suffix)
+    return decoded.pixels, decoded.mode
+
+
 def _decode_runs(runs: str, tile: str, height: int, width: int) -> NDArray[np.uint8]:
     try:
         return rle_decode(runs, height, width)
@@ -132,5 +170,5 @@ def _decode_runs(runs: str, tile: str, height: int, width: int) -> NDArray[np.ui
         ) from None
 
 
-def _size(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> str:
+def _size(pixels: Pixels) -> str:
     return f"{pixels.shape[0]} × {pixels.shape[1]}"
