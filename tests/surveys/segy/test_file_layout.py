@@ -67,6 +67,13 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Parts:
     return parts(tmp_path / "a.sgy", revision, endian)
 
 
+@pytest.mark.parametrize("content", [b"\0", b" ", b"\x40", b"<a>", b"\x93\x01\xfe\x77"])
+def test_extended_text_headers_need_not_be_text(file: Parts, content: bytes) -> None:
+    file.put(3505, "h", 2)
+    file.write(*[(content * 3200)[:3200]] * 2)
+    file.is_read()
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
 def test_extended_text_headers_are_read_over(file: Parts, count: int) -> None:
     blocks = [f"C 1 PAGE {page}".encode("cp037").ljust(3200, b"\x40") for page in range(count)]

@@ -212,7 +212,8 @@ class _Reading:
 
     def _start_note(self, start: int) -> str:
         """A note where traces do not begin where the binary header says; else empty."""
-        if start == next(self._starts.stated()):
+        stated = HEAD + TEXT_BLOCK * self._header.integer("extended_text")
+        if start in (next(self._starts.stated()), stated):
             return ""
         blocks, rest = divmod(start - HEAD, TEXT_BLOCK)
         what = f"{start - HEAD:,} bytes" if rest else plural(blocks, "extended text header")
