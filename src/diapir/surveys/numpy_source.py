@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,7 +49,7 @@ def open_numpy(path: Path, hints: SurveyHints, *, progress: Progress | None = No
         SurveyError: it is damaged, holds Python objects, or cannot be used.
     """
     values = NpyFile(path)
-    numbers = np.dtype(values.dtype).kind in "fiu" and math.prod(values.shape)
+    numbers = np.dtype(values.dtype).kind in "fiu" and 0 not in values.shape
     if not numbers or len(values.shape) not in (2, 3):
         return ArraySurvey(path, values, Frame(), hints, progress=progress)  # which refuses it
     found = _axis(values, hints.samples_axis)
