@@ -241,10 +241,11 @@ class _Lines:
 
 
 def _tell(survey: Survey, plan: Plan, *, output: Output, brief: bool = False) -> None:
-    """Print the plan of a survey, or its first line alone."""
+    """Print the plan of a survey, or only its first line and the oddities of the file."""
     from diapir.surveys.restricted import part_lines
 
-    lines = [*part_lines(survey, plan.views), *plan.lines()[: 1 if brief else None]]
+    told = [plan.lines()[0], *survey.notes] if brief else plan.lines()
+    lines = [*part_lines(survey, plan.views), *told]
     output.say(f"{survey.path}", *(f"  {line}" for line in lines))
 
 
@@ -256,7 +257,7 @@ def _lines(summary: SurveySummary) -> list[str]:
     ]
     if summary.pixels:
         lines[0] += f"; {summary.seconds:,.0f} s, {summary.mpx_per_s:.2f} Mpx/s"
-    if summary.not_finite:
+    if summary.no_data:
         lines.append(f"  {summary.notes[-1]}")
     lines += [f"  caveat: {caveat}" for caveat in summary.caveats]
     return lines

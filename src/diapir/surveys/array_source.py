@@ -15,7 +15,8 @@ from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.grid import Domain, Grid
 from diapir.surveys.hints import SurveyHints, SurveySpec
-from diapir.surveys.sampling import check_amplitudes
+from diapir.surveys.sampling import Undefined, check_amplitudes, find_survey_undefined
+from diapir.undefined import hide_undefined
 
 _PIECE = 2**22
 """Samples read at once to find dead traces."""
@@ -50,6 +51,7 @@ class Frame:
         live: `bool (I, X)`, True for live traces; None to find traces of zeros.
         easting: `float64 (I, X)`; None where unknown.
         northing: `float64 (I, X)`; None where unknown.
+        undefined: values that the file declares to stand for no value.
         notes: oddities of the file, for the user.
     """
 
@@ -61,6 +63,7 @@ class Frame:
     live: NDArray[np.bool_] | None = None
     easting: NDArray[np.float64] | None = None
     northing: NDArray[np.float64] | None = None
+    undefined: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
 
     def hinted(self, hints: SurveyHints) -> Frame:
@@ -103,14 +106,22 @@ class ArraySurvey:
         self._line = len(values.shape) == 2
         frame = frame.hinted(hints)
         interval, notes = _known_interval(path, frame.interval)
-        self.notes = (*frame.notes, *notes)
-        self.grid = self._make_grid(frame, interval, progress)
+        self._undefined: Undefined | None = None
+        every = np.ones(values.shape[:-1], np.bool_).reshape((1, *values.shape[:-1])[-2:])
+        self.grid = self._make_grid(frame, interval, every if frame.live is None else frame.live)
+        if frame.undefined and not hints.undefined:
+            hints = replace(hints, undefined=frame.undefined)
+        self._undefined = find_survey_undefined(self, hints)
+        if frame.live is None:
+            self.grid = replace(self.grid, live=self._find_live(progress))
         check_amplitudes(self, hints.allow)
+        self.notes = (*frame.notes, *notes, *self._undefined.notes)
 
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         """Read the amplitudes of a part of the grid; see `Survey.read`."""
         found = self._part(inlines, crosslines)
-        found[~np.isfinite(found)] = np.nan
+        if self._undefined is not None:
+            hide_undefined(found, self._undefined.values)
         found[~self.grid.live[inlines, crosslines]] = np.nan
         return found
 
@@ -121,6 +132,7 @@ class ArraySurvey:
             domain=None if domain == "unknown" else domain,
             interval=self.grid.interval,
             allow=self._allow,
+            undefined=() if self._undefined is None else self._undefined.hint,
         )
         return SurveySpec(str(self.path.resolve()), hints)
 
@@ -128,7 +140,7 @@ class ArraySurvey:
         """Release the array."""
         self._values = None
 
-    def _make_grid(self, frame: Frame, interval: float, progress: Progress | None) -> Grid:
+    def _make_grid(self, frame: Frame, interval: float, live: NDArray[np.bool_]) -> Grid:
         assert self._values is not None  # noqa: S101 - just opened
         shape = self._values.shape
         rows, columns, samples = (1, *shape) if self._line else shape
@@ -142,7 +154,7 @@ class ArraySurvey:
             interval=interval,
             start=frame.start,
             domain=frame.domain,
-            live=self._find_live(rows, columns, progress) if frame.live is None else frame.live,
+            live=live,
             easting=unknown if frame.easting is None else frame.easting,
             northing=unknown if frame.northing is None else frame.northing,
         )
@@ -155,12 +167,12 @@ class ArraySurvey:
             part = np.array(self._values[place], np.float32)
         return part[None] if self._line else part
 
-    def _find_live(self, rows: int, columns: int, progress: Progress | None) -> NDArray[np.bool_]:
-        """Traces with any finite sample other than 0, found in pieces of bounded size."""
-        assert self._values is not None  # noqa: S101 - just opened
+    def _find_live(self, progress: Progress | None) -> NDArray[np.bool_]:
+        """Traces with any defined sample other than 0, found in pieces of bounded size."""
+        rows, columns, samples = self.grid.shape
         live = np.zeros((rows, columns), np.bool_)
-        for part in _pieces(rows, columns, self._values.shape[-1]):
-            values = self._part(*part)
+        for part in _pieces(rows, columns, samples):
+            values = self.read(*part)
             live[part] = (np.isfinite(values) & (values != 0)).any(axis=-1)
             if progress is not None and part[1].stop >= columns:
                 progress(min(part[0].stop, rows), rows)

@@ -41,6 +41,8 @@ class SurveyHints:
     """Domain of the vertical axis."""
     interval: float | None = None
     """Sample interval in ms (time) or m (depth)."""
+    undefined: tuple[float | Literal["none"], ...] = ()
+    """Value that stands for no value, as -9999; found if left out; none: all are amplitudes."""
     allow: tuple[Allowance, ...] = ()
     """Read the file although this check fails; may be given more than once."""
     extents: tuple[Extent, ...] = ()
@@ -81,6 +83,7 @@ class SurveySpec:
         known = asdict(self.hints) | {
             "domain": self.hints.domain or "unknown",
             "allow": list(self.hints.allow),
+            "undefined": list(self.hints.undefined) or None,
             "extents": [extent.to_json() for extent in self.hints.extents] or None,
         }
         return {"path": self.path} | {
@@ -99,5 +102,6 @@ class SurveySpec:
         if known.get("domain") == "unknown":
             known["domain"] = None
         known["allow"] = tuple(known.get("allow", ()))
+        known["undefined"] = tuple(known.get("undefined", ()))
         known["extents"] = tuple(Extent(**extent) for extent in known.get("extents", ()))
         return cls(str(content["path"]), SurveyHints(**known))

@@ -8,7 +8,9 @@ mask of live traces. A plain array may have the attributes `inlines`, `crossline
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,8 @@ def open_zarr(path: Path) -> tuple[AmplitudeArray, Frame]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(path, str(error)) from None
     if isinstance(node, zarr.Array):
-        return node, _frame_of_attributes(path, node.attrs.asdict(), node.shape)
+        frame = _frame_of_attributes(path, node.attrs.asdict(), node.shape)
+        return node, replace(frame, undefined=_declared_undefined(node))
     if "diapir" in node.attrs:
         raise SurveyError(
             f"{path} holds predictions of diapir, not amplitudes",
@@ -104,7 +107,8 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, Any]) -> Frame:
     array = arrays[name]
     dimensions = _dimensions(array)
     if not dimensions:
-        return _frame_of_attributes(path, array.attrs.asdict(), array.shape)
+        frame = _frame_of_attributes(path, array.attrs.asdict(), array.shape)
+        return replace(frame, undefined=_declared_undefined(array))
     roles = [_role([dimension]) for dimension in dimensions]
     if roles not in (["inline", "crossline", "vertical"], ["trace", "vertical"]):
         raise SurveyError(
@@ -138,8 +142,22 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, Any]) -> Frame:
         live=None if mask is None else mask.astype(bool),
         easting=easting.astype(np.float64) if known and easting is not None else None,
         northing=northing.astype(np.float64) if known and northing is not None else None,
+        undefined=_declared_undefined(array),
         notes=notes,
     )
+
+
+def _declared_undefined(array: Any) -> tuple[float, ...]:
+    """Values that an array declares to stand for no value; chunks not written hold the last."""
+    attributes = array.attrs.asdict()
+    stated = [attributes.get(name) for name in ("_FillValue", "missing_value")]
+    found = []
+    for value in [*stated, array.fill_value]:
+        with contextlib.suppress(TypeError, ValueError):  # xarray stores some as base64
+            number = float(value)
+            if np.isfinite(number) and number != 0:
+                found.append(number)
+    return tuple(dict.fromkeys(found))
 
 
 def _spacing(vertical: Any, samples: int) -> tuple[float | None, float, tuple[str, ...]]:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from diapir.progress import Progress
 from diapir.surveys.grid import Grid
 from diapir.surveys.hints import SurveyHints, SurveySpec
-from diapir.surveys.sampling import check_amplitudes
+from diapir.surveys.sampling import Undefined, check_amplitudes, find_survey_undefined
 from diapir.surveys.segy import refusals
 from diapir.surveys.segy.file_layout import TEXT_BLOCK, SegyLayout, find_layout
 from diapir.surveys.segy.geometry import SegyGeometry, find_geometry
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES, decode_text, other_float_format
 from diapir.surveys.segy.traces import TraceFile
+from diapir.undefined import hide_undefined
 
 _MOST_HOPS = 200_000
 """Traces followed at most to find whether their lengths differ."""
@@ -60,14 +61,22 @@ class SegySurvey:
             easting=self.geometry.easting,
             northing=self.geometry.northing,
         )
+        self._undefined: Undefined | None = None
+        self._undefined = find_survey_undefined(self, hints)
         check_amplitudes(self, hints.allow)
-        self.notes = (*self.layout.notes, *self.geometry.notes, *self._format_note())
+        self.notes = (
+            *self.layout.notes,
+            *self.geometry.notes,
+            *self._format_note(),
+            *self._undefined.notes,
+        )
 
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         """Read the amplitudes of a part of the grid; see `Survey.read`."""
         live = self.grid.live[inlines, crosslines]
         found = self._file.samples(self.geometry.traces[inlines, crosslines][live])
-        found[~np.isfinite(found)] = np.nan
+        if self._undefined is not None:
+            hide_undefined(found, self._undefined.values)
         if live.all():
             return found.reshape(*live.shape, self.grid.samples)
         amplitudes = np.full((*live.shape, self.grid.samples), np.nan, np.float32)
@@ -87,6 +96,7 @@ class SegySurvey:
             domain=None if domain == "unknown" else domain,
             interval=self.grid.interval,
             allow=self._allow,
+            undefined=() if self._undefined is None else self._undefined.hint,
         )
         return SurveySpec(str(self.path.resolve()), hints)
 

@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from diapir.errors import DataError
 from diapir.tiles.files.file_store import MAX_FILE_BYTES
+from diapir.undefined import find_undefined, hide_undefined
 
 FORMATS = {
     ".png": "PNG",
@@ -73,8 +74,8 @@ def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
     Alpha is dropped. Colour becomes grey by ITU-R 601 luma, which leaves equal channels as they
     are; palettes are resolved first. 16-bit grey is scaled by 1/257. Floats and 32-bit integers are
     amplitudes on one symmetric scale, `clip(a / c, −1, 1) · 127.5 + 127.5` with c the 98th
-    percentile of |a|, so that zero is mid-grey and polarity is kept. Values that are not finite
-    count as zero.
+    percentile of |a|, so that zero is mid-grey and polarity is kept. Values that are not finite or
+    stand for no value (1e30, −9999 and the like) count as zero, and set no scale.
 
     Args:
         source: a PNG, JPEG, TIFF or BMP file, or its bytes.
@@ -220,8 +221,12 @@ def _grey(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _amplitudes(amplitudes: NDArray[np.float64]) -> NDArray[np.uint8]:
-    amplitudes = np.where(np.isfinite(amplitudes), amplitudes, 0.0)
-    scale = float(np.percentile(np.abs(amplitudes), AMPLITUDE_PERCENTILE))
+    with np.errstate(over="ignore"):
+        plain = amplitudes.astype(np.float32)
+    hide_undefined(plain, find_undefined(plain))
+    known = np.isfinite(plain)
+    amplitudes = np.where(known, plain, 0.0)
+    scale = float(np.percentile(np.abs(plain[known]), AMPLITUDE_PERCENTILE)) if known.any() else 0
     if scale == 0:  # nearly all amplitudes are zero: the others set the scale
         scale = float(np.abs(amplitudes).max()) or 1.0
     return np.rint(np.clip(amplitudes / scale, -1, 1) * 127.5 + 127.5).astype(np.uint8)
