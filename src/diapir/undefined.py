@@ -68,7 +68,7 @@ def _undefined_place(levels: NDArray[np.float32], counts: NDArray[np.int64]) -> 
     for place in ends:
         if _stands_out(levels, counts, place) and _is_far(levels, counts, place):
             return place
-    for place in np.flatnonzero(np.isin(levels, np.float32(USUAL))).tolist():
+    for place in np.flatnonzero(np.isin(levels, np.array(USUAL, np.float32))).tolist():
         others = np.delete(counts, place)
         if _stands_out(levels, counts, place) and counts[place] >= _COMMON * others.max():
             return int(place)

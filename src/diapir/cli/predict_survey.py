@@ -213,13 +213,16 @@ class _Lines:
 
     def _say_names(self, files: Sequence[SurveyFile]) -> None:
         """Say which lines are not called as their file is, because two share its name."""
-        renamed = [file for file in files if file.name != file.path.stem]
+        from diapir.surveys.lines.find_lines import bare_name
+
+        renamed = [file for file in files if file.name != bare_name(file.path)]
         for file in renamed:
             self.output.say(f"{file.path}: called {file.name}, as two files have the name")
 
     def _tell(self, line: PredictedLine) -> None:
         if line.summary is None:
-            self.output.say(f"{line.file.path}", f"  failed: {line.row.error}")
+            fix = [f"  fix: {line.error.fix}"] if line.error else []
+            self.output.say(f"{line.file.path}", f"  failed: {line.row.error}", *fix)
         else:
             self.output.say(*_lines(line.summary))
 

@@ -8,12 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.inference.sections.no_data import (
+    has_few_levels,
+    least_run,
+    no_data,
+    with_true_zeros,
+)
 from diapir.inference.sections.wavelet import TGS_FIRST_ZERO, TGS_SPREAD, first_zero
 from diapir.surveys.restricted import RestrictedSurvey, places, whole_survey
 from diapir.surveys.sampling import sample_traces
 from diapir.surveys.segy.header_choice import HeaderChoice
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES
 from diapir.surveys.segy.segy_source import SegySurvey
+from diapir.surveys.segy.text_header import text_lines
 from diapir.surveys.survey import Survey
 from diapir.text import percent, plural
 
@@ -54,7 +61,9 @@ def describe(survey: Survey) -> SurveyFacts:
         _coordinates(survey),
         _samples(survey),
         _amplitudes(traces),
+        _no_signal(traces),
         _sampling(traces),
+        _text(survey),
     )
     for facts, told in parts:
         content |= facts
@@ -236,6 +245,35 @@ def _amplitudes(traces: NDArray[np.float32]) -> _Part:
     if odd:
         lines.append(_line("not finite", f"{plural(odd, 'sample')} of these traces, read as gaps"))
     return {"amplitudes": facts}, lines
+
+
+def _no_signal(traces: NDArray[np.float32]) -> _Part:
+    """Runs of equal samples, which `diapir predict` takes for no data."""
+    scale = float(np.percentile(np.abs(traces[np.isfinite(traces)]), _PERCENTS[2]))
+    plain = with_true_zeros(traces, scale)
+    least = least_run(first_zero(traces), coarse=has_few_levels(traces))
+    share = float(no_data(plain, least).mean())
+    told = f"{percent(share, 1)} of samples, in runs of at least {least} equal ones along a trace"
+    return {"no_signal": share}, [_line("no signal", told)] if share else []
+
+
+def _text(survey: Survey) -> _Part:
+    """The text header, and what it hints at."""
+    whole = whole_survey(survey)
+    if not isinstance(whole, SegySurvey):
+        return {}, []
+    hints = whole.hints
+    facts = {
+        "domain": hints.domain[0] if hints.domain else None,
+        "reference_system": list(hints.crs),
+        "feet": hints.feet or None,
+    }
+    lines = [_line("text header", line) for line in text_lines(whole.text)]
+    lines[1:] = [line.replace("text header", " " * 11) for line in lines[1:]]
+    if hints.crs:
+        told = "named in the text header, which may be of another file: "
+        lines.append(_line("coordinates", told + "; ".join(hints.crs)))
+    return {"text_hints": facts}, lines
 
 
 def _sampling(traces: NDArray[np.float32]) -> _Part:

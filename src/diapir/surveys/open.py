@@ -8,7 +8,9 @@ from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.array_source import ArraySurvey, Frame, open_numpy
 from diapir.surveys.hints import SurveyHints, SurveySpec
+from diapir.surveys.other_formats import has_segy_headers, is_gzip, likely_format, packed_format
 from diapir.surveys.restricted import restrict
+from diapir.surveys.segy.gzip_source import GzipSurvey
 from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.surveys.survey import Survey
 from diapir.surveys.zarr_source import is_zarr, open_zarr
@@ -44,7 +46,7 @@ def _open(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
     if not path.exists():
         raise SurveyError(f"{path} does not exist", expected=_KINDS, fix="correct the path")
     if not path.is_dir() and path.suffix.lower() != ".npy":
-        return SegySurvey(path, hints, progress=progress)
+        return _open_segy(path, hints, progress)
     if hints.segy_only:
         raise SurveyError(
             f"{', '.join(hints.segy_only)} given for {path}, which is not a SEG-Y file",
@@ -60,6 +62,22 @@ def _open(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
             fix="give the path of the file itself",
         )
     return ArraySurvey(path, *open_zarr(path), hints, progress=progress)
+
+
+def _open_segy(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
+    """A SEG-Y file; any other file is named where that is possible."""
+    other = packed_format(path)
+    if other is not None:
+        raise other.refusal(path)
+    if is_gzip(path):
+        return GzipSurvey(path, hints, progress=progress)
+    try:
+        return SegySurvey(path, hints, progress=progress)
+    except SurveyError:
+        other = None if has_segy_headers(path) else likely_format(path)
+        if other is None:
+            raise
+        raise other.refusal(path) from None
 
 
 def reopen(spec: SurveySpec) -> Survey:

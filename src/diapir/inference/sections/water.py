@@ -53,8 +53,8 @@ class QuietTop:
 
     def below(self, samples: int) -> QuietTop:
         """The layer in traces that begin so many samples later."""
-        ends = (max(0, end - samples) for end in (self.shallowest, self.deepest))
-        return QuietTop(self.level, *ends, self.margin)
+        shallowest, deepest = (max(0, end - samples) for end in (self.shallowest, self.deepest))
+        return QuietTop(self.level, shallowest, deepest, self.margin)
 
     def mask(self, traces: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mask of the samples in the layer, `bool`, the shape of `traces`.

@@ -14,9 +14,10 @@ from diapir.surveys.grid import Grid
 from diapir.surveys.hints import SurveyHints, SurveySpec
 from diapir.surveys.sampling import Undefined, check_amplitudes, find_survey_undefined
 from diapir.surveys.segy import refusals
-from diapir.surveys.segy.file_layout import TEXT_BLOCK, SegyLayout, find_layout
+from diapir.surveys.segy.file_layout import HEAD, TEXT_BLOCK, SegyLayout, find_layout
 from diapir.surveys.segy.geometry import SegyGeometry, find_geometry
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES, decode_text, other_float_format
+from diapir.surveys.segy.text_header import TextHints, text_hints
 from diapir.surveys.segy.traces import TraceFile
 from diapir.undefined import hide_undefined
 
@@ -35,6 +36,7 @@ class SegySurvey:
         progress: called with the trace headers read and the number there are.
 
     Attributes:
+        stored: the file that is read: `path`, or an unpacked copy of it.
         layout: where everything is in the file.
         geometry: the grid, the trace at each position, and how they were found.
 
@@ -44,6 +46,7 @@ class SegySurvey:
 
     def __init__(self, path: Path, hints: SurveyHints, *, progress: Progress | None = None) -> None:
         self.path = path
+        self.stored = path
         self.name = path.stem
         self.layout = _checked(path, find_layout(path, hints), hints)
         self._allow = tuple(sorted(hints.allow))
@@ -69,6 +72,7 @@ class SegySurvey:
             *self.geometry.notes,
             *self._format_note(),
             *self._undefined.notes,
+            *self._domain_notes(hints),
         )
 
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
@@ -105,9 +109,30 @@ class SegySurvey:
 
     @property
     def text(self) -> list[str]:
-        """The lines of the text header."""
-        with self.path.open("rb") as stream:
-            return decode_text(stream.read(TEXT_BLOCK), self.layout.encoding)
+        """The lines of the text header, and of extended text headers."""
+        with self.stored.open("rb") as stream:
+            head = stream.read(HEAD + TEXT_BLOCK * self.layout.extended)
+        starts = [0, *range(HEAD, len(head), TEXT_BLOCK)]
+        blocks = [head[start : start + TEXT_BLOCK] for start in starts]
+        return [line for block in blocks for line in decode_text(block, self.layout.encoding)]
+
+    @property
+    def hints(self) -> TextHints:
+        """What the text header hints at."""
+        return text_hints(self.text)
+
+    def _domain_notes(self, hints: SurveyHints) -> list[str]:
+        """A note where the text header names a domain that the user does not."""
+        told = self.hints.domain
+        if told is None or told[0] == hints.domain:
+            return []
+        domain, words = told
+        if hints.domain is None:
+            return [
+                f'the text header mentions "{words}", so that the samples may be in {domain}: '
+                f"--domain {domain}"
+            ]
+        return [f'the text header mentions "{words}", but --domain {hints.domain} is given']
 
     def _format_note(self) -> list[str]:
         """A note where the samples look like another floating-point format than the header's."""

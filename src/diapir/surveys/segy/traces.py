@@ -36,7 +36,8 @@ class Headers:
     Attributes:
         fields: `int32 (n,)` by first byte; `headers[byte]` gives `int64`, whose differences do not
             overflow.
-        empty: `bool (n,)`, True where all samples are equal: zeros, or an undefined value.
+        empty: `bool (n,)`, True where all samples are equal: zeros, or an undefined value. Where
+            that holds for every trace, True for zeros only.
     """
 
     fields: dict[int, NDArray[np.int32]]
@@ -77,16 +78,20 @@ class TraceFile:
         count = layout.traces if count is None else min(count, layout.traces)
         kinds = {byte: np.dtype(layout.order + SHORT_FIELDS.get(byte, "i4")) for byte in fields}
         found = {byte: np.empty(count, np.int32) for byte in kinds}
-        empty = np.empty(count, np.bool_)
+        empty, zero = np.empty((2, count), np.bool_)
         for first, rows in self._pieces([(0, count)]):
             part = slice(first, first + len(rows))
             for byte, kind in kinds.items():
                 column = np.ascontiguousarray(rows[:, byte - 1 : byte - 1 + kind.itemsize])
                 found[byte][part] = column.view(kind)[:, 0]
-            empty[part] = _all_equal(rows[:, layout.header_bytes :], layout.samples)
+            samples = rows[:, layout.header_bytes :]
+            empty[part] = _all_equal(samples, layout.samples)
+            zero[part] = empty[part] & (samples[:, : samples.shape[1] // layout.samples] == 0).all(
+                1
+            )
             if progress is not None:
                 progress(part.stop, count)
-        return Headers(found, empty)
+        return Headers(found, zero if empty.all() else empty)
 
     def raw_samples(self, first: int, count: int) -> NDArray[np.uint8]:
         """Read the stored bytes of consecutive traces, `uint8 (count, bytes)`, headers left out."""
