@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 HUGE = 1e29
 """Absolute values from here on are never amplitudes: OpendTect writes 1e30, others 3.4e38."""
 USUAL = (
-    *(-999.0, -999.25, -9999.0, -9999.25, -99999.0, -999999.0),
-    *(9999900.0, 1e20, -1e20),
+    *(-999.0, -999.25, -9999.0, -9999.25, -99999.0, -999999.0, 9999900.0),
     *(-128.0, 127.0, -32768.0, 32767.0, -2147483648.0, 2147483648.0),
 )
 """Values that programs write for no value, and the ends of integer types, as `float32` has them."""
-FAR = 4.0
-"""Multiple of the largest ordinary amplitude beyond which a repeated value is no amplitude."""
+FAR, FAR_ROUND = 20.0, 4.0
+"""Multiples of the largest ordinary amplitude beyond which a repeated value is no amplitude: any
+value, and one that people choose, such as 10000, 9999 or 65535."""
 
 _LEAST = 8
 """Samples that an undefined value has at least."""
@@ -88,4 +88,12 @@ def _is_far(levels: NDArray[np.float32], counts: NDArray[np.int64], place: int) 
     order = np.argsort(sizes)
     share = np.cumsum(np.delete(counts, place)[order])
     ordinary = sizes[order][np.searchsorted(share, _ORDINARY * share[-1])]
-    return abs(float(levels[place])) > FAR * float(ordinary)
+    value = float(levels[place])
+    return abs(value) > (FAR_ROUND if _is_chosen(value) else FAR) * float(ordinary)
+
+
+def _is_chosen(value: float) -> bool:
+    """Whether a value is usual, or ± a power of ten or two, or one less."""
+    powers = np.concatenate([10.0 ** np.arange(2, 29), 2.0 ** np.arange(7, 65)])
+    chosen = np.concatenate([powers, powers - 1, np.abs(USUAL)]).astype(np.float32)
+    return bool(np.isin(np.float32(abs(value)), chosen))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diapir.cli.options import options_of
-from diapir.cli.output import Answer, Output
+from diapir.cli.output import Answer, Output, failure
 from diapir.cli.running import Running
 from diapir.errors import ConfigError
 from diapir.text import percent, plural
@@ -160,7 +160,6 @@ class _Lines:
         running: Running,
     ) -> Answer:
         """Predict them all, then list what failed."""
-        from diapir.cli.products import failure
         from diapir.surveys.lines.predict_lines import open_lines, predict_lines
 
         self._say_names(files)

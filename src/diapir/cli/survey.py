@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from diapir.cli.options import options_of
-from diapir.cli.output import Answer, Injected, Output
-from diapir.errors import DiapirError
+from diapir.cli.output import Answer, Injected, Output, failure
+from diapir.errors import DataError, DiapirError
 from diapir.surveys.extent import Extent
 from diapir.surveys.hints import SurveyHints
 from diapir.text import plural
@@ -100,9 +100,6 @@ def _describe(file: Path, out: Path | None, hints: SurveyHints, output: Output) 
 
 
 def _failure(name: str, path: Path, error: DiapirError | OSError) -> dict[str, str]:
-    from diapir.cli.products import failure
-    from diapir.errors import DataError
-
     if isinstance(error, OSError):
         error = DataError(
             f"{path}: {error.strerror or error}",

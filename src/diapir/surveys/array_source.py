@@ -16,6 +16,7 @@ from diapir.progress import Progress
 from diapir.surveys.grid import Domain, Grid
 from diapir.surveys.hints import SurveyHints, SurveySpec
 from diapir.surveys.sampling import Undefined, check_amplitudes, find_survey_undefined
+from diapir.surveys.units import CoordinateUnit, LengthUnit, to_degrees, xy_unit
 from diapir.undefined import hide_undefined
 
 _PIECE = 2**22
@@ -45,12 +46,14 @@ class Frame:
     Attributes:
         inlines: `int64 (I,)`.
         crosslines: `int64 (X,)`; for a 2D line its CDP numbers.
-        interval: sample interval in ms or m; None where unknown.
-        start: time or depth of the first sample, in ms or m.
+        interval: sample interval in ms or `depth_unit`; None where unknown.
+        start: time or depth of the first sample, in the same unit.
         domain: domain of the vertical axis.
         live: `bool (I, X)`, True for live traces; None to find traces of zeros.
         easting: `float64 (I, X)`; None where unknown.
         northing: `float64 (I, X)`; None where unknown.
+        depth_unit: unit of depths.
+        coordinate_unit: unit of the coordinates.
         undefined: values that the file declares to stand for no value.
         notes: oddities of the file, for the user.
     """
@@ -63,6 +66,8 @@ class Frame:
     live: NDArray[np.bool_] | None = None
     easting: NDArray[np.float64] | None = None
     northing: NDArray[np.float64] | None = None
+    depth_unit: LengthUnit = "m"
+    coordinate_unit: CoordinateUnit = "m"
     undefined: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -72,6 +77,8 @@ class Frame:
             self,
             domain=hints.domain or self.domain,
             interval=self.interval if hints.interval is None else hints.interval,
+            depth_unit=hints.depth_unit or self.depth_unit,
+            coordinate_unit=hints.coordinate_unit or self.coordinate_unit,
         )
 
 
@@ -105,6 +112,7 @@ class ArraySurvey:
         self._allow = tuple(sorted(hints.allow))
         self._line = len(values.shape) == 2
         frame = frame.hinted(hints)
+        self._units = frame.depth_unit, frame.coordinate_unit
         interval, notes = _known_interval(path, frame.interval)
         self._undefined: Undefined | None = None
         every = np.ones(values.shape[:-1], np.bool_).reshape((1, *values.shape[:-1])[-2:])
@@ -131,6 +139,8 @@ class ArraySurvey:
         hints = SurveyHints(
             domain=None if domain == "unknown" else domain,
             interval=self.grid.interval,
+            depth_unit=self._units[0],
+            coordinate_unit=self._units[1],
             allow=self._allow,
             undefined=() if self._undefined is None else self._undefined.hint,
         )
@@ -145,6 +155,10 @@ class ArraySurvey:
         shape = self._values.shape
         rows, columns, samples = (1, *shape) if self._line else shape
         unknown = np.full((rows, columns), np.nan)
+        easting, northing = (
+            unknown if part is None else to_degrees(part, frame.coordinate_unit)
+            for part in (frame.easting, frame.northing)
+        )
         numbers = 1 + np.arange(rows) if frame.inlines is None else frame.inlines
         return Grid(
             kind="2d" if self._line else "3d",
@@ -155,8 +169,10 @@ class ArraySurvey:
             start=frame.start,
             domain=frame.domain,
             live=live,
-            easting=unknown if frame.easting is None else frame.easting,
-            northing=unknown if frame.northing is None else frame.northing,
+            easting=easting,
+            northing=northing,
+            depth_unit=frame.depth_unit,
+            xy_unit=xy_unit(frame.coordinate_unit),
         )
 
     def _part(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from diapir.inference.sections.no_data import (
     with_true_zeros,
 )
 from diapir.inference.sections.wavelet import TGS_FIRST_ZERO, TGS_SPREAD, first_zero
+from diapir.surveys.grid import Grid
 from diapir.surveys.restricted import RestrictedSurvey, places, whole_survey
 from diapir.surveys.sampling import sample_traces
 from diapir.surveys.segy.header_choice import HeaderChoice
@@ -180,7 +181,9 @@ def _coordinates(survey: Survey) -> _Part:
     facts: dict[str, Any] = {
         "easting": [float(grid.easting[known].min()), float(grid.easting[known].max())],
         "northing": [float(grid.northing[known].min()), float(grid.northing[known].max())],
-        "spacing": [None if np.isnan(step) else step for step in grid.spacing],
+        "unit": grid.xy_unit,
+        "spacing": [None if np.isnan(step) else step for step in _spacing(grid)],
+        "spacing_unit": "ft" if grid.xy_unit == "ft" else "m",
     }
     where = ""
     whole = whole_survey(survey)
@@ -188,11 +191,12 @@ def _coordinates(survey: Survey) -> _Part:
         choice, scalar = whole.geometry.choice, whole.geometry.scalar
         facts |= {"x_byte": choice.easting, "y_byte": choice.northing, "scalar": scalar}
         where = f" (bytes {choice.easting} and {choice.northing}, scalar {scalar})"
-    told = f"{_range(facts['easting'])} E, {_range(facts['northing'])} N{where}"
-    lines = [_line("coordinates", told)]
+    digits = 5 if grid.xy_unit == "degrees" else 1
+    told = f"{_range(facts['easting'], digits)} E, {_range(facts['northing'], digits)} N"
+    lines = [_line("coordinates", f"{told}, in {grid.xy_unit}{_assumed(whole)}{where}")]
     between = ("inlines", "crosslines") if grid.kind == "3d" else ("lines", "traces")
     steps = [
-        f"{step:.2f} between {name}"
+        f"{step:.2f} {facts['spacing_unit']} between {name}"
         for step, name in zip(facts["spacing"], between, strict=True)
         if step is not None
     ]
@@ -210,11 +214,14 @@ def _samples(survey: Survey) -> _Part:
         "start": grid.start,
         "end": end,
         "domain": grid.domain,
+        "unit": grid.unit,
     }
     extent = f"{grid.start:g}–{end:g}"
     if grid.domain != "unknown":
         told = f"{grid.samples:,}, interval {grid.interval:g} {grid.unit}, {extent} {grid.unit}"
-        return {"vertical": facts}, [_line("samples", told), _line("domain", grid.domain)]
+        stated = grid.domain == "time" or _is_stated(whole_survey(survey))
+        assumed = "" if stated else f", in {grid.unit}, assumed: --depth-unit changes it"
+        return {"vertical": facts}, [_line("samples", told), _line("domain", grid.domain + assumed)]
     reason = ": SEG-Y does not record it" if isinstance(whole_survey(survey), SegySurvey) else ""
     lines = [
         _line("samples", f"{grid.samples:,}, interval {grid.interval:g} ({grid.unit}), {extent}"),
@@ -312,5 +319,21 @@ def _rounded(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def _range(pair: list[float]) -> str:
-    return f"{pair[0]:,.1f} to {pair[1]:,.1f}"
+def _range(pair: list[float], digits: int) -> str:
+    return f"{pair[0]:,.{digits}f} to {pair[1]:,.{digits}f}"
+
+
+def _spacing(grid: Grid) -> tuple[float, float]:
+    """Distances between neighbours, in metres where the coordinates are degrees."""
+    return grid.spacing_m if grid.xy_unit == "degrees" else grid.spacing
+
+
+def _assumed(survey: Survey) -> str:
+    """What to say about a unit of lengths that neither file nor user states."""
+    known = survey.grid.xy_unit == "degrees" or _is_stated(survey)
+    return "" if known else ", assumed: --coordinate-unit changes it"
+
+
+def _is_stated(survey: Survey) -> bool:
+    """Whether file or user state the unit of lengths."""
+    return isinstance(survey, SegySurvey) and survey.units.stated

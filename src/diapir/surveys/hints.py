@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from diapir.errors import SurveyError
 from diapir.surveys.extent import Extent
+from diapir.surveys.units import CoordinateUnit, LengthUnit
 
 Endian = Literal["big", "little"]
 VerticalDomain = Literal["time", "depth"]
@@ -40,7 +41,11 @@ class SurveyHints:
     domain: VerticalDomain | None = None
     """Domain of the vertical axis."""
     interval: float | None = None
-    """Sample interval in ms (time) or m (depth)."""
+    """Sample interval in ms (time) or in the unit of depths."""
+    depth_unit: LengthUnit | None = None
+    """Unit of depths; found at byte 3255 of SEG-Y, else m."""
+    coordinate_unit: CoordinateUnit | None = None
+    """Unit of coordinates; found at bytes 89 and 3255 of SEG-Y, else m."""
     undefined: tuple[float | Literal["none"], ...] = ()
     """Value that stands for no value, as -9999; found if left out; none: all are amplitudes."""
     allow: tuple[Allowance, ...] = ()

@@ -3,7 +3,7 @@
 Groups are read as xarray, segysak and MDIO (version 1) write them: an array of amplitudes with
 named dimensions, and one array per dimension with the numbers along it, beside coordinates and a
 mask of live traces. A plain array may have the attributes `inlines`, `crosslines`, `interval`,
-`start` and `domain`.
+`start`, `domain`, `depth_unit` and `coordinate_unit`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from diapir.errors import MissingDependencyError, SurveyError
 from diapir.surveys.array_source import AmplitudeArray, Frame
 from diapir.surveys.grid import Domain
+from diapir.surveys.units import CoordinateUnit, LengthUnit
 from diapir.text import listing
 
 _INLINE = ("inline", "iline", "il")
@@ -36,7 +37,18 @@ _EASTING = ("cdp_x", "easting")
 _NORTHING = ("cdp_y", "northing")
 _MASK = ("trace_mask", "live")
 _AMPLITUDE = ("amplitude", "seismic", "data")
-_SECONDS = ("s", "sec", "second", "seconds")
+_VERTICAL_UNITS: dict[str, tuple[float, LengthUnit | None]] = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), (1000.0, None)),
+    **dict.fromkeys(("ft", "feet", "foot", "us survey foot", "ftus"), (1.0, "ft")),
+    **dict.fromkeys(("km", "kilometre", "kilometer"), (1000.0, "m")),
+}
+"""Factor of units of a vertical axis, and unit of depths; others are ms or m."""
+_XY_UNITS: dict[str, CoordinateUnit] = {
+    **dict.fromkeys(("ft", "feet", "foot", "us survey foot", "ftus"), "ft"),
+    **dict.fromkeys(("degrees", "degree", "deg", "degrees_east", "degrees_north"), "degrees"),
+    **dict.fromkeys(("arcsec", "arcseconds", "arc second", "arc seconds"), "arcsec"),
+}
+"""Units of coordinates; others are metres."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -131,7 +143,9 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, Any]) -> Frame:
         return np.asarray(found[:]).reshape((1, *shape)[-2:])
 
     easting, northing, mask = over(_EASTING), over(_NORTHING), over(_MASK)
-    interval, start, notes = _spacing(arrays.get(dimensions[-1]), array.shape[-1])
+    vertical = arrays.get(dimensions[-1])
+    interval, start, notes = _spacing(vertical, array.shape[-1])
+    x_axis = next((arrays[key] for key in _EASTING if key in arrays), None)
     known = easting is not None and northing is not None
     return Frame(
         inlines=along(0) if len(roles) == 3 else None,
@@ -142,6 +156,8 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, Any]) -> Frame:
         live=None if mask is None else mask.astype(bool),
         easting=easting.astype(np.float64) if known and easting is not None else None,
         northing=northing.astype(np.float64) if known and northing is not None else None,
+        depth_unit=_VERTICAL_UNITS.get(_unit_of(vertical), (1.0, None))[1] or "m",
+        coordinate_unit=_XY_UNITS.get(_unit_of(x_axis), "m"),
         undefined=_declared_undefined(array),
         notes=notes,
     )
@@ -160,14 +176,17 @@ def _declared_undefined(array: Any) -> tuple[float, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _unit_of(array: Any) -> str:
+    """The unit in the attributes of an array, in lower case; empty where there is none."""
+    return "" if array is None else str(array.attrs.asdict().get("units", "")).lower()
+
+
 def _spacing(vertical: Any, samples: int) -> tuple[float | None, float, tuple[str, ...]]:
-    """Interval and start of a vertical axis, in ms or m."""
+    """Interval and start of a vertical axis, in ms, m or ft."""
     if vertical is None or vertical.shape != (samples,) or samples < 2:
         return None, 0.0, ()
     values = np.asarray(vertical[:]).astype(np.float64)
-    unit = str(vertical.attrs.asdict().get("units", "")).lower()
-    if unit in _SECONDS:
-        values *= 1000.0
+    values *= _VERTICAL_UNITS.get(_unit_of(vertical), (1.0, None))[0]
     steps = np.diff(values)
     interval = float(np.median(steps))
     even = np.allclose(steps, interval, rtol=1e-3)
@@ -197,9 +216,23 @@ def _frame_of_attributes(
             interval=None if interval is None else float(interval),
             start=float(attributes.get("start", 0.0)),
             domain=domain,
+            depth_unit=_one_of(attributes, "depth_unit", get_args(LengthUnit)),
+            coordinate_unit=_one_of(attributes, "coordinate_unit", get_args(CoordinateUnit)),
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise _unreadable(path, f"its attributes do not fit: {error}") from None
+
+
+def _one_of(attributes: Mapping[str, Any], name: str, allowed: tuple[Any, ...]) -> Any:
+    """An attribute, m where it is missing.
+
+    Raises:
+        ValueError: a value that is not allowed.
+    """
+    value = attributes.get(name, "m")
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r} is none of {', '.join(allowed)}")
+    return value
 
 
 def _dimensions(array: Any) -> tuple[str, ...]:

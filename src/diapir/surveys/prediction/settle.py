@@ -281,6 +281,7 @@ def _asked(segmenter: Segmenter, survey: Survey, options: SurveyOptions) -> dict
         "input's size": path.stat().st_size if path.is_file() else None,
         "input's geometry": geometry.hexdigest(),
         "undefined": list(survey.spec().hints.undefined),
+        "units": [grid.depth_unit, grid.xy_unit],
     }
 
 
@@ -334,7 +335,7 @@ def _refuse_wide(survey: Survey, tile: int, longest: int) -> None:
 
 def _refuse_other(folder: Path, earlier: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     # older records name no part, and none of these
-    newer = {name: asked[name] for name in ("undefined", "water-bottom") if name in asked}
+    newer = {name: asked[name] for name in ("undefined", "water-bottom", "units") if name in asked}
     earlier = {"part": _WHOLE} | newer | dict(earlier)
     different = [name for name in asked if earlier.get(name) != asked[name]]
     if "part" in different:  # which has another geometry as well

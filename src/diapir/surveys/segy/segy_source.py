@@ -16,6 +16,7 @@ from diapir.surveys.sampling import Undefined, check_amplitudes, find_survey_und
 from diapir.surveys.segy import refusals
 from diapir.surveys.segy.file_layout import HEAD, TEXT_BLOCK, SegyLayout, find_layout
 from diapir.surveys.segy.geometry import SegyGeometry, find_geometry
+from diapir.surveys.segy.header_units import find_units
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES, decode_text, other_float_format
 from diapir.surveys.segy.text_header import TextHints, text_hints
 from diapir.surveys.segy.traces import TraceFile
@@ -38,7 +39,9 @@ class SegySurvey:
     Attributes:
         stored: the file that is read: `path`, or an unpacked copy of it.
         layout: where everything is in the file.
-        geometry: the grid, the trace at each position, and how they were found.
+        geometry: the grid, the trace at each position, and how they were found; coordinates as in
+            the file.
+        units: units of lengths and coordinates, and the coordinates of `grid` in them.
 
     Raises:
         SurveyError: the file is not SEG-Y, or cannot be used; the message says why.
@@ -52,6 +55,9 @@ class SegySurvey:
         self._allow = tuple(sorted(hints.allow))
         self._file = TraceFile(path, self.layout)
         self.geometry: SegyGeometry = find_geometry(self._file, hints, progress)
+        with path.open("rb") as stream:
+            head = stream.read(HEAD)
+        self.units = find_units(head, self.layout, self.geometry, hints, self.hints.feet)
         self.grid = Grid(
             kind=self.geometry.kind,
             inlines=self.geometry.inline_axis.numbers,
@@ -61,8 +67,10 @@ class SegySurvey:
             start=self.geometry.start,
             domain=hints.domain or "unknown",
             live=self.geometry.live,
-            easting=self.geometry.easting,
-            northing=self.geometry.northing,
+            easting=self.units.easting,
+            northing=self.units.northing,
+            depth_unit=self.units.depth,
+            xy_unit=self.units.coordinates,
         )
         self._undefined: Undefined | None = None
         self._undefined = find_survey_undefined(self, hints)
@@ -70,6 +78,7 @@ class SegySurvey:
         self.notes = (
             *self.layout.notes,
             *self.geometry.notes,
+            *self.units.notes,
             *self._format_note(),
             *self._undefined.notes,
             *self._domain_notes(hints),
@@ -99,6 +108,8 @@ class SegySurvey:
             sample_format=self.layout.sample_format,
             domain=None if domain == "unknown" else domain,
             interval=self.grid.interval,
+            depth_unit=self.units.depth,
+            coordinate_unit=self.units.stored,
             allow=self._allow,
             undefined=() if self._undefined is None else self._undefined.hint,
         )
