@@ -28,7 +28,7 @@ def test_it_says_what_a_file_is(run_cli: RunCli, volume: Path) -> None:
     assert lines["inlines"] == "6, 100 to 105, step 1, byte 189"
     assert lines["crosslines"] == "8, 300 to 307, step 1, byte 193"
     assert lines["traces"] == "46 at 48 positions; 2 gaps (4.2 %), 0 dead"
-    assert lines["spacing"] == "25.00 between inlines, 12.50 between crosslines"
+    assert lines["spacing"] == "25.00 m between inlines, 12.50 m between crosslines"
     assert lines["samples"] == "50, interval 4 (ms or m), 100–296"
     assert lines["domain"].startswith("unknown: SEG-Y does not record it. Add --domain time")
 

@@ -127,3 +127,13 @@ def test_gzip_under_any_name_is_read(tmp_path: Path) -> None:
     survey = open_survey(packed)
     np.testing.assert_array_equal(survey.read(slice(None), slice(None)), CUBE)
     survey.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "found"), [(tarred(b"x" * 5000), "a tar archive"), (b"x 1\n" * 900, "a text file")]
+)
+def test_what_is_in_a_gzip_file_is_named(tmp_path: Path, content: bytes, found: str) -> None:
+    packed = tmp_path / "a.tar.gz"
+    packed.write_bytes(gzip.compress(content))
+    with pytest.raises(SurveyError, match=f"{packed} is {found}"):
+        open_survey(packed)

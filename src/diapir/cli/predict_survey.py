@@ -260,6 +260,7 @@ def _lines(summary: SurveySummary) -> list[str]:
     if summary.pixels:
         lines[0] += f"; {summary.seconds:,.0f} s, {summary.mpx_per_s:.2f} Mpx/s"
     if summary.no_data:
-        lines.append(f"  {summary.notes[-1]}")
+        samples = plural(summary.no_data, "sample")
+        lines.append(f"  {samples} of live traces are no data and have no prediction")
     lines += [f"  caveat: {caveat}" for caveat in summary.caveats]
     return lines

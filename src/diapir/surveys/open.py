@@ -8,7 +8,7 @@ from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.array_source import ArraySurvey, Frame, open_numpy
 from diapir.surveys.hints import SurveyHints, SurveySpec
-from diapir.surveys.other_formats import has_segy_headers, is_gzip, likely_format, packed_format
+from diapir.surveys.other_formats import is_gzip, named, refuse_packed
 from diapir.surveys.restricted import restrict
 from diapir.surveys.segy.gzip_source import GzipSurvey
 from diapir.surveys.segy.segy_source import SegySurvey
@@ -66,18 +66,13 @@ def _open(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
 
 def _open_segy(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
     """A SEG-Y file; any other file is named where that is possible."""
-    other = packed_format(path)
-    if other is not None:
-        raise other.refusal(path)
+    refuse_packed(path)
     if is_gzip(path):
         return GzipSurvey(path, hints, progress=progress)
     try:
         return SegySurvey(path, hints, progress=progress)
-    except SurveyError:
-        other = None if has_segy_headers(path) else likely_format(path)
-        if other is None:
-            raise
-        raise other.refusal(path) from None
+    except SurveyError as error:
+        raise named(path, error) from None
 
 
 def reopen(spec: SurveySpec) -> Survey:

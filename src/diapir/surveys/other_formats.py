@@ -169,6 +169,28 @@ def likely_format(path: Path) -> OtherFormat | None:
     return OTHER_SUFFIXES.get(path.suffix.lower())
 
 
+def refuse_packed(path: Path) -> None:
+    """Refuse a file whose first bytes tell another format.
+
+    Raises:
+        SurveyError: the format, and how to convert it.
+    """
+    other = packed_format(path)
+    if other is not None:
+        raise other.refusal(path)
+
+
+def named(path: Path, error: SurveyError) -> SurveyError:
+    """The error of a file that could not be read: that of its format, where it is no SEG-Y.
+
+    Args:
+        path: the file.
+        error: why it cannot be read as SEG-Y.
+    """
+    other = None if has_segy_headers(path) else likely_format(path)
+    return error if other is None else other.refusal(path)
+
+
 def _is_seismic_unix(stream: object, head: bytes, size: int) -> bool:
     """Whether a file is a sequence of SEG-Y traces with 4-byte samples, and nothing else."""
     if len(head) < _TRACE_HEADER:

@@ -108,6 +108,11 @@ def find_survey_undefined(survey: Survey, hints: SurveyHints) -> Undefined:
             f"about {percent(float(huge.mean()), 1)} of samples are {traces[huge][0]:.3g} or as "
             "large, which stands for no value: no data"
         )
+    odd = ~np.isfinite(traces[np.isfinite(traces).any(axis=1)])
+    if odd.any():
+        notes.append(
+            f"about {percent(float(odd.mean()), 1)} of samples are not finite numbers: no data"
+        )
     for value in values:
         share = float(np.mean(traces == np.float32(value)))
         way_out = "" if given else " (--undefined none reads them as amplitudes)"

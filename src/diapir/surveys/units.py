@@ -67,12 +67,13 @@ def to_degrees(values: Floats, unit: CoordinateUnit) -> Floats:
     size = np.abs(values)
     degrees, minutes = np.floor(size / 10_000), np.floor(size / 100) % 100
     seconds = size - 10_000 * degrees - 100 * minutes
-    return np.sign(values) * (degrees + minutes / 60 + seconds / 3600)
+    found: Floats = np.sign(values) * (degrees + minutes / 60 + seconds / 3600)
+    return found
 
 
 def xy_unit(unit: CoordinateUnit) -> XyUnit:
     """The unit that coordinates of a file have on a grid."""
-    return unit if unit in ("m", "ft") else "degrees"  # type: ignore[return-value]
+    return unit if unit in ("m", "ft") else "degrees"
 
 
 def are_angles(easting: Floats, northing: Floats) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from diapir.surveys.other_formats import OTHER_SUFFIXES
 
 SUFFIXES = frozenset({".sgy", ".segy", ".seg", ".zarr", ".mdio", ".npy"})
 """Suffixes of surveys."""
-_UNREADABLE = frozenset(OTHER_SUFFIXES) - {".npz"}
-"""Suffixes of seismic data that diapir refuses, saying how to convert them."""
+_UNREADABLE = frozenset(OTHER_SUFFIXES)
+"""Suffixes of data that diapir refuses, saying how to convert them."""
 _FLAT = PurePath()
 """The output folder itself."""
 _PACKED = frozenset({".sgy", ".segy", ".seg"})
@@ -45,7 +46,24 @@ def is_survey(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix == ".gz":
         return Path(path.stem).suffix.lower() in _PACKED
+    if suffix == ".zip":
+        return _is_zipped_segy(path)
     return suffix in SUFFIXES or suffix in _UNREADABLE
+
+
+def _is_listed(path: Path) -> bool:
+    """Whether a file in a folder is a survey; archives may belong to images beside it."""
+    return path.suffix.lower() not in {".npz", ".zip"} and is_survey(path)
+
+
+def _is_zipped_segy(path: Path) -> bool:
+    """Whether a zip holds SEG-Y and nothing else, so that it is no tile set."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [PurePath(name) for name in archive.namelist() if not name.endswith("/")]
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+    return bool(names) and all(name.suffix.lower() in _PACKED for name in names)
 
 
 def bare_name(path: PurePath) -> str:
@@ -144,7 +162,7 @@ def _inside(folder: Path, out: Path | None) -> Iterator[Path]:
             place = inner.resolve()
             if place != out and not folder.resolve().is_relative_to(place):  # a link upwards
                 yield from _inside(inner, out)
-        elif is_survey(inner) and os.access(inner, os.F_OK):
+        elif _is_listed(inner) and os.access(inner, os.F_OK):
             yield inner
 
 

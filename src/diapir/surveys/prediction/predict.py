@@ -36,7 +36,6 @@ from diapir.surveys.prediction.settle import SettledPrediction, settle
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.surveys.prediction.workers import choose_runner
 from diapir.surveys.survey import Survey
-from diapir.text import plural
 
 
 @dataclass(frozen=True)
@@ -201,11 +200,6 @@ def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int)
     caveats = confidence.caveats()
     store.update_record(caveats=tuple(caveats))
     live = int(np.count_nonzero(store.coverage)) * store.grid.samples
-    notes = list(settled.record.notes)
-    if live > known:
-        notes.append(
-            f"{plural(live - known, 'sample')} of live traces are no data and have no prediction"
-        )
     return SurveySummary(
         name=settled.survey.name,
         store=settled.store,
@@ -217,7 +211,7 @@ def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int)
         no_data=live - known,
         seconds=seconds,
         pixels=pixels,
-        notes=notes,
+        notes=list(settled.record.notes),
         caveats=caveats,
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.hints import SurveyHints, SurveySpec
+from diapir.surveys.other_formats import named, refuse_packed
 from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.text import size
 
@@ -43,8 +44,10 @@ class GzipSurvey(SegySurvey):
         copy = folder / (Path(path.stem).stem + ".sgy")
         try:
             _unpack(path, copy)
+            refuse_packed(copy)
             super().__init__(copy, hints, progress=progress)
-        except SurveyError as error:
+        except SurveyError as refusal:
+            error = named(copy, refusal)
             self._finalizer()
             raise SurveyError(
                 error.found.replace(str(copy), str(path)),
