@@ -97,7 +97,7 @@ def test_images_and_surveys_do_not_mix(run_cli: RunCli, model: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"no SEG-Y at all", "is a text file, not SEG-Y"), (b"", "is not a SEG-Y file")],
+    [(b"no SEG-Y at all", "is not a SEG-Y file"), (b"", "is not a SEG-Y file")],
 )
 def test_no_survey(run_cli: RunCli, model: Path, tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "bad.sgy").write_bytes(content)

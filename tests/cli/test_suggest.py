@@ -47,4 +47,4 @@ def test_notes_of_surveys_are_told_and_a_bad_one_stops_none(
     assert "note: left out b.sgy" in done.stderr
     alone = run_cli("suggest", model, lines / "b.sgy")
     assert alone.code == 2
-    assert "is a text file, not SEG-Y" in alone.stderr
+    assert "only 7 bytes" in alone.stderr

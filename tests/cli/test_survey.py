@@ -125,7 +125,7 @@ def test_several_surveys_and_folders_are_described_and_a_bad_one_stops_none(
     assert [one["name"] for one in done.answer["surveys"]] == ["volume", "a", "b"]
     (failed,) = done.answer["failed"]
     assert failed["path"] == str(folder / "c.sgy")
-    assert "is a text file" in failed["found"]
+    assert "only 7 bytes" in failed["found"]
     assert {path.name for path in out.iterdir()} == {"volume", "a", "b"}
     assert "3 of 4 surveys described, 1 failed" in done.stderr
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.grid import Domain, Grid
-from diapir.surveys.hints import SurveyHints, SurveySpec
+from diapir.surveys.hints import CoordinateUnit, LengthUnit, SurveyHints, SurveySpec
 from diapir.surveys.sampling import Undefined, check_amplitudes, find_survey_undefined
-from diapir.surveys.units import CoordinateUnit, LengthUnit, to_degrees, xy_unit
+from diapir.surveys.units import to_degrees, xy_unit
 from diapir.undefined import hide_undefined
 
 _PIECE = 2**22

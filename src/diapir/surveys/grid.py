@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.surveys.units import LengthUnit, LocalPlane, XyUnit
+from diapir.surveys.hints import LengthUnit
+from diapir.surveys.units import LocalPlane, XyUnit
 
 Kind = Literal["2d", "3d"]
 Domain = Literal["time", "depth", "unknown"]

@@ -8,9 +8,12 @@ from typing import Any, Literal, Self
 
 from diapir.errors import SurveyError
 from diapir.surveys.extent import Extent
-from diapir.surveys.units import CoordinateUnit, LengthUnit
 
 Endian = Literal["big", "little"]
+LengthUnit = Literal["m", "ft"]
+"""Units of depths."""
+CoordinateUnit = Literal["m", "ft", "arcsec", "degrees", "dms"]
+"""Units of coordinates in a file; on a grid, angles are degrees."""
 VerticalDomain = Literal["time", "depth"]
 Allowance = Literal["velocity", "truncated", "sparse"]
 """A check that the user may switch off: one-sided amplitudes, a cut last trace, a sparse grid."""

@@ -219,4 +219,4 @@ def _is_bcd(raw: bytes) -> bool:
 def _is_text(head: bytes) -> bool:
     """Whether bytes are text: printable, with line ends, which a SEG-Y header rarely has."""
     plain = sum(32 <= byte < 127 or byte in b"\t\r\n" or byte >= 0xC3 for byte in head)
-    return plain >= 0.95 * len(head) and (b"\n" in head or len(head) < TEXT_BLOCK)
+    return plain >= 0.95 * len(head) and b"\n" in head

@@ -8,14 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.surveys.hints import CoordinateUnit
+
 Floats = NDArray[np.float64]
 
-LengthUnit = Literal["m", "ft"]
-"""Units of depths."""
 XyUnit = Literal["m", "ft", "degrees"]
 """Units of coordinates on a grid; degrees are longitude (X) and latitude (Y)."""
-CoordinateUnit = Literal["m", "ft", "arcsec", "degrees", "dms"]
-"""Units of coordinates in a file; angles become degrees."""
 
 METRES: dict[str, float] = {"m": 1.0, "ft": 0.3048}
 """Metres of each unit of length; the foot is the international one (the US survey foot differs by

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from diapir.errors import MissingDependencyError, SurveyError
 from diapir.surveys.array_source import AmplitudeArray, Frame
 from diapir.surveys.grid import Domain
-from diapir.surveys.units import CoordinateUnit, LengthUnit
+from diapir.surveys.hints import CoordinateUnit, LengthUnit
 from diapir.text import listing
 
 _INLINE = ("inline", "iline", "il")

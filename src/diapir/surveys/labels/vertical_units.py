@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from diapir.errors import DataError
 from diapir.surveys.grid import Grid
+from diapir.surveys.hints import LengthUnit
 from diapir.surveys.labels.placing import Floats, span
-from diapir.surveys.units import METRES, LengthUnit
+from diapir.surveys.units import METRES
 from diapir.text import listing
 
 _FACTORS: dict[str, tuple[float, str]] = {

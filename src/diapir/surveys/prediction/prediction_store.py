@@ -22,10 +22,11 @@ from pydantic import ValidationError
 from diapir.errors import SurveyError
 from diapir.files import remove_stale, scratch_name
 from diapir.surveys.grid import Domain, Grid, Kind
+from diapir.surveys.hints import LengthUnit
 from diapir.surveys.prediction.chunked_arrays import Arrays, NumpyArrays, ZarrArrays
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.survey_options import Precision
-from diapir.surveys.units import LengthUnit, XyUnit
+from diapir.surveys.units import XyUnit
 
 FORMAT = 1
 STEPS = 254

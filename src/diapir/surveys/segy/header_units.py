@@ -7,18 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diapir.surveys.hints import SurveyHints
+from diapir.surveys.hints import CoordinateUnit, LengthUnit, SurveyHints
 from diapir.surveys.segy.file_layout import HEAD, SegyLayout
 from diapir.surveys.segy.geometry import SegyGeometry
-from diapir.surveys.units import (
-    CoordinateUnit,
-    Floats,
-    LengthUnit,
-    XyUnit,
-    are_angles,
-    to_degrees,
-    xy_unit,
-)
+from diapir.surveys.units import Floats, XyUnit, are_angles, to_degrees, xy_unit
 
 _SYSTEM = 3255
 _LENGTHS: dict[int, LengthUnit] = {1: "m", 2: "ft"}
