@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from tests.adaptation.made_pictures import write_pictures
 from tests.cli.conftest import RunCli
+from tests.helpers.segy import write_segy
 from tests.helpers.tiny import small_bundle
 
 
@@ -25,3 +28,23 @@ def test_a_missing_survey_is_refused(run_cli: RunCli, tmp_path: Path) -> None:
     done = run_cli("suggest", model, tmp_path / "nowhere.sgy")
     assert done.code == 2
     assert "does not exist" in done.stderr
+
+
+def test_notes_of_surveys_are_told_and_a_bad_one_stops_none(
+    run_cli: RunCli, tmp_path: Path
+) -> None:
+    model = small_bundle(tmp_path / "model").path
+    lines = tmp_path / "lines"
+    lines.mkdir()
+    amplitude = np.random.default_rng(1).normal(0, 100, (40, 60))
+    amplitude[:, :9] = 1e30
+    write_segy(lines / "a.sgy", amplitude, inlines=None)
+    (lines / "b.sgy").write_bytes(b"no data")
+    done = run_cli("suggest", model, lines, "--json")
+    assert done.code == 0
+    assert any("a.sgy: about 15.0 % of samples are 1e+30" in one for one in done.answer["notes"])
+    assert any("left out b.sgy" in one for one in done.answer["notes"])
+    assert "note: left out b.sgy" in done.stderr
+    alone = run_cli("suggest", model, lines / "b.sgy")
+    assert alone.code == 2
+    assert "only 7 bytes" in alone.stderr

@@ -28,7 +28,7 @@ def test_it_says_what_a_file_is(run_cli: RunCli, volume: Path) -> None:
     assert lines["inlines"] == "6, 100 to 105, step 1, byte 189"
     assert lines["crosslines"] == "8, 300 to 307, step 1, byte 193"
     assert lines["traces"] == "46 at 48 positions; 2 gaps (4.2 %), 0 dead"
-    assert lines["spacing"] == "25.00 between inlines, 12.50 between crosslines"
+    assert lines["spacing"] == "25.00 m between inlines, 12.50 m between crosslines"
     assert lines["samples"] == "50, interval 4 (ms or m), 100–296"
     assert lines["domain"].startswith("unknown: SEG-Y does not record it. Add --domain time")
 
@@ -108,3 +108,42 @@ def test_numpy_arrays_are_surveys(run_cli: RunCli, tmp_path: Path) -> None:
     assert done.code == 0
     assert "2D, 30, 1 to 30, step 1" in done.stdout
     assert (tmp_path / "out" / "map.png").is_file()
+
+
+def test_several_surveys_and_folders_are_described_and_a_bad_one_stops_none(
+    run_cli: RunCli, volume: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "lines"
+    folder.mkdir()
+    line = np.random.default_rng(1).normal(0, 100, (30, 60))
+    write_segy(folder / "a.sgy", line, inlines=None)
+    write_segy(folder / "b.sgy", line, inlines=None)
+    (folder / "c.sgy").write_bytes(b"no data")
+    out = tmp_path / "look"
+    done = run_cli("survey", volume, folder, "--json", "--out", out)
+    assert done.code == 2
+    assert [one["name"] for one in done.answer["surveys"]] == ["volume", "a", "b"]
+    (failed,) = done.answer["failed"]
+    assert failed["path"] == str(folder / "c.sgy")
+    assert "only 7 bytes" in failed["found"]
+    assert {path.name for path in out.iterdir()} == {"volume", "a", "b"}
+    assert "3 of 4 surveys described, 1 failed" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp037"])
+def test_the_text_header_and_its_hints_are_shown(
+    run_cli: RunCli, tmp_path: Path, encoding: str
+) -> None:
+    told = ["C 1 CLIENT SALT AND SONS", "C 2", "C 3 KIRCHHOFF PSDM", "C 4 CRS: ED50 / UTM 31N"]
+    text = "".join(line.ljust(80) for line in told)
+    amplitude = np.random.default_rng(1).normal(0, 100, (6, 8, 50))
+    path = write_segy(tmp_path / "a.sgy", amplitude, text=text, encoding=encoding)
+    done = run_cli("survey", path)
+    assert "text header  CLIENT SALT AND SONS" in done.stdout
+    assert "             KIRCHHOFF PSDM" in done.stdout
+    assert 'mentions "PSDM", so that the samples may be in depth: --domain depth' in done.stdout
+    assert "may be of another file: CRS: ED50 / UTM 31N" in done.stdout
+    answer = run_cli("survey", path, "--domain", "depth", "--json").answer
+    assert answer["text_hints"]["domain"] == "depth"
+    assert answer["text_hints"]["reference_system"] == ["CRS: ED50 / UTM 31N"]
+    assert answer["notes"] == []

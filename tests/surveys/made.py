@@ -27,6 +27,7 @@ class MemorySurvey:
         self.amplitude = amplitude
         self.name = name
         self.path = Path(f"{name}.memory")
+        self.notes: tuple[str, ...] = ()
         rows, columns, samples = amplitude.shape
         live = np.isfinite(amplitude).any(axis=2)
         self.grid = Grid(

@@ -22,6 +22,9 @@ def test_a_spec_is_a_flat_json_object(tmp_path: Path) -> None:
         "domain": "unknown",
         "interval": 4.0,
         "allow": ["velocity"],
+        "depth_unit": "m",
+        "coordinate_unit": "m",
+        "undefined": ["none"],
     }
     assert SurveySpec.from_json(spec.to_json()) == spec
 
@@ -29,7 +32,8 @@ def test_a_spec_is_a_flat_json_object(tmp_path: Path) -> None:
 def test_a_spec_of_an_array_leaves_out_header_bytes(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.random.default_rng(0).normal(size=(4, 20)))
     spec = open_survey(tmp_path / "a.npy", SurveyHints(domain="depth", interval=5)).spec()
-    assert list(spec.to_json()) == ["path", "domain", "interval", "allow"]
+    units = ["depth_unit", "coordinate_unit"]
+    assert list(spec.to_json()) == ["path", "domain", "interval", *units, "undefined", "allow"]
     assert SurveySpec.from_json(spec.to_json()) == spec
 
 

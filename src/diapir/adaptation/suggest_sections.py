@@ -9,7 +9,7 @@ its samples.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,12 @@ from numpy.typing import NDArray
 
 from diapir.adaptation.hold_out import LINE_GAP
 from diapir.adaptation.run_state import MARKER
-from diapir.adaptation.survey_sections import are_surveys, section_image, survey_files
+from diapir.adaptation.survey_sections import (
+    are_surveys,
+    open_one_of,
+    section_image,
+    survey_files,
+)
 from diapir.bundle import SurveySettings
 from diapir.errors import DataError
 from diapir.inference import EngineOptions, Segmenter, open_models
@@ -27,7 +32,7 @@ from diapir.inference.sections.presentation import present, restore, settings_of
 from diapir.inference.sources import find_sources, on_one_scale
 from diapir.json_text import parse_json
 from diapir.progress import Progress
-from diapir.surveys import PERCENTILE, Survey, SurveyHints, open_survey, percentile
+from diapir.surveys import PERCENTILE, Survey, SurveyHints, percentile
 from diapir.surveys.labels.picture_masks import split_pictures
 from diapir.surveys.prediction.settle import NARROWEST
 from diapir.tiles.files.picture_options import PictureOptions
@@ -74,6 +79,7 @@ def suggest(
     most: int = MOST,
     hints: SurveyHints | None = None,
     engine: EngineOptions | None = None,
+    tell: Callable[[str], object] = lambda note: None,
     progress: Progress | None = None,
 ) -> list[Suggestion]:
     """Name the sections whose labels would help a model most.
@@ -87,6 +93,7 @@ def suggest(
         most: sections of a volume to look at, spread evenly.
         hints: what is known of survey files.
         engine: how the network runs.
+        tell: called with each oddity of a survey's file.
         progress: called with the sections done and the number there are.
 
     Returns:
@@ -101,7 +108,7 @@ def suggest(
     segmenter = open_models([model], engine or EngineOptions())
     settings = settings_of(segmenter.bundles)
     known = _labelled(Path(model))
-    chosen = _candidates(files, settings, hints, most)
+    chosen = _candidates(files, settings, hints, most, tell)
     found: list[tuple[Suggestion, Place | None]] = []
     for done, (candidate, total) in enumerate(chosen, start=1):
         if candidate is not None and candidate.name not in known:
@@ -141,7 +148,11 @@ def _near(place: Place | None, other: Place | None) -> bool:
 
 
 def _candidates(
-    files: Sequence[Path], settings: SurveySettings | None, hints: SurveyHints | None, most: int
+    files: Sequence[Path],
+    settings: SurveySettings | None,
+    hints: SurveyHints | None,
+    most: int,
+    tell: Callable[[str], object],
 ) -> Iterator[tuple[_Candidate | None, int]]:
     """Sections to look at, and their number; None for one without live traces."""
     if not are_surveys(files):
@@ -152,7 +163,12 @@ def _candidates(
         return
     paths = survey_files(files)
     for path in paths:
-        with contextlib.closing(open_survey(path, hints)) as survey:
+        opened = open_one_of(path, hints, alone=len(paths) == 1, tell=tell)
+        if opened is None:
+            continue
+        with contextlib.closing(opened) as survey:
+            for note in survey.notes:
+                tell(f"{path.name}: {note}")
             clip = settings.clip if settings and settings.clip else percentile(survey, PERCENTILE)
             sections = list(_sections(survey, max(1, most // len(paths))))
             for axis, index in sections:

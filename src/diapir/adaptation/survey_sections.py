@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from diapir.surveys.labels.picture_labels import read_picture_labels
 from diapir.surveys.labels.picture_masks import picture_stem, split_pictures
 from diapir.surveys.labels.read_labels import read_labels
 from diapir.surveys.labels.section_labels import refuse_one_class
+from diapir.surveys.lines.find_lines import is_survey
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
 from diapir.text import listing, plural
 from diapir.tiles.files.picture_options import PictureOptions
@@ -187,7 +188,10 @@ def _of_surveys(
         own = labels if len(files) == 1 else _labels_of(path, labels)
         if not own:
             continue
-        with contextlib.closing(open_survey(path, hints)) as survey:
+        opened = open_one_of(path, hints, alone=len(files) == 1, tell=notes.append)
+        if opened is None:
+            continue
+        with contextlib.closing(opened) as survey:
             clip = percentile(survey, PERCENTILE)
             found = read_labels(own, survey, options)
             notes += [f"{path.name}: {note}" for note in (*survey.notes, *found.notes)]
@@ -214,6 +218,29 @@ def _of_surveys(
     return LabelledSections(
         name, "survey", tuple(sections), float(np.median(clips)), tuple(dict.fromkeys(notes))
     )
+
+
+def open_one_of(
+    path: Path, hints: SurveyHints | None, *, alone: bool, tell: Callable[[str], object]
+) -> Survey | None:
+    """Open one of several surveys; None for one that cannot be used, which stops no other.
+
+    Args:
+        path: the survey.
+        hints: what is known of it.
+        alone: whether it is the only one, so that it is refused instead.
+        tell: called with why it is left out.
+
+    Raises:
+        DiapirError: it is the only one, and cannot be used.
+    """
+    try:
+        return open_survey(path, hints)
+    except DataError as error:
+        if alone:
+            raise
+        tell(f"left out {path.name}: {error.found}")
+        return None
 
 
 def section_image(survey: Survey, slices: tuple[slice, slice], clip: float) -> Bytes:
@@ -258,7 +285,7 @@ def _is_survey(path: Path) -> bool:
             expected="a survey, a folder of 2D lines, or pictures",
             fix="correct the path",
         )
-    if path.suffix.lower() in SURVEY_SUFFIXES:
+    if is_survey(path):
         return True
     return path.is_dir() and any(_surveys_in(path))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diapir.cli.options import options_of
-from diapir.cli.output import Answer, Output
+from diapir.cli.output import Answer, Output, failure
 from diapir.cli.running import Running
 from diapir.errors import ConfigError
 from diapir.text import percent, plural
@@ -160,7 +160,6 @@ class _Lines:
         running: Running,
     ) -> Answer:
         """Predict them all, then list what failed."""
-        from diapir.cli.products import failure
         from diapir.surveys.lines.predict_lines import open_lines, predict_lines
 
         self._say_names(files)
@@ -213,13 +212,16 @@ class _Lines:
 
     def _say_names(self, files: Sequence[SurveyFile]) -> None:
         """Say which lines are not called as their file is, because two share its name."""
-        renamed = [file for file in files if file.name != file.path.stem]
+        from diapir.surveys.lines.find_lines import bare_name
+
+        renamed = [file for file in files if file.name != bare_name(file.path)]
         for file in renamed:
             self.output.say(f"{file.path}: called {file.name}, as two files have the name")
 
     def _tell(self, line: PredictedLine) -> None:
         if line.summary is None:
-            self.output.say(f"{line.file.path}", f"  failed: {line.row.error}")
+            fix = [f"  fix: {line.error.fix}"] if line.error else []
+            self.output.say(f"{line.file.path}", f"  failed: {line.row.error}", *fix)
         else:
             self.output.say(*_lines(line.summary))
 
@@ -241,10 +243,11 @@ class _Lines:
 
 
 def _tell(survey: Survey, plan: Plan, *, output: Output, brief: bool = False) -> None:
-    """Print the plan of a survey, or its first line alone."""
+    """Print the plan of a survey, or only its first line and the oddities of the file."""
     from diapir.surveys.restricted import part_lines
 
-    lines = [*part_lines(survey, plan.views), *plan.lines()[: 1 if brief else None]]
+    told = [plan.lines()[0], *survey.notes] if brief else plan.lines()
+    lines = [*part_lines(survey, plan.views), *told]
     output.say(f"{survey.path}", *(f"  {line}" for line in lines))
 
 
@@ -256,7 +259,8 @@ def _lines(summary: SurveySummary) -> list[str]:
     ]
     if summary.pixels:
         lines[0] += f"; {summary.seconds:,.0f} s, {summary.mpx_per_s:.2f} Mpx/s"
-    if summary.not_finite:
-        lines.append(f"  {summary.notes[-1]}")
+    if summary.no_data:
+        samples = plural(summary.no_data, "sample")
+        lines.append(f"  {samples} of live traces are no data and have no prediction")
     lines += [f"  caveat: {caveat}" for caveat in summary.caveats]
     return lines

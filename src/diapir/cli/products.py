@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter, Token
 
 from diapir.cli.options import Whole
-from diapir.cli.output import Answer, Injected, Output
+from diapir.cli.output import Answer, Injected, Output, failure
 from diapir.cli.survey import PART, WHOLE
-from diapir.errors import ConfigError, DataError, DiapirError
+from diapir.errors import ConfigError, DataError
 from diapir.surveys.extent import Extent
 from diapir.text import plural
 
@@ -228,17 +228,6 @@ class LineProducts:
             content["merged"] = [str(path) for path in files]
             self.output.say(f"all {plural(len(lines), 'line')}  → {self.out / MERGED}")
         return content, list(table.values())
-
-
-def failure(name: str, path: Path, error: DiapirError) -> dict[str, str]:
-    """The JSON object of a line that failed."""
-    return {
-        "name": name,
-        "path": str(path),
-        "found": error.found,
-        "expected": error.expected,
-        "mend": error.fix,
-    }
 
 
 def _names(stores: Sequence[Path], folder: Path) -> dict[str, Path]:

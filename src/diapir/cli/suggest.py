@@ -56,6 +56,7 @@ def suggest(
     """
     from diapir.adaptation import suggest as suggest_sections
 
+    notes: list[str] = []
     with output.progress("looking at sections") as progress:
         found = suggest_sections(
             model,
@@ -64,9 +65,11 @@ def suggest(
             most=most,
             hints=hints,
             engine=running.options(),
+            tell=notes.append,
             progress=progress,
         )
     width = max(len(each.name) for each in found)
+    output.say(*(f"note: {note}" for note in notes))
     output.say("Label next, the most doubtful section first:")
     output.say(
         *(
@@ -75,4 +78,4 @@ def suggest(
             for each in found
         )
     )
-    return Answer({"sections": [each.to_json() for each in found]})
+    return Answer({"sections": [each.to_json() for each in found], "notes": notes})

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.grid import Domain, Grid
-from diapir.surveys.hints import SurveyHints, SurveySpec
-from diapir.surveys.sampling import check_amplitudes
+from diapir.surveys.hints import CoordinateUnit, LengthUnit, SurveyHints, SurveySpec
+from diapir.surveys.sampling import Undefined, check_amplitudes, find_survey_undefined
+from diapir.surveys.units import to_degrees, xy_unit
+from diapir.undefined import hide_undefined
 
 SamplesAxis = Literal["first", "last"]
 _PIECE = 2**22
@@ -47,12 +49,15 @@ class Frame:
     Attributes:
         inlines: `int64 (I,)`.
         crosslines: `int64 (X,)`; for a 2D line its CDP numbers.
-        interval: sample interval in ms or m; None where unknown.
-        start: time or depth of the first sample, in ms or m.
+        interval: sample interval in ms or `depth_unit`; None where unknown.
+        start: time or depth of the first sample, in the same unit.
         domain: domain of the vertical axis.
         live: `bool (I, X)`, True for live traces; None to find traces of zeros.
         easting: `float64 (I, X)`; None where unknown.
         northing: `float64 (I, X)`; None where unknown.
+        depth_unit: unit of depths.
+        coordinate_unit: unit of the coordinates.
+        undefined: values that the file declares to stand for no value.
         notes: oddities of the file, for the user.
     """
 
@@ -64,6 +69,9 @@ class Frame:
     live: NDArray[np.bool_] | None = None
     easting: NDArray[np.float64] | None = None
     northing: NDArray[np.float64] | None = None
+    depth_unit: LengthUnit = "m"
+    coordinate_unit: CoordinateUnit = "m"
+    undefined: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
 
     def hinted(self, hints: SurveyHints) -> Frame:
@@ -72,6 +80,8 @@ class Frame:
             self,
             domain=hints.domain or self.domain,
             interval=self.interval if hints.interval is None else hints.interval,
+            depth_unit=hints.depth_unit or self.depth_unit,
+            coordinate_unit=hints.coordinate_unit or self.coordinate_unit,
         )
 
 
@@ -109,15 +119,24 @@ class ArraySurvey:
         self._allow = tuple(sorted(hints.allow))
         self._line = len(values.shape) == 2
         frame = frame.hinted(hints)
+        self._units = frame.depth_unit, frame.coordinate_unit
         interval, notes = _known_interval(path, frame.interval)
-        self.notes = (*frame.notes, *notes)
-        self.grid = self._make_grid(frame, interval, progress)
+        self._undefined: Undefined | None = None
+        every = np.ones(values.shape[:-1], np.bool_).reshape((1, *values.shape[:-1])[-2:])
+        self.grid = self._make_grid(frame, interval, every if frame.live is None else frame.live)
+        if frame.undefined and not hints.undefined:
+            hints = replace(hints, undefined=frame.undefined)
+        self._undefined = find_survey_undefined(self, hints)
+        if frame.live is None:
+            self.grid = replace(self.grid, live=self._find_live(progress))
         check_amplitudes(self, hints.allow)
+        self.notes = (*frame.notes, *notes, *self._undefined.notes)
 
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         """Read the amplitudes of a part of the grid; see `Survey.read`."""
         found = self._part(inlines, crosslines)
-        found[~np.isfinite(found)] = np.nan
+        if self._undefined is not None:
+            hide_undefined(found, self._undefined.values)
         found[~self.grid.live[inlines, crosslines]] = np.nan
         return found
 
@@ -127,8 +146,11 @@ class ArraySurvey:
         hints = SurveyHints(
             domain=None if domain == "unknown" else domain,
             interval=self.grid.interval,
+            depth_unit=self._units[0],
+            coordinate_unit=self._units[1],
             allow=self._allow,
             samples_axis=self.samples_axis,
+            undefined=() if self._undefined is None else self._undefined.hint,
         )
         return SurveySpec(str(self.path.resolve()), hints)
 
@@ -136,11 +158,15 @@ class ArraySurvey:
         """Release the array."""
         self._values = None
 
-    def _make_grid(self, frame: Frame, interval: float, progress: Progress | None) -> Grid:
+    def _make_grid(self, frame: Frame, interval: float, live: NDArray[np.bool_]) -> Grid:
         assert self._values is not None  # noqa: S101 - just opened
         shape = self._values.shape
         rows, columns, samples = (1, *shape) if self._line else shape
         unknown = np.full((rows, columns), np.nan)
+        easting, northing = (
+            unknown if part is None else to_degrees(part, frame.coordinate_unit)
+            for part in (frame.easting, frame.northing)
+        )
         numbers = 1 + np.arange(rows) if frame.inlines is None else frame.inlines
         return Grid(
             kind="2d" if self._line else "3d",
@@ -150,9 +176,11 @@ class ArraySurvey:
             interval=interval,
             start=frame.start,
             domain=frame.domain,
-            live=self._find_live(rows, columns, progress) if frame.live is None else frame.live,
-            easting=unknown if frame.easting is None else frame.easting,
-            northing=unknown if frame.northing is None else frame.northing,
+            live=live,
+            easting=easting,
+            northing=northing,
+            depth_unit=frame.depth_unit,
+            xy_unit=xy_unit(frame.coordinate_unit),
         )
 
     def _part(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
@@ -163,12 +191,12 @@ class ArraySurvey:
             part = np.array(self._values[place], np.float32)
         return part[None] if self._line else part
 
-    def _find_live(self, rows: int, columns: int, progress: Progress | None) -> NDArray[np.bool_]:
-        """Traces with any finite sample other than 0, found in pieces of bounded size."""
-        assert self._values is not None  # noqa: S101 - just opened
+    def _find_live(self, progress: Progress | None) -> NDArray[np.bool_]:
+        """Traces with any defined sample other than 0, found in pieces of bounded size."""
+        rows, columns, samples = self.grid.shape
         live = np.zeros((rows, columns), np.bool_)
-        for part in _pieces(rows, columns, self._values.shape[-1]):
-            values = self._part(*part)
+        for part in _pieces(rows, columns, samples):
+            values = self.read(*part)
             live[part] = (np.isfinite(values) & (values != 0)).any(axis=-1)
             if progress is not None and part[1].stop >= columns:
                 progress(min(part[0].stop, rows), rows)

@@ -8,12 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.inference.sections.no_data import (
+    has_few_levels,
+    least_run,
+    no_data,
+    with_true_zeros,
+)
 from diapir.inference.sections.wavelet import TGS_FIRST_ZERO, TGS_SPREAD, first_zero
+from diapir.surveys.grid import Grid
 from diapir.surveys.restricted import RestrictedSurvey, places, whole_survey
 from diapir.surveys.sampling import sample_traces
 from diapir.surveys.segy.header_choice import HeaderChoice
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES
 from diapir.surveys.segy.segy_source import SegySurvey
+from diapir.surveys.segy.text_header import text_lines
 from diapir.surveys.survey import Survey
 from diapir.text import percent, plural
 
@@ -54,7 +62,9 @@ def describe(survey: Survey) -> SurveyFacts:
         _coordinates(survey),
         _samples(survey),
         _amplitudes(traces),
+        _no_signal(traces),
         _sampling(traces),
+        _text(survey),
     )
     for facts, told in parts:
         content |= facts
@@ -173,7 +183,9 @@ def _coordinates(survey: Survey) -> _Part:
     facts: dict[str, Any] = {
         "easting": [float(grid.easting[known].min()), float(grid.easting[known].max())],
         "northing": [float(grid.northing[known].min()), float(grid.northing[known].max())],
-        "spacing": [None if np.isnan(step) else step for step in grid.spacing],
+        "unit": grid.xy_unit,
+        "spacing": [None if np.isnan(step) else step for step in _spacing(grid)],
+        "spacing_unit": "ft" if grid.xy_unit == "ft" else "m",
     }
     where = ""
     whole = whole_survey(survey)
@@ -181,11 +193,12 @@ def _coordinates(survey: Survey) -> _Part:
         choice, scalar = whole.geometry.choice, whole.geometry.scalar
         facts |= {"x_byte": choice.easting, "y_byte": choice.northing, "scalar": scalar}
         where = f" (bytes {choice.easting} and {choice.northing}, scalar {scalar})"
-    told = f"{_range(facts['easting'])} E, {_range(facts['northing'])} N{where}"
-    lines = [_line("coordinates", told)]
+    digits = 5 if grid.xy_unit == "degrees" else 1
+    told = f"{_range(facts['easting'], digits)} E, {_range(facts['northing'], digits)} N"
+    lines = [_line("coordinates", f"{told}, in {grid.xy_unit}{_assumed(whole)}{where}")]
     between = ("inlines", "crosslines") if grid.kind == "3d" else ("lines", "traces")
     steps = [
-        f"{step:.2f} between {name}"
+        f"{step:.2f} {facts['spacing_unit']} between {name}"
         for step, name in zip(facts["spacing"], between, strict=True)
         if step is not None
     ]
@@ -203,11 +216,14 @@ def _samples(survey: Survey) -> _Part:
         "start": grid.start,
         "end": end,
         "domain": grid.domain,
+        "unit": grid.unit,
     }
     extent = f"{grid.start:g}–{end:g}"
     if grid.domain != "unknown":
         told = f"{grid.samples:,}, interval {grid.interval:g} {grid.unit}, {extent} {grid.unit}"
-        return {"vertical": facts}, [_line("samples", told), _line("domain", grid.domain)]
+        stated = grid.domain == "time" or _is_stated(whole_survey(survey))
+        assumed = "" if stated else f", in {grid.unit}, assumed: --depth-unit changes it"
+        return {"vertical": facts}, [_line("samples", told), _line("domain", grid.domain + assumed)]
     reason = ": SEG-Y does not record it" if isinstance(whole_survey(survey), SegySurvey) else ""
     lines = [
         _line("samples", f"{grid.samples:,}, interval {grid.interval:g} ({grid.unit}), {extent}"),
@@ -238,6 +254,35 @@ def _amplitudes(traces: NDArray[np.float32]) -> _Part:
     if odd:
         lines.append(_line("not finite", f"{plural(odd, 'sample')} of these traces, read as gaps"))
     return {"amplitudes": facts}, lines
+
+
+def _no_signal(traces: NDArray[np.float32]) -> _Part:
+    """Runs of equal samples, which `diapir predict` takes for no data."""
+    scale = float(np.percentile(np.abs(traces[np.isfinite(traces)]), _PERCENTS[2]))
+    plain = with_true_zeros(traces, scale)
+    least = least_run(first_zero(traces), coarse=has_few_levels(traces))
+    share = float(no_data(plain, least).mean())
+    told = f"{percent(share, 1)} of samples, in runs of at least {least} equal ones along a trace"
+    return {"no_signal": share}, [_line("no signal", told)] if share else []
+
+
+def _text(survey: Survey) -> _Part:
+    """The text header, and what it hints at."""
+    whole = whole_survey(survey)
+    if not isinstance(whole, SegySurvey):
+        return {}, []
+    hints = whole.hints
+    facts = {
+        "domain": hints.domain[0] if hints.domain else None,
+        "reference_system": list(hints.crs),
+        "feet": hints.feet or None,
+    }
+    lines = [_line("text header", line) for line in text_lines(whole.text)]
+    lines[1:] = [line.replace("text header", " " * 11) for line in lines[1:]]
+    if hints.crs:
+        told = "named in the text header, which may be of another file: "
+        lines.append(_line("coordinates", told + "; ".join(hints.crs)))
+    return {"text_hints": facts}, lines
 
 
 def _sampling(traces: NDArray[np.float32]) -> _Part:
@@ -276,5 +321,21 @@ def _rounded(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def _range(pair: list[float]) -> str:
-    return f"{pair[0]:,.1f} to {pair[1]:,.1f}"
+def _range(pair: list[float], digits: int) -> str:
+    return f"{pair[0]:,.{digits}f} to {pair[1]:,.{digits}f}"
+
+
+def _spacing(grid: Grid) -> tuple[float, float]:
+    """Distances between neighbours, in metres where the coordinates are degrees."""
+    return grid.spacing_m if grid.xy_unit == "degrees" else grid.spacing
+
+
+def _assumed(survey: Survey) -> str:
+    """What to say about a unit of lengths that neither file nor user states."""
+    known = survey.grid.xy_unit == "degrees" or _is_stated(survey)
+    return "" if known else ", assumed: --coordinate-unit changes it"
+
+
+def _is_stated(survey: Survey) -> bool:
+    """Whether file or user state the unit of lengths."""
+    return isinstance(survey, SegySurvey) and survey.units.stated

@@ -8,10 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.surveys.hints import LengthUnit
+from diapir.surveys.units import LocalPlane, XyUnit
+
 Kind = Literal["2d", "3d"]
 Domain = Literal["time", "depth", "unknown"]
-
-DOMAIN_UNITS: dict[Domain, str] = {"time": "ms", "depth": "m", "unknown": "ms or m"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +28,14 @@ class Grid:
         crosslines: `int64 (X,)`, rising or falling as in the file; for a 2D line its CDP
             numbers, or 1 to X in file order.
         samples: samples per trace, S.
-        interval: sample interval in ms (time) or m (depth), above 0.
-        start: time or depth of the first sample, in ms or m.
+        interval: sample interval in ms (time) or in `depth_unit`, above 0.
+        start: time or depth of the first sample, in the same unit.
         domain: domain of the vertical axis; "unknown" where neither file nor user says.
         live: `bool (I, X)`, True where there is a trace that is not dead.
         easting: `float64 (I, X)`, scaled; NaN where unknown.
         northing: `float64 (I, X)`, scaled; NaN where unknown.
+        depth_unit: unit of depths.
+        xy_unit: unit of `easting` and `northing`; degrees are longitude and latitude.
     """
 
     kind: Kind
@@ -45,6 +48,8 @@ class Grid:
     live: NDArray[np.bool_]
     easting: NDArray[np.float64]
     northing: NDArray[np.float64]
+    depth_unit: LengthUnit = "m"
+    xy_unit: XyUnit = "m"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -54,7 +59,8 @@ class Grid:
     @property
     def unit(self) -> str:
         """Unit of `interval` and `start`."""
-        return DOMAIN_UNITS[self.domain]
+        units = {"time": "ms", "depth": self.depth_unit, "unknown": f"ms or {self.depth_unit}"}
+        return units[self.domain]
 
     @property
     def vertical(self) -> NDArray[np.float64]:
@@ -70,7 +76,23 @@ class Grid:
         """
         return self._distance(axis=0), self._distance(axis=1)
 
-    def _distance(self, axis: int) -> float:
-        steps = np.hypot(np.diff(self.easting, axis=axis), np.diff(self.northing, axis=axis))
+    @property
+    def spacing_m(self) -> tuple[float, float]:
+        """The same in metres."""
+        plane = self.plane
+        return (
+            self._distance(0, plane.east, plane.north),
+            self._distance(1, plane.east, plane.north),
+        )
+
+    @property
+    def plane(self) -> LocalPlane:
+        """Metres per unit of the coordinates."""
+        return LocalPlane.of(self.xy_unit, self.easting, self.northing)
+
+    def _distance(self, axis: int, east: float = 1.0, north: float = 1.0) -> float:
+        steps = np.hypot(
+            np.diff(self.easting, axis=axis) * east, np.diff(self.northing, axis=axis) * north
+        )
         known = steps[np.isfinite(steps)]
         return float(np.median(known)) if known.size else float("nan")

@@ -10,6 +10,10 @@ from diapir.errors import SurveyError
 from diapir.surveys.extent import Extent
 
 Endian = Literal["big", "little"]
+LengthUnit = Literal["m", "ft"]
+"""Units of depths."""
+CoordinateUnit = Literal["m", "ft", "arcsec", "degrees", "dms"]
+"""Units of coordinates in a file; on a grid, angles are degrees."""
 VerticalDomain = Literal["time", "depth"]
 Allowance = Literal["velocity", "truncated", "sparse", "prestack"]
 """A check that the user may switch off: one-sided amplitudes, a cut last trace, a sparse grid, and
@@ -53,9 +57,15 @@ class SurveyHints:
     domain: VerticalDomain | None = None
     """Domain of the vertical axis."""
     interval: float | None = None
-    """Sample interval in ms (time) or m (depth)."""
+    """Sample interval in ms (time) or in the unit of depths."""
     samples_axis: Literal["first", "last"] | None = None
     """Axis of the samples (time or depth) in an .npy array."""
+    depth_unit: LengthUnit | None = None
+    """Unit of depths; found at byte 3255 of SEG-Y, else m."""
+    coordinate_unit: CoordinateUnit | None = None
+    """Unit of coordinates; found at bytes 89 and 3255 of SEG-Y, else m."""
+    undefined: tuple[float | Literal["none"], ...] = ()
+    """Value that stands for no value, as -9999; found if left out; none: all are amplitudes."""
     allow: tuple[Allowance, ...] = ()
     """Read the file although this check fails; may be given more than once."""
     extents: tuple[Extent, ...] = ()
@@ -103,6 +113,7 @@ class SurveySpec:
         known = asdict(self.hints) | {
             "domain": self.hints.domain or "unknown",
             "allow": list(self.hints.allow),
+            "undefined": list(self.hints.undefined) or None,
             "extents": [extent.to_json() for extent in self.hints.extents] or None,
         }
         return {"path": self.path} | {
@@ -121,5 +132,6 @@ class SurveySpec:
         if known.get("domain") == "unknown":
             known["domain"] = None
         known["allow"] = tuple(known.get("allow", ()))
+        known["undefined"] = tuple(known.get("undefined", ()))
         known["extents"] = tuple(Extent(**extent) for extent in known.get("extents", ()))
         return cls(str(content["path"]), SurveyHints(**known))

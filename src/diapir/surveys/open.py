@@ -9,7 +9,9 @@ from diapir.progress import Progress
 from diapir.surveys.array_source import ArraySurvey
 from diapir.surveys.hints import SurveyHints, SurveySpec
 from diapir.surveys.numpy_source import open_numpy
+from diapir.surveys.other_formats import is_gzip, named, refuse_packed
 from diapir.surveys.restricted import restrict
+from diapir.surveys.segy.gzip_source import GzipSurvey
 from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.surveys.survey import Survey
 from diapir.surveys.zarr_source import is_zarr, open_zarr
@@ -58,7 +60,7 @@ def _open(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
             fix="leave the option out",
         )
     if not path.is_dir() and not array:
-        return SegySurvey(path, hints, progress=progress)
+        return _open_segy(path, hints, progress)
     if hints.segy_only:
         raise SurveyError(
             f"{', '.join(hints.segy_only)} given for {path}, which is not a SEG-Y file",
@@ -74,6 +76,17 @@ def _open(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
             fix="give the path of the file itself",
         )
     return ArraySurvey(path, *open_zarr(path), hints, progress=progress)
+
+
+def _open_segy(path: Path, hints: SurveyHints, progress: Progress | None) -> Survey:
+    """A SEG-Y file; any other file is named where that is possible."""
+    refuse_packed(path)
+    if is_gzip(path):
+        return GzipSurvey(path, hints, progress=progress)
+    try:
+        return SegySurvey(path, hints, progress=progress)
+    except SurveyError as error:
+        raise named(path, error) from None
 
 
 def reopen(spec: SurveySpec) -> Survey:

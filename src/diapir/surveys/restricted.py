@@ -72,7 +72,7 @@ def part_lines(survey: Survey, views: Iterable[str]) -> list[str]:
     """
     if not isinstance(survey, RestrictedSurvey):
         return []
-    lines = [f"part: {survey.part}", *survey.selection.notes]
+    lines = [f"part: {survey.part}"]
     every, across = skips(survey)
     if views == ("inline",) and every > 1 and across == 1:
         lines.append(f"inline view only: one inline in {every} is read, each with all its traces")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
-from diapir.surveys.hints import Allowance
+from diapir.surveys.hints import Allowance, SurveyHints
 from diapir.surveys.survey import Survey
+from diapir.text import percent
+from diapir.undefined import HUGE, find_undefined
 
 SAMPLE_TRACES = 4096
 """Traces that a percentile is taken from at most."""
@@ -67,6 +71,56 @@ def sample_traces(
         part = slice(inline, inline + 1), slice(group * _NEIGHBOURS, (group + 1) * _NEIGHBOURS)
         found.append(survey.read(*part)[live[part]][:most])
     return np.concatenate(found)
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """The values of a survey that stand for no value.
+
+    Attributes:
+        values: as stored; those that are not finite or beyond `HUGE` are undefined anyway.
+        notes: what was found and how much of it, with the option that changes it.
+    """
+
+    values: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hint(self) -> tuple[float | Literal["none"], ...]:
+        """The hint that reads the survey again without another search."""
+        return self.values or ("none",)
+
+
+def find_survey_undefined(survey: Survey, hints: SurveyHints) -> Undefined:
+    """Find the undefined values among the amplitudes of a survey, or take those that are given.
+
+    Args:
+        survey: just opened, and so that it still reads undefined values as they are stored.
+        hints: of the user; the values given are only counted.
+    """
+    traces = sample_traces(survey, most=_CHECKED_TRACES)
+    given = tuple(value for value in hints.undefined if value != "none")
+    values = given or (() if "none" in hints.undefined else find_undefined(traces))
+    notes = []
+    huge = np.isfinite(traces) & (np.abs(traces) >= HUGE)
+    if huge.any():
+        notes.append(
+            f"about {percent(float(huge.mean()), 1)} of samples are {traces[huge][0]:.3g} or as "
+            "large, which stands for no value: no data"
+        )
+    odd = ~np.isfinite(traces[np.isfinite(traces).any(axis=1)])
+    if odd.any():
+        notes.append(
+            f"about {percent(float(odd.mean()), 1)} of samples are not finite numbers: no data"
+        )
+    for value in values:
+        share = float(np.mean(traces == np.float32(value)))
+        way_out = "" if given else " (--undefined none reads them as amplitudes)"
+        notes.append(
+            f"about {percent(share, 1)} of samples are {value:.7g}, which is taken for an "
+            f"undefined value: no data{way_out}"
+        )
+    return Undefined(values, tuple(notes))
 
 
 def check_amplitudes(survey: Survey, allow: Collection[Allowance]) -> None:

@@ -27,6 +27,7 @@ class ZarrArray:
     Attributes:
         shape: length of each axis.
         dtype: type of the numbers.
+        fill_value: what chunks that were never written hold; None where none is stated.
         attributes: the user's attributes.
         dimensions: names of the axes; empty where they are not all named.
 
@@ -40,6 +41,7 @@ class ZarrArray:
         with zarr_reading(path):
             self.shape: tuple[int, ...] = tuple(map(int, array.shape))
             self.dtype = np.dtype(array.dtype)
+            self.fill_value: Any = array.fill_value
             self.attributes: dict[str, Any] = dict(array.attrs.asdict())
             # from Zarr 3 metadata, or from xarray's attribute in Zarr 2
             names = getattr(array.metadata, "dimension_names", None)

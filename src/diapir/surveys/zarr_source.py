@@ -3,14 +3,16 @@
 Groups are read as xarray, segysak and MDIO (version 1) write them: an array of amplitudes with
 named dimensions, and one array per dimension with the numbers along it, beside coordinates and a
 mask of live traces. A plain array may have the attributes `inlines`, `crosslines`, `interval`,
-`start` and `domain`.
+`start`, `domain`, `depth_unit` and `coordinate_unit`.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from diapir.errors import SurveyError
 from diapir.surveys.array_source import AmplitudeArray, Frame
 from diapir.surveys.grid import Domain
+from diapir.surveys.hints import CoordinateUnit, LengthUnit
 from diapir.surveys.zarr_files import ZarrArray, open_node, zarr_reading
 from diapir.text import listing
 
@@ -35,7 +38,18 @@ _EASTING = ("cdp_x", "easting")
 _NORTHING = ("cdp_y", "northing")
 _MASK = ("trace_mask", "live")
 _AMPLITUDE = ("amplitude", "seismic", "data")
-_SECONDS = ("s", "sec", "second", "seconds")
+_VERTICAL_UNITS: dict[str, tuple[float, LengthUnit | None]] = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), (1000.0, None)),
+    **dict.fromkeys(("ft", "feet", "foot", "us survey foot", "ftus"), (1.0, "ft")),
+    **dict.fromkeys(("km", "kilometre", "kilometer"), (1000.0, "m")),
+}
+"""Factor of units of a vertical axis, and unit of depths; others are ms or m."""
+_XY_UNITS: dict[str, CoordinateUnit] = {
+    **dict.fromkeys(("ft", "feet", "foot", "us survey foot", "ftus"), "ft"),
+    **dict.fromkeys(("degrees", "degree", "deg", "degrees_east", "degrees_north"), "degrees"),
+    **dict.fromkeys(("arcsec", "arcseconds", "arc second", "arc seconds"), "arcsec"),
+}
+"""Units of coordinates; others are metres."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -60,7 +74,8 @@ def open_zarr(path: Path) -> tuple[AmplitudeArray, Frame]:
     with zarr_reading(path):  # names and attributes may be of any kind
         if not hasattr(node, "arrays"):
             array = ZarrArray(node, path)
-            return array, _frame_of_attributes(path, array.attributes, array.shape)
+            frame = _frame_of_attributes(path, array.attributes, array.shape)
+            return array, replace(frame, undefined=_declared_undefined(array))
         attributes = node.attrs.asdict()
         if "diapir" in attributes:
             raise SurveyError(
@@ -107,7 +122,8 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, ZarrArray]) -> F
     array = arrays[name]
     dimensions = array.dimensions
     if not dimensions:
-        return _frame_of_attributes(path, array.attributes, array.shape)
+        frame = _frame_of_attributes(path, array.attributes, array.shape)
+        return replace(frame, undefined=_declared_undefined(array))
     roles = [_role([dimension]) for dimension in dimensions]
     if roles not in (["inline", "crossline", "vertical"], ["trace", "vertical"]):
         raise SurveyError(
@@ -130,7 +146,9 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, ZarrArray]) -> F
         return np.asarray(found[:]).reshape((1, *shape)[-2:])
 
     easting, northing, mask = over(_EASTING), over(_NORTHING), over(_MASK)
-    interval, start, notes = _spacing(arrays.get(dimensions[-1]), array.shape[-1])
+    vertical = arrays.get(dimensions[-1])
+    interval, start, notes = _spacing(vertical, array.shape[-1])
+    x_axis = next((arrays[key] for key in _EASTING if key in arrays), None)
     known = easting is not None and northing is not None
     return Frame(
         inlines=along(0) if len(roles) == 3 else None,
@@ -141,22 +159,41 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, ZarrArray]) -> F
         live=None if mask is None else mask.astype(bool),
         easting=easting.astype(np.float64) if known and easting is not None else None,
         northing=northing.astype(np.float64) if known and northing is not None else None,
+        depth_unit=_VERTICAL_UNITS.get(_unit_of(vertical), (1.0, None))[1] or "m",
+        coordinate_unit=_XY_UNITS.get(_unit_of(x_axis), "m"),
+        undefined=_declared_undefined(array),
         notes=notes,
     )
+
+
+def _declared_undefined(array: ZarrArray) -> tuple[float, ...]:
+    """Values that an array declares to stand for no value; chunks not written hold the last."""
+    stated = [array.attributes.get(name) for name in ("_FillValue", "missing_value")]
+    found = []
+    for value in [*stated, array.fill_value]:
+        # xarray stores some as base64; an integer may have thousands of digits
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            number = float(value)
+            if np.isfinite(number) and number != 0:
+                found.append(number)
+    return tuple(dict.fromkeys(found))
+
+
+def _unit_of(array: ZarrArray | None) -> str:
+    """The unit in the attributes of an array, in lower case; empty where there is none."""
+    return "" if array is None else str(array.attributes.get("units", "")).lower()
 
 
 def _spacing(
     vertical: ZarrArray | None, samples: int
 ) -> tuple[float | None, float, tuple[str, ...]]:
-    """Interval and start of a vertical axis, in ms or m."""
+    """Interval and start of a vertical axis, in ms, m or ft."""
     if vertical is None or vertical.shape != (samples,) or samples < 2:
         return None, 0.0, ()
     values = vertical[:].astype(np.float64)
     if not np.isfinite(values).all():
         raise _unreadable(vertical.path, "its values are not all numbers")
-    unit = str(vertical.attributes.get("units", "")).lower()
-    if unit in _SECONDS:
-        values *= 1000.0
+    values *= _VERTICAL_UNITS.get(_unit_of(vertical), (1.0, None))[0]
     steps = np.diff(values)
     interval = float(np.median(steps))
     even = np.allclose(steps, interval, rtol=1e-3)
@@ -189,9 +226,23 @@ def _frame_of_attributes(
             interval=None if interval is None else float(interval),
             start=start,
             domain=domain,
+            depth_unit=_one_of(attributes, "depth_unit", get_args(LengthUnit)),
+            coordinate_unit=_one_of(attributes, "coordinate_unit", get_args(CoordinateUnit)),
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise _unreadable(path, f"its attributes do not fit: {error}") from None
+
+
+def _one_of(attributes: Mapping[str, Any], name: str, allowed: tuple[Any, ...]) -> Any:
+    """An attribute, m where it is missing.
+
+    Raises:
+        ValueError: a value that is not allowed.
+    """
+    value = attributes.get(name, "m")
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r} is none of {', '.join(allowed)}")
+    return value
 
 
 def _role(dimensions: Sequence[str]) -> str:

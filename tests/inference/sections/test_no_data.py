@@ -10,6 +10,7 @@ from diapir.inference.sections.no_data import (
     has_few_levels,
     least_run,
     no_data,
+    with_true_zeros,
 )
 
 
@@ -84,3 +85,12 @@ def test_bars_of_a_picture_are_blank() -> None:
 def test_flat_layers_are_data() -> None:
     layers = np.repeat(np.arange(40, dtype=np.uint8), 3)[:, None] * np.ones(90, np.uint8)
     assert not blank(layers, 48).any()
+
+
+def test_amplitudes_that_only_rounding_keeps_from_zero_are_zero() -> None:
+    traces = np.random.default_rng(0).normal(size=(4, 80)).astype(np.float32)
+    traces[:, 20:50] *= 1e-9
+    assert not no_data(traces, 16).any()
+    found = no_data(with_true_zeros(traces, 2.0), 16)
+    assert found[:, 20:50].all()
+    assert not found[:, :20].any()

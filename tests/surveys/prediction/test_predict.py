@@ -19,6 +19,7 @@ from diapir.surveys.prediction import plan, settle
 from diapir.surveys.prediction.amplitude import to_grey
 from diapir.surveys.prediction.predict import SurveySummary
 from diapir.surveys.products.from_prediction import store_products
+from diapir.surveys.products.make import ProductOptions
 from tests.surveys.made import (
     MemorySurvey,
     Pointwise,
@@ -119,7 +120,7 @@ def test_gaps_are_filled_for_the_network_and_masked(tmp_path: Path) -> None:
     known = ~np.isnan(broken)
     np.testing.assert_allclose(found[known], read(whole)[known], atol=1e-6)
     assert summary.samples == known.sum()
-    assert summary.not_finite == 3
+    assert summary.no_data == 3
 
 
 def test_the_result_does_not_depend_on_the_block(tmp_path: Path) -> None:
@@ -287,16 +288,14 @@ def test_runs_of_equal_samples_are_never_salt(tmp_path: Path, view: str, average
     kept = run(MemorySurvey(muted), tmp_path / "kept", equal_runs="none", **options)
     assert read(kept)[empty].min() > 0.9
     summary = run(MemorySurvey(muted), tmp_path / "left", **options)
-    assert read(summary)[empty].max() == 0
+    assert np.isnan(read(summary)[empty]).all()
     np.testing.assert_array_equal(read(summary)[~empty], read(kept)[~empty])
     assert "no data, in runs of at least" in summary.notes[1]
     assert "--equal-runs none" in summary.notes[1]
     assert open_store(summary.store).record.equal_runs is not None
-    arrays = {path.name for path in summary.store.iterdir() if path.is_dir()}
-    assert "no_data" not in arrays
     long = run(MemorySurvey(muted), tmp_path / "long", equal_runs=81, **options)
     assert read(long)[:9, 4:9, :50].min() > 0.9
-    assert read(long)[11, 14:18].max() == 0  # constant traces are no data at any length
+    assert np.isnan(read(long)[11, 14:18]).all()  # constant traces are no data at any length
 
 
 def test_products_that_cannot_be(tmp_path: Path) -> None:
@@ -337,3 +336,29 @@ def test_a_line_of_samples_by_traces_is_written_as_it_came(tmp_path: Path) -> No
         found[name] = np.load(tmp_path / "out" / f"{name}_probability.npy")
     assert found["turned"].shape == (24, 30)
     np.testing.assert_array_equal(found["turned"], found["plain"].T)
+
+
+def test_no_pick_is_made_beside_samples_without_data(tmp_path: Path) -> None:
+    amplitude = volume((1, 40, 90)) - np.float32(9)
+    amplitude[0, :, 30:60] = 5  # salt for this network, and bounded by no data above
+    amplitude[0, :, 30:60] += volume((1, 40, 30), seed=3)[0] / 4
+    amplitude[0, :, :30] = 0
+    summary = run(MemorySurvey(amplitude), tmp_path, scale=5.0)
+    made = store_products(summary.store, ProductOptions(min_cells=1))
+    assert made.picks["base"] == 40
+    assert made.picks["top"] == 0
+    assert any("equal samples" in note for note in made.notes)
+
+
+def test_the_water_layer_is_never_salt_and_the_file_s_oddities_are_kept(tmp_path: Path) -> None:
+    survey = MemorySurvey(volume((1, 40, 90)) + np.float32(2))
+    survey.notes = ("the file is odd",)
+    summary = run(survey, tmp_path, scale=5.0, water_bottom=100.0)
+    assert np.isnan(read(summary)[:, :, :25]).all()
+    assert np.isfinite(read(summary)[:, :, 25:]).all()
+    assert summary.no_data == 40 * 25
+    assert summary.notes[0] == "the file is odd"
+    assert "the file is odd" in summary.plan.notes
+    assert any("--water-bottom asks" in note for note in summary.notes)
+    made = store_products(summary.store)
+    assert "The file is odd." in made.notes

@@ -13,7 +13,7 @@ from tests.surveys.made import MemorySurvey, record, volume
 KEYS = (
     *("diapir", "asked", "model", "model_name", "weights_sha256", "input", "survey", "threshold"),
     *("views", "scale", "polarity", "stretch", "tile", "windows_per_s", "block", "skips"),
-    *("tta", "equal_runs", "notes", "caveats", "grids"),
+    *("tta", "equal_runs", "quiet_top", "notes", "caveats", "grids"),
 )
 """Keys on disk, in order."""
 
@@ -57,10 +57,11 @@ def test_a_record_written_before_parts_existed_is_of_a_whole_survey() -> None:
 
 def test_a_record_of_an_earlier_version_can_be_read() -> None:
     content = record().model_dump(mode="json")
-    for name in ("tta", "equal_runs", "notes", "caveats"):
+    for name in ("tta", "equal_runs", "quiet_top", "notes", "caveats"):
         del content[name]
     earlier = PredictionRecord.model_validate(content)
     assert earlier.equal_runs is None
+    assert earlier.quiet_top is None
     assert earlier.notes == earlier.caveats == ()
     assert "augmentation" not in earlier.settings
 

@@ -309,3 +309,94 @@ def test_body_numbers_need_a_segy_file(tmp_path: Path, made: Made) -> None:
     products = make_products(made, tmp_path, ProductOptions(formats=("segy",)))
     assert "No SEG-Y of body numbers" in products.notes[0]
     assert not (tmp_path / "bodies.sgy").exists()
+
+
+def in_feet(made: Made) -> Made:
+    """The same rock with lengths in feet."""
+    grid, foot = made.grid, 0.3048
+    return replace(
+        made,
+        grid=replace(
+            grid,
+            interval=grid.interval / foot,
+            start=grid.start / foot,
+            easting=grid.easting / foot,
+            northing=grid.northing / foot,
+            depth_unit="ft",
+            xy_unit="ft",
+        ),
+    )
+
+
+def test_feet_are_carried_through_and_sizes_are_metric(tmp_path: Path) -> None:
+    shape = (24, 30, 60)
+    metric = Made(volume_grid(shape), ball(shape, (12, 14, 30), 9))
+    options = ProductOptions(min_cells=10, formats=("opendtect", "csv", "ply"), threshold=0.5)
+    plain = make_products(metric, tmp_path / "m", options)
+    feet = make_products(in_feet(metric), tmp_path / "ft", options)
+    assert plain.cell is not None
+    assert feet.cell == (pytest.approx(plain.cell[0]), "m³")
+    assert feet.bins is not None
+    assert plain.bins is not None
+    assert feet.bins.area == pytest.approx(plain.bins.area)
+    rows = [
+        next(csv.DictReader((tmp_path / unit / "bodies.csv").read_text().splitlines()))
+        for unit in ("m", "ft")
+    ]
+    assert rows[1]["volume_m3"] == rows[0]["volume_m3"]
+    assert rows[1]["map_area_m2"] == rows[0]["map_area_m2"]
+    assert float(rows[1]["top_ft"]) == pytest.approx(float(rows[0]["top_m"]) / 0.3048, abs=0.01)
+    heading = (tmp_path / "ft/horizons/top.csv").read_text().splitlines()[0]
+    assert heading.startswith("inline,crossline,easting_ft,northing_ft,z_ft")
+    told = (tmp_path / "ft/horizons/README.txt").read_text()
+    assert "depth in ft" in told
+    assert "easting and northing in ft" in told
+    vertices = [made.meshes[0].surface.vertices for made in (plain, feet)]
+    np.testing.assert_allclose(vertices[1] * 0.3048, vertices[0], rtol=1e-9)
+    comment = (tmp_path / "ft/meshes/body-001.ply").read_bytes()[:300]
+    assert b"easting, northing in ft, elevation in ft" in comment
+    assert feet.to_json()["vertical_unit"] == feet.to_json()["coordinate_unit"] == "ft"
+
+
+def test_depths_in_feet_and_coordinates_in_metres_make_a_mesh_of_true_shape(
+    tmp_path: Path,
+) -> None:
+    shape = (24, 30, 60)
+    metric = Made(volume_grid(shape), ball(shape, (12, 14, 30), 9))
+    mixed = replace(metric, grid=replace(in_feet(metric).grid, xy_unit="m"))
+    grid = replace(mixed.grid, easting=metric.grid.easting, northing=metric.grid.northing)
+    options = ProductOptions(min_cells=10, threshold=0.5)
+    plain = make_products(metric, tmp_path / "m", options)
+    made = make_products(replace(mixed, grid=grid), tmp_path / "mixed", options)
+    assert made.cell == (pytest.approx(plain.cell[0] if plain.cell else 0), "m³")
+    vertices = [one.meshes[0].surface.vertices for one in (plain, made)]
+    np.testing.assert_allclose(vertices[1], vertices[0], rtol=1e-9)
+    assert b"elevation in m, negative" in (tmp_path / "mixed/meshes/body-001.ply").read_bytes()
+
+
+def test_degrees_stay_in_horizons_and_become_metres_elsewhere(tmp_path: Path) -> None:
+    shape = (24, 30, 60)
+    metric = Made(volume_grid(shape, origin=(0.0, 0.0)), ball(shape, (12, 14, 30), 9))
+    north = 111_195.0
+    east = north * np.cos(np.radians(28.5))
+    grid = replace(
+        metric.grid,
+        easting=-91.25 + metric.grid.easting / east,
+        northing=28.5 + metric.grid.northing / north,
+        xy_unit="degrees",
+    )
+    options = ProductOptions(min_cells=10, formats=("csv", "ply", "irap"), threshold=0.5)
+    plain = make_products(metric, tmp_path / "m", options)
+    made = make_products(replace(metric, grid=grid), tmp_path / "degrees", options)
+    assert plain.cell is not None
+    assert made.cell == (pytest.approx(plain.cell[0], rel=1e-3), "m³")
+    first = next(csv.DictReader((tmp_path / "degrees/horizons/top.csv").read_text().splitlines()))
+    assert -91.3 < float(first["longitude"]) < -91.2
+    assert len(first["latitude"].partition(".")[2]) >= 7
+    sizes = [np.ptp(one.meshes[0].surface.vertices, axis=0) for one in (plain, made)]
+    np.testing.assert_allclose(sizes[1], sizes[0], rtol=2e-3)
+    mesh = (tmp_path / "degrees/meshes/body-001.ply").read_bytes()
+    assert b"m east and north of longitude" in mesh
+    assert any("the coordinates are degrees" in note for note in made.notes)
+    told = (tmp_path / "degrees/horizons/README.txt").read_text()
+    assert "longitude and latitude in degrees" in told

@@ -48,7 +48,7 @@ def test_noise_is_no_segy(path: Path, seed: int) -> None:
 
 def test_a_text_file_is_no_segy(path: Path) -> None:
     path.write_text("inline crossline depth\n" * 1000, encoding="utf-8")
-    refused(path, "not a readable SEG-Y file")
+    refused(path, "is a text file, not SEG-Y")
 
 
 def test_a_known_format_that_cannot_be_read_is_named(path: Path, cube: NDArray[np.float32]) -> None:

@@ -150,10 +150,27 @@ def test_the_text_says_what_made_it_and_keeps_the_input_s(tmp_path: Path) -> Non
     with segyio.open(str(tmp_path / "out.sgy")) as file:
         written = file.text[0].decode()
     lines = [written[start : start + 80].rstrip() for start in range(0, 3200, 80)]
-    assert lines[0] == "C 1 MADE BY A TEST"
+    assert lines[0] == "C 1 DIAPIR: MADE BY A TEST"
     assert lines[1] == "C 2 INPUT TEXT HEADER:"
     assert lines[2] == "C 3 LINE 1 OF THE INPUT"
     assert lines[38:] == ["C39 SEG-Y REV1", "C40 END TEXTUAL HEADER"]
+
+
+def test_lines_that_do_not_fit_go_into_an_extended_text_header(tmp_path: Path) -> None:
+    text = "".join(f"C{line:2d} LINE {line} OF THE INPUT".ljust(80) for line in range(1, 41))
+    more = "".join(f"MORE {line}".ljust(80) for line in range(40))
+    source = make_segy(tmp_path / "in.sgy", volume((4, 5, 9)), text=text, extended=1)
+    content = bytearray(source.read_bytes())
+    content[3600:6800] = more.encode("cp037")
+    source.write_bytes(content)
+    assert "MORE 39" in open_survey(source).text
+    write(tmp_path / "out.sgy", source)
+    again = open_survey(tmp_path / "out.sgy", SurveyHints(allow=("velocity",)))
+    for line in ("LINE 1 OF THE INPUT", "LINE 40 OF THE INPUT", "MORE 0", "MORE 39"):
+        assert any(line in kept for kept in again.text)
+    with segyio.open(str(tmp_path / "out.sgy")) as file:
+        assert file.ext_headers == 2
+        assert file.tracecount == 20
 
 
 def test_no_value_is_written_as_zero_and_traces_without_a_place_too(tmp_path: Path) -> None:

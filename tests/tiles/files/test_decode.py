@@ -98,6 +98,16 @@ def test_amplitudes_share_one_symmetric_scale() -> None:
     )
 
 
+@pytest.mark.parametrize("value", [1e30, 3.4e38, -9999, -999.25])
+def test_undefined_values_are_mid_grey_and_set_no_scale(value: float) -> None:
+    amplitudes = np.random.default_rng(0).normal(0, 50, (60, 80)).astype(np.float32)
+    plain = read_image(saved(Image.fromarray(amplitudes[20:]), "TIFF"))
+    amplitudes[:20] = value
+    grey = read_image(saved(Image.fromarray(amplitudes), "TIFF"))
+    assert (grey[:20] == 128).all()
+    np.testing.assert_array_equal(grey[20:], plain)
+
+
 @pytest.mark.parametrize(
     ("amplitudes", "grey"),
     [([[0, 0, 0, 0]], [[128, 128, 128, 128]]), ([[-7, 7, -7, 7]], [[0, 255, 0, 255]])],

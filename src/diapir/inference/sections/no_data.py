@@ -14,6 +14,8 @@ LEAST_COARSE = 48
 TGS tiles 0.015 % of the salt lies in such a run, and 1 % in runs of 16."""
 LEAST_BAR = 4
 """Rows of a picture that a bar of one grey level has at least."""
+TINY = 1e-4
+"""Share of the clipping amplitude below which an amplitude is 0: a hundredth of a grey level."""
 FEW_LEVELS = 256
 """Distinct values up to which amplitudes count as coarse."""
 
@@ -33,6 +35,17 @@ def least_run(first_zero: float, *, coarse: bool) -> int:
 def has_few_levels(values: NDArray[np.float32] | NDArray[np.uint8]) -> bool:
     """Whether values take at most `FEW_LEVELS` levels, as those of 8-bit data do."""
     return len(np.unique(values[np.isfinite(values)])) <= FEW_LEVELS
+
+
+def with_true_zeros(traces: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    """Amplitudes with 0 for those that only rounding or a filter keeps from it.
+
+    Args:
+        traces: amplitudes of any shape.
+        scale: amplitude that is clipped to full white.
+    """
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(traces) < TINY * scale, np.float32(0), traces)
 
 
 def no_data(traces: NDArray[np.float32] | NDArray[np.uint8], least: int) -> NDArray[np.bool_]:

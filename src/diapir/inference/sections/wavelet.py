@@ -143,7 +143,7 @@ def first_zero(traces: NDArray[np.float32] | NDArray[np.uint8]) -> float:
         The lag in samples, interpolated; NaN where nothing is left, traces are shorter than
         `FEWEST_SAMPLES`, or no piece crosses zero.
     """
-    finite = traces[np.isfinite(traces).all(axis=1)]
+    finite = _known(traces)
     if not len(finite) or finite.shape[1] < FEWEST_SAMPLES:
         return float("nan")
     usable = finite[:: -(-len(finite) // _TRACES)].astype(np.float64)
@@ -158,6 +158,16 @@ def first_zero(traces: NDArray[np.float32] | NDArray[np.uint8]) -> float:
             break
         length = wanted
     return found
+
+
+def _known(
+    traces: NDArray[np.float32] | NDArray[np.uint8],
+) -> NDArray[np.float32] | NDArray[np.uint8]:
+    """Traces without values that are not finite, cut to the samples that most traces have."""
+    finite = np.isfinite(traces)
+    common = np.flatnonzero(finite.sum(axis=0) > len(traces) / 2)
+    span = slice(common[0], common[-1] + 1) if len(common) else slice(0)
+    return traces[:, span][finite[:, span].all(axis=1)]
 
 
 def _median_first_zero(traces: NDArray[np.float64], length: int) -> float:

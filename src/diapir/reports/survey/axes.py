@@ -15,8 +15,23 @@ if TYPE_CHECKING:
 
 def vertical_name(grid: Grid) -> str:
     """Label of the vertical axis, with its unit."""
-    names = {"time": "two-way time (ms)", "depth": "depth (m)"}
-    return names.get(grid.domain, "time (ms) or depth (m)")
+    names = {"time": "two-way time (ms)", "depth": f"depth ({grid.depth_unit})"}
+    return names.get(grid.domain, f"time (ms) or depth ({grid.depth_unit})")
+
+
+def horizontal_names(grid: Grid, scale: str = "") -> tuple[str, str]:
+    """Labels of axes of coordinates, with their unit.
+
+    Args:
+        grid: geometry of the survey.
+        scale: `k` where lengths are drawn in thousands.
+    """
+    if grid.xy_unit == "degrees" and not scale:
+        return "longitude (degrees)", "latitude (degrees)"
+    unit = {"m": f"{scale}m", "ft": "1,000 ft" if scale else "ft"}.get(grid.xy_unit, f"{scale}m")
+    if grid.xy_unit == "degrees":
+        return f"east of the middle ({unit})", f"north of the middle ({unit})"
+    return f"easting ({unit})", f"northing ({unit})"
 
 
 def vertical_extent(grid: Grid, traces: int) -> tuple[float, float, float, float]:

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from diapir.files import claim, replace_file
 from diapir.reports.style import LIGHT, draw_png
-from diapir.reports.survey.axes import corners, label_traces, vertical_extent, vertical_name
+from diapir.reports.survey.axes import (
+    corners,
+    horizontal_names,
+    label_traces,
+    vertical_extent,
+    vertical_name,
+)
 from diapir.surveys import PERCENTILE, Grid, Survey, percentile
 from diapir.text import integer, plural
 
@@ -70,9 +76,11 @@ def draw_map(survey: Survey) -> bytes:
             handles += axes.plot(east[inline], north[inline], color=colour, label="section shown")
         axes.set_title(_title(survey), loc="left")
         if known:
-            axes.set_xlabel("easting")
-            axes.set_ylabel("northing")
-            axes.set_aspect("equal", adjustable="datalim")
+            across, up = horizontal_names(grid)
+            axes.set_xlabel(across)
+            axes.set_ylabel(up)
+            plane = grid.plane
+            axes.set_aspect(plane.north / plane.east, adjustable="datalim")
             axes.ticklabel_format(style="plain", useOffset=False)
         elif grid.kind == "2d":
             axes.set_xlabel("CDP or trace")

@@ -9,12 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.reports.style import LIGHT, Plot, draw
-from diapir.reports.survey.axes import corners, label_traces, vertical_extent, vertical_name
+from diapir.reports.survey.axes import (
+    corners,
+    horizontal_names,
+    label_traces,
+    vertical_extent,
+    vertical_name,
+)
 from diapir.surveys.grid import Grid
 from diapir.surveys.products.bins import node_coordinates
 from diapir.surveys.products.examples import ExampleSection
 from diapir.surveys.products.horizons import vertical
 from diapir.surveys.products.make import Products
+from diapir.surveys.products.meshes import mesh_axes
 from diapir.surveys.products.surface_nets import Surface
 from diapir.text import percent
 
@@ -88,7 +95,7 @@ def map_of_thickness(products: Products) -> Plot:
     grid = products.grid
     thickness = products.maps.thickness.astype(np.float64) * grid.interval
     thickness[~products.maps.salt] = np.nan
-    unit = {"time": "ms two-way time", "depth": "m"}.get(grid.domain, grid.unit)
+    unit = {"time": "ms two-way time"}.get(grid.domain, grid.unit)
     return _draw_map(
         products,
         SaltMap(
@@ -121,7 +128,7 @@ def _draw_map(products: Products, salt: SaltMap) -> Plot:
             bar.ax.invert_yaxis()
         if salt.numbered:
             _number_bodies(axes, products)
-        _name_axes(axes, known)
+        _name_axes(axes, grid, known)
 
     alt = f"{salt.title} in map view: {salt.note}"
     return Plot(salt.title, salt.note, draw(plot, name=salt.name, alt=alt, width=5.6, height=4.4))
@@ -153,17 +160,21 @@ def _number_bodies(axes: Axes, products: Products) -> None:
 
 
 def _map_coordinates(products: Products) -> tuple[Floats, Floats, bool]:
-    """Map position of each trace, and whether these are coordinates in km or line numbers."""
+    """Map position of each trace, and whether these are thousands of m or ft, or line numbers."""
     grid = products.grid
     if products.bins is not None and products.bins.area:
         easting, northing = node_coordinates(grid, products.bins)
+        if mesh_axes(grid, products.bins).offsets:
+            plane = products.bins.plane
+            easting = (easting - plane.origin[0]) * plane.east
+            northing = (northing - plane.origin[1]) * plane.north
         return easting / 1000, northing / 1000, True
     crosslines, inlines = np.meshgrid(grid.crosslines, grid.inlines)
     return crosslines.astype(np.float64), inlines.astype(np.float64), False
 
 
-def _name_axes(axes: Any, known: bool) -> None:
-    _name_horizontal_axes(axes, known)
+def _name_axes(axes: Any, grid: Grid, known: bool) -> None:
+    _name_horizontal_axes(axes, grid, known)
     if known:
         axes.set_aspect("equal")
         axes.ticklabel_format(style="plain", useOffset=False)
@@ -177,7 +188,8 @@ def bodies_in_3d(products: Products) -> Plot | None:
         return None
     grid = products.grid
     known = products.bins is not None
-    scale = np.array([1e-3, 1e-3, -1.0]) if known else np.array([1.0, 1.0, -1.0])
+    down = -1 / mesh_axes(grid, products.bins).depth_factor  # depths as on the other axes
+    scale = np.array([1e-3, 1e-3, down]) if known else np.array([1.0, 1.0, -1.0])
     across, up, _ = _map_coordinates(products)
     each = max(500, MOST_TRIANGLES // len(products.meshes))
     pieces = [
@@ -229,13 +241,14 @@ def bodies_in_3d(products: Products) -> Plot | None:
     return Plot("3D view", note, svg)
 
 
-def _name_horizontal_axes(axes: Any, known: bool) -> None:
-    axes.set_xlabel("easting (km)" if known else "crossline")
-    axes.set_ylabel("northing (km)" if known else "inline")
+def _name_horizontal_axes(axes: Any, grid: Grid, known: bool) -> None:
+    across, up = horizontal_names(grid, "k") if known else ("crossline", "inline")
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
 
 
 def _name_3d_axes(axes: Any, grid: Grid, known: bool) -> None:
-    _name_horizontal_axes(axes, known)
+    _name_horizontal_axes(axes, grid, known)
     axes.set_zlabel(vertical_name(grid))
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.set_pane_color((0, 0, 0, 0))

@@ -113,7 +113,9 @@ def _columns(products: Products) -> list[str]:
     grid = products.grid
     lines = ["CDPs"] if grid.kind == "2d" else ["Inlines", "Crosslines"]
     size = ["Size"] if products.cell else []
-    vertical = {"time": "TWT, ms", "depth": "Depth, m"}.get(grid.domain, "Top to base")
+    vertical = {"time": "TWT, ms", "depth": f"Depth, {grid.depth_unit}"}.get(
+        grid.domain, "Top to base"
+    )
     return ["Body", "Samples", "Mean probability", *lines, vertical, *size, "Touches survey edge"]
 
 
@@ -140,6 +142,20 @@ def _table(products: Products) -> list[list[str]]:
             ]
         )
     return table
+
+
+def _units(products: Products) -> str:
+    """The units of coordinates, depths and sizes, and the options that change them."""
+    grid = products.grid
+    told = []
+    if products.bins is not None:
+        told.append(f"coordinates in {grid.xy_unit}")
+    if grid.domain != "time":
+        told.append(f"depths in {grid.depth_unit}")
+    if products.cell is not None or products.bins is not None:
+        told.append("areas and volumes in m² and m³")
+    options = "--coordinate-unit and --depth-unit of diapir predict"
+    return ", ".join([*told, f"({options})"]) if told else f"times in ms ({options})"
 
 
 def _facts(products: Products) -> list[tuple[str, str]]:
@@ -172,7 +188,7 @@ def _facts(products: Products) -> list[tuple[str, str]]:
     if options.velocity and grid.domain == "time":
         facts.append(("P-wave velocity of salt", f"{options.velocity:g} m/s (--velocity)"))
     if products.bins and products.bins.area:
-        area = f"{integer(products.bins.area)} m², assuming coordinates in metres"
-        facts.append(("Bin area", area))
+        facts.append(("Bin area", f"{integer(products.bins.area)} m²"))
+    facts.append(("Units", _units(products)))
     facts += [(_HORIZONS[name], plural(count, "pick")) for name, count in products.picks.items()]
     return facts

@@ -43,8 +43,8 @@ _MEANINGS: dict[str, tuple[str, ...]] = {
     "inline": ("inline", "iline", "inl", "il", "inlinenumber", "inlineno"),
     "crossline": ("crossline", "xline", "crl", "xl", "crosslinenumber", "xlineno", "crlno"),
     "cdp": ("cdp", "cmp", "trace", "tracenr", "traceno", "tracenumber", "cdpnumber", "trc"),
-    "x": ("x", "easting", "xcoord", "xcoordinate", "cdpx", "xworld"),
-    "y": ("y", "northing", "ycoord", "ycoordinate", "cdpy", "yworld"),
+    "x": ("x", "easting", "xcoord", "xcoordinate", "cdpx", "xworld", "longitude"),
+    "y": ("y", "northing", "ycoord", "ycoordinate", "cdpy", "yworld", "latitude"),
     "z": (
         "z",
         "twt",

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from diapir.errors import DataError
 from diapir.surveys.grid import Grid
+from diapir.surveys.hints import LengthUnit
 from diapir.surveys.labels.placing import Floats, span
+from diapir.surveys.units import METRES
 from diapir.text import listing
 
 _FACTORS: dict[str, tuple[float, str]] = {
@@ -22,6 +24,8 @@ _FACTORS: dict[str, tuple[float, str]] = {
     "ft": (0.3048, "depth"),
 }
 """Factor of each unit to ms or m, and its domain."""
+_GUESSED = (1.0, 1000.0, 0.3048, 1 / 0.3048)
+"""Factors from units of labels to those of a survey that are tried."""
 _HUGE = 1e29
 """Values from here on are undefined, as OpendTect's 1e30."""
 _NULLS = (-999.25, 9999900.0, -99999.0, -9999.25)
@@ -36,10 +40,10 @@ _SHALLOW = 0.02
 
 @dataclass(frozen=True)
 class VerticalUnit:
-    """How values become ms or m of a survey.
+    """How values become times or depths of a survey.
 
     Attributes:
-        factor: what they are multiplied with; below 0 for elevations.
+        factor: to the survey's unit; below 0 for elevations.
         note: the guess in words; empty where nothing was guessed.
     """
 
@@ -90,6 +94,8 @@ def vertical_unit(
                 expected=f"values in {grid.unit}",
                 fix="convert the labels, or correct --z-unit or --domain",
             )
+        if domain == "depth":
+            factor /= METRES[grid.depth_unit]
         _refuse_outside(known * sign * factor, grid, source)
         return VerticalUnit(sign * factor, f"{name}{turned}" if turned else "")
     factor, word = _guess(known * sign, grid)
@@ -99,7 +105,7 @@ def vertical_unit(
 
 
 def to_samples(values: Floats, grid: Grid) -> Floats:
-    """Fractional samples of times in ms or depths in m."""
+    """Fractional samples of times or depths in the survey's unit."""
     return (values - grid.start) / grid.interval
 
 
@@ -110,9 +116,14 @@ def _guess(known: Floats, grid: Grid) -> tuple[float, str]:
     thousands = _share(known * 1000, grid)
     shallow = np.abs(known).max() <= _SHALLOW * end
     if thousands >= _MOST and (plain < _HALF or shallow):
-        return 1000.0, "s" if time and not depth else "km" if depth and not time else "s or km"
-    if plain < _HALF and depth and _share(known * 0.3048, grid) >= _MOST:
-        return 0.3048, "ft"
+        thousand = {"m": "km", "ft": "kft"}[grid.depth_unit]
+        return 1000.0, "s" if time and not depth else thousand if depth and not time else (
+            f"s or {thousand}"
+        )
+    other: LengthUnit = "m" if grid.depth_unit == "ft" else "ft"
+    factor = METRES[other] / METRES[grid.depth_unit]
+    if plain < _HALF and depth and _share(known * factor, grid) >= _MOST:
+        return factor, other
     return 1.0, grid.unit
 
 
@@ -124,13 +135,13 @@ def _share(values: Floats, grid: Grid) -> float:
 
 def _best_share(values: Floats, grid: Grid) -> float:
     """Share of values within the record in the unit that suits them best."""
-    return max(_share(values * factor, grid) for factor in (1.0, 1000.0, 0.3048))
+    return max(_share(values * factor, grid) for factor in _GUESSED)
 
 
 def in_record(values: Floats, grid: Grid) -> NDArray[np.bool_]:
     """Whether values lie in the record under any unit that would be guessed."""
     found = np.zeros(values.shape, np.bool_)
-    for factor in (1.0, 1000.0, 0.3048):
+    for factor in _GUESSED:
         sample = to_samples(np.abs(values) * factor, grid)
         found |= (sample >= -1) & (sample <= grid.samples)
     return found

@@ -303,7 +303,7 @@ def _zarr_volume(path: Path) -> MaskVolume:
 
 def _segy_volume(path: Path, survey: Survey) -> MaskVolume:
     """A mask as SEG-Y. Its traces of zeros are labels, unlike those of amplitudes."""
-    bare = SurveyHints(allow=("sparse", "velocity", "prestack"))
+    bare = SurveyHints(allow=("sparse", "velocity", "prestack"), undefined=("none",))
     if not isinstance(survey, SegySurvey):
         return _read_segy(path, bare)
     own = survey.spec().hints  # a mask is written with the headers of its survey as a rule

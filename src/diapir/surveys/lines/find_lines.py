@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from diapir.errors import ConfigError
+from diapir.surveys.other_formats import OTHER_SUFFIXES
 
 SUFFIXES = frozenset({".sgy", ".segy", ".seg", ".zarr", ".mdio", ".npy"})
 """Suffixes of surveys."""
+_UNREADABLE = frozenset(OTHER_SUFFIXES)
+"""Suffixes of data that diapir refuses, saying how to convert them."""
 _FLAT = PurePath()
 """The output folder itself."""
+_PACKED = frozenset({".sgy", ".segy", ".seg"})
+"""Suffixes of surveys that are read in gzip."""
 _STORES = frozenset({".zarr", ".mdio"})
 """Suffixes of surveys that are folders."""
 _RESULTS = frozenset({".prediction", ".products"})
@@ -36,8 +42,33 @@ class SurveyFile:
 
 
 def is_survey(path: Path) -> bool:
-    """Whether a path is named as a survey."""
-    return path.suffix.lower() in SUFFIXES
+    """Whether a path is named as a survey, gzipped SEG-Y and seismic data not read included."""
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        return Path(path.stem).suffix.lower() in _PACKED
+    if suffix == ".zip":
+        return _is_zipped_segy(path)
+    return suffix in SUFFIXES or suffix in _UNREADABLE
+
+
+def _is_listed(path: Path) -> bool:
+    """Whether a file in a folder is a survey; archives may belong to images beside it."""
+    return path.suffix.lower() not in {".npz", ".zip"} and is_survey(path)
+
+
+def _is_zipped_segy(path: Path) -> bool:
+    """Whether a zip holds SEG-Y and nothing else, so that it is no tile set."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [PurePath(name) for name in archive.namelist() if not name.endswith("/")]
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+    return bool(names) and all(name.suffix.lower() in _PACKED for name in names)
+
+
+def bare_name(path: PurePath) -> str:
+    """The name of a survey's results: without its suffix, and without that of gzip."""
+    return PurePath(path.stem).stem if path.suffix.lower() == ".gz" else path.stem
 
 
 def holds_surveys(folder: Path) -> bool:
@@ -96,7 +127,7 @@ def find_surveys(inputs: Sequence[Path], out: Path) -> list[SurveyFile]:
     folders = _folders([place for _, place in found])
     names = unique_names(
         [
-            folder if place else PurePath(path.stem)
+            folder if place else PurePath(bare_name(path))
             for (path, place), folder in zip(found, folders, strict=True)
         ]
     )
@@ -106,10 +137,10 @@ def find_surveys(inputs: Sequence[Path], out: Path) -> list[SurveyFile]:
     ]
     owners: dict[PurePath, SurveyFile] = {}
     for file in files:
-        first = owners.setdefault(file.folder / file.path.stem, file)
+        first = owners.setdefault(file.folder / bare_name(file.path), file)
         if first is not file:
             raise ConfigError(
-                f"{first.path} and {file.path} would both be written as {file.path.stem}",
+                f"{first.path} and {file.path} would both be written as {bare_name(file.path)}",
                 expected="surveys with different names",
                 fix="predict them in two calls, each with its own --out",
             )
@@ -131,13 +162,13 @@ def _inside(folder: Path, out: Path | None) -> Iterator[Path]:
             place = inner.resolve()
             if place != out and not folder.resolve().is_relative_to(place):  # a link upwards
                 yield from _inside(inner, out)
-        elif is_survey(inner) and os.access(inner, os.F_OK):
+        elif _is_listed(inner) and os.access(inner, os.F_OK):
             yield inner
 
 
 def _folders(places: Sequence[PurePath | None]) -> list[PurePath]:
     """Output folder of each survey; with its suffix where two would share one."""
-    plain = [place.with_suffix("") if place else PurePath() for place in places]
+    plain = [place.with_name(bare_name(place)) if place else PurePath() for place in places]
     counts = Counter(plain)
     return [
         folder.with_name(f"{folder.name}_{place.suffix.removeprefix('.')}")

@@ -9,7 +9,7 @@ compute it, in any order, and again if a worker was lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from diapir.inference import EngineOptions, open_models
-from diapir.inference.sections.no_data import no_data
+from diapir.inference.sections.no_data import no_data, with_true_zeros
 from diapir.surveys.open import reopen
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
 from diapir.surveys.prediction.prediction_store import PredictionStore, decode, encode, open_store
@@ -29,7 +29,7 @@ from diapir.surveys.prediction.section_predictor import SectionPredictor
 from diapir.surveys.prediction.survey_options import Average, View
 from diapir.surveys.survey import Survey
 
-FIRST_VIEW, GREY, NO_DATA = "first_view", "grey", "no_data"
+FIRST_VIEW, GREY = "first_view", "grey"
 """Arrays kept between the two passes of a volume, and removed at the end."""
 
 Tick = Callable[[int], object]
@@ -117,8 +117,6 @@ def prepare(store: PredictionStore, record: PredictionRecord) -> None:
     if len(record.views) == 2:
         store.add(GREY, chunks, "uint8", 0)
         store.add(FIRST_VIEW, chunks, store.precision, store.fill)
-        if record.equal_runs:
-            store.add(NO_DATA, chunks, "uint8", 0)
         store.add("uncertainty", chunks, store.precision, store.fill)
     store.add("probability", chunks, store.precision, store.fill)
     for view in record.views:
@@ -185,28 +183,22 @@ def _first_view(work: Workplace, view: View, lines: slice, tick: Tick | None) ->
     axis = 0 if view == "inline" else 1
     stored = _empty_slab(store, lines, axis)
     grey = np.empty(stored.shape, np.uint8) if len(record.views) == 2 else None
-    blank = np.zeros(stored.shape, np.uint8) if NO_DATA in store.arrays else None
     for part in _parts(lines, work, axis):
         here = (part, whole) if view == "inline" else (whole, part)
         amplitude = np.moveaxis(work.survey.read(*here), axis, 0)
-        gaps = [missing(section) for section in amplitude]
+        gaps = [missing(section) | _no_data(section, record) for section in amplitude]
         levels = [to_grey(section, record.scale) for section in amplitude]
-        equal = [_equal(section, record) for section in amplitude]
         del amplitude
-        found = _predict(work.sections, levels, gaps, equal)
+        found = _predict(work.sections, levels, gaps)
         for offset, probability in enumerate(found, part.start - lines.start):
             stored[_line(axis, offset)] = encode(probability, store.precision)
             if grey is not None:
                 grey[_line(axis, offset)] = levels[offset - (part.start - lines.start)]
-            if blank is not None:
-                blank[_line(axis, offset)] = equal[offset - (part.start - lines.start)]
         if tick:
             tick(sum(level.size for level in levels))
     if grey is not None:
         store.write(GREY, *cut, grey)
         store.write(FIRST_VIEW, *cut, stored)
-        if blank is not None and blank.any():
-            store.write(NO_DATA, *cut, blank)
     else:
         store.write("probability", *cut, stored)
 
@@ -217,14 +209,12 @@ def _second_view(work: Workplace, lines: slice, tick: Tick | None) -> None:
     cut = (slice(None), lines)
     grey = store.raw(GREY, *cut)
     stored = store.raw(FIRST_VIEW, *cut)
-    blank = store.raw(NO_DATA, *cut).astype(bool) if NO_DATA in store.arrays else None
     uncertainty = np.empty_like(stored)
     for part in _parts(lines, work, 1):
         places = range(part.start - lines.start, part.stop - lines.start)
         first = [decode(stored[:, line]) for line in places]
         gaps = [np.isnan(probability) for probability in first]
-        equal = [np.bool_(False) if blank is None else blank[:, line] for line in places]
-        second = _predict(work.sections, [grey[:, line] for line in places], gaps, equal)
+        second = _predict(work.sections, [grey[:, line] for line in places], gaps)
         for line, one, other in zip(places, first, second, strict=True):
             uncertainty[:, line] = encode(np.abs(one - other), store.precision)
             stored[:, line] = encode(_mean(one, other, job.average), store.precision)
@@ -234,25 +224,26 @@ def _second_view(work: Workplace, lines: slice, tick: Tick | None) -> None:
     store.write("probability", *cut, stored)
 
 
-def _equal(section: NDArray[np.float32], record: PredictionRecord) -> NDArray[np.bool_]:
-    """Mask of the samples that are no data because they equal their neighbours."""
-    if record.equal_runs is None:
-        return np.zeros(section.shape, bool)
-    return no_data(section, record.equal_runs)
+def _no_data(section: NDArray[np.float32], record: PredictionRecord) -> NDArray[np.bool_]:
+    """Mask of the samples without signal: equal to their neighbours, or above the water bottom."""
+    blank = np.zeros(section.shape, np.bool_)
+    if record.equal_runs is not None:
+        blank |= no_data(with_true_zeros(section, record.scale), record.equal_runs)
+    if record.quiet_top is not None:
+        blank |= record.quiet_top.mask(section)
+    return blank
 
 
 def _predict(
     sections: SectionPredictor,
     levels: list[NDArray[np.uint8]],
     gaps: list[NDArray[np.bool_]],
-    equal: Sequence[NDArray[np.bool_] | np.bool_],
 ) -> list[NDArray[np.float32]]:
-    """Probabilities of some sections: 0 without data, NaN where amplitudes are missing."""
+    """Probabilities of some sections, NaN where there are no data."""
     filled = [fill_gaps(level, gap) for level, gap in zip(levels, gaps, strict=True)]
     live = [np.logical_not(gap.all(axis=1)) for gap in gaps]
     found = sections.probabilities(filled, live)
-    for probability, gap, blank in zip(found, gaps, equal, strict=True):
-        probability[blank] = 0
+    for probability, gap in zip(found, gaps, strict=True):
         probability[gap] = np.nan
     return found
 

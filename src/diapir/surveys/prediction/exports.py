@@ -17,7 +17,7 @@ from diapir.surveys.prediction.chunked_arrays import write_npy
 from diapir.surveys.prediction.prediction_store import PredictionStore, decode
 from diapir.surveys.prediction.survey_options import ExportFormat, Product, SurveyOptions, View
 from diapir.surveys.restricted import RestrictedSurvey, places, whole_survey
-from diapir.surveys.segy.binary_header import HEAD
+from diapir.surveys.segy.binary_header import HEAD, TEXT_BLOCK
 from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.surveys.segy.segy_writer import SegyInput, write_segy
 from diapir.surveys.segy.trace_marks import TRACE_HEADER
@@ -88,8 +88,10 @@ class Exports:
         """Bytes of all files."""
         inlines, crosslines, samples = self.survey.grid.shape
         total = 0
-        if "segy" in self.formats and is_segy(self.survey):
-            total += HEAD + segy_input(self.survey).traces * (TRACE_HEADER + 4 * samples)
+        whole = whole_survey(self.survey)
+        if "segy" in self.formats and isinstance(whole, SegySurvey):
+            total += HEAD + TEXT_BLOCK * (2 + whole.layout.extended)
+            total += segy_input(self.survey).traces * (TRACE_HEADER + 4 * samples)
         if "npy" in self.formats:
             total += 4 * inlines * crosslines * samples
         return total * len(self.products)
@@ -228,7 +230,7 @@ def segy_input(survey: Survey) -> SegyInput:
     present = traces >= 0
     cells[traces[present]] = np.flatnonzero(present)
     return SegyInput(
-        whole.path,
+        whole.stored,
         whole.layout,
         cells,
         part=survey is not whole,

@@ -22,7 +22,6 @@ from diapir.scratch import has_scratch
 from diapir.surveys.prediction.blocks import (
     FIRST_VIEW,
     GREY,
-    NO_DATA,
     Blocks,
     Job,
     Workplace,
@@ -46,7 +45,7 @@ from diapir.surveys.prediction.settle import SettledPrediction, settle
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.surveys.prediction.workers import choose_runner
 from diapir.surveys.survey import Survey
-from diapir.text import plural, size
+from diapir.text import size
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class SurveySummary:
         threshold: probability from which a sample is salt.
         salt_share: share of the predicted samples that are salt.
         samples: number of predicted samples.
-        not_finite: samples of live traces that are not finite numbers, and have no prediction.
+        no_data: samples of live traces that hold no data, and have no prediction.
         seconds: duration of the prediction, without exports.
         pixels: section pixels predicted in this run.
         notes: what was found in the survey, each with the option that changes it.
@@ -75,7 +74,7 @@ class SurveySummary:
     threshold: float
     salt_share: float
     samples: int
-    not_finite: int
+    no_data: int
     seconds: float
     pixels: int
     notes: list[str]
@@ -96,7 +95,7 @@ class SurveySummary:
             "threshold": self.threshold,
             "salt_share": self.salt_share,
             "cells": self.samples,
-            "not_finite": self.not_finite,
+            "no_data": self.no_data,
             "seconds": self.seconds,
             "mpx_per_s": self.mpx_per_s,
             "notes": self.notes,
@@ -221,7 +220,7 @@ def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int)
     """Remove intermediate arrays, write the exports, and sum up."""
     store = open_store(settled.store, writable=True)
     store.arrays.remove_partial()
-    for name in (GREY, FIRST_VIEW, NO_DATA, *map(done_name, settled.record.views)):
+    for name in (GREY, FIRST_VIEW, *map(done_name, settled.record.views)):
         store.arrays.remove(name)
     files = settled.exports.write(store)
     threshold = settled.exports.threshold
@@ -230,11 +229,6 @@ def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int)
     caveats = confidence.caveats()
     store.update_record(caveats=tuple(caveats))
     live = int(np.count_nonzero(store.coverage)) * store.grid.samples
-    notes = list(settled.record.notes)
-    if live > known:
-        notes.append(
-            f"{plural(live - known, 'sample')} of live traces not finite, left without a prediction"
-        )
     return SurveySummary(
         name=settled.survey.name,
         store=settled.store,
@@ -243,10 +237,10 @@ def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int)
         threshold=threshold,
         salt_share=confidence.salt / max(1, known),
         samples=known,
-        not_finite=live - known,
+        no_data=live - known,
         seconds=seconds,
         pixels=pixels,
-        notes=notes,
+        notes=list(settled.record.notes),
         caveats=caveats,
     )
 

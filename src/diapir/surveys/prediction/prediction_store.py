@@ -22,9 +22,11 @@ from pydantic import ValidationError
 from diapir.errors import SurveyError
 from diapir.scratch import remove_stale, scratch_name
 from diapir.surveys.grid import Domain, Grid, Kind
+from diapir.surveys.hints import LengthUnit
 from diapir.surveys.prediction.chunked_arrays import Arrays, NumpyArrays, ZarrArrays
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.survey_options import Precision
+from diapir.surveys.units import XyUnit
 
 FORMAT = 1
 STEPS = 254
@@ -167,6 +169,8 @@ def _fill(arrays: Arrays, grid: Grid, record: PredictionRecord, precision: Preci
                 "interval": grid.interval,
                 "start": grid.start,
                 "domain": grid.domain,
+                "depth_unit": grid.depth_unit,
+                "xy_unit": grid.xy_unit,
             },
             "values": {
                 "axes": ["inline", "crossline", "sample"],
@@ -211,6 +215,8 @@ def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
             live=arrays.read("live", (slice(None), slice(None))).astype(bool),
             easting=arrays.read("easting", (slice(None), slice(None))),
             northing=arrays.read("northing", (slice(None), slice(None))),
+            depth_unit=_one_of(facts.get("depth_unit", "m"), get_args(LengthUnit)),
+            xy_unit=_one_of(facts.get("xy_unit", "m"), get_args(XyUnit)),
         )
         precision = _one_of(description["precision"], get_args(Precision))
         record = PredictionRecord.model_validate(description["record"])

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from diapir.inference.sections.water import QuietTop
 from diapir.inference.tiling import TILE_OVERLAP, WindowGrid, grids_text
 from diapir.surveys.hints import SurveySpec
 from diapir.surveys.prediction.survey_options import Polarity, View
@@ -40,7 +41,9 @@ class PredictionRecord(BaseModel):
         skips: lines of the file per predicted inline and per predicted crossline; 1 for all.
         tta: test-time augmentation of the model or models; empty where not recorded.
         equal_runs: equal samples along a trace from which they are no data; None: never.
-        notes: what was found in the survey, each with the option that changes it.
+        quiet_top: the layer of water above the traces' first event; None where it is not known.
+        notes: oddities of the file, and what was found in the survey, each with the option that
+            changes it.
         caveats: signs that the model does not suit the survey.
         grids: side and overlap of the windows of each model; empty in stores of older versions.
     """
@@ -65,6 +68,7 @@ class PredictionRecord(BaseModel):
     skips: tuple[int, int] = (1, 1)
     tta: str = ""
     equal_runs: int | None = None
+    quiet_top: QuietTop | None = None
     notes: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     grids: tuple[WindowGrid, ...] = ()

@@ -16,7 +16,12 @@ from diapir.errors import MissingDependencyError, SurveyError
 from diapir.files import claim
 from diapir.inference import Segmenter, with_windows
 from diapir.inference.ensemble import tta_of
-from diapir.inference.sections.no_data import has_few_levels, least_run, no_data
+from diapir.inference.sections.no_data import (
+    has_few_levels,
+    least_run,
+    no_data,
+    with_true_zeros,
+)
 from diapir.inference.sections.wavelet import SamplingMatch, match_sampling, vertical_scale
 from diapir.surveys.prediction.chunked_arrays import has_zarr
 from diapir.surveys.prediction.exports import Exports
@@ -25,6 +30,7 @@ from diapir.surveys.prediction.prediction_store import NUMPY, ZARR, open_store
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.section_predictor import SectionPredictor
 from diapir.surveys.prediction.survey_options import SurveyOptions, View
+from diapir.surveys.prediction.water_bottom import choose_quiet_top
 from diapir.surveys.prediction.window_size import fastest_windows, windows_per_second
 from diapir.surveys.restricted import skips
 from diapir.surveys.sampling import percentile, sample_traces
@@ -186,9 +192,10 @@ def _new_record(
     traces = sample_traces(survey, most=_SAMPLED_TRACES)
     match, told = _sampling(segmenter, traces, options)
     stretch = match.factor
-    equal_runs, blank = _equal_runs(traces, match, options)
-    model = segmenter.describe()
     scale = _scale(survey, options)
+    equal_runs, blank = _equal_runs(with_true_zeros(traces, scale), match, options)
+    quiet_top, water = choose_quiet_top(survey, traces, match.found, options.water_bottom)
+    model = segmenter.describe()
     chosen, rate = _windows(segmenter, survey, options, views, stretch)
     workers = _DASK_WORKERS if options.scheduler else options.workers
     return PredictionRecord(
@@ -210,7 +217,8 @@ def _new_record(
         skips=skips(survey),
         tta=tta_of(segmenter),
         equal_runs=equal_runs,
-        notes=(told, *notes, *blank),
+        quiet_top=quiet_top,
+        notes=(*survey.notes, told, *notes, *blank, *water),
         grids=chosen.grids,
     )
 
@@ -273,6 +281,8 @@ def _asked(segmenter: Segmenter, survey: Survey, options: SurveyOptions) -> dict
         "input": path.name,
         "input's size": path.stat().st_size if path.is_file() else None,
         "input's geometry": geometry.hexdigest(),
+        "undefined": list(survey.spec().hints.undefined),
+        "units": [grid.depth_unit, grid.xy_unit],
     }
 
 
@@ -325,7 +335,9 @@ def _refuse_wide(survey: Survey, tile: int, longest: int) -> None:
 
 
 def _refuse_other(folder: Path, earlier: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    earlier = {"part": _WHOLE} | dict(earlier)  # older records name no part
+    # older records name no part, and none of these
+    newer = {name: asked[name] for name in ("undefined", "water-bottom", "units") if name in asked}
+    earlier = {"part": _WHOLE} | newer | dict(earlier)
     different = [name for name in asked if earlier.get(name) != asked[name]]
     if "part" in different:  # which has another geometry as well
         different = [name for name in different if name != "input's geometry"]

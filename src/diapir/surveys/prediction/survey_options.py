@@ -41,6 +41,8 @@ class SurveyOptions:
     """Resample traces by this factor; `auto`: where the model was trained on other sampling."""
     equal_runs: Literal["auto", "none"] | int = "auto"
     """Runs of so many equal samples along a trace are no data; `auto`: three wavelengths."""
+    water_bottom: Literal["auto", "none"] | float = "auto"
+    """Time or depth of the water bottom, no data above it; `auto`: where it is plain."""
     tile: Literal["own", "auto"] | int = "own"
     """Window side in pixels; `own`: as in training; `auto`: the fastest with the same result."""
     overlap: float | None = None
@@ -65,6 +67,7 @@ class SurveyOptions:
         threshold = 0.5 if self.threshold is None else self.threshold
         run = 2 if isinstance(self.equal_runs, str) else self.equal_runs
         scale = 1.0 if self.scale is None else self.scale
+        water = isinstance(self.water_bottom, str) or abs(self.water_bottom) < float("inf")
         factor = 1.0 if isinstance(self.match_sampling, str) else self.match_sampling
         block = 8 if self.block is None else self.block
         size = self.tile if isinstance(self.tile, int) else 16
@@ -76,6 +79,7 @@ class SurveyOptions:
                 ("--overlap", self.overlap, 0 <= (self.overlap or 0) <= 0.75, "0 to 0.75"),
                 ("--threshold", self.threshold, 0 < threshold < 1, "between 0 and 1"),
                 ("--match-sampling", factor, 0.25 <= factor <= 4, "auto, none, or 0.25 to 4"),
+                ("--water-bottom", self.water_bottom, water, "auto, none, or a time or depth"),
                 ("--equal-runs", self.equal_runs, run >= 2, "auto, none, or at least 2"),
                 ("--workers", self.workers, self.workers >= 1, "at least 1"),
                 ("--block", self.block, block > 0 and not block % 8, "a multiple of 8"),
@@ -92,6 +96,7 @@ class SurveyOptions:
             "polarity": self.polarity,
             "match-sampling": self.match_sampling,
             "equal-runs": self.equal_runs,
+            "water-bottom": self.water_bottom,
             "tile": self.tile,
             "overlap": self.overlap,
             "block": self.block or "auto",

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.surveys.grid import Grid
+from diapir.surveys.units import METRES, LocalPlane
 
+_METRES = LocalPlane(1.0, 1.0)
 Floats = NDArray[np.float64]
 
 
@@ -20,9 +22,10 @@ class Bins:
         origin: easting and northing of inline number 0, crossline number 0.
         inline: change of both per inline number; 0 for a single inline.
         crossline: change of both per crossline number; 0 for a single crossline.
-        misfit: RMS distance of the coordinates from this plane, in their unit.
+        misfit: RMS distance of the coordinates from this plane, in metres.
         inline_step: median difference of adjacent inline numbers; 0 for a single inline.
         crossline_step: median difference of adjacent crossline numbers, likewise.
+        plane: metres per unit of the coordinates.
     """
 
     origin: tuple[float, float]
@@ -31,6 +34,7 @@ class Bins:
     misfit: float
     inline_step: int
     crossline_step: int
+    plane: LocalPlane = _METRES
 
     def place(self, inlines: Floats, crosslines: Floats) -> tuple[Floats, Floats]:
         """Easting and northing of inline and crossline numbers, which may be fractional."""
@@ -42,16 +46,16 @@ class Bins:
 
     @property
     def area(self) -> float:
-        """Area of one bin, in squared coordinate units; 0 for a 2D line."""
+        """Area of one bin in m²; 0 for a 2D line."""
         (e_inline, n_inline), (e_crossline, n_crossline) = self.inline, self.crossline
         unit = abs(e_inline * n_crossline - e_crossline * n_inline)
-        return unit * self.inline_step * self.crossline_step
+        return unit * self.inline_step * self.crossline_step * self.plane.east * self.plane.north
 
     @property
     def bin_size(self) -> float:
-        """Shorter side of a bin, in coordinate units."""
+        """Shorter side of a bin in metres."""
         sides = [
-            float(np.hypot(*step)) * count
+            float(np.hypot(step[0] * self.plane.east, step[1] * self.plane.north)) * count
             for step, count in (
                 (self.inline, self.inline_step),
                 (self.crossline, self.crossline_step),
@@ -91,7 +95,9 @@ def fit_bins(grid: Grid) -> Bins | None:
     if rank < len(columns) or not np.any(fitted):
         return None
     slopes[columns] = fitted
+    plane = grid.plane
     away = coordinates - middle - (numbers - centre) @ slopes
+    away *= (plane.east, plane.north)
     origin = middle - centre @ slopes
     return Bins(
         origin=(float(origin[0]), float(origin[1])),
@@ -100,6 +106,7 @@ def fit_bins(grid: Grid) -> Bins | None:
         misfit=float(np.sqrt((away**2).sum(axis=1).mean())),
         inline_step=_step(grid.inlines),
         crossline_step=_step(grid.crosslines),
+        plane=plane,
     )
 
 
@@ -112,7 +119,7 @@ def cell_size(grid: Grid, bins: Bins | None, velocity: float | None) -> tuple[fl
 
     Args:
         grid: geometry of the survey.
-        bins: its bins, with coordinates in metres.
+        bins: its bins.
         velocity: P-wave velocity of salt in m/s; needed for surveys in time.
 
     Returns:
@@ -122,14 +129,15 @@ def cell_size(grid: Grid, bins: Bins | None, velocity: float | None) -> tuple[fl
     if bins is None:
         return None
     if grid.domain == "depth":
-        height = grid.interval
+        height = grid.interval * METRES[grid.depth_unit]
     elif grid.domain == "time" and velocity:
         height = grid.interval / 1000 / 2 * velocity  # two-way time in ms
     else:
         return None
     if bins.area:
         return bins.area * height, "m³"
-    spacing = float(np.nanmax(grid.spacing)) if np.isfinite(grid.spacing).any() else 0.0
+    known = np.isfinite(grid.spacing_m)
+    spacing = float(np.nanmax(grid.spacing_m)) if known.any() else 0.0
     return (spacing * height, "m²") if spacing else None
 
 

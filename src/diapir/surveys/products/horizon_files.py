@@ -33,9 +33,9 @@ _SUFFIXES: dict[HorizonFormat, str] = {
     "csv": ".csv",
 }
 _DIGITS = 3
-"""Decimal places of a time in ms or a depth in m: microseconds and millimetres."""
+"""Decimal places of a time in ms or a depth in m or ft: microseconds and millimetres."""
 _DEGREES = 400
-"""Coordinates up to this are degrees, not metres, and need more digits."""
+"""Coordinates up to this may be degrees, not metres, and need more digits."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,10 @@ class HorizonWriter:
         """The headings of a CSV file."""
         numbers = ["cdp"] if self._grid.kind == "2d" else ["inline", "crossline"]
         unit = "" if self._grid.domain == "unknown" else f"_{self._grid.unit}"
-        return [*numbers, "easting", "northing", f"z{unit}", *(one.name for one in columns)]
+        across = {"m": ["easting", "northing"], "degrees": ["longitude", "latitude"]}.get(
+            self._grid.xy_unit, [f"{axis}_{self._grid.xy_unit}" for axis in ("easting", "northing")]
+        )
+        return [*numbers, *across, f"z{unit}", *(one.name for one in columns)]
 
     def lines(
         self,
@@ -211,7 +214,12 @@ def read_me(
     """
     line = grid.kind == "2d"
     number = "CDP" if line else "inline crossline"
-    z = {"time": "two-way time in ms", "depth": "depth in m"}.get(grid.domain, "time or depth")
+    z = {"time": "two-way time in ms", "depth": f"depth in {grid.depth_unit}"}.get(
+        grid.domain, "time or depth"
+    )
+    xy = {"degrees": "longitude and latitude in degrees"}.get(
+        grid.xy_unit, f"easting and northing in {grid.xy_unit}"
+    )
     more = "".join(f" {one.name}" for one in columns if not one.csv_only)
     layout = {
         "opendtect": f"{number} X Y Z{more}",
@@ -236,6 +244,8 @@ def read_me(
             meaning = COLUMN_WORDS[one.name.partition("_")[0]]
             words.append(f"{one.name:12} {meaning}{' (CSV only)' if one.csv_only else ''}")
     words += list(remarks)
-    if not coordinates:
+    if coordinates:
+        words.append(f"X, Y         {xy}")
+    else:
         words.append(f"X, Y         {UNDEFINED}: the survey has no coordinates")
     return "\n".join([*words, ""])

@@ -119,5 +119,5 @@ def _traces(
 
 
 def vertical(grid: Grid, sample: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Time in ms or depth in m of fractional samples, positive down."""
+    """Time or depth of fractional samples in the survey's unit, positive down."""
     return grid.start + sample.astype(np.float64) * grid.interval

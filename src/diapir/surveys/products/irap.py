@@ -45,12 +45,14 @@ def irap_obstacle(grid: Grid, bins: Bins | None) -> str | None:
         return "the survey has no coordinates"
     if not bins.area:
         return "a line has no area"
+    if grid.xy_unit == "degrees":
+        return "the coordinates are degrees"
     inline, crossline = np.array(bins.inline), np.array(bins.crossline)
     cosine = float(inline @ crossline / np.linalg.norm(inline) / np.linalg.norm(crossline))
     if abs(cosine) > SQUARE:
         return "inlines and crosslines are not perpendicular"
     if bins.misfit > MISFIT * bins.bin_size:
-        return f"the coordinates deviate from a regular grid by {bins.misfit:.3g} (RMS)"
+        return f"the coordinates deviate from a regular grid by {bins.misfit:.3g} m (RMS)"
     return None
 
 

@@ -103,6 +103,8 @@ class Products:
             "cells_left_out": self.bodies.left_out_cells,
             "cell_size": self.cell[0] if self.cell else None,
             "cell_unit": self.cell[1] if self.cell else None,
+            "vertical_unit": self.grid.unit,
+            "coordinate_unit": self.grid.xy_unit if self.bins else None,
             "traces_with_salt": int(self.maps.salt.sum()),
             "traces_with_overhang": self.maps.overhangs,
             "picks": self.picks,

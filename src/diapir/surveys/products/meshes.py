@@ -15,6 +15,7 @@ from diapir.surveys.products.bodies import Bodies, Parts
 from diapir.surveys.products.interval_file import IntervalFile
 from diapir.surveys.products.intervals import Block, Intervals, Predictions, draw_salt
 from diapir.surveys.products.surface_nets import Surface, surface_nets, volume_of
+from diapir.surveys.units import METRES
 
 MESH_CELLS = 2_000_000
 """Maximum samples in the bounding box of a meshed body; larger bodies are averaged over cubes."""
@@ -26,15 +27,57 @@ class Mesh:
 
     Attributes:
         body: number of the body, from 1.
-        surface: vertices as easting, northing and elevation. Z points up in a mesh, so elevation is
-            the time in ms or the depth in m, negated. Without coordinates, crossline and inline
-            numbers take the place of easting and northing.
+        surface: vertices as easting, northing and elevation, see `mesh_axes`. Without coordinates,
+            crossline and inline numbers take the place of easting and northing.
         step: side of the averaged cubes in samples; 1 is full resolution.
     """
 
     body: int
     surface: Surface
     step: int
+
+
+@dataclass(frozen=True)
+class MeshAxes:
+    """The units of a mesh: one for all axes of a survey in depth, so that it has true shapes.
+
+    Attributes:
+        across: unit of X and Y; empty for line numbers.
+        up: unit of Z, which points up: times and depths are negated.
+        depth_factor: from the survey's vertical unit to `up`.
+        offsets: whether X and Y are offsets in metres from the middle of a survey in degrees.
+    """
+
+    across: str
+    up: str
+    depth_factor: float
+    offsets: bool
+
+    def words(self, bins: Bins | None) -> str:
+        """The axes in words, for the comment in a file."""
+        names = "easting, northing" if bins else "crossline number, inline number"
+        if self.offsets and bins:
+            longitude, latitude = bins.plane.origin
+            names = f"m east and north of longitude {longitude:.7f}, latitude {latitude:.7f}"
+        elif self.across:
+            names += f" in {self.across}"
+        return f"{names}, elevation in {self.up}, negative down"
+
+
+def mesh_axes(grid: Grid, bins: Bins | None) -> MeshAxes:
+    """The units of a survey's meshes.
+
+    Args:
+        grid: geometry of the survey.
+        bins: its bins; None where it has no coordinates.
+    """
+    if bins is None:
+        return MeshAxes("", grid.unit, 1.0, offsets=False)
+    across = "m" if grid.xy_unit == "degrees" else grid.xy_unit
+    offsets = grid.xy_unit == "degrees"
+    if grid.domain != "depth":
+        return MeshAxes(across, grid.unit, 1.0, offsets)
+    return MeshAxes(across, across, METRES[grid.depth_unit] / METRES[across], offsets)
 
 
 def body_meshes(
@@ -165,7 +208,11 @@ def _placed(surface: Surface, body: _Field, grid: Grid, bins: Bins | None) -> Su
     inlines = _line_numbers(inline, grid.inlines)
     crosslines = _line_numbers(crossline, grid.crosslines)
     easting, northing = bins.place(inlines, crosslines) if bins else (crosslines, inlines)
-    elevation = -(grid.start + sample * grid.interval)
+    axes = mesh_axes(grid, bins)
+    if axes.offsets and bins:
+        easting = (easting - bins.plane.origin[0]) * bins.plane.east
+        northing = (northing - bins.plane.origin[1]) * bins.plane.north
+    elevation = -(grid.start + sample * grid.interval) * axes.depth_factor
     placed = Surface(np.stack([easting, northing, elevation], axis=1), surface.triangles)
     if volume_of(placed) < 0:  # the survey axes may be left-handed
         placed = Surface(placed.vertices, placed.triangles[:, ::-1])

@@ -27,7 +27,7 @@ from diapir.surveys.products.interval_file import IntervalFile
 from diapir.surveys.products.intervals import Block, draw_bodies
 from diapir.surveys.products.irap import irap_obstacle, write_irap
 from diapir.surveys.products.mesh_files import MESH_FORMATS, write_mesh
-from diapir.surveys.products.meshes import Mesh
+from diapir.surveys.products.meshes import Mesh, mesh_axes
 from diapir.surveys.products.product_options import ResolvedOptions
 from diapir.surveys.segy.segy_writer import write_segy
 from diapir.surveys.survey import Survey
@@ -67,10 +67,9 @@ class ProductWriter:
 
     def meshes(self, meshes: Iterable[Mesh]) -> None:
         """Write the surface of each body."""
-        across = "easting, northing" if self._bins else "crossline number, inline number"
+        axes = mesh_axes(self._grid, self._bins).words(self._bins)
         for mesh in meshes:
-            comment = f"Salt body {mesh.body}, diapir {__version__}. {across}, elevation in "
-            comment += f"{self._grid.unit}, negative down"
+            comment = f"Salt body {mesh.body}, diapir {__version__}. {axes}"
             for form in MESH_FORMATS:
                 if form in self._options.formats:
                     path = self._inside("meshes") / f"body-{mesh.body:03d}"

@@ -30,7 +30,8 @@ from diapir.surveys.segy.traces import Headers, TraceFile
 from diapir.surveys.segy.unusual_bytes import SCANNED, numbered
 
 _SCALAR, _DELAY, _TIME_SCALAR = 71, 109, 215
-_COMMON = (1, CODE, _SCALAR, _DELAY, _TIME_SCALAR, *GATHER_BYTES)
+_UNIT = 89
+_COMMON = (1, CODE, _SCALAR, _UNIT, _DELAY, _TIME_SCALAR, *GATHER_BYTES)
 _COORDINATE_BYTES = (73, 77, 181, 185)
 _SCORED = 300_000
 """Traces that candidate bytes are scored on; the rest are read at the chosen bytes only."""
@@ -57,6 +58,7 @@ class SegyGeometry:
         easting: `float64 (I, X)`, scaled; NaN where unknown.
         northing: `float64 (I, X)`, scaled; NaN where unknown.
         scalar: coordinate scalar of the first trace.
+        coordinate_code: the most common code of the unit of coordinates.
         start: time or depth of the first sample, in ms or m.
         dead: number of dead traces in the file.
         sorting: the number that changes slowest from trace to trace.
@@ -72,6 +74,7 @@ class SegyGeometry:
     easting: NDArray[np.float64]
     northing: NDArray[np.float64]
     scalar: int
+    coordinate_code: int
     start: float
     dead: int
     sorting: Literal["inline", "crossline", "trace", "none"]
@@ -190,6 +193,7 @@ def _place(
         easting=easting,
         northing=northing,
         scalar=int(headers[_SCALAR][0]),
+        coordinate_code=_most_common(headers[_UNIT]),
         start=_start(headers, notes),
         dead=int(dead.sum()),
         sorting=_sorting(choice, inlines, crosslines),
@@ -288,6 +292,11 @@ def _line_axis(file: TraceFile, headers: Headers, choice: HeaderChoice, notes: l
     if (change > 0).all() or (change < 0).all():
         return axis(numbers)
     return Axis(numbers, order, 0, 0)
+
+
+def _most_common(codes: NDArray[np.int64]) -> int:
+    values, counts = np.unique(codes, return_counts=True)
+    return int(values[counts.argmax()])
 
 
 def _start(headers: Headers, notes: list[str]) -> float:

@@ -44,6 +44,8 @@ FORMAT_NAMES = {
     16: "unsigned integer, 1 byte",
 }
 """Names of the format codes of all revisions of the standard."""
+_LINE_ENDS = 3
+"""Line feeds from which a text header is lines of any length."""
 CODE_PAGES = {"ebcdic": "cp037", "ascii": "latin-1"}
 
 # 16^(e-65) for every first byte of an IBM number, its sign included; the mantissa is kept in
@@ -171,8 +173,14 @@ def text_encoding(raw: bytes) -> TextEncoding:
 
 
 def decode_text(raw: bytes, encoding: TextEncoding) -> list[str]:
-    """The lines of a text header, 80 characters each; unprintable characters become spaces."""
+    """The lines of a text header: as its line ends divide it, or every 80 characters.
+
+    Unprintable characters become spaces.
+    """
     text = raw.decode(CODE_PAGES[encoding])
+    if text.count("\n") >= _LINE_ENDS:
+        lines = text.rstrip("\0 \r\n").splitlines()
+        return ["".join(s if s.isprintable() else " " for s in line).rstrip() for line in lines]
     shown = "".join(sign if sign.isprintable() else " " for sign in text)
     return [shown[start : start + 80].rstrip() for start in range(0, len(shown), 80)]
 

@@ -12,12 +12,13 @@ from diapir.errors import SurveyError
 from diapir.progress import Progress
 from diapir.surveys.grid import Grid
 from diapir.surveys.hints import SurveyHints, SurveySpec
-from diapir.surveys.sampling import check_amplitudes
+from diapir.surveys.sampling import Undefined, check_amplitudes, find_survey_undefined
 from diapir.surveys.segy import refusals
-from diapir.surveys.segy.binary_header import TEXT_BLOCK
+from diapir.surveys.segy.binary_header import HEAD, TEXT_BLOCK
 from diapir.surveys.segy.file_end import trace_lengths
 from diapir.surveys.segy.file_layout import find_layout
 from diapir.surveys.segy.geometry import SegyGeometry, find_geometry
+from diapir.surveys.segy.header_units import find_units
 from diapir.surveys.segy.sample_formats import (
     FORMAT_NAMES,
     UNSIGNED,
@@ -27,7 +28,9 @@ from diapir.surveys.segy.sample_formats import (
     sample_bytes,
 )
 from diapir.surveys.segy.segy_layout import SegyLayout
+from diapir.surveys.segy.text_header import TextHints, text_hints
 from diapir.surveys.segy.traces import TraceFile
+from diapir.undefined import hide_undefined
 
 _MOST_SAMPLES = 2**16
 _SHOWN_COUNTS = 3
@@ -45,8 +48,11 @@ class SegySurvey:
         progress: called with the trace headers read and the number there are.
 
     Attributes:
+        stored: the file that is read: `path`, or an unpacked copy of it.
         layout: where everything is in the file.
-        geometry: the grid, the trace at each position, and how they were found.
+        geometry: the grid, the trace at each position, and how they were found; coordinates as in
+            the file.
+        units: units of lengths and coordinates, and the coordinates of `grid` in them.
 
     Raises:
         SurveyError: the file is not SEG-Y, or cannot be used; the message says why.
@@ -54,12 +60,16 @@ class SegySurvey:
 
     def __init__(self, path: Path, hints: SurveyHints, *, progress: Progress | None = None) -> None:
         self.path = path
+        self.stored = path
         self.name = path.stem
         self.layout = _checked(path, find_layout(path, hints), hints)
         self._hints = hints
         self.geometry: SegyGeometry = find_geometry(TraceFile(path, self.layout), hints, progress)
         raw = self._raw_samples()
         self._file = TraceFile(path, self.layout, self._zero(raw))
+        with path.open("rb") as stream:
+            head = stream.read(HEAD)
+        self.units = find_units(head, self.layout, self.geometry, hints, self.hints.feet)
         self.grid = Grid(
             kind=self.geometry.kind,
             inlines=self.geometry.inline_axis.numbers,
@@ -69,17 +79,29 @@ class SegySurvey:
             start=self.geometry.start,
             domain=hints.domain or "unknown",
             live=self.geometry.live,
-            easting=self.geometry.easting,
-            northing=self.geometry.northing,
+            easting=self.units.easting,
+            northing=self.units.northing,
+            depth_unit=self.units.depth,
+            xy_unit=self.units.coordinates,
         )
+        self._undefined: Undefined | None = None
+        self._undefined = find_survey_undefined(self, hints)
         check_amplitudes(self, hints.allow)
-        self.notes = (*self.layout.notes, *self.geometry.notes, *self._format_notes(raw))
+        self.notes = (
+            *self.layout.notes,
+            *self.geometry.notes,
+            *self.units.notes,
+            *self._format_notes(raw),
+            *self._undefined.notes,
+            *self._domain_notes(hints),
+        )
 
     def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
         """Read the amplitudes of a part of the grid; see `Survey.read`."""
         live = self.grid.live[inlines, crosslines]
         found = self._file.samples(self.geometry.traces[inlines, crosslines][live])
-        found[~np.isfinite(found)] = np.nan
+        if self._undefined is not None:
+            hide_undefined(found, self._undefined.values)
         if live.all():
             return found.reshape(*live.shape, self.grid.samples)
         amplitudes = np.full((*live.shape, self.grid.samples), np.nan, np.float32)
@@ -102,7 +124,10 @@ class SegySurvey:
             trace_bytes=self._hints.trace_bytes,
             domain=None if domain == "unknown" else domain,
             interval=self.grid.interval,
+            depth_unit=self.units.depth,
+            coordinate_unit=self.units.stored,
             allow=tuple(sorted(self._hints.allow)),
+            undefined=() if self._undefined is None else self._undefined.hint,
         )
         return SurveySpec(str(self.path.resolve()), hints)
 
@@ -111,9 +136,30 @@ class SegySurvey:
 
     @property
     def text(self) -> list[str]:
-        """The lines of the text header."""
-        with self.path.open("rb") as stream:
-            return decode_text(stream.read(TEXT_BLOCK), self.layout.encoding)
+        """The lines of the text header, and of extended text headers."""
+        with self.stored.open("rb") as stream:
+            head = stream.read(HEAD + TEXT_BLOCK * self.layout.extended)
+        starts = [0, *range(HEAD, len(head), TEXT_BLOCK)]
+        blocks = [head[start : start + TEXT_BLOCK] for start in starts]
+        return [line for block in blocks for line in decode_text(block, self.layout.encoding)]
+
+    @property
+    def hints(self) -> TextHints:
+        """What the text header hints at."""
+        return text_hints(self.text)
+
+    def _domain_notes(self, hints: SurveyHints) -> list[str]:
+        """A note where the text header names a domain that the user does not."""
+        told = self.hints.domain
+        if told is None or told[0] == hints.domain:
+            return []
+        domain, words = told
+        if hints.domain is None:
+            return [
+                f'the text header mentions "{words}", so that the samples may be in {domain}: '
+                f"--domain {domain}"
+            ]
+        return [f'the text header mentions "{words}", but --domain {hints.domain} is given']
 
     def _raw_samples(self) -> NDArray[np.uint8]:
         """The stored samples of some live traces spread over the file."""

@@ -1,8 +1,9 @@
 """Write predictions as SEG-Y: the input's traces in file order, with new samples.
 
 Trace headers are copied as bytes, many at a time. The output is what workstations load: revision 1,
-big-endian, IEEE floating point, without extended headers. The header fields of a little-endian
-input are byte-swapped; nothing else changes.
+big-endian, IEEE floating point. The text header of the input follows diapir's own lines, in
+extended text headers where it does not fit. The header fields of a little-endian input are
+byte-swapped; nothing else changes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from diapir.files import writing
 from diapir.surveys.segy.binary_header import HEAD, TEXT_BLOCK
 from diapir.surveys.segy.sample_formats import decode_text
 from diapir.surveys.segy.segy_layout import SegyLayout
+from diapir.surveys.segy.text_header import output_text
 from diapir.surveys.segy.trace_marks import TRACE_HEADER
 
 ReadStored = Callable[[slice, slice], NDArray[Any]]
@@ -34,8 +36,6 @@ _MOST_DELAY = 2**15 - 1
 """Largest delay that a trace header can state, before its scalar."""
 _PIECE = 8 * 2**20
 """Bytes of traces written at once."""
-_WIDTH = 80
-_EBCDIC = "cp037"
 _IEEE = 5
 
 _TRACE_FIELDS = (
@@ -136,7 +136,9 @@ def write_segy(
             fix="choose another --out",
         )
     with source.path.open("rb", buffering=0) as reader, writing(target) as writer:
-        writer.write(_head(reader.read(HEAD), source.layout, shape[2], remarks))
+        reader.seek(0)
+        head = reader.read(HEAD + TEXT_BLOCK * source.layout.extended)
+        writer.write(_head(head, source.layout, shape[2], remarks))
         slabs = _Slabs(source.cells, shape, read, values, slab)
         for first, headers in _headers(reader, source):
             cells = source.cells[first : first + len(headers)]
@@ -260,9 +262,19 @@ def _swapped_bytes() -> NDArray[np.intp]:
 
 
 def _head(head: bytes, layout: SegyLayout, samples: int, remarks: Sequence[str]) -> bytes:
-    """Text header and binary header of the output, 3600 bytes."""
-    text = _text(remarks, decode_text(head[:TEXT_BLOCK], layout.encoding))
-    binary = bytearray(head)
+    """Text header, binary header and extended text headers of the output.
+
+    Args:
+        head: bytes of the input up to the end of its extended text headers.
+        layout: of the input.
+        samples: samples per trace of the output.
+        remarks: lines for the text header.
+    """
+    texts = [head[:TEXT_BLOCK]]
+    texts += [head[at : at + TEXT_BLOCK] for at in range(HEAD, len(head), TEXT_BLOCK)]
+    original = [line for text in texts for line in decode_text(text, layout.encoding)]
+    text, *extended = output_text(remarks, original)
+    binary = bytearray(head[:HEAD])
     if layout.endian == "little":
         for byte, count, width in _BINARY_FIELDS:
             for start in range(byte - 1, byte - 1 + count * width, width):
@@ -274,19 +286,5 @@ def _head(head: bytes, layout: SegyLayout, samples: int, remarks: Sequence[str])
             struct.pack_into(">H", binary, 3216, round(layout.interval * 1000))
     struct.pack_into(">H", binary, 3220, samples)
     struct.pack_into(">h", binary, 3224, _IEEE)
-    struct.pack_into(">BBhh", binary, 3500, 1, 0, 1, 0)  # revision 1.0, one length, no extended
-    return text + bytes(binary[TEXT_BLOCK:])
-
-
-def _text(remarks: Sequence[str], original: Sequence[str]) -> bytes:
-    """Forty lines: the remarks, as much of the input's text as fits, and the two end lines."""
-    kept = [
-        line[3:] if line[:1] == "C" and line[1:3].strip().isdigit() else line for line in original
-    ]
-    kept = [line.strip() for line in kept]
-    kept = [line for line in kept if line and not line.startswith(("END TEXTUAL", "END EBCDIC"))]
-    lines = [*remarks, "INPUT TEXT HEADER:", *kept] if kept else list(remarks)
-    lines = [*lines[:38], *[""] * (38 - len(lines)), "SEG-Y REV1", "END TEXTUAL HEADER"]
-    numbered = [f"C{number:2d} {line}" for number, line in enumerate(lines, 1)]
-    printable = ["".join(c if " " <= c <= "~" else "?" for c in line) for line in numbered]
-    return "".join(line[:_WIDTH].ljust(_WIDTH) for line in printable).encode(_EBCDIC)
+    struct.pack_into(">BBhh", binary, 3500, 1, 0, 1, len(extended))  # revision 1.0, one length
+    return text + bytes(binary[TEXT_BLOCK:]) + b"".join(extended)

@@ -26,7 +26,7 @@ _PIECE = 8 * 2**20
 _BRIDGE = 16 * 2**10
 """Bytes between two wanted traces up to which they are read rather than skipped."""
 _PROBES = 64
-"""Bytes of samples checked first to show that a trace is not dead."""
+"""Samples checked first to show that a trace is not dead."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Headers:
     Attributes:
         fields: `int32 (n,)` by first byte; `headers[byte]` gives `int64`, whose differences do not
             overflow.
-        empty: `bool (n,)`, True where all samples are 0.
+        empty: `bool (n,)`, True where all samples are equal: zeros, or an undefined value. Where
+            that holds for every trace, True for zeros only.
     """
 
     fields: dict[int, NDArray[np.int32]]
@@ -86,16 +87,19 @@ class TraceFile:
         count = layout.traces if count is None else min(count, layout.traces)
         kinds = {byte: np.dtype(layout.order + SHORT_FIELDS.get(byte, "i4")) for byte in fields}
         found = {byte: np.empty(count, np.int32) for byte in kinds}
-        empty = np.empty(count, np.bool_)
+        empty, zero = np.empty((2, count), np.bool_)
         for first, rows in self._pieces([(0, count)]):
             part = slice(first, first + len(rows))
             for byte, kind in kinds.items():
                 column = np.ascontiguousarray(rows[:, byte - 1 : byte - 1 + kind.itemsize])
                 found[byte][part] = column.view(kind)[:, 0]
-            empty[part] = _all_zero(rows[:, layout.sample_columns])
+            samples = rows[:, layout.sample_columns]
+            width = samples.shape[1] // layout.samples
+            empty[part] = _all_equal(samples, layout.samples)
+            zero[part] = empty[part] & (samples[:, :width] == 0).all(axis=1)
             if progress is not None:
                 progress(part.stop, count)
-        return Headers(found, empty)
+        return Headers(found, zero if empty.all() else empty)
 
     def raw_samples(self, first: int, count: int) -> NDArray[np.uint8]:
         """Read the stored bytes of consecutive traces, `uint8 (count, bytes)`, headers left out."""
@@ -167,10 +171,11 @@ class TraceFile:
             view = view[read:]
 
 
-def _all_zero(samples: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Mask of rows that are all zero; most are ruled out by their first bytes."""
-    step = samples.shape[1] // _PROBES | 1  # odd, so that every byte of a sample is probed
-    empty: NDArray[np.bool_] = np.logical_not(samples[:, ::step].any(axis=1))
+def _all_equal(samples: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
+    """Mask of rows whose stored samples are all equal; most are ruled out by a few of them."""
+    rows = samples.reshape(len(samples), count, -1)
+    first = rows[:, :1]
+    empty: NDArray[np.bool_] = (rows[:, :: max(1, count // _PROBES)] == first).all(axis=(1, 2))
     doubtful = np.flatnonzero(empty)
-    empty[doubtful] = ~samples[doubtful].any(axis=1)
+    empty[doubtful] = (rows[doubtful] == first[doubtful]).all(axis=(1, 2))
     return empty
