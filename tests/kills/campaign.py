@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from tests.kills.commands import COMMANDS, OUT, Command, is_whole, torn_bundles
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 600
+_NUMBER = re.compile(r"state-\d{6}(?=\.pt$)")
+"""Of a checkpoint: it counts the saves of all attempts."""
 RECOVERED, REFUSED, TRACEBACK, HALF, DIFFERENT = (
     "recovered", "refused", "traceback", "half file", "different"
 )  # fmt: skip
@@ -188,7 +191,9 @@ def _row(name: str, operations: str, counts: Counter[str]) -> str:
 
 def _files(folder: Path) -> Files:
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        _NUMBER.sub("state-N", str(path.relative_to(folder))): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != ".lock"
     }
