@@ -35,6 +35,14 @@ def test_the_threshold_moves_where_that_gains() -> None:
     assert "held-out Dice" in reason
 
 
+def test_the_threshold_stays_near_the_middle_whatever_one_stretch_gains() -> None:
+    mask = np.zeros((20, 20), np.uint8)
+    mask[10:] = 1
+    probability = np.where(mask == 1, 0.95, 0.65).astype(np.float32)
+    probability[:4] = 0.85
+    assert calibrate([probability], [mask])[0] == 0.7
+
+
 def test_the_threshold_stays_where_nothing_is_gained() -> None:
     mask = np.zeros((20, 20), np.uint8)
     mask[10:] = 1

@@ -6,6 +6,7 @@ adapted to salt at the left edge of a line, it no longer finds it at the right e
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,9 +60,7 @@ class Replay:
         if not share:
             return None
         read = None if tiles is None else load_tiles(tiles)
-        made = [make_section(_SURVEY, number, varied=True) for number in range(SECTIONS)]
-        crops = Crops([each.grey for each in made], [each.salt for each in made])
-        return cls(share, crops, read)
+        return cls(share, synthetic_sections(SECTIONS), read)
 
     @property
     def name(self) -> str:
@@ -92,6 +91,13 @@ class Replay:
             return images, masks
         more = _draw_tiles(self.tiles, from_tiles, size, rng)
         return np.concatenate([images, more[0]]), np.concatenate([masks, more[1]])
+
+
+@functools.cache
+def synthetic_sections(count: int) -> Crops:
+    """Synthetic sections, each in a style of its own; made once in a process."""
+    made = [make_section(_SURVEY, number, varied=True) for number in range(count)]
+    return Crops([each.grey for each in made], [each.salt for each in made])
 
 
 def _draw_tiles(
