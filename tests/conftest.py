@@ -1,5 +1,7 @@
 """Fixtures that every part of the tests may use."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,17 @@ def real_tgs_zip() -> Path:
     if not archive.is_file():
         pytest.skip(f"the real TGS tiles are not at {archive}")
     return archive
+
+
+@pytest.fixture
+def with_terminal() -> Iterator[None]:
+    """SIGHUP as a terminal leaves it, also where the tests run under `nohup`."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(autouse=True)

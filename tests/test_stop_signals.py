@@ -11,6 +11,7 @@ from diapir.training.stopping import Stopping
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="the system has no SIGHUP")
+@pytest.mark.usefixtures("with_terminal")
 def test_a_hang_up_is_ignored_only_under_nohup() -> None:
     assert stop_signals() == [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -260,7 +260,7 @@ def test_the_folder_is_claimed_before_the_first_training(
 ) -> None:
     out = tmp_path / "out"
     begun(named(recipes, "small", "large"), tiles, out)
-    assert {path.name for path in out.iterdir()} == {"compare.json", "split.json", ".lock"}
+    assert {path.name for path in out.iterdir()} == {"compare.json", "split.json"}
     Split.load(out / "split.json").verify(load_tiles(tiles))
 
 

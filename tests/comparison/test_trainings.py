@@ -187,6 +187,7 @@ def test_a_spent_budget_is_enough_to_evaluate(
 @pytest.mark.parametrize(
     ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
+@pytest.mark.usefixtures("with_terminal")
 def test_a_signal_reaches_the_training_once_and_the_rest_waits(
     make: Callable[..., Any], tmp_path: Path, signum: signal.Signals, code: int
 ) -> None:

@@ -346,6 +346,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     _save(tmp_path / "in" / "a.png", _grey(20, 20))
     seen = []
     source = Source(tmp_path / "in" / "a.png", "a", lambda: seen.append(1) or _grey(20, 20))
+    found = Found([source], [])
     with pytest.raises(DataError, match="cannot be written"):
-        predict_images(predictor, [], tmp_path / "file" / "out", sources=[source])
+        predict_images(predictor, [], tmp_path / "file" / "out", found=found)
     assert not seen

@@ -376,7 +376,7 @@ def test_a_disk_that_fills_up_keeps_the_last_good_state(
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", full_later)
-    with pytest.raises((RunError, BundleError), match="No space left"):
+    with pytest.raises((RunError, BundleError, SplitError), match="No space left"):
         quietly(config, bright_salt, run)
     monkeypatch.undo()
     monkeypatch.setenv("DIAPIR_CACHE", str(tmp_path / "cache"))

@@ -14,6 +14,7 @@ from diapir.progress import Progress
 from diapir.surveys.array_source import AmplitudeArray, ArraySurvey, Frame, SamplesAxis
 from diapir.surveys.hints import SurveyHints
 from diapir.surveys.npy_file import NpyFile
+from diapir.undefined import find_undefined, hide_undefined
 
 PLAIN = 1.5
 """Factor between the correlation lengths of two axes from which the shorter is plainly that of the
@@ -131,9 +132,11 @@ def _sections(values: NpyFile) -> Iterator[NDArray[np.float32]]:
     for place in between:
         part = values[(rows, *place, columns)].astype(np.float32)
         part = part.reshape(part.shape[0], part.shape[-1])
-        with np.errstate(invalid="ignore"):
-            part[~(np.abs(part) < 1e29)] = 0  # a gap would leave out its whole trace
-        yield part
+        hide_undefined(part, find_undefined(part))
+        known = np.isfinite(part) & (part != 0)
+        part[~known] = 0
+        # mutes, water and gaps are as long as they are, whatever the wavelet
+        yield part[known.mean(axis=1) > 0.5][:, known.mean(axis=0) > 0.5]
 
 
 def _places(length: int) -> list[int]:

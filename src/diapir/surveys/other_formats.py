@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diapir.errors import SurveyError
-from diapir.surveys.segy.binary_header import HEAD, TEXT_BLOCK
+from diapir.surveys.segy.layout.binary_header import HEAD, TEXT_BLOCK
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES, looks_like_text
 
 _HEAD = 4096

@@ -2,7 +2,7 @@ import pytest
 
 from diapir.errors import ConfigError
 from diapir.surveys import PERCENTILE, SurveyOptions
-from diapir.tiles.files.decode import AMPLITUDE_PERCENTILE
+from diapir.tiles.files.grey_levels import AMPLITUDE_PERCENTILE
 
 
 def test_sections_are_shown_as_images_of_amplitudes_are() -> None:

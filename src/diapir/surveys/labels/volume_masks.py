@@ -21,8 +21,8 @@ from diapir.surveys.labels.placing import Indices, Placing, span
 from diapir.surveys.labels.section_images import array_section
 from diapir.surveys.labels.section_labels import Axis, Mask, SectionLabels
 from diapir.surveys.npy_file import NpyFile
-from diapir.surveys.segy.file_layout import find_layout
 from diapir.surveys.segy.geometry import find_geometry
+from diapir.surveys.segy.layout.file_layout import find_layout
 from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.surveys.segy.traces import TraceFile
 from diapir.surveys.survey import Survey

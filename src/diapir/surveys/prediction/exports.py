@@ -17,10 +17,10 @@ from diapir.surveys.prediction.chunked_arrays import write_npy
 from diapir.surveys.prediction.prediction_store import PredictionStore, decode
 from diapir.surveys.prediction.survey_options import ExportFormat, Product, SurveyOptions, View
 from diapir.surveys.restricted import RestrictedSurvey, places, whole_survey
-from diapir.surveys.segy.binary_header import HEAD, TEXT_BLOCK
+from diapir.surveys.segy.layout.binary_header import HEAD, TEXT_BLOCK
+from diapir.surveys.segy.layout.trace_marks import TRACE_HEADER
 from diapir.surveys.segy.segy_source import SegySurvey
 from diapir.surveys.segy.segy_writer import SegyInput, write_segy
-from diapir.surveys.segy.trace_marks import TRACE_HEADER
 from diapir.surveys.survey import Survey
 
 SALT = 255.0

@@ -25,7 +25,7 @@ from diapir.surveys.segy.header_choice import (
     count_tuples,
 )
 from diapir.surveys.segy.header_floats import with_whole_floats
-from diapir.surveys.segy.left_out import CODE, is_dead, left_out_note, without_number
+from diapir.surveys.segy.null_traces import CODE, is_dead, left_out_note, without_number
 from diapir.surveys.segy.traces import Headers, TraceFile
 from diapir.surveys.segy.unusual_bytes import SCANNED, numbered
 

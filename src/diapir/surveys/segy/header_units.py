@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from diapir.surveys.hints import CoordinateUnit, LengthUnit, SurveyHints
-from diapir.surveys.segy.binary_header import HEAD
 from diapir.surveys.segy.geometry import SegyGeometry
-from diapir.surveys.segy.segy_layout import SegyLayout
+from diapir.surveys.segy.layout.binary_header import HEAD
+from diapir.surveys.segy.layout.segy_layout import SegyLayout
 from diapir.surveys.units import Floats, XyUnit, are_angles, to_degrees, xy_unit
 
 _SYSTEM = 3255

@@ -8,8 +8,13 @@ from pathlib import Path
 
 from diapir.errors import SurveyError
 from diapir.surveys.hints import Endian
-from diapir.surveys.segy.binary_header import ENDIAN_BYTE, ORDERS, PAIRWISE_SWAPPED, TEXT_BLOCK
 from diapir.surveys.segy.header_bytes import SPARSEST, BytePair, table
+from diapir.surveys.segy.layout.binary_header import (
+    ENDIAN_BYTE,
+    ORDERS,
+    PAIRWISE_SWAPPED,
+    TEXT_BLOCK,
+)
 from diapir.surveys.segy.sample_formats import FORMAT_NAMES, SAMPLE_TYPES, looks_like_text
 from diapir.text import listing
 

@@ -14,11 +14,12 @@ from diapir.surveys.grid import Grid
 from diapir.surveys.hints import SurveyHints, SurveySpec
 from diapir.surveys.sampling import Undefined, check_amplitudes, find_survey_undefined
 from diapir.surveys.segy import refusals
-from diapir.surveys.segy.binary_header import HEAD, TEXT_BLOCK
-from diapir.surveys.segy.file_end import trace_lengths
-from diapir.surveys.segy.file_layout import find_layout
 from diapir.surveys.segy.geometry import SegyGeometry, find_geometry
 from diapir.surveys.segy.header_units import find_units
+from diapir.surveys.segy.layout.binary_header import HEAD, TEXT_BLOCK
+from diapir.surveys.segy.layout.file_end import trace_lengths
+from diapir.surveys.segy.layout.file_layout import find_layout
+from diapir.surveys.segy.layout.segy_layout import SegyLayout
 from diapir.surveys.segy.sample_formats import (
     FORMAT_NAMES,
     UNSIGNED,
@@ -27,7 +28,6 @@ from diapir.surveys.segy.sample_formats import (
     other_float_format,
     sample_bytes,
 )
-from diapir.surveys.segy.segy_layout import SegyLayout
 from diapir.surveys.segy.text_header import TextHints, text_hints
 from diapir.surveys.segy.traces import TraceFile
 from diapir.undefined import hide_undefined

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
 from diapir.files import writing
-from diapir.surveys.segy.binary_header import HEAD, TEXT_BLOCK
+from diapir.surveys.segy.layout.binary_header import HEAD, TEXT_BLOCK
+from diapir.surveys.segy.layout.segy_layout import SegyLayout
+from diapir.surveys.segy.layout.trace_marks import TRACE_HEADER
 from diapir.surveys.segy.sample_formats import decode_text
-from diapir.surveys.segy.segy_layout import SegyLayout
 from diapir.surveys.segy.text_header import output_text
-from diapir.surveys.segy.trace_marks import TRACE_HEADER
 
 ReadStored = Callable[[slice, slice], NDArray[Any]]
 """Reads stored values of a part of the grid, `(inlines, crosslines, samples)`."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from diapir.errors import SurveyError
 from diapir.progress import Progress
+from diapir.surveys.segy.layout.segy_layout import SegyLayout
 from diapir.surveys.segy.sample_formats import decode_samples
-from diapir.surveys.segy.segy_layout import SegyLayout
 
 SHORT_FIELDS = {29: "i2", 71: "i2", 89: "i2", 109: "i2", 115: "u2", 117: "u2", 215: "i2"}
 """16-bit fields of the trace header, by first byte; all other fields read are 32-bit."""

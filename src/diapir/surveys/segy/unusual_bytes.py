@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from diapir.surveys.segy.gathers import GATHER_BYTES, OFFSET
 from diapir.surveys.segy.header_bytes import BytePair, same_grid, score_pair
 from diapir.surveys.segy.header_floats import with_whole_floats
+from diapir.surveys.segy.layout.trace_marks import TRACE_HEADER
 from diapir.surveys.segy.line_numbers import cycle
-from diapir.surveys.segy.trace_marks import TRACE_HEADER
 from diapir.surveys.segy.traces import Headers, TraceFile
 
 _SCANNED_TRACES = 20_000

@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 
 from diapir.text import listing, percent, plural
 from diapir.tiles.files.colour_maps import FEWEST, ColourCensus, ColourMap
+from diapir.undefined import find_undefined, hide_undefined
 
 Pixels = NDArray[Any]
 """`uint8 (H, W)` grey, `uint8 (H, W, 3)` colours, or `(H, W)` of any other real type."""
 
 AMPLITUDE_PERCENTILE = 98.0
 """Amplitudes beyond this percentile of their absolute value are clipped."""
-UNDEFINED = 1e29
-"""Absolute value from which a number stands for none: 1e30 and the like."""
 _FULL_SCALES = (1.0, *(2.0**bits - 1 for bits in (8, 10, 12, 14, 16, 20, 24, 32)))
 _SLACK = 1.1
 """Floats may exceed their full scale by resampling."""
@@ -76,19 +75,11 @@ class Scale:
 
 
 def is_undefined(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Samples that hold no value: huge ones, or one value repeated far outside the rest."""
-    unknown: NDArray[np.bool_] = np.abs(values) >= UNDEFINED
-    known = values[np.isfinite(values) & ~unknown]
-    if known.size < 100:
-        return unknown
-    for end in (known.min(), known.max()):
-        same = known == end
-        rest = known[~same]
-        if same.sum() < max(8, known.size // 1000) or not rest.size:
-            continue
-        low, middle, high = np.percentile(rest, [0.5, 50, 99.5])
-        if abs(end - middle) > 10 * max(high - low, abs(middle), 1e-12) and end != 0:
-            unknown |= values == end
+    """Samples that hold no value: huge ones, usual values for that, or one far outside the rest."""
+    with np.errstate(over="ignore"):
+        plain = values.astype(np.float32)
+    hide_undefined(plain, find_undefined(plain))
+    unknown: NDArray[np.bool_] = np.isnan(plain) & ~np.isnan(values)
     return unknown
 
 

@@ -14,8 +14,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.surveys.segy.layout.trace_marks import TRACE_HEADER, headers_after
 from diapir.surveys.segy.sample_formats import ByteOrder, decode_samples, is_text, sample_bytes
-from diapir.surveys.segy.trace_marks import TRACE_HEADER, headers_after
 from diapir.text import plural
 
 _REACH = 4 * 2**20

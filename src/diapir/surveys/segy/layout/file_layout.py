@@ -16,23 +16,23 @@ from typing import BinaryIO
 from diapir.errors import SurveyError
 from diapir.surveys.hints import Endian, SurveyHints
 from diapir.surveys.segy import refusals
-from diapir.surveys.segy.binary_header import (
+from diapir.surveys.segy.layout.binary_header import (
     ENDIAN_BYTE,
     ENDIAN_CONSTANT,
     HEAD,
     TEXT_BLOCK,
     BinaryHeader,
 )
-from diapir.surveys.segy.file_end import settle_end, trace_lengths
-from diapir.surveys.segy.layout_search import Spacing, search_spacing
+from diapir.surveys.segy.layout.file_end import settle_end, trace_lengths
+from diapir.surveys.segy.layout.layout_search import Spacing, search_spacing
+from diapir.surveys.segy.layout.sample_interval import settle_interval
+from diapir.surveys.segy.layout.segy_layout import SegyLayout
+from diapir.surveys.segy.layout.trace_marks import TRACE_HEADER, Agreement, HeaderPlaces
+from diapir.surveys.segy.layout.trace_starts import TraceStarts
 from diapir.surveys.segy.sample_formats import (
     SAMPLE_TYPES,
     sample_bytes,
 )
-from diapir.surveys.segy.sample_interval import settle_interval
-from diapir.surveys.segy.segy_layout import SegyLayout
-from diapir.surveys.segy.trace_marks import TRACE_HEADER, Agreement, HeaderPlaces
-from diapir.surveys.segy.trace_starts import TraceStarts
 from diapir.text import plural
 
 _MOST = 0.3

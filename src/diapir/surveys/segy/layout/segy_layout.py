@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from diapir.surveys.hints import Endian
-from diapir.surveys.segy.binary_header import ORDERS
+from diapir.surveys.segy.layout.binary_header import ORDERS
 from diapir.surveys.segy.sample_formats import ByteOrder, TextEncoding, sample_bytes
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from diapir.surveys.segy.binary_header import HEAD, MOST_EXTENSIONS, TEXT_BLOCK, BinaryHeader
+from diapir.surveys.segy.layout.binary_header import HEAD, MOST_EXTENSIONS, TEXT_BLOCK, BinaryHeader
+from diapir.surveys.segy.layout.trace_marks import TRACE_HEADER
 from diapir.surveys.segy.sample_formats import TextEncoding, is_text, text_encoding
-from diapir.surveys.segy.trace_marks import TRACE_HEADER
 
 _END_OF_TEXT = "((SEG:ENDTEXT))"
 _FIRST_HEADER_WITHIN = 2**20

@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import BinaryIO
 
-from diapir.surveys.segy.binary_header import BinaryHeader
-from diapir.surveys.segy.segy_layout import SegyLayout
-from diapir.surveys.segy.trace_marks import TRACE_HEADER
+from diapir.surveys.segy.layout.binary_header import BinaryHeader
+from diapir.surveys.segy.layout.segy_layout import SegyLayout
+from diapir.surveys.segy.layout.trace_marks import TRACE_HEADER
 
 _COMPARED = 64
 """Trace headers whose intervals are read."""

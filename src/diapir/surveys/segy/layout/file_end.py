@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from diapir.surveys.segy.sample_formats import is_text, sample_bytes
-from diapir.surveys.segy.segy_layout import SegyLayout
-from diapir.surveys.segy.trace_marks import (
+from diapir.surveys.segy.layout.segy_layout import SegyLayout
+from diapir.surveys.segy.layout.trace_marks import (
     TRACE_HEADER,
     Agreement,
     HeaderPlaces,
     headers_after,
     is_blank,
 )
+from diapir.surveys.segy.sample_formats import is_text, sample_bytes
 from diapir.text import plural
 
 _REACH = 4 * 2**20
