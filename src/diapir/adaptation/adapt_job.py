@@ -20,7 +20,7 @@ from diapir.adaptation.adapt_report import Predictions, write_adapt_report
 from diapir.adaptation.adapted import Adaptation
 from diapir.adaptation.crops import Bytes, Crops, resample_mask
 from diapir.adaptation.fine_tuning import FineTuning, Recipe, Stage
-from diapir.adaptation.held_out_score import HeldOutScore, calibrate, score
+from diapir.adaptation.held_out_score import USUAL, HeldOutScore, calibrate, score
 from diapir.adaptation.hold_out import HoldOut
 from diapir.adaptation.network_engine import predict_sections
 from diapir.adaptation.pace import Pace
@@ -42,6 +42,9 @@ FIRST = 0.45
 """Share of the steps that the first stage has."""
 RECIPE = Recipe()
 """How networks are trained on; windows are smaller where the model's input is."""
+MOST_STEPS = 120
+"""Steps in all within a time budget, and half as many more for each further section: beyond them
+the network learns its few lines by heart, and finds less on others."""
 SECOND = 0.5
 """Highest learning rate of a second stage, as a share of that of the first."""
 LEAST = 5
@@ -166,11 +169,16 @@ class AdaptJob:
         """Decide the number of steps of the stage from the time left and the time of a step."""
         share = FIRST if progressed.stage == 1 else 1.0
         windows = sum(math.prod(image.shape) for image in self._shown) / self._recipe.window**2
-        progressed.steps = self._pace.steps(
+        most = round(MOST_STEPS * (1 + (len(self._images) - 1) / 2))
+        fitting = self._pace.steps(
             done=progressed.step,
             share=share,
             passes=3 * windows / self._recipe.batch,
             least=LEAST if self._state.marked else 0,
+        )
+        before = progressed.total - progressed.step
+        progressed.steps = max(
+            progressed.step, min(fitting, max(LEAST, round(share * most) - before))
         )
         self._save(progressed)
 
@@ -215,7 +223,7 @@ class AdaptJob:
             *([self._held.problem] if self._held.problem else []),
         )
         if self._held.problem:
-            progressed.reason = "0.5: nothing is held out, so nothing calibrates it"
+            progressed.reason = f"{USUAL}: nothing is held out, so nothing calibrates it"
         scores = {
             name: None if found is None else HeldOutScore.from_json(found)
             for name, found in (("before", progressed.before), ("after", progressed.after))

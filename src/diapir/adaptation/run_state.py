@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from diapir.adaptation.held_out_score import USUAL
 from diapir.errors import RunError
 from diapir.files import disk_errors, replace_file
 from diapir.json_text import parse_json
@@ -42,7 +43,7 @@ class Progressed:
     steps: int | None = None
     total: int = 0
     seconds: float = 0.0
-    threshold: float = 0.5
+    threshold: float = USUAL
     reason: str = ""
     losses: list[float] = field(default_factory=list)
     before: dict[str, Any] | None = None

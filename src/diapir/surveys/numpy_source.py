@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.inference.sections.wavelet import first_zero
+from diapir.inference.sections.wavelet import FEWEST_SAMPLES, first_zero
 from diapir.progress import Progress
 from diapir.surveys.array_source import AmplitudeArray, ArraySurvey, Frame, SamplesAxis
 from diapir.surveys.hints import SurveyHints
@@ -90,7 +90,7 @@ def _axis(values: NpyFile, asked: SamplesAxis | None) -> _Axis:
     if not np.isfinite(first + last):  # too short to measure
         first, last = _smoothness(values)
         why = f"smoothness is {first:.2g} and {last:.2g}"
-        plain = first * SURE < last
+        plain = first * SURE < last and values.shape[0] >= FEWEST_SAMPLES
     if plain:
         return _Axis(
             "first",

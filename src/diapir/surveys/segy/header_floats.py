@@ -103,7 +103,8 @@ def _large(numbers: NDArray[np.int64]) -> bool:
 
 def _decoded(numbers: NDArray[np.integer], kind: FloatKind) -> NDArray[np.float64]:
     raw = np.ascontiguousarray(numbers.astype(">i4")).view(np.uint8).reshape(len(numbers), -1)
-    values = decode_samples(raw, _CODES[kind], ">").astype(np.float64)
+    with np.errstate(invalid="ignore"):  # some integers are signalling NaNs
+        values = decode_samples(raw, _CODES[kind], ">").astype(np.float64)
     return values.reshape(numbers.shape)
 
 
