@@ -21,6 +21,7 @@ def test_a_stretch_of_a_single_section_is_held_out_with_a_gap() -> None:
     assert np.abs(training[:, None] - held_out).min() > GAP
     assert {0, 1} <= set(np.unique(held.held_out[0])) & set(np.unique(held.training[0]))
     assert held.problem == ""
+    assert not held.whole
     assert "of one" in held.words
 
 
@@ -38,6 +39,7 @@ def test_a_whole_section_is_held_out_of_several() -> None:
     (chosen,) = [n for n, mask in enumerate(held.held_out) if (mask != IGNORE).any()]
     assert (held.training[chosen] == IGNORE).all()
     assert held.words == sections[chosen].name
+    assert held.whole
 
 
 def test_lines_beside_a_held_out_line_are_not_trained_on() -> None:

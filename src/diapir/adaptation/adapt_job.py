@@ -207,7 +207,9 @@ class AdaptJob:
             self._tuning.network, self._info, self._images, self._scale.settings
         )
         masks = self._held.held_out
-        progressed.threshold, progressed.reason = calibrate(found, masks)
+        progressed.reason = f"{USUAL}: a stretch of the labelled line cannot tell one for others"
+        if self._held.whole:
+            progressed.threshold, progressed.reason = calibrate(found, masks)
         after = score(found, masks, progressed.threshold)
         progressed.after = after.to_json()
         self._note(f"Held-out Dice {after.dice:.3f}; threshold {progressed.reason}")

@@ -37,12 +37,14 @@ class HoldOut:
         held_out: mask of each section, everything but held-out labels as 255.
         words: what is held out, for the log and the report.
         problem: why nothing can be held out; "" where something is.
+        whole: whether whole sections are held out, so that the threshold can be calibrated.
     """
 
     training: tuple[Bytes, ...]
     held_out: tuple[Bytes, ...]
     words: str
     problem: str = ""
+    whole: bool = False
 
 
 def hold_out(sections: Sequence[Section]) -> HoldOut:
@@ -78,7 +80,7 @@ def _whole_section(sections: Sequence[Section], salty: Sequence[int]) -> HoldOut
     words = sections[chosen].name
     if near and both:
         words += f" (and {plural(len(near), 'section')} beside it not trained on)"
-    return HoldOut(training, held, words)
+    return HoldOut(training, held, words, whole=True)
 
 
 def _near(one: Section, other: Section) -> bool:

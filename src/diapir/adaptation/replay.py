@@ -20,8 +20,8 @@ from diapir.tiles import TileSet, load_tiles
 from diapir.tiles.synthetic import make_section
 from diapir.training.batches.augment import draw
 
-SECTIONS = 16
-"""Synthetic sections, each in a style of its own; they take about two seconds to make."""
+SECTIONS = 48
+"""Synthetic sections, each in a style of its own; they take some six seconds to make."""
 _SURVEY = 1
 """Seed of the synthetic survey, which is the same in every adaptation."""
 _VIEWS = AugmentConfig(flip="random", scale=0.3, stretch=0.2, rotate=5)
