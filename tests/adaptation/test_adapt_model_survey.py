@@ -1,6 +1,5 @@
 """Adapting to a volume: from an inline to the salt of the whole block."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,9 @@ from diapir.surveys.labels.strokes import Stroke, Strokes, StrokeSection
 from tests.adaptation.made_block import made_block, write_block
 from tests.helpers.tiny import small_bundle
 
-OPTIONS = AdaptOptions(steps=60, vertical=1, horizontal=1, threads=1)
-"""The salt is as narrow as a window of the tiny model: at half the width, strokes give 0.84."""
+OPTIONS = AdaptOptions(steps=60, vertical=1, horizontal=1, replay_share=0, threads=1)
+"""The tiny model has seen no other survey, so that there is nothing to replay. The salt is as narrow
+as its window: at half the width, strokes give 0.84."""
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,6 @@ def test_strokes_on_one_inline_give_the_block(model: Path, tmp_path: Path) -> No
     strokes = Strokes(sections=(StrokeSection(inline=108, strokes=drawn),))
     path = tmp_path / "strokes.json"
     path.write_text(strokes.model_dump_json(exclude_none=True), encoding="utf-8")
-    # the model of this test has seen no other survey, so that there is nothing to replay
-    options = replace(OPTIONS, replay_share=0)
-    run = adapt(block, path, tmp_path / "run", model=model, options=options)
+    run = adapt(block, path, tmp_path / "run", model=model, options=OPTIONS)
     assert dice_of_block(run.run, block, tmp_path / "out") > 0.9
     assert np.isfinite(run.threshold)
