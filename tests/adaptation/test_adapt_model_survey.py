@@ -12,8 +12,8 @@ from tests.adaptation.made_block import made_block, write_block
 from tests.helpers.tiny import small_bundle
 
 OPTIONS = AdaptOptions(steps=60, vertical=1, horizontal=1, replay_share=0, threads=1)
-"""The tiny model has seen no other survey, so that there is nothing to replay. The salt is as narrow
-as its window: at half the width, strokes give 0.84."""
+"""The tiny model has seen no other survey, so that there is nothing to replay. The salt is as
+narrow as its window: at half the width, strokes give 0.84."""
 
 
 @pytest.fixture(scope="module")

@@ -228,7 +228,8 @@ def test_damaged_bytes_are_read_or_refused_but_never_crash(data: st.DataObject) 
             pixels = decoder(bytes(content), "tile", suffix=f".{suffix}")[0]
         except DataError:
             continue
-        assert pixels.ndim == 2
+        # a damaged palette may turn grey into colour
+        assert pixels.ndim == 2 or pixels.shape[2:] == (3,)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
