@@ -38,17 +38,16 @@ class Replay:
 
     Attributes:
         share: their share of all windows, in (0, 1).
-        synthetic: synthetic sections with salt and without.
-        tiles: labelled tiles, such as those that the model was trained on; None for none.
+        tiles: labelled tiles, such as those that the model was trained on, beside the synthetic
+            sections; None for none.
     """
 
     share: float
-    synthetic: Crops
     tiles: TileSet | None = None
 
     @classmethod
     def open(cls, share: float, tiles: Path | None = None) -> Replay | None:
-        """Make the synthetic sections, and read labelled tiles in any layout.
+        """Read labelled tiles in any layout.
 
         Args:
             share: share of all windows; 0 for no replay.
@@ -60,7 +59,7 @@ class Replay:
         if not share:
             return None
         read = None if tiles is None else load_tiles(tiles)
-        return cls(share, synthetic_sections(SECTIONS), read)
+        return cls(share, read)
 
     @property
     def name(self) -> str:
@@ -86,7 +85,7 @@ class Replay:
         rng = np.random.default_rng(own)
         from_tiles = int(rng.binomial(count, _TILES)) if self.tiles else 0
         views = draw(_VIEWS, count, own).matrix
-        images, masks = self.synthetic.cut(size, views[from_tiles:], own)
+        images, masks = synthetic_sections(SECTIONS).cut(size, views[from_tiles:], own)
         if self.tiles is None:
             return images, masks
         more = _draw_tiles(self.tiles, from_tiles, size, rng)
@@ -95,7 +94,7 @@ class Replay:
 
 @functools.cache
 def synthetic_sections(count: int) -> Crops:
-    """Synthetic sections, each in a style of its own; made once in a process."""
+    """Synthetic sections, each in a style of its own; made once in a process, when first needed."""
     made = [make_section(_SURVEY, number, varied=True) for number in range(count)]
     return Crops([each.grey for each in made], [each.salt for each in made])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,17 +78,17 @@ def _axis(values: NpyFile, asked: SamplesAxis | None) -> _Axis:
     shapes = {axis: names[len(values.shape) - 2] for axis, names in _AXES.items()}
     if asked is not None:
         return _Axis(asked, f"read as {shapes[asked]}, as --samples-axis asks")
-    first, last = _lengths(values)
     known: dict[SamplesAxis, str] = {
         axis: f"--samples-axis {axis} reads it as {shape}" for axis, shape in shapes.items()
     }
-    first, last = _lengths(values)
+    sections = list(_sections(values))
+    first, last = _lengths(sections)
     if last * PLAIN < first:
         return _Axis("last", "")
     why = f"the sign changes after {first:.1f} and {last:.1f} values"
     plain = first * PLAIN < last
     if not np.isfinite(first + last):  # too short to measure
-        first, last = _smoothness(values)
+        first, last = _smoothness(sections)
         why = f"smoothness is {first:.2g} and {last:.2g}"
         plain = first * SURE < last and values.shape[0] >= FEWEST_SAMPLES
     if plain:
@@ -102,19 +102,19 @@ def _axis(values: NpyFile, asked: SamplesAxis | None) -> _Axis:
     )
 
 
-def _lengths(values: NpyFile) -> tuple[float, float]:
+def _lengths(sections: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
     """First zeros of the autocorrelation along the first and the last axis; NaN where unknown."""
-    lengths = [(first_zero(part.T), first_zero(part)) for part in _sections(values)]
+    lengths = [(first_zero(part.T), first_zero(part)) for part in sections]
     return _median([first for first, _ in lengths]), _median([last for _, last in lengths])
 
 
-def _smoothness(values: NpyFile) -> tuple[float, float]:
+def _smoothness(sections: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
     """The same for axes too short for that: smoothness from value to value, larger is smoother.
 
     The inverse is the variance of differences of neighbours, over the variance of the values.
     """
     found = []
-    for part in _sections(values):
+    for part in sections:
         spread = float(part.var())
         if min(part.shape) >= FEWEST and spread > 0:
             rough = [float(np.diff(part, axis=axis).var()) / spread for axis in (0, 1)]

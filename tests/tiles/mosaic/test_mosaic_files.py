@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from diapir.errors import DataError
 from diapir.tiles import load_tiles, make_mosaic
@@ -15,16 +16,22 @@ ROWS, COLUMNS = 2, 3
 SECTION = make_section(1, ROWS, COLUMNS)
 
 
-def test_a_mosaic_is_read_as_it_was_written(tmp_path: Path) -> None:
+def write_mosaic(folder: Path, prefix: str = "") -> tuple[Path, dict[str, NDArray[np.uint8]]]:
+    """The section's tiles in `folder/tiles`, and their mosaic; their path and images by id."""
     images = {
-        f"t{row}{column}": SECTION[
+        f"{prefix}t{row}{column}": SECTION[
             row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE
         ]
         for row, column in np.ndindex(ROWS, COLUMNS)
     }
     masks = {tile: (image > 150).astype(np.uint8) for tile, image in images.items()}
-    source = write_tiles(tmp_path / "tiles", images=images, masks=masks)
-    make_mosaic(source, tmp_path / "mosaic")
+    source = write_tiles(folder / "tiles", images=images, masks=masks)
+    make_mosaic(source, folder / "mosaic")
+    return source, images
+
+
+def test_a_mosaic_is_read_as_it_was_written(tmp_path: Path) -> None:
+    source, images = write_mosaic(tmp_path)
     (section,) = read_mosaic(tmp_path / "mosaic")
     assert (section.name, section.group) == ("t00", "t00")
     assert section.tiles == tuple(
@@ -40,15 +47,7 @@ def test_a_mosaic_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_tiles_in_sub_folders_are_reassembled(tmp_path: Path) -> None:
-    images = {
-        f"north/t{row}{column}": SECTION[
-            row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE
-        ]
-        for row, column in np.ndindex(ROWS, COLUMNS)
-    }
-    masks = {tile: (image > 150).astype(np.uint8) for tile, image in images.items()}
-    source = write_tiles(tmp_path / "tiles", images=images, masks=masks)
-    make_mosaic(source, tmp_path / "mosaic")
+    write_mosaic(tmp_path, "north/")
     (section,) = read_mosaic(tmp_path / "mosaic")
     assert section.name == "north/t00"
     np.testing.assert_array_equal(section.image(), SECTION)
