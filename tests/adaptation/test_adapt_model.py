@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from diapir import bundle as bundles
-from diapir.adaptation import Adaptation, AdaptOptions, adapt
+from diapir.adaptation import Adaptation, AdaptOptions, adapt, adapt_job
 from diapir.adaptation.adapt_display import Display
 from diapir.adaptation.adapt_job import AdaptJob
 from diapir.adaptation.pace import Pace
@@ -119,7 +119,7 @@ def test_steps_and_seed_reproduce_the_model(model: Path, pictures: Path, tmp_pat
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("stop_at", [2, 5])  # in the first and in the second stage
+@pytest.mark.parametrize("stop_at", [1, 3, 5])  # in each stage
 def test_an_interrupted_adaptation_resumes_exactly(
     model: Path,
     pictures: Path,
@@ -127,7 +127,11 @@ def test_an_interrupted_adaptation_resumes_exactly(
     monkeypatch: pytest.MonkeyPatch,
     stop_at: int,
 ) -> None:
+    monkeypatch.setattr(adapt_job, "teaches", lambda *_: (True, 1.0))
     adapt(pictures, pictures, tmp_path / "straight", model=model, options=FAST)
+    log = (tmp_path / "straight" / "log.txt").read_text(encoding="utf-8")
+    assert "Pseudo-labels: 2 sections without labels" in log
+    assert "Stage 3 of 3" in log
     obey = AdaptJob._obey
 
     def stop(job: AdaptJob, progressed) -> None:  # type: ignore[no-untyped-def]
@@ -148,6 +152,15 @@ def test_an_interrupted_adaptation_resumes_exactly(
     assert result.steps == 6
     one, other = weights(tmp_path / "straight"), weights(out)
     assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_model_that_finds_no_salt_teaches_nothing(
+    model: Path, pictures: Path, tmp_path: Path
+) -> None:
+    adapt(pictures, pictures, tmp_path / "run", model=model, options=FAST)
+    log = (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+    assert "Pseudo-labels: none" in log
+    assert "Stage 2 of 2" in log
 
 
 def test_a_whole_picture_is_held_out_of_several(model: Path, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """An adaptation whose inputs are read and checked: training, evaluation, bundle and report.
 
-Two stages. The first trains without the held-out labels; it is evaluated on them, and the threshold
-is calibrated. The second trains the same network on, on all labels, so that none are wasted; the
-held-out score is that of the first stage.
+Three stages. The first trains without the held-out labels; it is evaluated on them, and the
+threshold is calibrated. The second trains the same network on, on all labels, so that none are
+wasted, and the third on pseudo-labels of sections without labels as well; the held-out score is
+that of the first stage.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
+
+import torch
 
 from diapir import bundle as bundles
 from diapir.adaptation.adapt_display import Display
@@ -27,8 +30,16 @@ from diapir.adaptation.pace import Pace
 from diapir.adaptation.replay import Replay
 from diapir.adaptation.run_state import Progressed, RunState
 from diapir.adaptation.scale import ChosenScale
+from diapir.adaptation.self_training import (
+    Mixed,
+    pseudo_labels,
+    shortened,
+    teaches,
+)
+from diapir.adaptation.step_plan import LEAST, StepPlan
 from diapir.adaptation.survey_sections import LabelledSections
 from diapir.bundle import Bundle, BundleInfo
+from diapir.config import IGNORE
 from diapir.errors import Interrupted
 from diapir.inference.sections.presentation import present
 from diapir.models.trained import load_trained
@@ -38,17 +49,18 @@ from diapir.training.checkpoint import Checkpoints
 from diapir.training.saved_state import restore_values
 from diapir.training.stopping import Stopping
 
-FIRST = 0.45
-"""Share of the steps that the first stage has."""
 RECIPE = Recipe()
 """How networks are trained on; windows are smaller where the model's input is."""
-MOST_STEPS = 120
-"""Steps in all within a time budget, and half as many more for each further section: beyond them
-the network learns its few lines by heart, and finds less on others."""
 SECOND = 0.5
-"""Highest learning rate of a second stage, as a share of that of the first."""
-LEAST = 5
-"""Least steps of the second stage, even if the first took longer than planned."""
+"""Highest learning rate of a later stage, as a share of that of the first."""
+PASSES = 16
+"""Predictions of sections without labels, as passes over them at the adapted scale: one there and
+one with three times the pixels, with windows that overlap by half."""
+_STAGES = {
+    1: "without the held-out labels",
+    2: "on all labels",
+    3: "on all labels and pseudo-labels",
+}
 SAVE_S = 20.0
 """Seconds between checkpoints."""
 
@@ -61,6 +73,7 @@ class AdaptJob:
         *,
         base: Bundle,
         labelled: LabelledSections,
+        others: Sequence[Bytes],
         scale: ChosenScale,
         held: HoldOut,
         replay: Replay | None,
@@ -77,6 +90,9 @@ class AdaptJob:
         self._info = _adapted_info(base.info, scale, self._recipe)
         self._images = [section.image for section in labelled.sections]
         self._shown = [present(image, scale.settings) for image in self._images]
+        self._others = shortened(others, scale.settings, self._recipe.window, options.seed)
+        self._pseudo: list[Bytes] = []
+        self._plan = StepPlan(not held.problem, False, len(labelled.sections))
         self._tuning = FineTuning(
             load_trained(base).network, base.info.preprocess, self._recipe, options.seed, replay
         )
@@ -90,10 +106,17 @@ class AdaptJob:
         self._introduce(progressed)
         if progressed is None:
             progressed = self._before()
+        self._plan = replace(self._plan, self_trains=progressed.self_trains)
         if progressed.stage == 1:
-            self._train(progressed, self._held.training)
+            self._train(progressed, self._crops(self._held.training))
             self._end_first_stage(progressed)
-        self._train(progressed, [section.mask for section in self._labelled.sections])
+        crops = self._crops([section.mask for section in self._labelled.sections])
+        if progressed.stage == 2:
+            self._train(progressed, crops)
+            if self._plan.self_trains:
+                self._begin_third_stage(progressed)
+        if progressed.stage == 3:
+            self._train(progressed, Mixed(crops, self._pseudo_crops()))
         return self._save_all(progressed)
 
     def _restore(self) -> Progressed | None:
@@ -102,12 +125,18 @@ class AdaptJob:
             return None
         with self._checkpoints.fitting():
             self._tuning.restore(saved["tuning"])
-            return restore_values(Progressed, saved["progressed"])
+            progressed = restore_values(Progressed, saved["progressed"])
+            if progressed.stage == 3:
+                self._pseudo = [
+                    _fitting(labels, image.shape)
+                    for labels, image in zip(saved["pseudo"], self._others, strict=True)
+                ]
+            return progressed
 
     def _introduce(self, progressed: Progressed | None) -> None:
         if progressed is not None:
             self._note(
-                f"Resumed in stage {progressed.stage} of 2 at step {progressed.step}"
+                f"Resumed in stage {progressed.stage} at step {progressed.step}"
                 + (f"/{progressed.steps}" if progressed.steps else "")
             )
             return
@@ -126,21 +155,39 @@ class AdaptJob:
             )
             before = score(found, self._held.held_out, self._base.info.threshold)
             progressed.before = before.to_json()
+        progressed.self_trains = bool(self._others) and self._can_teach()
         return progressed
 
-    def _train(self, progressed: Progressed, masks: Sequence[Bytes]) -> None:
+    def _can_teach(self) -> bool:
+        """Whether the original model knows enough of this salt for pseudo-labels."""
+        masks = [section.mask for section in self._labelled.sections]
+        can, dice = teaches(self._base, self._info, self._scale.settings, self._images, masks)
+        if not can:
+            self._note(
+                "Pseudo-labels: none, as the original model finds too little of the labelled salt "
+                f"(Dice {dice:.2f})"
+            )
+        return can
+
+    def _crops(self, masks: Sequence[Bytes]) -> Crops:
+        """Labelled sections as the network is shown them, with these masks."""
+        return _shown_crops(self._shown, masks)
+
+    def _pseudo_crops(self) -> Crops:
+        shown = [present(image, self._scale.settings) for image in self._others]
+        return _shown_crops(shown, self._pseudo)
+
+    def _train(self, progressed: Progressed, crops: Crops | Mixed) -> None:
         """Train the rest of the current stage."""
-        shown = [
-            resample_mask(mask, image.shape) for mask, image in zip(masks, self._shown, strict=True)
-        ]
-        crops = Crops(self._shown, shown)
-        name = "without the held-out labels" if progressed.stage == 1 else "on all labels"
+        name = _STAGES[progressed.stage]
         if progressed.steps is None and self._options.steps is not None:
-            progressed.steps = self._given_steps(progressed)
+            progressed.steps = self._plan.given(
+                self._options.steps, progressed.stage, progressed.total - progressed.step
+            )
         with self._display.show(f"training {name}") as progress:
             while progressed.steps is None or progressed.step < progressed.steps:
                 begun = time.monotonic()
-                share = 1.0 if self._held.problem or progressed.stage == 1 else SECOND
+                share = 1.0 if progressed.total == progressed.step else SECOND
                 stage = Stage(progressed.stage, progressed.steps, share)
                 loss = self._tuning.step(crops, stage, progressed.step)
                 self._pace.add(time.monotonic() - begun)
@@ -148,38 +195,31 @@ class AdaptJob:
                 progressed.total += 1
                 progressed.losses.append(loss)
                 if progressed.steps is None and self._pace.known:
-                    self._plan(progressed)
+                    self._plan_by_time(progressed)
                 progress(progressed.step, progressed.steps or progressed.step + 1)
                 self._obey(progressed)
         recent = [loss for loss in progressed.losses[-20:] if math.isfinite(loss)]
         self._note(
-            f"Stage {progressed.stage} of 2, {name}: {plural(progressed.step, 'step')} of "
-            f"{plural(self._recipe.batch, 'window')}, "
+            f"Stage {progressed.stage} of {self._plan.stages}, {name}: "
+            f"{plural(progressed.step, 'step')} of {plural(self._recipe.batch, 'window')}, "
             f"loss {sum(recent) / max(1, len(recent)):.3f}"
         )
 
-    def _given_steps(self, progressed: Progressed) -> int:
-        total = self._options.steps or 0
-        if self._held.problem:
-            return total
-        first = min(total - 1, max(1, round(total * FIRST)))
-        return first if progressed.stage == 1 else total - first
-
-    def _plan(self, progressed: Progressed) -> None:
+    def _plan_by_time(self, progressed: Progressed) -> None:
         """Decide the number of steps of the stage from the time left and the time of a step."""
-        share = FIRST if progressed.stage == 1 else 1.0
-        windows = sum(math.prod(image.shape) for image in self._shown) / self._recipe.window**2
-        most = round(MOST_STEPS * (1 + (len(self._images) - 1) / 2))
+        following = 3.0 * sum(image.size for image in self._shown)
+        if self._plan.self_trains and progressed.stage < 3:
+            view = self._scale.settings
+            seen = view.vertical * view.horizontal * sum(image.size for image in self._others)
+            following += PASSES * seen
         fitting = self._pace.steps(
             done=progressed.step,
-            share=share,
-            passes=3 * windows / self._recipe.batch,
+            share=self._plan.share_of_rest(progressed.stage),
+            passes=following / (self._recipe.window**2 * self._recipe.batch),
             least=LEAST if self._state.marked else 0,
         )
-        before = progressed.total - progressed.step
-        progressed.steps = max(
-            progressed.step, min(fitting, max(LEAST, round(share * most) - before))
-        )
+        most = self._plan.most(progressed.stage, progressed.total - progressed.step)
+        progressed.steps = max(progressed.step, min(fitting, most))
         self._save(progressed)
 
     def _obey(self, progressed: Progressed) -> None:
@@ -191,14 +231,18 @@ class AdaptJob:
         if signum:
             raise Interrupted(
                 signum,
-                f"interrupted in stage {progressed.stage} of 2, step {progressed.step}; "
-                f"checkpoint saved; resume with: {self._display.resume_with}",
+                f"interrupted in stage {progressed.stage} of {self._plan.stages}, "
+                f"step {progressed.step}; checkpoint saved; "
+                f"resume with: {self._display.resume_with}",
             )
 
     def _save(self, progressed: Progressed) -> None:
         self._state.mark()
         progressed.seconds += self._pace.lap()
-        self._checkpoints.save({"tuning": self._tuning.state(), "progressed": asdict(progressed)})
+        state: dict[str, Any] = {"tuning": self._tuning.state(), "progressed": asdict(progressed)}
+        if progressed.stage == 3:
+            state["pseudo"] = [torch.from_numpy(labels) for labels in self._pseudo]
+        self._checkpoints.save(state)
         self._saved = time.monotonic()
 
     def _end_first_stage(self, progressed: Progressed) -> None:
@@ -214,6 +258,26 @@ class AdaptJob:
         progressed.after = after.to_json()
         self._note(f"Held-out Dice {after.dice:.3f}; threshold {progressed.reason}")
         progressed.stage, progressed.step, progressed.steps = 2, 0, None
+        self._tuning.begin_stage()
+        self._save(progressed)
+
+    def _begin_third_stage(self, progressed: Progressed) -> None:
+        """Pseudo-label the sections without labels."""
+        with self._display.show("pseudo-labels") as progress:
+            self._pseudo = pseudo_labels(
+                self._tuning.network, self._info, self._base, self._scale.settings, self._others
+            )
+            progress(1, 1)
+        known = sum(int((labels != IGNORE).sum()) for labels in self._pseudo)
+        salt = sum(int((labels == 1).sum()) for labels in self._pseudo)
+        if not known:
+            self._note("Pseudo-labels: none, as no prediction without labels is confident")
+            return
+        self._note(
+            f"Pseudo-labels: {plural(len(self._pseudo), 'section')} without labels, "
+            f"{100 * salt / known:.1f} % salt (--no-pseudo-labels)"
+        )
+        progressed.stage, progressed.step, progressed.steps = 3, 0, None
         self._tuning.begin_stage()
         self._save(progressed)
 
@@ -292,6 +356,7 @@ class AdaptJob:
             "labels hash": self._labelled.hash,
             "steps": progressed.total,
             "seed": self._options.seed,
+            "pseudo-labelled sections": len(self._pseudo),
         } | ({} if self._replay is None else {"replay": self._replay.name})
 
     def _metrics(self, after: HeldOutScore | None) -> dict[str, Any]:
@@ -313,6 +378,26 @@ class AdaptJob:
         """Print a line, and keep it in the log."""
         self._say(line)
         self._state.log(f"{line} ({duration(self._pace.elapsed)})")
+
+
+def _shown_crops(shown: Sequence[Bytes], masks: Sequence[Bytes]) -> Crops:
+    """Sections as the network is shown them, with masks of their original size."""
+    resampled = [resample_mask(mask, image.shape) for mask, image in zip(masks, shown, strict=True)]
+    return Crops(shown, resampled)
+
+
+def _fitting(labels: object, shape: tuple[int, ...]) -> Bytes:
+    """Saved pseudo-labels, after checking that they are those of a section.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if not isinstance(labels, torch.Tensor) or labels.dtype != torch.uint8:
+        raise ValueError("pseudo-labels of another type")
+    if tuple(labels.shape) != shape:
+        raise ValueError(f"pseudo-labels of {tuple(labels.shape)} for a section of {shape}")
+    found: Bytes = labels.numpy()
+    return found
 
 
 def window_of(info: BundleInfo) -> int:

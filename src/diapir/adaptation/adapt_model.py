@@ -18,7 +18,9 @@ from diapir.adaptation.pace import Pace
 from diapir.adaptation.replay import Replay
 from diapir.adaptation.run_state import MARKER, RunState
 from diapir.adaptation.scale import choose_scale
-from diapir.adaptation.survey_sections import read_sections
+from diapir.adaptation.self_training import MOST
+from diapir.adaptation.survey_sections import Bytes, LabelledSections, image_hash, read_sections
+from diapir.adaptation.unlabelled import Wanted, unlabelled_sections
 from diapir.bundle import Bundle
 from diapir.errors import BundleError, ConfigError
 from diapir.inference.engine import default_threads
@@ -89,12 +91,14 @@ def adapt(
         horizontal=options.horizontal,
     )
     held = hold_out(labelled.sections)
+    others = _unlabelled(_paths(inputs), labelled, out, hints) if options.pseudo_labels else []
     replayed = Replay.open(options.replay_share, None if replay is None else Path(replay))
     asked = options.asked() | {
         "model": base.info.weights_sha256,
         "labels": labelled.hash,
         "settings": scale.settings.model_dump(),
         "replay": replayed.tiles.hash if replayed and replayed.tiles else None,
+        "unlabelled sections": image_hash(others),
     }
     display = display or Display()
     with Stopping(None) as stopping, RunFolder(out, resume=True, marker=MARKER) as folder:
@@ -105,6 +109,7 @@ def adapt(
         job = AdaptJob(
             base=base,
             labelled=labelled,
+            others=others,
             scale=scale,
             held=held,
             replay=replayed,
@@ -115,6 +120,17 @@ def adapt(
             display=display,
         )
         return job.run()
+
+
+def _unlabelled(
+    files: Sequence[Path], labelled: LabelledSections, out: Path, hints: SurveyHints | None
+) -> list[Bytes]:
+    """Grey images of sections without labels, `uint8 (samples, traces)` each."""
+    wanted = Wanted(
+        MOST, MOST, known={section.name for section in labelled.sections}, clip=labelled.clip
+    )
+    read = unlabelled_sections(files, wanted, out=out, hints=hints, tell=lambda note: None)
+    return [section.image for section, _ in read if section is not None]
 
 
 def _paths(given: str | Path | Sequence[str | Path]) -> list[Path]:

@@ -27,6 +27,8 @@ class AdaptOptions:
     """Resample the number of traces by this factor."""
     replay_share: float = 0.4
     """Share of windows of synthetic sections and the tiles of --replay; 0 for labels only."""
+    pseudo_labels: bool = True
+    """Train on confident predictions in sections without labels as well."""
     seed: int = 0
     """Seed of all random draws."""
     threads: int | None = None
@@ -53,6 +55,7 @@ class AdaptOptions:
             "vertical": self.vertical,
             "horizontal": self.horizontal,
             "replay-share": self.replay_share,
+            "pseudo-labels": self.pseudo_labels,
             "seed": self.seed,
         }
 

@@ -25,7 +25,7 @@ class Adaptation:
         after: the first stage on them.
         threshold: probability from which a sample is salt.
         settings: how sections are shown to the network.
-        steps: optimiser steps of both stages.
+        steps: optimiser steps of all stages.
         seconds: duration, in this and earlier calls.
         notes: guesses and what could not be done.
     """

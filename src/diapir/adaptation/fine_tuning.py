@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from diapir.adaptation.crops import Crops
 from diapir.adaptation.replay import Replay
+from diapir.adaptation.self_training import Mixed
 from diapir.config import AugmentConfig, LossConfig, PreprocessConfig
 from diapir.errors import RunError
 from diapir.models import Network
@@ -64,7 +65,7 @@ class Stage(NamedTuple):
     """A stage of the training.
 
     Attributes:
-        number: 1 without the held-out labels, 2 with all.
+        number: 1 without the held-out labels, 2 with all, 3 with pseudo-labels as well.
         steps: number of steps; None while it is not decided, which the first steps do not need.
         share: highest learning rate, as a share of the recipe's.
     """
@@ -108,7 +109,7 @@ class FineTuning:
         """Forget the moments of the optimiser, which belong to other labels."""
         self._optimizer = self._make_optimizer()
 
-    def step(self, crops: Crops, stage: Stage, number: int) -> float:
+    def step(self, crops: Crops | Mixed, stage: Stage, number: int) -> float:
         """Do one step; returns the loss, NaN where it was not finite and the step was skipped.
 
         Args:
@@ -142,7 +143,7 @@ class FineTuning:
         self._optimizer.step()
         return loss
 
-    def _batch(self, crops: Crops, seed: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+    def _batch(self, crops: Crops | Mixed, seed: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
         """Augmented images `float32 (n, 3, size, size)` and masks `int64 (n, size, size)`."""
         recipe = self._recipe
         augmentation = draw(recipe.augment, recipe.batch, seed)

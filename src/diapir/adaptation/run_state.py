@@ -26,16 +26,17 @@ class Progressed:
     """How far an adaptation is; saved in its checkpoints.
 
     Attributes:
-        stage: 1 without the held-out labels, 2 on all.
+        stage: 1 without the held-out labels, 2 on all, 3 on pseudo-labels as well.
         step: steps done of this stage.
         steps: steps of this stage; None while they are not decided.
-        total: steps done of both stages.
+        total: steps done of all stages.
         seconds: duration of earlier calls.
         threshold: probability from which a sample is salt.
         reason: why, in words.
         losses: loss of each step; NaN where a step was skipped.
         before: score of the original model on the held-out labels, as JSON.
         after: that of the first stage.
+        self_trains: whether there is a stage 3.
     """
 
     stage: int
@@ -48,6 +49,7 @@ class Progressed:
     losses: list[float] = field(default_factory=list)
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
+    self_trains: bool = False
 
 
 class RunState:

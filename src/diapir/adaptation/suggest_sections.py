@@ -9,33 +9,23 @@ its samples.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diapir.adaptation.hold_out import LINE_GAP
 from diapir.adaptation.run_state import MARKER
-from diapir.adaptation.survey_sections import (
-    are_surveys,
-    open_one_of,
-    section_image,
-    survey_files,
-)
+from diapir.adaptation.unlabelled import Unlabelled, Wanted, unlabelled_sections
 from diapir.bundle import SurveySettings
 from diapir.errors import DataError
 from diapir.inference import EngineOptions, Segmenter, open_models
 from diapir.inference.sections.presentation import present, restore, settings_of
-from diapir.inference.sources import find_sources, on_one_scale
 from diapir.json_text import parse_json
 from diapir.progress import Progress
-from diapir.surveys import PERCENTILE, Survey, SurveyHints, percentile
-from diapir.surveys.labels.picture_masks import split_pictures
-from diapir.surveys.prediction.settle import NARROWEST
-from diapir.tiles.files.picture_options import PictureOptions
+from diapir.surveys import SurveyHints
 
 MOST = 40
 """Sections of a volume that are looked at, in all views."""
@@ -60,15 +50,6 @@ class Suggestion:
     def to_json(self) -> dict[str, Any]:
         """The JSON object."""
         return asdict(self)
-
-
-@dataclass(frozen=True, eq=False)
-class _Candidate:
-    """A section without labels: its name, its place (see `Section`), and its grey image."""
-
-    name: str
-    place: Place | None
-    image: NDArray[np.uint8]
 
 
 def suggest(
@@ -108,10 +89,11 @@ def suggest(
     segmenter = open_models([model], engine or EngineOptions())
     settings = settings_of(segmenter.bundles)
     known = _labelled(Path(model))
-    chosen = _candidates(files, settings, hints, most, tell)
+    wanted = Wanted(most, known=known, clip=settings.clip if settings else None)
+    chosen = unlabelled_sections(files, wanted, out=Path(MARKER), hints=hints, tell=tell)
     found: list[tuple[Suggestion, Place | None]] = []
     for done, (candidate, total) in enumerate(chosen, start=1):
-        if candidate is not None and candidate.name not in known:
+        if candidate is not None:
             found.append((_assess(segmenter, candidate, settings), candidate.place))
         if progress:
             progress(done, total)
@@ -147,69 +129,8 @@ def _near(place: Place | None, other: Place | None) -> bool:
     return abs(place[1] - other[1]) <= LINE_GAP
 
 
-def _candidates(
-    files: Sequence[Path],
-    settings: SurveySettings | None,
-    hints: SurveyHints | None,
-    most: int,
-    tell: Callable[[str], object],
-) -> Iterator[tuple[_Candidate | None, int]]:
-    """Sections to look at, and their number; None for one without live traces."""
-    if not are_surveys(files):
-        sources = {source.path: source for source in find_sources(files, Path(MARKER))}
-        pictures, _ = split_pictures(sources)
-        for source in on_one_scale([sources[path] for path in pictures], PictureOptions()).sources:
-            yield _Candidate(source.name, None, source.read()), len(pictures)
-        return
-    paths = survey_files(files)
-    for path in paths:
-        opened = open_one_of(path, hints, alone=len(paths) == 1, tell=tell)
-        if opened is None:
-            continue
-        with contextlib.closing(opened) as survey:
-            for note in survey.notes:
-                tell(f"{path.name}: {note}")
-            clip = settings.clip if settings and settings.clip else percentile(survey, PERCENTILE)
-            sections = list(_sections(survey, max(1, most // len(paths))))
-            for axis, index in sections:
-                total = len(sections) * len(paths)
-                yield _of_survey(survey, axis, index, clip, alone=len(paths) == 1), total
-
-
-def _sections(survey: Survey, most: int) -> Iterator[tuple[str, int]]:
-    """Inlines and crosslines spread evenly; those of a view of narrow sections are left out."""
-    shape = survey.grid.shape
-    axes = [
-        axis
-        for axis, wide in (("inline", shape[1]), ("crossline", shape[0]))
-        if wide >= NARROWEST or wide == max(shape[:2])
-    ]
-    for axis in axes:
-        lines = shape[0 if axis == "inline" else 1]
-        count = min(lines, max(1, most // len(axes)))
-        for index in np.unique(np.linspace(0, lines - 1, count + 2).round().astype(int)[1:-1]):
-            yield axis, int(index)
-
-
-def _of_survey(
-    survey: Survey, axis: str, index: int, clip: float, *, alone: bool
-) -> _Candidate | None:
-    one, every = slice(index, index + 1), slice(None)
-    slices = (one, every) if axis == "inline" else (every, one)
-    if not survey.grid.live[slices].any():
-        return None
-    grid = survey.grid
-    image = section_image(survey, slices, clip)
-    if grid.kind == "2d":
-        return _Candidate("line" if alone else survey.name, None, image)
-    number = (grid.inlines if axis == "inline" else grid.crosslines)[index]
-    name = f"{axis} {number}"
-    place = (f"{survey.name} {axis}", index)
-    return _Candidate(name if alone else f"{survey.name} {name}", place, image)
-
-
 def _assess(
-    segmenter: Segmenter, candidate: _Candidate, settings: SurveySettings | None
+    segmenter: Segmenter, candidate: Unlabelled, settings: SurveySettings | None
 ) -> Suggestion:
     shown = present(candidate.image, settings)
     shift = max(grid.size for grid in segmenter.grids) // 2

@@ -99,6 +99,15 @@ class LabelledSections:
         )
 
 
+def image_hash(images: Sequence[Bytes]) -> str:
+    """SHA-256 over images and their shapes."""
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(f"{image.shape}".encode())
+        digest.update(image.tobytes())
+    return digest.hexdigest()
+
+
 def are_surveys(inputs: Sequence[Path]) -> bool:
     """Whether the inputs are surveys rather than pictures: files, or folders of such files.
 
