@@ -21,7 +21,8 @@ from diapir.adaptation.adapt_display import Display
 from diapir.adaptation.adapt_options import AdaptOptions
 from diapir.adaptation.adapt_report import Predictions, write_adapt_report
 from diapir.adaptation.adapted import Adaptation
-from diapir.adaptation.crops import Bytes, Crops, resample_mask
+from diapir.adaptation.adapted_bundle import adapted_info, held_out_metrics
+from diapir.adaptation.crops import Bytes, Crops, resampled_crops
 from diapir.adaptation.fine_tuning import FineTuning, Recipe, Stage
 from diapir.adaptation.held_out_score import USUAL, HeldOutScore, calibrate, score
 from diapir.adaptation.hold_out import HoldOut
@@ -87,7 +88,7 @@ class AdaptJob:
         self._options, self._state, self._stopping = options, state, stopping
         self._pace, self._display, self._say = pace, display, display.say
         self._recipe = replace(RECIPE, window=window_of(base.info))
-        self._info = _adapted_info(base.info, scale, self._recipe)
+        self._info = adapted_info(base.info, scale.settings, self._recipe.window)
         self._images = [section.image for section in labelled.sections]
         self._shown = [present(image, scale.settings) for image in self._images]
         self._others = shortened(others, scale.settings, self._recipe.window, options.seed)
@@ -171,11 +172,11 @@ class AdaptJob:
 
     def _crops(self, masks: Sequence[Bytes]) -> Crops:
         """Labelled sections as the network is shown them, with these masks."""
-        return _shown_crops(self._shown, masks)
+        return resampled_crops(self._shown, masks)
 
     def _pseudo_crops(self) -> Crops:
         shown = [present(image, self._scale.settings) for image in self._others]
-        return _shown_crops(shown, self._pseudo)
+        return resampled_crops(shown, self._pseudo)
 
     def _train(self, progressed: Progressed, crops: Crops | Mixed) -> None:
         """Train the rest of the current stage."""
@@ -311,8 +312,8 @@ class AdaptJob:
                 exclude={"weights_sha256", "versions", "threshold", "training", "metrics"}
             ),
             threshold=progressed.threshold,
-            training=self._training(progressed),
-            metrics=self._metrics(scores["after"]),
+            training=self._facts(progressed),
+            metrics=held_out_metrics(scores["after"], self._labelled.name, self._held.words),
         )
         result = Adaptation(
             run=folder,
@@ -346,7 +347,7 @@ class AdaptJob:
         self._state.finish(result.to_json())
         return result
 
-    def _training(self, progressed: Progressed) -> dict[str, Any]:
+    def _facts(self, progressed: Progressed) -> dict[str, Any]:
         """What the bundle says about its training."""
         return {
             "adapted from": self._base.info.name,
@@ -359,31 +360,10 @@ class AdaptJob:
             "pseudo-labelled sections": len(self._pseudo),
         } | ({} if self._replay is None else {"replay": self._replay.name})
 
-    def _metrics(self, after: HeldOutScore | None) -> dict[str, Any]:
-        """What the bundle says about its evaluation."""
-        if after is None:
-            return {}
-        interval = {} if after.ci95 is None else {"ci95": {"dice": list(after.ci95)}}
-        return {
-            "dice": after.dice,
-            "threshold": after.threshold,
-            "data": {
-                "name": self._labelled.name,
-                "part": f"held out: {self._held.words}",
-                "traces": after.traces,
-            },
-        } | interval
-
     def _note(self, line: str) -> None:
         """Print a line, and keep it in the log."""
         self._say(line)
         self._state.log(f"{line} ({duration(self._pace.elapsed)})")
-
-
-def _shown_crops(shown: Sequence[Bytes], masks: Sequence[Bytes]) -> Crops:
-    """Sections as the network is shown them, with masks of their original size."""
-    resampled = [resample_mask(mask, image.shape) for mask, image in zip(masks, shown, strict=True)]
-    return Crops(shown, resampled)
 
 
 def _fitting(labels: object, shape: tuple[int, ...]) -> Bytes:
@@ -403,19 +383,3 @@ def _fitting(labels: object, shape: tuple[int, ...]) -> Bytes:
 def window_of(info: BundleInfo) -> int:
     """Side in pixels of the windows that a model is trained on with."""
     return min(RECIPE.window, info.preprocess.size)
-
-
-def _adapted_info(info: BundleInfo, scale: ChosenScale, recipe: Recipe) -> BundleInfo:
-    """The description of the adapted model, before it is trained."""
-    return info.model_copy(
-        update={
-            "name": f"{info.name}, adapted",
-            "survey": scale.settings,
-            "tile": recipe.window,
-            "preprocess": info.preprocess.model_copy(update={"size": recipe.window}),
-            "min_area": 0,
-            "format": 1,
-            "export": None,
-            "weights": None,
-        }
-    )

@@ -104,3 +104,11 @@ def resample_mask(mask: Bytes, shape: tuple[int, ...]) -> Bytes:
     )
     resampled: Bytes = mask[rows[:, None], columns]
     return resampled
+
+
+def resampled_crops(images: Sequence[Bytes], masks: Sequence[Bytes]) -> Crops:
+    """Windows of sections at another size than their masks."""
+    fitted = [
+        resample_mask(mask, image.shape) for mask, image in zip(masks, images, strict=True)
+    ]
+    return Crops(images, fitted)

@@ -52,8 +52,8 @@ def adapt(
     """Adapt a model to your own survey with labels of a few sections.
 
     Trains on for a minute from a model, without some of the labels first, on
-    which it is evaluated, and then on all. What is not labelled is not trained
-    on. The settings of the survey are saved with the model, so that
+    which it is evaluated, then on all, and last on confident predictions in
+    sections without labels as well. The settings of the survey are saved with the model, so that
     `diapir predict RUN SURVEY` needs no options.
 
     Args:
