@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from diapir import bundle as bundles
-from diapir.adaptation import Adaptation, AdaptOptions, adapt, adapt_job
+from diapir.adaptation import Adaptation, AdaptOptions, adapt, adapt_job, step_plan
 from diapir.adaptation.adapt_display import Display
 from diapir.adaptation.adapt_job import AdaptJob
 from diapir.adaptation.pace import Pace
@@ -192,6 +192,15 @@ def test_a_budget_is_turned_into_steps(
     result = adapt(pictures, pictures, tmp_path / "run", model=model, budget_s=60)
     assert result.steps == 3 + 2 + 1 + 2
     assert (tmp_path / "run" / "best" / "bundle.json").is_file()
+
+
+def test_without_a_budget_a_slow_machine_still_does_half_of_the_steps(
+    model: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_plan, "MOST_STEPS", 20)
+    monkeypatch.setattr(Pace, "elapsed", 3600.0)
+    result = adapt(pictures, pictures, tmp_path / "run", model=model)
+    assert result.steps == 4 + 8  # of 9 in the first stage, and of the 16 that are left
 
 
 def test_a_budget_shorter_than_a_step_leaves_nothing(

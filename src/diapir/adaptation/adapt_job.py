@@ -83,6 +83,7 @@ class AdaptJob:
         stopping: Stopping,
         pace: Pace,
         display: Display,
+        strict: bool,
     ) -> None:
         self._base, self._labelled, self._scale, self._held = base, labelled, scale, held
         self._options, self._state, self._stopping = options, state, stopping
@@ -98,7 +99,7 @@ class AdaptJob:
             load_trained(base).network, base.info.preprocess, self._recipe, options.seed, replay
         )
         self._checkpoints = Checkpoints(state.folder, display.say)
-        self._replay = replay
+        self._replay, self._strict = replay, strict
         self._saved = time.monotonic()
 
     def run(self) -> Adaptation:
@@ -213,13 +214,16 @@ class AdaptJob:
             view = self._scale.settings
             seen = view.vertical * view.horizontal * sum(image.size for image in self._others)
             following += PASSES * seen
+        most = self._plan.most(progressed.stage, progressed.total - progressed.step)
+        least = LEAST if self._state.marked else 0
+        if not self._strict:
+            least = max(least, most // 2 - progressed.step)
         fitting = self._pace.steps(
             done=progressed.step,
             share=self._plan.share_of_rest(progressed.stage),
             passes=following / (self._recipe.window**2 * self._recipe.batch),
-            least=LEAST if self._state.marked else 0,
+            least=least,
         )
-        most = self._plan.most(progressed.stage, progressed.total - progressed.step)
         progressed.steps = max(progressed.step, min(fitting, most))
         self._save(progressed)
 

@@ -54,7 +54,8 @@ def adapt(
         labels: labels of some of their sections.
         out: the run folder to make; an interrupted adaptation in it is resumed.
         model: a run, a bundle or a bundled model, with trainable weights.
-        budget_s: time for everything in seconds; 60 where `options.steps` is not given.
+        budget_s: time for everything in seconds, which is kept. Without it and `options.steps`
+            about 60, and longer on a machine on which half of the usual steps take longer.
         replay: labelled tiles to train on as well, beside synthetic sections, so that the model
             keeps what it knew.
         options: how to adapt it.
@@ -118,6 +119,7 @@ def adapt(
             stopping=stopping,
             pace=Pace(None if options.steps else budget_s or BUDGET_S, started),
             display=display,
+            strict=budget_s is not None,
         )
         return job.run()
 

@@ -108,7 +108,5 @@ def resample_mask(mask: Bytes, shape: tuple[int, ...]) -> Bytes:
 
 def resampled_crops(images: Sequence[Bytes], masks: Sequence[Bytes]) -> Crops:
     """Windows of sections at another size than their masks."""
-    fitted = [
-        resample_mask(mask, image.shape) for mask, image in zip(masks, images, strict=True)
-    ]
+    fitted = [resample_mask(mask, image.shape) for mask, image in zip(masks, images, strict=True)]
     return Crops(images, fitted)

@@ -61,7 +61,7 @@ def adapt(
         labels: masks, horizons, polygons or strokes; may be given more than once.
         out: the run folder to make.
         model: a run, bundle or bundled model with trainable weights.
-        budget: time for everything: 90s, 5m; by default 60s.
+        budget: time for everything: 90s, 5m; by default about 60s, longer on a slow machine.
         replay: labelled tiles to train on as well, beside synthetic sections, so that
             the model keeps what it knew of them.
         options: how to adapt it.
