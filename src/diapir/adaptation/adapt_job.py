@@ -157,18 +157,19 @@ class AdaptJob:
             )
             before = score(found, self._held.held_out, self._base.info.threshold)
             progressed.before = before.to_json()
-        progressed.self_trains = bool(self._others) and self._can_teach()
+        progressed.self_trains = bool(self._others) and self._can_teach(progressed)
         return progressed
 
-    def _can_teach(self) -> bool:
+    def _can_teach(self, progressed: Progressed) -> bool:
         """Whether the original model knows enough of this salt for pseudo-labels."""
         masks = [section.mask for section in self._labelled.sections]
         can, dice = teaches(self._base, self._info, self._scale.settings, self._images, masks)
         if not can:
-            self._note(
-                "Pseudo-labels: none, as the original model finds too little of the labelled salt "
+            progressed.pseudo = (
+                "none, as the original model finds too little of the labelled salt "
                 f"(Dice {dice:.2f})"
             )
+            self._note(f"Pseudo-labels: {progressed.pseudo}")
         return can
 
     def _crops(self, masks: Sequence[Bytes]) -> Crops:
@@ -276,12 +277,14 @@ class AdaptJob:
         known = sum(int((labels != IGNORE).sum()) for labels in self._pseudo)
         salt = sum(int((labels == 1).sum()) for labels in self._pseudo)
         if not known:
-            self._note("Pseudo-labels: none, as no prediction without labels is confident")
+            progressed.pseudo = "none, as no prediction without labels is confident"
+            self._note(f"Pseudo-labels: {progressed.pseudo}")
             return
-        self._note(
-            f"Pseudo-labels: {plural(len(self._pseudo), 'section')} without labels, "
+        progressed.pseudo = (
+            f"{plural(len(self._pseudo), 'section')} without labels, "
             f"{100 * salt / known:.1f} % salt (--no-pseudo-labels)"
         )
+        self._note(f"Pseudo-labels: {progressed.pseudo}")
         progressed.stage, progressed.step, progressed.steps = 3, 0, None
         self._tuning.begin_stage()
         self._save(progressed)
@@ -341,7 +344,11 @@ class AdaptJob:
                 self._held,
                 before=Predictions(original, self._base.info.threshold),
                 after=Predictions(found, progressed.threshold),
-                reasons=[("Scale", self._scale.reason), ("Threshold", progressed.reason)],
+                reasons=[
+                    ("Scale", self._scale.reason),
+                    ("Threshold", progressed.reason),
+                    ("Pseudo-labels", progressed.pseudo or self._no_others()),
+                ],
                 losses=progressed.losses,
             )
         except ModuleNotFoundError as error:
@@ -350,6 +357,11 @@ class AdaptJob:
             result = replace(result, report=None)
         self._state.finish(result.to_json())
         return result
+
+    def _no_others(self) -> str:
+        if self._options.pseudo_labels:
+            return "none: there are no other sections"
+        return "none (--no-pseudo-labels)"
 
     def _facts(self, progressed: Progressed) -> dict[str, Any]:
         """What the bundle says about its training."""

@@ -15,7 +15,7 @@ from diapir.adaptation.held_out_score import HeldOutScore
 from diapir.adaptation.hold_out import HoldOut
 from diapir.adaptation.survey_sections import LabelledSections
 from diapir.config import IGNORE
-from diapir.inference.overlay import overlay
+from diapir.inference.overlay import SALT, overlay
 from diapir.run.folder import REPORT
 from diapir.text import decimal, duration, integer, percent, plural
 
@@ -72,7 +72,7 @@ def write_adapt_report(
         RunError: it cannot be written; an earlier one is kept.
         ModuleNotFoundError: the packages that draw it are not installed.
     """
-    from diapir.reports.page import common, write_page
+    from diapir.reports.page import common, css, write_page
 
     page: dict[str, Any] = common() | {
         "sheets": ["products.css.j2", "adapt.css.j2"],
@@ -82,6 +82,7 @@ def write_adapt_report(
         f"{duration(result.seconds)}. {result.labelled}.",
         "headline": _headline(result),
         "notes": result.notes,
+        "salt": css(SALT),
         "sections": _sections(labelled, held, before, after),
         "more": max(0, len(labelled.sections) - MOST_SECTIONS),
         "loss": _loss_plot(losses),
@@ -189,7 +190,7 @@ def _loss_plot(losses: Sequence[float]) -> Any:
 
     return Plot(
         "Training loss",
-        f"Cross entropy + (1 − soft Dice), mean over {_SMOOTH} steps. The second stage starts "
-        "anew with all labels.",
+        f"Cross entropy + (1 − soft Dice), mean over {_SMOOTH} steps. It rises where a "
+        "stage with other labels starts.",
         draw(plot, name="loss", alt="Training loss by step", height=2.6),
     )

@@ -37,6 +37,7 @@ class Progressed:
         before: score of the original model on the held-out labels, as JSON.
         after: that of the first stage.
         self_trains: whether there is a stage 3.
+        pseudo: what was pseudo-labelled, or why nothing was; empty where nothing could be.
     """
 
     stage: int
@@ -50,6 +51,7 @@ class Progressed:
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
     self_trains: bool = False
+    pseudo: str = ""
 
 
 class RunState:
