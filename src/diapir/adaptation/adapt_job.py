@@ -28,7 +28,7 @@ from diapir.adaptation.replay import Replay
 from diapir.adaptation.run_state import Progressed, RunState
 from diapir.adaptation.scale import ChosenScale
 from diapir.adaptation.survey_sections import LabelledSections
-from diapir.bundle import Bundle, BundleInfo
+from diapir.bundle import Bundle, BundleInfo, Fingerprints
 from diapir.errors import Interrupted
 from diapir.inference.sections.presentation import present
 from diapir.models.trained import load_trained
@@ -244,10 +244,14 @@ class AdaptJob:
                 for name, value in self._tuning.network.state_dict().items()
             },
             **self._info.model_dump(
-                exclude={"weights_sha256", "versions", "threshold", "training", "metrics"}
+                exclude={
+                    *("weights_sha256", "versions", "threshold", "training", "metrics"),
+                    *("training_tiles", "tuned"),  # the threshold is another one
+                }
             ),
             threshold=progressed.threshold,
             training=self._training(progressed),
+            training_tiles=self._training_tiles(),
             metrics=self._metrics(scores["after"]),
         )
         result = Adaptation(
@@ -293,6 +297,12 @@ class AdaptJob:
             "steps": progressed.total,
             "seed": self._options.seed,
         } | ({} if self._replay is None else {"replay": self._replay.name})
+
+    def _training_tiles(self) -> Fingerprints | None:
+        """Fingerprints of the tiles of the original model, and of those replayed."""
+        tiles = self._replay.tiles if self._replay else None
+        own = [] if tiles is None else [Fingerprints.of(tiles.fingerprints)]
+        return Fingerprints.union([self._base.info.training_tiles, *own])
 
     def _metrics(self, after: HeldOutScore | None) -> dict[str, Any]:
         """What the bundle says about its evaluation."""

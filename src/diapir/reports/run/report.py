@@ -14,7 +14,6 @@ from diapir.bundle import Bundle
 from diapir.config import RunConfig
 from diapir.errors import DiapirError
 from diapir.evaluation.breakdown import COVERAGE_NAMES
-from diapir.evaluation.held_out import PART
 from diapir.reports.page import common, css, write_page
 from diapir.reports.run import facts, figures
 from diapir.reports.run.findings import findings
@@ -88,6 +87,7 @@ def write_evaluation_report(
     probabilities: Probabilities,
     *models: Bundle,
     in_sections: InSections | None = None,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write the report of one or more models evaluated on labelled tiles.
 
@@ -98,6 +98,7 @@ def write_evaluation_report(
         probabilities: salt probability of each tile, float32 (H, W), in the order of the tiles.
         models: one model; or several that were averaged, or evaluated out of fold.
         in_sections: scores of tiles inside their sections, if there are any.
+        notes: what was evaluated, and where scores are optimistic.
 
     Returns:
         `path`.
@@ -111,7 +112,8 @@ def write_evaluation_report(
     name = info.name if alone else evaluation.model["name"]
     what = facts.model_words(info.model, counts[0]) if alone else f"The {name}"
     pairs = list(zip(models, counts, strict=True))
-    settings = [bundle.info.model_dump_json(indent=2) for bundle in models]
+    hidden = {"training_tiles": {"tiles"}, "tuned": {"__all__": {"tiles"}}}
+    settings = [bundle.info.model_dump_json(indent=2, exclude=hidden) for bundle in models]
     page = _page(
         evaluation,
         tiles,
@@ -132,7 +134,7 @@ def write_evaluation_report(
             ("Training", facts.origin_facts(models[0]) if alone else []),
         ],
         "findings": [
-            *_leakage(evaluation, models),
+            *(f"{note[:1].upper()}{note[1:]}." for note in notes),
             *_section_finding(in_sections),
             *findings(evaluation, None),
         ],
@@ -162,20 +164,6 @@ def _run_lead(
 
 def _section_finding(in_sections: InSections | None) -> list[str]:
     return [in_sections_finding(in_sections)] if in_sections else []
-
-
-def _leakage(evaluation: Evaluation, models: Sequence[Bundle]) -> list[str]:
-    """A warning where a model was trained on tiles of this evaluation."""
-    data = evaluation.data
-    if data["part"] == PART:  # each tile was predicted by models that were not trained on it
-        return []
-    origins = [training for bundle in models for training in bundle.info.trainings]
-    which = "the model was" if len(models) == 1 else "some of the models were"
-    if any(data["hash"] == training.get("data hash") for training in origins):
-        return [f"These tiles include those that {which} trained on: the scores are optimistic."]
-    if data["part"] == "train" and any(data["name"] == one.get("data") for one in origins):
-        return [f"{which.capitalize()} trained on these tiles: the scores are optimistic."]
-    return []
 
 
 def _page(
