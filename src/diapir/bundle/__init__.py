@@ -11,9 +11,9 @@ training starts from, so that each is stored once.
 preprocessing, classes, threshold, metrics with the hash of their data, versions, the SHA-256 of its
 files and its own, which are checked at every load. Loading a bundle executes no code from it.
 
-`info` is the content of that file, `fingerprints` says which tiles a model has seen, `card` writes the card, `places` finds a model, `weights_file`
-reads and writes weights, `bundle` loads and saves, `bundled` describes the models that come with
-diapir.
+`info` is the content of that file, `fingerprints` says which tiles a model has seen, `card` writes
+the card, `places` finds a model, `weights_file` reads and writes weights, `bundle` loads and saves,
+`bundled` describes the models that come with diapir.
 """
 
 from diapir.bundle.bundle import (

@@ -72,8 +72,8 @@ def _training_tiles(info: BundleInfo) -> Iterator[str]:
     if tiles is not None:
         part = "" if tiles.complete else "; those of a model it was made from are not recorded"
         yield (
-            f"- Fingerprints of {len(tiles)} training tiles are in `bundle.json`: `diapir evaluate` "
-            f"does not score these tiles{part}"
+            f"- Fingerprints of {len(tiles)} training tiles are in `bundle.json`: "
+            f"`diapir evaluate` does not score these tiles{part}"
         )
 
 

@@ -1,8 +1,8 @@
 """Fingerprints of tiles: which tiles a model was trained or tuned on, in 8 bytes each.
 
 A fingerprint is the beginning of the SHA-256 of a tile's shape and grey pixels as decoded. The
-container, the file format, the name and the mask do not matter. A copy whose pixels differ (resized,
-compressed with loss, scaled to other grey levels) has another fingerprint.
+container, the file format, the name and the mask do not matter. A copy whose pixels differ
+(resized, compressed with loss, scaled to other grey levels) has another fingerprint.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import binascii
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import pairwise
 
 from pydantic import Field, field_validator
 
@@ -36,7 +37,7 @@ class Fingerprints(Section):
         except (binascii.Error, ValueError):
             raise ValueError("fingerprints should be base64") from None
         found = _cut(content)
-        if len(content) % SIZE or any(a >= b for a, b in zip(found, found[1:], strict=False)):
+        if len(content) % SIZE or any(a >= b for a, b in pairwise(found)):
             raise ValueError(f"fingerprints should be {SIZE} bytes each, ascending")
         return tiles
 

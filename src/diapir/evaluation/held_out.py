@@ -129,6 +129,19 @@ def plan_validation(runs: Sequence[Path], tiles: TileSet) -> Plan:
     return _validation_plan(known)
 
 
+def plan_run(run: Path, tiles: TileSet) -> Plan:
+    """The whole validation part of a run, also where a model it started from was trained on it.
+
+    Raises:
+        SplitError: its split cannot be read or does not fit the tiles.
+    """
+    one = ModelTiles.of(run, tiles)
+    if one.fault:
+        raise one.fault
+    planned = _whole_plan([one], "val", one.validation)
+    return planned if planned.trained_on else replace(planned, notes=planned.notes[1:])
+
+
 def trained_on(models: Sequence[Path], tiles: TileSet) -> frozenset[str]:
     """The ids of a set's tiles that models were trained on, as far as is recorded.
 

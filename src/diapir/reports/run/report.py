@@ -38,6 +38,7 @@ def write_run_report(
     tiles: TileSet,
     probabilities: Probabilities,
     in_sections: InSections | None = None,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write `report.html` into a run folder: training, curves and evaluation.
 
@@ -49,6 +50,7 @@ def write_run_report(
         tiles: the validation part, labelled.
         probabilities: salt probability of each tile, float32 (H, W), in the order of the tiles.
         in_sections: scores of tiles inside their sections, if there are any.
+        notes: where scores are optimistic.
 
     Returns:
         The path of the report.
@@ -71,7 +73,11 @@ def write_run_report(
         "title": title,
         "lead": _run_lead(evaluation, config, split, count),
         "facts": [("Training", trained), ("Data", data)],
-        "findings": [*_section_finding(in_sections), *findings(evaluation, history)],
+        "findings": [
+            *_sentences(notes),
+            *_section_finding(in_sections),
+            *findings(evaluation, history),
+        ],
         "history": history,
         "curves": figures.curves(history, config) if len(history) else [],
         "settings": config.to_yaml() if config else "",
@@ -134,7 +140,7 @@ def write_evaluation_report(
             ("Training", facts.origin_facts(models[0]) if alone else []),
         ],
         "findings": [
-            *(f"{note[:1].upper()}{note[1:]}." for note in notes),
+            *_sentences(notes),
             *_section_finding(in_sections),
             *findings(evaluation, None),
         ],
@@ -160,6 +166,10 @@ def _run_lead(
     held_out = "held-out " if evaluation.data["part"] in {"val", "validation"} else ""
     evaluated = plural(evaluation.data["n_images"], f"{held_out}tile")
     return f"{model},{trained} evaluated on {evaluated}."
+
+
+def _sentences(notes: Sequence[str]) -> list[str]:
+    return [f"{note[:1].upper()}{note[1:]}." for note in notes]
 
 
 def _section_finding(in_sections: InSections | None) -> list[str]:
