@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from diapir.evaluation.held_out import (
     groups_file,
     plan,
     plan_validation,
+    split_notes,
 )
 from diapir.run.folder import BEST, CONFIG, SPLIT
 from diapir.tiles import Split, TileSet, fold_split, load_tiles, make_folds
@@ -365,3 +367,12 @@ def test_changed_tiles_are_not_held_out(runs: list[Path], tiles: TileSet, tmp_pa
     Image.fromarray(255 - np.asarray(Image.open(image))).save(image)
     with pytest.raises(SplitError, match="changed"):
         plan_validation(runs, load_tiles(folder))
+
+
+def test_a_random_split_of_tgs_tiles_is_named(tiles: TileSet) -> None:
+    assert split_notes(tiles) == ()  # nothing is known of other tiles
+    for layout in ("kaggle", "train_super"):
+        tgs = replace(tiles, layout=layout)
+        (note,) = split_notes(tgs)
+        assert "diapir data mosaic" in note
+        assert split_notes(replace(tgs, groups=("one",) * 6 + tgs.ids[6:])) == ()

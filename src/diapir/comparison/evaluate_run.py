@@ -19,7 +19,7 @@ from diapir.evaluation import (
     open_sections,
     save_in_sections,
 )
-from diapir.evaluation.held_out import plan_run
+from diapir.evaluation.held_out import plan_run, split_notes
 from diapir.inference import EngineOptions, Predictor
 from diapir.progress import Progress
 from diapir.reports import write_run_report
@@ -69,7 +69,7 @@ def evaluate_run(
     evaluation, probabilities = evaluate_model(predictor, validation, part="val", progress=progress)
     planned = plan_run(run, tiles)
     evaluation = replace(evaluation, data=evaluation.data | planned.record)
-    notes = planned.notes
+    notes = (*planned.notes, *split_notes(tiles))
     found: InSections | None = None
     try:
         if config.data.mosaic is not None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Literal
 
 from diapir.config import MaskEncoding
 from diapir.evaluation.evaluate import evaluate
-from diapir.evaluation.held_out import ALL, Plan, groups_file, plan, trained_on
+from diapir.evaluation.held_out import (
+    ALL,
+    PART,
+    VAL,
+    Plan,
+    groups_file,
+    plan,
+    split_notes,
+    trained_on,
+)
 from diapir.evaluation.in_sections import (
     InSections,
     SectionModels,
@@ -125,6 +134,8 @@ def evaluate_models(
     )
     evaluation = replace(evaluation, data=evaluation.data | planned.record)
     notes = (*planned.notes, *tiles.notes)
+    if planned.part in (VAL, PART) and split is None:
+        notes += split_notes(predictions.tiles)
     if sections is None:
         return Evaluated(evaluation, predictions, notes)
     with show("predicting sections") as progress:

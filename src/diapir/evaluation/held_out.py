@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """Name of the part when all tiles of a set are scored."""
+VAL = "val"
+"""Name of the validation part of a split."""
 REST = "held out"
 """Name of the part when all tiles are scored that no model was trained on."""
+TGS = ("kaggle", "train_super")
+"""Layouts of the TGS challenge, whose tiles are cut from sections that its files do not name."""
 PART = "out of fold"
 """Name of the part when each tile is scored with the models that were not trained on it."""
 
@@ -95,7 +99,7 @@ def plan(
             a validation part, or the validation parts overlap without being equal.
         DataError: the models were trained on all of the tiles.
     """
-    known = [ModelTiles.of(model, tiles) for model in models or [None]]
+    known = _known(models, tiles)
     if split is None and not all_tiles:
         if not any(one.fault for one in known):
             return _validation_plan(known)
@@ -138,8 +142,23 @@ def plan_run(run: Path, tiles: TileSet) -> Plan:
     one = ModelTiles.of(run, tiles)
     if one.fault:
         raise one.fault
-    planned = _whole_plan([one], "val", one.validation)
+    planned = _whole_plan([one], VAL, one.validation)
     return planned if planned.trained_on else replace(planned, notes=planned.notes[1:])
+
+
+def split_notes(tiles: TileSet) -> tuple[str, ...]:
+    """A note where the tiles are TGS's and the sections they were cut from are unknown.
+
+    Args:
+        tiles: labelled tiles, with the section groups that their split was made with.
+    """
+    if tiles.layout not in TGS or len(set(tiles.groups)) < len(tiles):
+        return ()
+    return (
+        "the sections that these tiles were cut from are not known: in a random split, validation "
+        "tiles adjoin or overlap training tiles, and scores are optimistic; for a grouped split: "
+        f"diapir data mosaic {tiles.path} --out mosaic, and --set data.groups=mosaic/groups.csv",
+    )
 
 
 def trained_on(models: Sequence[Path], tiles: TileSet) -> frozenset[str]:
@@ -149,7 +168,7 @@ def trained_on(models: Sequence[Path], tiles: TileSet) -> frozenset[str]:
         SplitError: a split cannot be read.
         ConfigError: a run's configuration cannot be read.
     """
-    return any_training(ModelTiles.of(model, tiles) for model in models or [None])
+    return any_training(_known(models, tiles))
 
 
 def groups_file(runs: Sequence[Path]) -> Path | None:
@@ -163,6 +182,12 @@ def groups_file(runs: Sequence[Path]) -> Path | None:
         if config and config.data.groups and Path(config.data.groups).is_file():
             return Path(config.data.groups)
     return None
+
+
+def _known(models: Sequence[Path], tiles: TileSet) -> list[ModelTiles]:
+    """What is known of models; of the bundled one where none is given."""
+    given: Sequence[Path | None] = models or (None,)
+    return [ModelTiles.of(model, tiles) for model in given]
 
 
 def _validation_plan(known: Sequence[ModelTiles]) -> Plan:
@@ -181,10 +206,10 @@ def _validation_plan(known: Sequence[ModelTiles]) -> Plan:
     if len(shares) > 1:
         part, note = PART, _out_of_fold_note(count, len(known))
     elif len(known) > 1:
-        part, note = "val", f"evaluated on the validation part that all {len(known)} runs held out"
+        part, note = VAL, f"evaluated on the validation part that all {len(known)} runs held out"
     else:
         run = known[0].model or Path()
-        part = "val"
+        part = VAL
         note = f"evaluated on the validation part of {run / SPLIT}, which {run} held out"
     notes = [note]
     if count < len(asked):

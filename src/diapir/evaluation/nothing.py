@@ -6,16 +6,20 @@ scores as much as their share.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from diapir.evaluation.differences import Comparison
 from diapir.evaluation.metrics import SOFT_BATCH
 from diapir.evaluation.result import Evaluation
 
 NOTHING = "predicts nothing"
 """Name of the row in leaderboards and reports."""
+LEAST = 0.002
+"""By how much a score has to exceed that of predicting nothing."""
+FOUND = 0.05
+"""Dice up to which a model hardly predicts any salt: its mAP is that of predicting nothing."""
 
 
 def predicts_nothing(evaluation: Evaluation) -> Evaluation:
@@ -49,13 +53,14 @@ def predicts_nothing(evaluation: Evaluation) -> Evaluation:
     )
 
 
-def beats_nothing(comparison: Comparison, name: str, key: str = "kaggle_map") -> bool:
-    """Whether a model scores significantly more than predicting nothing.
+def beats_nothing(
+    scores: Mapping[str, float], nothing: Mapping[str, float], key: str = "kaggle_map"
+) -> bool:
+    """Whether a model finds salt, and scores more than predicting nothing.
 
     Args:
-        comparison: of models, one of them named `NOTHING`.
-        name: the model.
-        key: one of `PAIRED`.
+        scores: of the model: `dice` and `key`.
+        nothing: those of predicting nothing on the same tiles.
+        key: the metric.
     """
-    difference = comparison.difference(name, NOTHING, key)
-    return difference.value > 0 and (difference.low is None or difference.low > 0)
+    return scores["dice"] > FOUND and scores[key] > nothing[key] + LEAST

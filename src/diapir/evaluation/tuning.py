@@ -24,6 +24,7 @@ from diapir.evaluation.evaluate import evaluate
 from diapir.evaluation.held_out import Plan, groups_file, plan_validation
 from diapir.evaluation.metrics import Floats, kaggle_ap
 from diapir.evaluation.min_size import tallies_by_min_size
+from diapir.evaluation.nothing import LEAST
 from diapir.evaluation.predictions import OpenModels, Predictions, predict_shares
 from diapir.files import claim, disk_errors, replace_file
 from diapir.inference import open_models as open_by_default
@@ -42,8 +43,6 @@ MIN_AREAS = (0, 5, 10, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640)
 """Minimum component sizes in pixels."""
 PARTS = 5
 """Parts of the cross-validation."""
-LEAST = 0.002
-"""By how much a setting has to beat predicting nothing."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from diapir.bundle import Bundle
 from diapir.config import RunConfig
 from diapir.errors import DiapirError
 from diapir.evaluation.breakdown import COVERAGE_NAMES
+from diapir.evaluation.nothing import predicts_nothing
 from diapir.reports.page import common, css, write_page
 from diapir.reports.run import facts, figures
 from diapir.reports.run.findings import findings
@@ -118,7 +119,7 @@ def write_evaluation_report(
     name = info.name if alone else evaluation.model["name"]
     what = facts.model_words(info.model, counts[0]) if alone else f"The {name}"
     pairs = list(zip(models, counts, strict=True))
-    hidden = {"training_tiles": {"tiles"}, "tuned": {"__all__": {"tiles"}}}
+    hidden: dict[str, Any] = {"training_tiles": {"tiles"}, "tuned": {"__all__": {"tiles"}}}
     settings = [bundle.info.model_dump_json(indent=2, exclude=hidden) for bundle in models]
     page = _page(
         evaluation,
@@ -196,6 +197,7 @@ def _page(
         else [metrics[key] for key in facts.HEADLINE if key in metrics],
         "in_sections": in_sections_content(in_sections) if in_sections else None,
         "metrics": list(metrics.values()),
+        "nothing": predicts_nothing(evaluation).metrics,
         "coverage_plots": [
             figures.coverage_scores(evaluation.by_coverage),
             figures.coverage_losses(evaluation.by_coverage),
