@@ -15,11 +15,13 @@ from diapir.adaptation import Adaptation, AdaptOptions, adapt, adapt_job, step_p
 from diapir.adaptation.adapt_display import Display
 from diapir.adaptation.adapt_job import AdaptJob
 from diapir.adaptation.pace import Pace
+from diapir.bundle import Fingerprints
 from diapir.errors import BundleError, ConfigError, DataError, Interrupted, RunError
 from diapir.inference import Predictor, predict_images
-from diapir.tiles import read_image
+from diapir.tiles import load_tiles, read_image
 from tests.adaptation.made_pictures import made_section, write_pictures
 from tests.helpers.exports import exported
+from tests.helpers.tile_sets import write_tiles
 from tests.helpers.tiny import small_bundle
 
 LONG = AdaptOptions(steps=60, threads=1)
@@ -161,6 +163,23 @@ def test_a_model_that_finds_no_salt_teaches_nothing(
     log = (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
     assert "Pseudo-labels: none" in log
     assert "Stage 2 of 2" in log
+
+
+def test_the_bundle_knows_the_tiles_of_the_original_and_of_replay(
+    model: Path, pictures: Path, tmp_path: Path
+) -> None:
+    base = bundles.load(Path(shutil.copytree(model, tmp_path / "model")))
+    bundles.annotate(base, training_tiles=Fingerprints.of(["01" * 8]), min_area=5)
+    options = AdaptOptions(steps=2, vertical=1, threads=1)
+    replayed = write_tiles(tmp_path / "tiles", count=3)
+    adapt(
+        *(pictures, pictures, tmp_path / "run"),
+        model=base.path,
+        replay=replayed,
+        options=options,
+    )
+    known = {"01" * 8, *load_tiles(replayed).fingerprints}
+    assert bundles.read_info(tmp_path / "run").training_tiles == Fingerprints.of(known)
 
 
 def test_a_whole_picture_is_held_out_of_several(model: Path, tmp_path: Path) -> None:

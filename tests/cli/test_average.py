@@ -23,6 +23,7 @@ def test_the_average_is_a_model(
     assert one.info.weights_sha256[:12] in made.info.training["average of"]
     assert made.info.tile == one.info.tile
     assert made.info.metrics == {}
+    assert made.info.training_tiles == one.info.training_tiles  # of one split
     done = run_cli(*words, "--data", survey)  # again, in its place
     assert done.code == 0
     kept = len(list((survey / "images").glob("*.png"))) - 10

@@ -77,7 +77,11 @@ def test_finished_runs_are_compared(
         found = [row[f"{key}_low"], row[f"{key}_high"]]
         assert found == pytest.approx(metrics["ci95"][key], abs=1e-12)
     assert row["kaggle_map_verdict"] == "baseline"
-    assert twin["kaggle_map_verdict"] == "no difference shown"
+    assert twin["kaggle_map_verdict"] == "no verdict"
+    assert "not better than predicting nothing" in twin["no_verdict"]
+    empty = sum(tile.coverage == 0 for tile in Evaluation.load(trained / "evaluation").tiles)
+    nothing = done.answer["predicts_nothing"]
+    assert nothing["kaggle_map"] == empty / metrics["n_images"]
     assert twin["kaggle_map_difference"] == twin["kaggle_map_difference_high"] == 0
     # U-Net of base 2: 2 levels, 3 → 2 channels
     assert row["parameters"] == twin["parameters"] > 1000
@@ -87,7 +91,8 @@ def test_finished_runs_are_compared(
 
     assert done.answer == json.loads((out / "compare.json").read_text())["result"]
     with (out / "leaderboard.csv").open(newline="") as stream:
-        assert [line["model"] for line in csv.DictReader(stream)] == ["tiny", "other"]
+        names = [line["model"] for line in csv.DictReader(stream)]
+    assert names == ["tiny", "other", "predicts nothing"]
     assert "| tiny |" in (out / "leaderboard.md").read_text("utf-8")
     page = (out / "report.html").read_text("utf-8")
     assert "Predictions on the same tiles" in page
@@ -228,7 +233,7 @@ def test_a_model_that_cannot_be_measured_is_listed(
 def test_a_stop_while_measuring(
     run_cli: RunCli, trained: Path, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(measure, "measure_apart", stop)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diapir import bundle as bundles
 from diapir.evaluation import Evaluation, evaluate_models
 from diapir.tiles import Split, load_tiles, read_image
 from tests.cli.conftest import RunCli, train_again
@@ -41,10 +42,46 @@ def test_python_gives_the_same_and_prints_nothing(
     assert sorted(done.predictions.tiles.ids) == list(done.predictions.tiles.ids)
 
 
-def test_a_bundle_is_evaluated_on_all_tiles(run_cli: RunCli, trained: Path, survey: Path) -> None:
-    answer = run_cli("evaluate", trained / "best", "--data", survey, "--json").answer
-    assert answer["data"]["part"] == "all"
-    assert answer["metrics"]["n_images"] == len(list((survey / "images").glob("*.png")))
+def test_a_bundle_is_evaluated_on_the_tiles_it_held_out(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    split = Split.load(trained / "split.json")
+    words = ("evaluate", trained / "best", "--data", survey)
+    done = run_cli(*words, "--json", "--out", tmp_path / "scores")
+    answer = done.answer
+    assert answer["data"]["part"] == "held out"
+    assert answer["metrics"] == run_cli("evaluate", trained, *words[2:], "--json").answer["metrics"]
+    trained_on = len(split.part("train"))
+    assert answer["data"]["n_left_out"] == trained_on
+    assert answer["data"]["n_training_tiles"] == 0
+    (note,) = answer["notes"]
+    assert f"{trained_on} of these {len(split.tiles)} tiles are training tiles of" in note
+    assert note in done.stderr
+    assert note in (tmp_path / "scores" / "report.html").read_text(encoding="utf-8")
+    whole = run_cli(*words, "--json", "--all-tiles").answer
+    assert whole["data"]["part"] == "all"
+    assert whole["metrics"]["n_images"] == len(split.tiles)
+    assert whole["data"]["n_training_tiles"] == trained_on
+    assert "WARNING" in whole["notes"][0]
+
+
+def test_training_tiles_are_known_in_any_container(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    """Other names, other formats and a zip: the pixels are the same."""
+    train = Split.load(trained / "split.json").part("train")
+    for part in ("images", "masks"):
+        (tmp_path / "named" / part).mkdir(parents=True)
+        for number, path in enumerate(sorted((survey / part).glob("*.png"))):
+            Image.open(path).save(tmp_path / "named" / part / f"other{number}.tif")
+    shutil.make_archive(str(tmp_path / "zipped"), "zip", survey)
+    for data in (tmp_path / "named", tmp_path / "zipped.zip"):
+        for model in (trained, trained / "best"):  # the run's split does not fit other names
+            done = run_cli("evaluate", model, "--data", data, "--json").answer
+            assert done["data"]["n_left_out"] == (
+                0 if model == trained and data.suffix else len(train)
+            )
+            assert done["data"]["n_training_tiles"] == 0
 
 
 def test_a_run_is_evaluated_on_all_of_other_tiles(
@@ -52,11 +89,11 @@ def test_a_run_is_evaluated_on_all_of_other_tiles(
 ) -> None:
     other = tmp_path / "other"
     shutil.copytree(survey, other)
-    image = min((other / "images").glob("*.png"))
-    Image.fromarray(255 - read_image(image)).save(image)
+    for image in (other / "images").glob("*.png"):
+        Image.fromarray(255 - read_image(image)).save(image)
     done = run_cli("evaluate", trained, "--data", other)
     assert done.code == 0
-    assert "was trained on other tiles than other" in done.stdout
+    assert f"tiles is a training tile of {trained}" in done.stdout
     assert ", part all: " in done.stdout
 
 
@@ -65,6 +102,8 @@ def test_a_part_of_a_split(run_cli: RunCli, trained: Path, survey: Path, tmp_pat
     assert run_cli("data", "split", survey, "--out", folds, "--folds", 3).code == 0
     words = ("evaluate", trained, "--data", survey, "--json", "--split")
     answer = run_cli(*words, f"{folds}:fold1").answer
+    assert answer["data"]["part"] == "fold1, held out"
+    answer = run_cli(*words, f"{folds}:fold1", "--all-tiles").answer
     assert answer["data"]["part"] == "fold1"
     wrong = run_cli(*words, f"{folds}:fold9")
     assert wrong.code == 2
@@ -156,10 +195,14 @@ def test_training_tiles_of_a_run_are_counted(
     own = trained / "split.json"
     count = len(Split.load(own).part("train"))
     for models in ((trained,), (trained, second)):
-        done = run_cli("evaluate", *models, "--data", survey, "--split", f"{own}:train")
+        words = ("evaluate", *models, "--data", survey, "--split", f"{own}:train")
+        refused = run_cli(*words)
+        assert refused.code == 2
+        assert f"all {count} tiles are training tiles of {trained}" in refused.stderr
+        done = run_cli(*words, "--all-tiles")
         assert done.code == 0
         for model in models:
-            note = f"{model} was trained on {count} of these {count} tiles; its scores are"
+            note = f"{model} was trained on {count} of these {count} tiles; scores are"
             assert note in done.stdout
     held_out = run_cli("evaluate", trained, "--data", survey, "--split", f"{own}:val")
     assert "optimistic" not in held_out.stdout
@@ -177,8 +220,11 @@ def test_a_run_that_was_trained_on_all_tiles_is_named(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
 ) -> None:
     run = train_again(trained, tmp_path, survey, "data.use_all=true")
-    done = run_cli("evaluate", run, "--data", survey)
-    assert f"{run} was trained on all tiles of its split" in done.stdout
+    refused = run_cli("evaluate", run, "--data", survey)
+    assert refused.code == 2
+    assert f"tiles are training tiles of {run}" in refused.stderr
+    done = run_cli("evaluate", run, "--data", survey, "--all-tiles")
+    assert f"WARNING: {run} was trained on" in done.stdout
     assert ", part all: " in done.stdout
     mixed = run_cli("evaluate", run, trained, "--data", survey)
     assert mixed.code == 2
@@ -298,14 +344,16 @@ def test_a_mosaic_that_does_not_fit_is_refused(
     assert "differs from its image" in done.answer["error"]["found"]
 
 
-def test_a_bundle_says_whether_it_held_a_part_out(
+def test_an_older_bundle_says_whether_it_held_a_part_out(
     run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
 ) -> None:
-    words = ("evaluate", trained / "best", "--data", survey, "--split")
+    old = Path(shutil.copytree(trained / "best", tmp_path / "old"))
+    bundles.annotate(bundles.load(old), training_tiles=None)
+    words = ("evaluate", old, "--data", survey)
     own = trained / "split.json"
-    assert "tiny held these tiles out" in run_cli(*words, f"{own}:val").stdout
-    assert "tiny was trained on these tiles" in run_cli(*words, f"{own}:train").stdout
+    assert f"tiles is a training tile of {old}" in run_cli(*words, "--split", f"{own}:val").stdout
+    assert run_cli(*words, "--split", f"{own}:train").code == 2
     other = tmp_path / "other.json"
     assert run_cli("data", "split", survey, "--out", other, "--seed", 5).code == 0
-    assert "its bundle does not record" in run_cli(*words, f"{other}:val").stdout
-    assert "its bundle" not in run_cli("evaluate", trained, *words[2:], f"{own}:val").stdout
+    for further in ((), ("--split", f"{other}:val")):
+        assert "its bundle does not record which" in run_cli(*words, *further).stdout

@@ -91,3 +91,17 @@ def test_sections_are_kept_together_in_the_check() -> None:
     )
     tuning = tune_post_processing(both, [*probabilities, *flipped], threshold=0.5, min_area=0)
     assert tuning.best.kaggle_map > tuning.checked
+
+
+def test_a_setting_that_removes_all_salt_is_no_gain() -> None:
+    """On tiles that are mostly empty, predicting nothing scores more than a poor model."""
+    masks = [np.zeros((8, 8), np.uint8) for _ in range(20)]
+    for mask in masks[:5]:
+        mask[2:4, 2:4] = 1
+    wrong = [np.full((8, 8), 0.55, np.float32) for _ in masks]
+    tuning = tune_post_processing(Tiles(masks), wrong, threshold=0.5, min_area=0)
+    assert tuning.nothing == 0.75
+    assert tuning.best.kaggle_map == tuning.checked == 0.75 > tuning.used.kaggle_map
+    assert not tuning.gains
+    assert tuning.chosen == tuning.used
+    assert tuning.to_json()["nothing"] == 0.75

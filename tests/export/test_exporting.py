@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from diapir import bundle as bundles
-from diapir.bundle import CARD, INFO, WEIGHTS, Bundle
+from diapir.bundle import CARD, INFO, WEIGHTS, Bundle, Fingerprints
 from diapir.errors import BundleError, ExportError
 from diapir.export import export_bundle, graph, parity
 from diapir.export.mean import MeanEngine
@@ -170,7 +171,16 @@ def other_weights(source: Bundle, folder: Path, **fields: object) -> Bundle:
 
 @pytest.mark.parametrize("form", ["weights", "onnx"])
 def test_several_are_exported_as_their_mean(source: Bundle, tmp_path: Path, form: str) -> None:
-    other = other_weights(source, tmp_path / "other", threshold=0.4, min_area=30)
+    other = other_weights(
+        source,
+        tmp_path / "other",
+        threshold=0.4,
+        min_area=30,
+        training_tiles=Fingerprints.of(["02" * 8]),
+    )
+    copied = shutil.copytree(source.path, tmp_path / "source")
+    known = Fingerprints.of(["01" * 8, "02" * 8])
+    source = bundles.annotate(Bundle(copied, source.info), training_tiles=known)
     members = [source, other]
     if form == "onnx":
         members = [
@@ -205,6 +215,7 @@ def test_several_are_exported_as_their_mean(source: Bundle, tmp_path: Path, form
         other.info.weights_sha256,
     ]
     assert info.weights_sha256 not in {source.info.weights_sha256, other.info.weights_sha256}
+    assert info.training_tiles == Fingerprints.of(["01" * 8, "02" * 8])
     card = (made.path / CARD).read_text(encoding="utf-8")
     assert source.info.weights_sha256[:12] in card
     assert other.info.weights_sha256[:12] in card

@@ -64,3 +64,11 @@ def test_how_a_run_ended(tmp_path: Path, epochs: int, best: int, ending: str) ->
     config = load_recipe("baseline")
 
     assert written(tmp_path, metrics_csv(epochs, best=best)).ending(config) == ending
+
+
+def test_an_epoch_that_a_budget_cut_short_is_not_whole() -> None:
+    columns = {"tiles_per_s": np.array([50.0, 50.0, 50.0]), "seconds": np.array([2.0, 1.9, 1.0])}
+    history = History(np.arange(1, 4), columns, 1)
+    assert history.whole_epochs(tiles=100, batch=8) == 2
+    assert History(np.arange(1, 4), {}, 1).whole_epochs(tiles=100, batch=8) == 3
+    assert History(np.zeros(0, np.int64), {}, None).whole_epochs(tiles=100, batch=8) == 0

@@ -151,3 +151,15 @@ def test_joined_tiles_keep_their_pixels_and_order(tmp_path: Path, size: tuple[in
     assert np.array_equal(stacked, [second.image(2), second.image(0)])
     with pytest.raises(ValueError, match="read-only"):
         joined.image(0)[0, 0] = 1
+
+
+def test_fingerprints_are_of_the_pixels_of_the_image(tmp_path: Path) -> None:
+    first = load_tiles(write_tiles(tmp_path / "first", count=4))
+    assert len(set(first.fingerprints)) == 4
+    assert all(len(bytes.fromhex(one)) == 8 for one in first.fingerprints)
+    chosen = first.select(first.ids[2:])
+    assert chosen.fingerprints == first.fingerprints[2:]
+    unlabelled = load_tiles(tmp_path / "first", labelled=False)
+    assert unlabelled.fingerprints == first.fingerprints
+    other = load_tiles(write_tiles(tmp_path / "other", count=4, seed=1))
+    assert set(first.fingerprints).isdisjoint(other.fingerprints)

@@ -168,6 +168,35 @@ def test_a_stopped_run_resumes_to_the_same_bits(
     assert_same_end(tmp_path / "run", whole)
 
 
+def test_a_stopped_run_with_a_best_model_says_how_to_evaluate_it(
+    bright_salt: Path,
+    tmp_path: Path,
+    tiny: Recipe,
+    signal_at: Callable[[int, signal.Signals], None],
+) -> None:
+    signal_at(7, signal.SIGINT)  # in the second of two epochs
+    with pytest.raises(Interrupted) as stopped:
+        quietly(tiny("train.epochs=2"), bright_salt, tmp_path / "run")
+    _, _, command = str(stopped.value).partition("evaluate the best model so far with: ")
+    program, *words = shlex.split(command.partition("; resume with: ")[0])
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert (program, ended.value.code) == ("diapir", 0)
+    assert (tmp_path / "run-evaluation" / "report.html").is_file()
+
+
+def test_a_budget_that_is_too_short_for_an_epoch_is_named(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stopping, "left_s", 0.0)
+    quietly(tiny("train.epochs=1"), bright_salt, tmp_path / "enough")
+    log = (tmp_path / "enough" / "log.txt").read_text(encoding="utf-8")
+    assert "The time budget is too short for one epoch: its 5 batches take about" in log
+    quietly(tiny("train.epochs=1"), bright_salt, tmp_path / "short", budget_s=1e-6)
+    log = (tmp_path / "short" / "log.txt").read_text(encoding="utf-8")
+    assert "Time budget reached in epoch 1 (batch 1/5); no epoch is complete" in log
+
+
 def test_the_command_in_the_message_resumes_the_run(
     bright_salt: Path,
     tmp_path: Path,

@@ -39,7 +39,7 @@ from diapir.adaptation.self_training import (
 )
 from diapir.adaptation.step_plan import LEAST, StepPlan
 from diapir.adaptation.survey_sections import LabelledSections
-from diapir.bundle import Bundle, BundleInfo
+from diapir.bundle import Bundle, BundleInfo, Fingerprints
 from diapir.config import IGNORE
 from diapir.errors import Interrupted
 from diapir.inference.sections.presentation import present
@@ -316,10 +316,14 @@ class AdaptJob:
                 for name, value in self._tuning.network.state_dict().items()
             },
             **self._info.model_dump(
-                exclude={"weights_sha256", "versions", "threshold", "training", "metrics"}
+                exclude={
+                    *("weights_sha256", "versions", "threshold", "training", "metrics"),
+                    *("training_tiles", "tuned"),  # the threshold is another one
+                }
             ),
             threshold=progressed.threshold,
             training=self._facts(progressed),
+            training_tiles=self._training_tiles(),
             metrics=held_out_metrics(scores["after"], self._labelled.name, self._held.words),
         )
         result = Adaptation(
@@ -375,6 +379,12 @@ class AdaptJob:
             "seed": self._options.seed,
             "pseudo-labelled sections": len(self._pseudo),
         } | ({} if self._replay is None else {"replay": self._replay.name})
+
+    def _training_tiles(self) -> Fingerprints | None:
+        """Fingerprints of the tiles of the original model, and of those replayed."""
+        tiles = self._replay.tiles if self._replay else None
+        own = [] if tiles is None else [Fingerprints.of(tiles.fingerprints)]
+        return Fingerprints.union([self._base.info.training_tiles, *own])
 
     def _note(self, line: str) -> None:
         """Print a line, and keep it in the log."""

@@ -11,9 +11,9 @@ training starts from, so that each is stored once.
 preprocessing, classes, threshold, metrics with the hash of their data, versions, the SHA-256 of its
 files and its own, which are checked at every load. Loading a bundle executes no code from it.
 
-`info` is the content of that file, `card` writes the card, `places` finds a model, `weights_file`
-reads and writes weights, `bundle` loads and saves, `bundled` describes the models that come with
-diapir.
+`info` is the content of that file, `fingerprints` says which tiles a model has seen, `card` writes
+the card, `places` finds a model, `weights_file` reads and writes weights, `bundle` loads and saves,
+`bundled` describes the models that come with diapir.
 """
 
 from diapir.bundle.bundle import (
@@ -26,6 +26,7 @@ from diapir.bundle.bundle import (
     save_export,
 )
 from diapir.bundle.bundled import BundledModel, bundled_models
+from diapir.bundle.fingerprints import Fingerprints, TunedOn
 from diapir.bundle.info import (
     VERTICAL_SCALE,
     BundleInfo,
@@ -35,6 +36,7 @@ from diapir.bundle.info import (
     SurveySettings,
     Tta,
     Weights,
+    all_tuned,
 )
 from diapir.bundle.places import BUNDLED, CARD, INFO, SECTIONS, SHIPPED, find
 from diapir.bundle.weights_file import WEIGHTS, write_weights
@@ -52,11 +54,14 @@ __all__ = [
     "BundleInfo",
     "BundledModel",
     "Export",
+    "Fingerprints",
     "Form",
     "Parity",
     "SurveySettings",
     "Tta",
+    "TunedOn",
     "Weights",
+    "all_tuned",
     "annotate",
     "bundled_models",
     "find",

@@ -245,8 +245,8 @@ def annotate(bundle: Bundle, **fields: Any) -> Bundle:
 def _text(info: BundleInfo) -> str:
     """The content of `bundle.json`, with its own hash."""
     content = json.loads(info.model_dump_json())
-    for key in ("weights", "survey"):
-        if content[key] is None:
+    for key in ("weights", "survey", "training_tiles", "tuned"):
+        if not content[key]:
             del content[key]  # a diapir from before the key would refuse it
     return json.dumps(content | {OWN_HASH: _own_hash(content)}, indent=2) + "\n"
 

@@ -25,7 +25,9 @@ def write_card(info: BundleInfo) -> str:
         f"- Post-processing: threshold {info.threshold:g}{_minimum(info)}",
         f"- Test-time augmentation: {'horizontal flip' if info.tta == 'flip' else info.tta}",
         *_survey(info.survey),
+        *_tuned(info),
         *_trained(info),
+        *_training_tiles(info),
         f"- Versions: {_listing(info.versions)}",
         *_exported(info),
         "",
@@ -52,6 +54,26 @@ def _survey(settings: SurveySettings | None) -> Iterator[str]:
         yield (
             f"- Settings of the survey it was adapted to: vertical ×{settings.vertical:g}, "
             f"horizontal ×{settings.horizontal:g}{clip}"
+        )
+
+
+def _tuned(info: BundleInfo) -> Iterator[str]:
+    for tuned in info.tuned:
+        checked = tuned.cross_validated
+        yield (
+            f"- Post-processing was tuned on {_inert(tuned.data)}, part {_inert(tuned.part)}, "
+            f"{len(tuned.tiles)} tiles: Kaggle mAP {tuned.kaggle_map:.4f} there"
+            + ("" if checked is None else f", {checked:.4f} cross-validated")
+        )
+
+
+def _training_tiles(info: BundleInfo) -> Iterator[str]:
+    tiles = info.training_tiles
+    if tiles is not None:
+        part = "" if tiles.complete else "; those of a model it was made from are not recorded"
+        yield (
+            f"- Fingerprints of {len(tiles)} training tiles are in `bundle.json`: "
+            f"`diapir evaluate` does not score these tiles{part}"
         )
 
 

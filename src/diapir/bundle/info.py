@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from diapir.architectures import ModelConfig, Section
+from diapir.bundle.fingerprints import Fingerprints, TunedOn
 from diapir.config import PreprocessConfig
 
 Tta = Literal["none", "flip"]
@@ -120,6 +122,11 @@ class BundleInfo(Section):
     weights: Weights | None = None
     """Trainable weights beside the exported network; None without an exported network, whose place
     they then take, and for an exported network alone."""
+    training_tiles: Fingerprints | None = None
+    """Which tiles the model, and every model it was made from, was trained on; None in bundles from
+    before this was recorded. Sections are not recorded."""
+    tuned: tuple[TunedOn, ...] = ()
+    """What its threshold and minimum component size were tuned on."""
 
     @model_validator(mode="after")
     def _check_format(self) -> BundleInfo:
@@ -218,6 +225,11 @@ class BundleInfo(Section):
         """Sides of the network's input are multiples of this, which the divisor divides."""
         levels, stem = getattr(self.model, "levels", 5), getattr(self.model, "stem_stride", 2)
         return math.gcd(self.preprocess.size, max(32, 2**levels * stem // 2))
+
+
+def all_tuned(infos: Iterable[BundleInfo]) -> tuple[TunedOn, ...]:
+    """What any of several models was tuned on, each once."""
+    return tuple({tuned.tiles.tiles: tuned for info in infos for tuned in info.tuned}.values())
 
 
 def _check_measured(metrics: Any, *needed: str) -> None:

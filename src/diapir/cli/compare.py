@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.types import PositiveInt
 
-from diapir.cli.options import Duration
+from diapir.cli.options import Duration, Flag
 from diapir.cli.output import Answer, Injected
 
 if TYPE_CHECKING:
@@ -60,13 +60,16 @@ def compare(
     ] = (),
     baseline: Annotated[str | None, Parameter(show_default=False)] = None,
     sort: Ranking = "kaggle_map",
+    no_latency: Flag = False,
     output: Injected,
 ) -> Answer:
     """Compare networks on equal terms: recipes or finished runs.
 
     Recipes are trained with the same split, seeds and budget, one after the
     other, each in a process of its own. Trackers are off unless --set turns
-    them on. Runs on different data or splits are refused.
+    them on. Runs on different data or splits are refused. The leaderboard has a
+    row of predicting nothing; there is no verdict on a model that does not beat
+    it, completed no epoch, or was trained on evaluated tiles.
 
     Args:
         runs: run folders of `diapir train`; runs that differ only in the seed are one model.
@@ -81,6 +84,7 @@ def compare(
             augment.flip=none"; the label is optional. Repeatable.
         baseline: the model that the others are compared with; the first if not given.
         sort: the metric to rank by.
+        no_latency: do not measure how long a prediction takes.
         output: where lines and the answer go.
     """
     from diapir.comparison import compare as compare_models
@@ -99,6 +103,7 @@ def compare(
         vary=vary,
         baseline=baseline,
         sort=sort,
+        latency=not no_latency,
         command=output.command,
         stream=output.stream,
     )
@@ -133,6 +138,7 @@ def _content(out: Path, results: Results, report: ComparisonReport) -> dict[str,
         "sort": results.by,
         "baseline": results.baseline,
         "leaderboard": report.rows,
+        "predicts_nothing": results.nothing,
         "findings": report.findings,
         "failures": failures,
         "terms": dict(results.terms),

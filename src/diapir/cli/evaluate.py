@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from diapir.cli.options import Encoding, SkipBad
+from diapir.cli.options import Encoding, Flag, SkipBad
 from diapir.cli.output import Answer, Injected, Output
 from diapir.cli.running import (
     DEFAULT_POST_PROCESSING,
@@ -48,6 +48,7 @@ def evaluate(
     out: Annotated[Path | None, Parameter(show_default=False)] = None,
     groups: Annotated[Path | None, Parameter(show_default=False)] = None,
     mosaic: Annotated[Path | None, Parameter(show_default=False, metavar="FOLDER")] = None,
+    all_tiles: Flag = False,
     encoding: Encoding = "auto",
     skip_bad: SkipBad = False,
     post_processing: PostProcessing = DEFAULT_POST_PROCESSING,
@@ -58,9 +59,11 @@ def evaluate(
 
     The predictions of several models are averaged. A run is evaluated on the
     validation part of its own split if --data is what it was trained on, else
-    on all tiles; --split names another part. Runs of different folds are
-    evaluated out of fold: each tile is predicted only by the runs that were not
-    trained on it. Confidence intervals come from resampling whole sections.
+    on all tiles; --split names another part. Tiles that a model was trained on
+    are not scored, as far as it records them (--all-tiles scores them, too).
+    Runs of different folds are evaluated out of fold: each tile is predicted
+    only by the runs that were not trained on it. Confidence intervals come from
+    resampling whole sections.
 
     With --mosaic, the sections that hold evaluated tiles are predicted as a whole
     as well, and these tiles are scored inside them and alone, side by side. What
@@ -73,6 +76,7 @@ def evaluate(
         out: folder for evaluation.json, tiles.csv and report.html; nothing is written by default.
         groups: groups.csv of `diapir data mosaic`, instead of the one the runs were trained with.
         mosaic: folder of `diapir data mosaic`: also score tiles inside their whole sections.
+        all_tiles: score all tiles of --data or --split, also those that a model was trained on.
         encoding: mask encoding, if it is not recognised.
         skip_bad: leave out tiles that cannot be read, instead of stopping.
         post_processing: what is predicted as salt.
@@ -94,6 +98,7 @@ def evaluate(
         split=split,
         groups=groups,
         mosaic=mosaic,
+        all_tiles=all_tiles,
         encoding=encoding,
         skip_bad=skip_bad,
         threshold=post_processing.threshold,
@@ -108,6 +113,7 @@ def evaluate(
         "data": evaluation.data,
         **({"in_sections": done.in_sections.block()} if done.in_sections else {}),
         "metrics": evaluation.metrics,
+        "notes": done.notes,
     }
     if out is not None:
         evaluation.save(out)
@@ -139,6 +145,7 @@ def _report(path: Path, done: Evaluated, output: Output) -> dict[str, Any]:
         scored.probabilities,
         *scored.bundles,
         in_sections=done.in_sections,
+        notes=done.notes,
     )
     output.say("", f"report  {report}")
     return {"report": report}

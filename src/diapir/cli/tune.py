@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from diapir.cli.options import Encoding, SkipBad
-from diapir.cli.output import Answer, Injected
+from diapir.cli.options import Encoding, Flag, SkipBad
+from diapir.cli.output import Answer, Injected, Output
 from diapir.cli.running import DEFAULT_RUNNING, Running
+from diapir.errors import ConfigError
 from diapir.text import plural
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ app = App(
     name="tune",
     help_epilogue="""Examples:
 
-  diapir tune runs/fold* --data tgs.zip --tta flip --out tuned.json
-  diapir tune runs/fold* --data tgs.zip --out tuned.json --into runs/all""",
+  diapir tune runs/fold* --data tgs.zip --tta flip --out tuned.json    try settings
+  diapir tune runs/fold* --data tgs.zip --tta flip --out tuned.json --apply --report
+  diapir tune runs/fold* --data tgs.zip --out tuned.json --apply --into runs/all""",
 )
 
 
@@ -32,6 +34,8 @@ def tune(
     *,
     data: Path,
     out: Path,
+    apply: Flag = False,
+    report: Flag = False,
     into: Annotated[list[Path] | None, Parameter(negative="", show_default=False)] = None,
     groups: Annotated[Path | None, Parameter(show_default=False)] = None,
     encoding: Encoding = "auto",
@@ -42,10 +46,12 @@ def tune(
     """Tune threshold and minimum component size for Kaggle's mAP.
 
     Each run predicts the validation part it held out; runs of one split are
-    averaged. The gain of the best setting is cross-validated, and the setting is
-    written into the models only if it beats the one in use there. --tta is
-    written as well. The metrics in the models stay those of their training;
-    models of --into that were trained on all tiles have none and get the
+    averaged. The gain of the best setting is cross-validated. No model is changed
+    unless --apply is given: then the setting is written into the models if it
+    beats the one in use when cross-validated, with --tta and a record of the
+    tiles it was tuned on, which `diapir evaluate` names. The metrics in the
+    models stay those of their training, unless --report evaluates the runs
+    again; models of --into that were trained on all tiles have none and get the
     out-of-fold metrics of the runs, marked as such. If the command is
     interrupted, the same command completes it.
 
@@ -53,6 +59,8 @@ def tune(
         runs: run folders, of folds or of one split.
         data: the tiles they were trained on.
         out: file for every setting tried, such as tuned.json.
+        apply: write the setting into the models.
+        report: with --apply: evaluate the runs again and rewrite their evaluation/ and report.html.
         into: further models that get the setting, such as one trained on all tiles.
         groups: groups.csv of `diapir data mosaic`, instead of the one the runs were trained with.
         encoding: mask encoding, if it is not recognised.
@@ -62,6 +70,12 @@ def tune(
     """
     from diapir.evaluation.tuning import claim_tuning, tune_runs
 
+    if not apply and (into or report):
+        raise ConfigError(
+            f"{'--into' if into else '--report'} was given without --apply",
+            expected="--apply, which writes the setting into the models",
+            fix="add --apply, or leave it out",
+        )
     claim_tuning(out)
     tuned = tune_runs(
         runs,
@@ -75,9 +89,34 @@ def tune(
         show=output.progress,
         earlier=out,
     )
-    tuned.write(out)
-    output.say(*_lines(tuned, len(runs)))
-    return Answer(tuned.to_json() | {"out": out, "written": tuned.fields})
+    if apply:
+        tuned.write(out)
+    else:
+        tuned.save(out)
+    output.say(*_lines(tuned, len(runs)), *_written(tuned, applied=apply))
+    answer = tuned.to_json() | {"out": out, "written": tuned.written if apply else {}}
+    if report:
+        answer["reports"] = _reports(runs, data, output)
+    elif apply and tuned.fields:
+        output.say(
+            f"report.html and evaluation/ of {plural(len(runs), 'run')} are those of before: "
+            "--report rewrites them"
+        )
+    return Answer(answer)
+
+
+def _reports(runs: list[Path], data: Path, output: Output) -> list[Path]:
+    """Evaluate runs again with their new setting; returns their reports."""
+    from diapir.comparison.evaluate_run import evaluate_run
+    from diapir.run.folder import run_config
+
+    reports = []
+    for run in runs:
+        with output.progress("evaluating") as progress:
+            done = evaluate_run(run, data, run_config(run), progress)
+        output.say(f"report  {done.report}")
+        reports.append(done.report)
+    return reports
 
 
 def _lines(tuned: Tuned, runs: int) -> Iterator[str]:
@@ -91,10 +130,22 @@ def _lines(tuned: Tuned, runs: int) -> Iterator[str]:
     yield f"  in use           {_words(used)}: Kaggle mAP {used.kaggle_map:.4f}"
     yield f"  best             {_words(best)}: {best.kaggle_map:.4f}"
     yield f"  cross-validated  {checked}"
-    if not tuning.gains:
+    yield f"  predicts nothing {tuning.nothing:.4f}"
+    if not tuning.finds:
+        yield "the best setting scores no more than predicting nothing: it is not used"
+    elif not tuning.gains:
         yield "no gain when cross-validated: the setting in use is kept"
-    written = ", ".join(f"{key} {value}" for key, value in tuned.fields.items()) or "nothing"
-    yield f"written into {plural(len(tuned.models), 'model')}: {written}"
+    yield from tuned.notes
+
+
+def _written(tuned: Tuned, *, applied: bool) -> Iterator[str]:
+    """What was written into the models, or would be."""
+    written = ", ".join(f"{key} {value}" for key, value in tuned.written.items()) or "nothing"
+    models = plural(len(tuned.models), "model")
+    if not applied:
+        yield f"not written into the models: {written}; --apply writes it into {models}"
+        return
+    yield f"written into {models}: {written}"
     for bundle in tuned.without_metrics:
         yield f"{bundle.path} was trained on all tiles: it gets the out-of-fold metrics of the runs"
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from diapir.bundle import read_info
 from diapir.config import DataConfig, RunConfig, TrackConfig
-from diapir.errors import ConfigError, DataError, RunError
+from diapir.errors import BundleError, ConfigError, DataError, RunError
 from diapir.evaluation import Evaluation, check_comparable
 from diapir.evaluation.in_sections import saved_block
 from diapir.evaluation.standings import Candidate, Cost
 from diapir.run.folder import EVALUATION, METRICS, SPLIT, run_config
-from diapir.run.history import read_history
+from diapir.run.history import History, read_history
 from diapir.tiles import Split, TileSet, load_tiles
 
 
@@ -37,7 +39,11 @@ def candidate_of(name: str, runs: Sequence[Path], peak_memory: int | None = None
         name,
         configs[0],
         tuple(config.seed for config in configs),
-        Cost.of_training(histories, peak_memory),
+        Cost.of_training(
+            histories,
+            peak_memory,
+            [_whole_epochs(*one) for one in zip(runs, configs, histories, strict=True)],
+        ),
         tuple(runs),
         in_sections=tuple(known) if len(known) == len(runs) else (),
     )
@@ -114,6 +120,15 @@ def labelled_tiles(path: Path, config: DataConfig) -> TileSet:
     return load_tiles(
         path, encoding=config.mask_encoding, skip_bad=config.skip_bad, groups=config.groups
     )
+
+
+def _whole_epochs(run: Path, config: RunConfig, history: History) -> int | None:
+    """Completed epochs of a run; None if its bundle does not say how many tiles these have."""
+    with contextlib.suppress(BundleError):
+        tiles = read_info(run).training.get("tiles")
+        if isinstance(tiles, int):
+            return history.whole_epochs(tiles, config.train.batch)
+    return None
 
 
 def _evaluated(run: Path) -> tuple[Evaluation, Split]:

@@ -38,6 +38,7 @@ class _View:
     by: Ranking
     command: str
     stream: TextIO | None
+    latency: bool
 
 
 def compare(
@@ -53,6 +54,7 @@ def compare(
     vary: Sequence[str] = (),
     baseline: str | None = None,
     sort: Ranking = "kaggle_map",
+    latency: bool = True,
     command: str = "",
     stream: TextIO | None = None,
 ) -> Results:
@@ -74,6 +76,7 @@ def compare(
         vary: variants of each recipe, as `LABEL: key=value key=value`.
         baseline: name or run folder of the model to compare with; the first if not given.
         sort: the metric that ranks.
+        latency: measure how long predictions take.
         command: the command line that reproduces the comparison, for the report.
         stream: where lines and the progress display go; None for silence.
 
@@ -82,7 +85,7 @@ def compare(
             splits; fewer than two models are left.
         Interrupted: a signal came; the training in progress has saved a checkpoint.
     """
-    view = _View(baseline, sort, command, stream)
+    view = _View(baseline, sort, command, stream, latency)
     if recipes is None:
         options: dict[str, object] = {"--budget": budget_s, "--epochs": epochs, "--seeds": seeds}
         options |= {"--set": overrides, "--vary": vary}
@@ -178,7 +181,9 @@ def _results(
     if tiles is not None:
         places = {name: place for place, name in enumerate(tiles.ids)}
         images = {name: tiles.image(places[name]) for name in sample_ids(first)}
-    measured, unmeasured = measure_all(candidates, images, quiet=view.stream is None)
+    measured, unmeasured = measure_all(
+        candidates, images, quiet=view.stream is None, latency=view.latency
+    )
     return Results(
         comparison=Comparison(evaluations),
         candidates={candidate.name: candidate for candidate in measured},

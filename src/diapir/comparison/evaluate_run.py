@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diapir import bundle as bundles
@@ -19,6 +19,7 @@ from diapir.evaluation import (
     open_sections,
     save_in_sections,
 )
+from diapir.evaluation.held_out import plan_run, split_notes
 from diapir.inference import EngineOptions, Predictor
 from diapir.progress import Progress
 from diapir.reports import write_run_report
@@ -66,8 +67,10 @@ def evaluate_run(
     options = EngineOptions(device=config.device.name, threads=config.device.threads)
     predictor = Predictor(bundle, options)
     evaluation, probabilities = evaluate_model(predictor, validation, part="val", progress=progress)
+    planned = plan_run(run, tiles)
+    evaluation = replace(evaluation, data=evaluation.data | planned.record)
+    notes = (*planned.notes, *split_notes(tiles))
     found: InSections | None = None
-    notes: tuple[str, ...] = ()
     try:
         if config.data.mosaic is not None:
             sections = open_sections(Path(config.data.mosaic), tiles, validation.ids)
@@ -77,15 +80,15 @@ def evaluate_run(
             found = evaluate_in_sections(
                 sections, evaluation, validation, probabilities, [models], progress
             )
-            notes = found.notes
+            notes += found.notes
     except DataError as error:
         # the training is done, and a mosaic without validation tiles is no reason to lose its end
-        notes = (f"not evaluated in sections: {error.found}",)
+        notes += (f"not evaluated in sections: {error.found}",)
     evaluation.save(run / EVALUATION)
     save_in_sections(run / EVALUATION, found)
     in_sections = {"in_sections": found.block()} if found else {}
     bundle = bundles.annotate(
         bundle, metrics=in_sections | evaluation.metrics | {"data": evaluation.data}
     )
-    report = write_run_report(run, evaluation, validation, probabilities, found)
+    report = write_run_report(run, evaluation, validation, probabilities, found, notes)
     return EvaluatedRun(evaluation, bundle, report, found, notes)

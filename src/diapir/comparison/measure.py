@@ -23,7 +23,7 @@ Images = Mapping[str, NDArray[np.uint8]]
 
 
 def measure_all(
-    candidates: Sequence[Candidate], images: Images, *, quiet: bool
+    candidates: Sequence[Candidate], images: Images, *, quiet: bool, latency: bool = True
 ) -> tuple[list[Candidate], list[Failure]]:
     """Measure parameters, MACs and latency, and predict some tiles.
 
@@ -31,6 +31,7 @@ def measure_all(
         candidates: the models.
         images: tiles to predict.
         quiet: whether to show no progress.
+        latency: whether to measure it.
 
     Returns:
         the candidates, measured if possible, and the failures of the others.
@@ -44,7 +45,7 @@ def measure_all(
         for number, candidate in enumerate(candidates):
             advance(number, len(candidates))
             try:
-                measured.append(measure_apart(candidate, images))
+                measured.append(measure_apart(candidate, images, latency=latency))
             except DiapirError as error:
                 measured.append(candidate)
                 failures.append(Failure(f"{candidate.name}, measuring", error.found, ""))
@@ -52,7 +53,7 @@ def measure_all(
     return measured, failures
 
 
-def measure_apart(candidate: Candidate, images: Images) -> Candidate:
+def measure_apart(candidate: Candidate, images: Images, *, latency: bool = True) -> Candidate:
     """`measure` in a process of its own: threads and memory of this one would change the times.
 
     Raises:
@@ -61,7 +62,7 @@ def measure_apart(candidate: Candidate, images: Images) -> Candidate:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
         try:
-            return pool.submit(measure, candidate, images).result()
+            return pool.submit(measure, candidate, images, latency=latency).result()
         except BrokenProcessPool:
             raise RunError(
                 "its process was killed, possibly for lack of memory",
@@ -70,7 +71,7 @@ def measure_apart(candidate: Candidate, images: Images) -> Candidate:
             ) from None
 
 
-def measure(candidate: Candidate, images: Images) -> Candidate:
+def measure(candidate: Candidate, images: Images, *, latency: bool = True) -> Candidate:
     """The candidate with its parameters, MACs, latency and predictions.
 
     Raises:
@@ -90,7 +91,7 @@ def measure(candidate: Candidate, images: Images) -> Candidate:
             candidate.cost,
             parameters=counted.parameters,
             multiply_adds=counted.multiply_adds,
-            latency=measure_latency(predictor),
+            latency=measure_latency(predictor) if latency else None,
         ),
         probabilities=dict(
             zip(images, predictor.probabilities(list(images.values())), strict=True)

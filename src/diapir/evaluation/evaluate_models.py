@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Literal
 
 from diapir.config import MaskEncoding
 from diapir.evaluation.evaluate import evaluate
-from diapir.evaluation.held_out import ALL, Plan, groups_file, origin_notes, plan, trained_on
+from diapir.evaluation.held_out import (
+    ALL,
+    PART,
+    VAL,
+    Plan,
+    groups_file,
+    plan,
+    split_notes,
+    trained_on,
+)
 from diapir.evaluation.in_sections import (
     InSections,
     SectionModels,
@@ -54,6 +63,7 @@ def evaluate_models(
     split: str | None = None,
     groups: Path | None = None,
     mosaic: Path | None = None,
+    all_tiles: bool = False,
     encoding: MaskEncoding | Literal["auto"] = "auto",
     skip_bad: bool = False,
     threshold: float | None = None,
@@ -65,7 +75,7 @@ def evaluate_models(
 
     Without `split`, runs are evaluated on their own validation parts if `data` is what they were
     trained on: together on a common part, or out of fold on different ones. Otherwise all tiles
-    are scored. See `held_out.plan`.
+    are scored that they were not trained on. See `held_out.plan`.
 
     Args:
         models: run folders and bundle folders; empty for the bundled model.
@@ -75,6 +85,7 @@ def evaluate_models(
             or that of the mosaic.
         mosaic: folder of `diapir data mosaic`: its sections that hold evaluated tiles are predicted
             as a whole as well, and these tiles scored inside them.
+        all_tiles: score tiles that a model was trained on, too.
         encoding: encoding of the masks, `auto` to recognise it.
         skip_bad: leave out tiles that cannot be read.
         threshold: None for the mean of the models'.
@@ -84,7 +95,8 @@ def evaluate_models(
 
     Raises:
         DataError: tiles that cannot be read or do not fit the models, or a mosaic that does not
-            belong to them or holds none of the evaluated ones.
+            belong to them or holds none of the evaluated ones, or models that were trained on all
+            tiles.
         SplitError: a split cannot be read or does not fit the tiles, or the validation parts
             overlap without being equal.
         BundleError: a model cannot be used.
@@ -95,10 +107,8 @@ def evaluate_models(
     opened = {models: open_models(models)}
     check_postprocessing(0.5 if threshold is None else threshold, min_area or 0)
     tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
-    planned = plan(models, tiles, split)
-    scored = [tile for share in planned.shares for tile in share.ids]
-    origins = origin_notes(models, opened[models].bundles, split)
-    sections = None if mosaic is None else open_sections(mosaic, tiles, scored)
+    planned = plan(models, tiles, split, all_tiles=all_tiles)
+    sections = None if mosaic is None else open_sections(mosaic, tiles, planned.ids)
     if groups is None and planned.part != ALL and split is None:
         groups = groups_file(models)
     if groups is None and mosaic is not None and (mosaic / GROUPS).is_file():
@@ -122,8 +132,12 @@ def evaluate_models(
         part=planned.part,
         model=predictions.model,
     )
+    evaluation = replace(evaluation, data=evaluation.data | planned.record)
+    notes = (*planned.notes, *tiles.notes)
+    if planned.part in (VAL, PART) and split is None:
+        notes += split_notes(predictions.tiles)
     if sections is None:
-        return Evaluated(evaluation, predictions, (*planned.notes, *origins, *tiles.notes))
+        return Evaluated(evaluation, predictions, notes)
     with show("predicting sections") as progress:
         found = evaluate_in_sections(
             sections,
@@ -133,8 +147,7 @@ def evaluate_models(
             [*_section_models(planned, tiles, open_once)],
             progress,
         )
-    notes = (*planned.notes, *origins, *tiles.notes, *found.notes)
-    return Evaluated(evaluation, predictions, notes, found)
+    return Evaluated(evaluation, predictions, (*notes, *found.notes), found)
 
 
 def _section_models(

@@ -2,29 +2,36 @@
 
 A run keeps its split. Runs of one split are evaluated together on its validation part. Runs of
 different folds are evaluated each on its own validation part, which together gives an out-of-fold
-evaluation: every tile is predicted only by models that were not trained on it.
+evaluation: every tile is predicted only by models that were not trained on it. Of other tiles,
+those that a model was trained on are left out, as its bundle records them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diapir.errors import ConfigError, SplitError
+from diapir.errors import ConfigError, DataError, SplitError
+from diapir.evaluation.model_tiles import ModelTiles, any_training, names
 from diapir.run.folder import SPLIT, saved_config
-from diapir.text import plural
+from diapir.text import integer, plural
 from diapir.tiles import Split
 
 if TYPE_CHECKING:
-    from diapir.bundle import Bundle
     from diapir.tiles import TileSet
 
 ALL = "all"
 """Name of the part when all tiles of a set are scored."""
+VAL = "val"
+"""Name of the validation part of a split."""
+REST = "held out"
+"""Name of the part when all tiles are scored that no model was trained on."""
+TGS = ("kaggle", "train_super")
+"""Layouts of the TGS challenge, whose tiles are cut from sections that its files do not name."""
 PART = "out of fold"
-"""Name of the part when the validation parts of several folds are scored together."""
+"""Name of the part when each tile is scored with the models that were not trained on it."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Share:
 
     Attributes:
         ids: of the tiles.
-        models: run folders or bundle folders.
+        models: run folders or bundle folders; empty for the bundled model.
     """
 
     ids: tuple[str, ...]
@@ -48,93 +55,66 @@ class Plan:
         part: name of the part of the data, for `Evaluation.data`.
         shares: disjoint shares of its tiles.
         notes: lines for the user: what is evaluated, and where scores are optimistic.
+        left_out: number of training tiles that are therefore not scored.
+        trained_on: number of scored tiles that a model was trained on; None if that is not
+            recorded.
     """
 
     part: str
     shares: tuple[Share, ...]
     notes: tuple[str, ...] = ()
+    left_out: int = 0
+    trained_on: int | None = 0
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All tiles that are scored."""
+        return tuple(tile for share in self.shares for tile in share.ids)
+
+    @property
+    def record(self) -> dict[str, int | None]:
+        """What `Evaluation.data` says about training tiles."""
+        return {"n_training_tiles": self.trained_on, "n_left_out": self.left_out}
 
 
-@dataclass(frozen=True)
-class RunTiles:
-    """The tiles of a set that a model was trained on, and those it held out.
-
-    Attributes:
-        run: a run folder, or a bundle folder, of which nothing is known.
-        use_all: whether the run was trained on its validation part as well.
-        training: ids trained on; empty if unknown, or if the run was trained on other tiles.
-        validation: ids held out.
-        fault: why none are held out; None if some are.
-    """
-
-    run: Path
-    use_all: bool
-    training: frozenset[str] = frozenset()
-    validation: tuple[str, ...] = ()
-    fault: SplitError | None = None
-
-    @classmethod
-    def of(cls, run: Path, tiles: TileSet) -> RunTiles:
-        """Compare a model's split with a tile set.
-
-        Args:
-            run: a run folder or a bundle folder.
-            tiles: as the run loaded them (its split does not know other section groups).
-
-        Raises:
-            SplitError: the split cannot be read.
-            ConfigError: the run's configuration cannot be read.
-        """
-        config = saved_config(run)
-        use_all = config is not None and config.data.use_all
-        if not (run / SPLIT).is_file():
-            return cls(run, use_all, fault=_without_split(run))
-        split = Split.load(run / SPLIT)
-        try:
-            split.verify(tiles)
-        except SplitError as error:
-            return cls(run, use_all, fault=error)
-        training, validation = split.part("train"), split.part("val")
-        if use_all:
-            everything = frozenset(training) | frozenset(validation)
-            return cls(run, use_all, everything, fault=_without_held_out(run))
-        return cls(run, use_all, frozenset(training), validation)
-
-
-def plan(models: Sequence[Path], tiles: TileSet, split: str | None = None) -> Plan:
+def plan(
+    models: Sequence[Path], tiles: TileSet, split: str | None = None, *, all_tiles: bool = False
+) -> Plan:
     """Choose the tiles to evaluate models on.
 
     Without `split`, these are the validation parts of the runs, or all tiles if no model has one
-    in this set.
+    in this set. Tiles that a model was trained on are left out, and so are constant images then, as
+    they are in no split; if models were trained on different tiles and none is left to all of them,
+    each tile is predicted by those that were not trained on it.
 
     Args:
         models: run folders and bundle folders; empty for the bundled model.
         tiles: labelled tiles, as the runs loaded them.
         split: `FILE:PART` to evaluate on instead.
+        all_tiles: score all tiles, or all of the part, whether models were trained on them or not.
 
     Raises:
         ConfigError: `split` is not of the form `FILE:PART`.
         SplitError: a split cannot be read or does not fit the tiles, only some of the models have
             a validation part, or the validation parts overlap without being equal.
+        DataError: the models were trained on all of the tiles.
     """
-    runs = [RunTiles.of(model, tiles) for model in models]
+    known = _known(models, tiles)
+    if split is None and not all_tiles:
+        if not any(one.fault for one in known):
+            return _validation_plan(known)
+        _refuse_mixture(known)
+    part, ids = ALL, tiles.ids
     if split is not None:
-        return _part_plan(runs, *_read_part(split, tiles))
-    if all(run.fault for run in runs):
-        return Plan(ALL, (Share(tiles.ids, tuple(models)),), tuple(_notes_on_all(runs, tiles)))
-    shares = tuple(_validation_shares(runs))
-    if len(shares) > 1:
-        return Plan(PART, shares, (_out_of_fold_note(shares, len(runs)),))
-    if len(runs) > 1:
-        note = f"evaluated on the validation part that all {len(runs)} runs held out"
-    else:
-        note = (
-            f"evaluated on the validation part of {models[0] / SPLIT}, which {models[0]} held out"
-        )
-    return Plan("val", shares, (note,))
+        chosen, part = _read_part(split, tiles)
+        ids = chosen.part(part)
+        known = [one.of_split(chosen) for one in known]
+    if all_tiles or not any_training(known).intersection(ids):
+        return _whole_plan(known, part, ids)
+    return _rest_plan(known, tiles, part, ids)
 
 
-def share_validation(runs: Sequence[Path], tiles: TileSet) -> list[Share]:
+def plan_validation(runs: Sequence[Path], tiles: TileSet) -> Plan:
     """The validation parts of runs, each with the runs that held it out.
 
     Args:
@@ -144,52 +124,51 @@ def share_validation(runs: Sequence[Path], tiles: TileSet) -> list[Share]:
     Raises:
         SplitError: a run has no validation part in these tiles, or parts overlap without being
             equal.
+        DataError: all of it was trained on by the models that the runs started from.
     """
-    return _validation_shares([RunTiles.of(run, tiles) for run in runs])
+    known = [ModelTiles.of(run, tiles) for run in runs]
+    for one in known:
+        if one.fault:
+            raise one.fault
+    return _validation_plan(known)
 
 
-def origin_notes(
-    models: Sequence[Path], bundles: Sequence[Bundle], split: str | None
-) -> tuple[str, ...]:
-    """What bundles without a split of their own say about a part of a split they are evaluated on.
-
-    Args:
-        models: as given; empty for the bundled model.
-        bundles: the models, in the same order.
-        split: `FILE:PART`, already checked; None for no such note.
+def plan_run(run: Path, tiles: TileSet) -> Plan:
+    """The whole validation part of a run, also where a model it started from was trained on it.
 
     Raises:
-        SplitError: the split cannot be read.
+        SplitError: its split cannot be read or does not fit the tiles.
     """
-    if split is None:
+    one = ModelTiles.of(run, tiles)
+    if one.fault:
+        raise one.fault
+    planned = _whole_plan([one], VAL, one.validation)
+    return planned if planned.trained_on else replace(planned, notes=planned.notes[1:])
+
+
+def split_notes(tiles: TileSet) -> tuple[str, ...]:
+    """A note where the tiles are TGS's and the sections they were cut from are unknown.
+
+    Args:
+        tiles: labelled tiles, with the section groups that their split was made with.
+    """
+    if tiles.layout not in TGS or len(set(tiles.groups)) < len(tiles):
         return ()
-    file, _, part = split.rpartition(":")
-    known = Split.load(Path(file)).hash
-    notes = []
-    for place, bundle in enumerate(bundles):
-        if models and (models[place] / SPLIT).is_file():
-            continue
-        name, trainings = bundle.info.name, bundle.info.trainings
-        if any(one.get("split hash") != known or "further tiles" in one for one in trainings):
-            notes.append(
-                f"{name}: its bundle does not record whether it was trained on these tiles; if it "
-                "was, its scores are optimistic"
-            )
-        elif part == "val":
-            notes.append(f"{name} held these tiles out: its bundle records this split")
-        elif part == "train":
-            notes.append(f"{name} was trained on these tiles; its scores are optimistic")
-    return tuple(notes)
+    return (
+        "the sections that these tiles were cut from are not known: in a random split, validation "
+        "tiles adjoin or overlap training tiles, and scores are optimistic; for a grouped split: "
+        f"diapir data mosaic {tiles.path} --out mosaic, and --set data.groups=mosaic/groups.csv",
+    )
 
 
 def trained_on(models: Sequence[Path], tiles: TileSet) -> frozenset[str]:
-    """The ids of a set's tiles that models were trained on, as far as their folders tell.
+    """The ids of a set's tiles that models were trained on, as far as is recorded.
 
     Raises:
         SplitError: a split cannot be read.
         ConfigError: a run's configuration cannot be read.
     """
-    return frozenset().union(*(RunTiles.of(model, tiles).training for model in models))
+    return any_training(_known(models, tiles))
 
 
 def groups_file(runs: Sequence[Path]) -> Path | None:
@@ -205,73 +184,171 @@ def groups_file(runs: Sequence[Path]) -> Path | None:
     return None
 
 
-def _validation_shares(runs: Sequence[RunTiles]) -> list[Share]:
-    for run in runs:
-        if run.fault:
-            raise run.fault
-    shares = _by_validation(runs)
-    overlap = _overlap(shares)
-    if overlap:
-        first, second, tile = overlap
-        raise SplitError(
-            f"the validation parts of {first.models[0]} and {second.models[0]} share some tiles, "
-            f"such as {tile}, but are not the same",
-            expected="runs of one split, or of different folds of one split",
-            fix="leave one of the runs out, or name the tiles: --split FILE:PART",
+def _known(models: Sequence[Path], tiles: TileSet) -> list[ModelTiles]:
+    """What is known of models; of the bundled one where none is given."""
+    given: Sequence[Path | None] = models or (None,)
+    return [ModelTiles.of(model, tiles) for model in given]
+
+
+def _validation_plan(known: Sequence[ModelTiles]) -> Plan:
+    """The validation parts of runs, without tiles that a model they started from was trained on."""
+    shares = _by_validation(known)
+    _refuse_overlap(shares)
+    asked = [tile for share in shares for tile in share.ids]
+    seen = {tile for one in known for tile in one.training.intersection(one.validation)}
+    shares = [
+        replace(share, ids=tuple(tile for tile in share.ids if tile not in seen))
+        for share in shares
+    ]
+    count = sum(len(share.ids) for share in shares)
+    if not count:
+        raise _nothing_left(known, len(asked))
+    if len(shares) > 1:
+        part, note = PART, _out_of_fold_note(count, len(known))
+    elif len(known) > 1:
+        part, note = VAL, f"evaluated on the validation part that all {len(known)} runs held out"
+    else:
+        run = known[0].model or Path()
+        part = VAL
+        note = f"evaluated on the validation part of {run / SPLIT}, which {run} held out"
+    notes = [note]
+    if count < len(asked):
+        notes.append(
+            f"{integer(len(asked) - count)} of these {plural(len(asked), 'tile')} are not scored: "
+            "they are training tiles of a model that training started from (--all-tiles scores all "
+            "tiles)"
         )
-    return shares
+    return _planned(
+        known,
+        part,
+        tuple(share for share in shares if share.ids),
+        notes,
+        left_out=len(asked) - count,
+    )
 
 
-def _by_validation(runs: Sequence[RunTiles]) -> list[Share]:
+def _refuse_mixture(known: Sequence[ModelTiles]) -> None:
+    """Refuse runs with a validation part together with models of which too little is known."""
+    if all(one.fault for one in known):
+        return
+    for one in known:
+        if one.fault and (one.use_all or one.record in ("set", "nothing")):
+            raise one.fault
+
+
+def _whole_plan(known: Sequence[ModelTiles], part: str, ids: tuple[str, ...]) -> Plan:
+    """A plan for all tiles of a part, which says how many of them a model was trained on."""
+    trained = [one for one in known if one.training.intersection(ids)]
+    notes = []
+    for one in known:
+        count = len(one.training.intersection(ids))
+        if count:
+            notes.append(
+                f"WARNING: {one.name} was trained on {integer(count)} of these "
+                f"{plural(len(ids), 'tile')}; scores are optimistic{one.card_score}"
+            )
+        elif one.record in ("tiles", "some"):
+            notes.append(
+                f"none of these {plural(len(ids), 'tile')} is a training tile of {one.name}; "
+                "resized or re-encoded copies are not recognised"
+            )
+    share = Share(ids, _paths(known))
+    return _planned(
+        known, part, (share,), notes, trained_on=len(any_training(trained).intersection(ids))
+    )
+
+
+def _rest_plan(
+    known: Sequence[ModelTiles], tiles: TileSet, part: str, ids: tuple[str, ...]
+) -> Plan:
+    """A plan for the tiles of a part that no model was trained on, or else out of fold."""
+    trained = any_training(known)
+    constant = tiles.constant
+    wanted = [tile for tile in ids if tile not in constant]
+    rest = tuple(tile for tile in wanted if tile not in trained)
+    if rest:
+        shares: tuple[Share, ...] = (Share(rest, _paths(known)),)
+        notes = []
+        left_out = len(trained.intersection(ids))
+        part = REST if part == ALL else f"{part}, {REST}"
+    else:
+        shares = _out_of_fold(known, wanted)
+        scored = {tile for share in shares for tile in share.ids}
+        if not shares:
+            raise _nothing_left(known, len(ids))
+        notes = [_out_of_fold_note(len(scored), len(known))]
+        left_out = len(trained.intersection(ids) - scored)
+        part = PART if part == ALL else f"{part}, {REST}" if left_out else part
+    if left_out or rest:
+        dropped = len(constant.intersection(ids) - trained)
+        also = f", nor are {plural(dropped, 'constant image')}" if dropped else ""
+        of = names([one for one in known if one.training.intersection(ids)])
+        notes.append(
+            f"{integer(left_out)} of these {plural(len(ids), 'tile')} are training tiles of {of}: "
+            f"they are not scored{also} (--all-tiles scores all)"
+        )
+    return _planned(known, part, shares, notes, left_out=left_out)
+
+
+def _planned(
+    known: Sequence[ModelTiles],
+    part: str,
+    shares: tuple[Share, ...],
+    notes: Iterable[str],
+    *,
+    left_out: int = 0,
+    trained_on: int = 0,
+) -> Plan:
+    """A plan with what is to know of each model."""
+    ids = [tile for share in shares for tile in share.ids]
+    further = [note for one in known for note in one.notes(ids)]
+    recorded = all(one.record == "tiles" for one in known)
+    return Plan(part, shares, (*notes, *further), left_out, trained_on if recorded else None)
+
+
+def _out_of_fold(known: Sequence[ModelTiles], wanted: Collection[str]) -> tuple[Share, ...]:
+    """The wanted tiles by the models that were not trained on them."""
+    members: dict[tuple[Path, ...], list[str]] = {}
+    for tile in wanted:
+        models = _paths([one for one in known if tile not in one.training])
+        if models:
+            members.setdefault(models, []).append(tile)
+    order = [_paths([one]) for one in known]
+    return tuple(
+        Share(tuple(ids), models)
+        for models, ids in sorted(members.items(), key=lambda item: order.index(item[0][:1]))
+    )
+
+
+def _paths(known: Iterable[ModelTiles]) -> tuple[Path, ...]:
+    return tuple(one.model for one in known if one.model is not None)
+
+
+def _by_validation(known: Sequence[ModelTiles]) -> list[Share]:
     """The different validation parts of runs, each with its runs."""
-    members: dict[tuple[str, ...], list[Path]] = {}
-    for run in runs:
-        members.setdefault(tuple(sorted(run.validation)), []).append(run.run)
-    return [Share(ids, tuple(paths)) for ids, paths in members.items()]
+    members: dict[tuple[str, ...], list[ModelTiles]] = {}
+    for one in known:
+        members.setdefault(tuple(sorted(one.validation)), []).append(one)
+    return [Share(ids, _paths(models)) for ids, models in members.items()]
 
 
-def _overlap(shares: Sequence[Share]) -> tuple[Share, Share, str] | None:
-    """Two shares with a common tile, and that tile."""
+def _refuse_overlap(shares: Sequence[Share]) -> None:
+    """Refuse validation parts with a common tile."""
     owner: dict[str, Share] = {}
     for share in shares:
         for tile in share.ids:
             other = owner.setdefault(tile, share)
             if other is not share:
-                return other, share, tile
-    return None
+                raise SplitError(
+                    f"the validation parts of {other.models[0]} and {share.models[0]} share some "
+                    f"tiles, such as {tile}, but are not the same",
+                    expected="runs of one split, or of different folds of one split",
+                    fix="leave one of the runs out, or name the tiles: --split FILE:PART",
+                )
 
 
-def _part_plan(runs: Sequence[RunTiles], part: str, ids: tuple[str, ...]) -> Plan:
-    """A plan for a given part: out of fold if the runs held all of it out between them."""
-    seen = {run.run: len(run.training.intersection(ids)) for run in runs}
-    if len(runs) > 1 and any(seen.values()):
-        shares = _out_of_fold(runs, frozenset(ids))
-        if shares:
-            return Plan(part, shares, (_out_of_fold_note(shares, len(runs)),))
-    notes = tuple(
-        f"{run} was trained on {count} of these {plural(len(ids), 'tile')}; its scores are "
-        "optimistic"
-        for run, count in seen.items()
-        if count
-    )
-    return Plan(part, (Share(ids, tuple(run.run for run in runs)),), notes)
-
-
-def _out_of_fold(runs: Sequence[RunTiles], wanted: Collection[str]) -> tuple[Share, ...]:
-    """Shares of the wanted tiles among the runs that held them out; empty if some are not."""
-    shares = _by_validation(runs)
-    if any(run.fault for run in runs) or _overlap(shares):
-        return ()
-    chosen = [
-        Share(tuple(tile for tile in share.ids if tile in wanted), share.models) for share in shares
-    ]
-    if sum(len(share.ids) for share in chosen) < len(wanted):
-        return ()
-    return tuple(share for share in chosen if share.ids)
-
-
-def _read_part(split: str, tiles: TileSet) -> tuple[str, tuple[str, ...]]:
-    """The name and the tile ids of `FILE:PART`."""
+def _read_part(split: str, tiles: TileSet) -> tuple[Split, str]:
+    """The split and the name of the part of `FILE:PART`."""
     file, colon, part = split.rpartition(":")
     if not (file and colon and part):
         raise ConfigError(
@@ -287,43 +364,20 @@ def _read_part(split: str, tiles: TileSet) -> tuple[str, tuple[str, ...]]:
             fix=f"--split {file}:{next(iter(chosen.parts))}",
         )
     chosen.verify(tiles)
-    return part, chosen.part(part)
+    return chosen, part
 
 
-def _notes_on_all(runs: Sequence[RunTiles], tiles: TileSet) -> list[str]:
-    notes = []
-    for run in runs:
-        if run.use_all:
-            notes.append(
-                f"{run.run} was trained on all tiles of its split; its scores on them are "
-                "optimistic"
-            )
-        elif (run.run / SPLIT).is_file():
-            notes.append(
-                f"{run.run} was trained on other tiles than {tiles.name}; evaluated on all tiles"
-            )
-    return notes
-
-
-def _out_of_fold_note(shares: Sequence[Share], runs: int) -> str:
-    count = sum(len(share.ids) for share in shares)
+def _out_of_fold_note(count: int, runs: int) -> str:
     return (
         f"out-of-fold evaluation: each of {plural(count, 'tile')} is predicted by those of the "
-        f"{runs} runs that were not trained on it"
+        f"{runs} models that were not trained on it"
     )
 
 
-def _without_split(run: Path) -> SplitError:
-    return SplitError(
-        f"{run} holds no {SPLIT}, so its held-out tiles are unknown",
-        expected="a run folder as written by `diapir train --out`",
-        fix="give the run folder, or name the tiles: --split FILE:PART",
-    )
-
-
-def _without_held_out(run: Path) -> SplitError:
-    return SplitError(
-        f"{run} was trained on all of its tiles (data.use_all) and holds none out",
-        expected="a run with a validation part",
-        fix="train the same recipe on folds, and quote their out-of-fold score for this run",
+def _nothing_left(known: Sequence[ModelTiles], count: int) -> DataError:
+    cards = "; ".join(f"{one.name}{one.card_score}" for one in known if one.card_score)
+    return DataError(
+        f"all {plural(count, 'tile')} are training tiles of {names(known)}",
+        expected="tiles that were not trained on" + (f"; {cards}" if cards else ""),
+        fix="give other tiles, or score these although the scores will be optimistic: --all-tiles",
     )

@@ -72,7 +72,9 @@ class Evaluation:
         tiles: every scored tile, in the order of the tile set.
         model: description of the model; empty if only probabilities were given.
         data: what it was evaluated on: `name, part, hash, n_images, n_groups, n_unscored` (tiles
-            without a valid pixel, which are not scored).
+            without a valid pixel, which are not scored). Where models were given, also
+            `n_training_tiles` (scored tiles that one was trained on; None if unknown) and
+            `n_left_out` (tiles of the part that are not scored because one was trained on them).
     """
 
     metrics: dict[str, Any]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from diapir.config import RunConfig
 from diapir.evaluation.differences import PAIRED, Comparison, Difference, Score
+from diapir.evaluation.nothing import beats_nothing, predicts_nothing
 from diapir.evaluation.result import Evaluation
 from diapir.run.history import History
 
@@ -42,6 +43,7 @@ class Cost:
         training_s: seconds of training steps, the mean over runs.
         epochs: epochs trained, one number per run.
         best_epochs: epoch of the best model, one number per run that has one.
+        whole_epochs: completed epochs, one number per run; None if unknown.
     """
 
     parameters: int | None = None
@@ -52,14 +54,21 @@ class Cost:
     training_s: float = math.nan
     epochs: tuple[int, ...] = ()
     best_epochs: tuple[int, ...] = ()
+    whole_epochs: tuple[int | None, ...] = ()
 
     @classmethod
-    def of_training(cls, histories: Sequence[History], peak_memory: int | None = None) -> Cost:
+    def of_training(
+        cls,
+        histories: Sequence[History],
+        peak_memory: int | None = None,
+        whole_epochs: Sequence[int | None] = (),
+    ) -> Cost:
         """The cost of training alone.
 
         Args:
             histories: the metrics.csv of each run; at least one.
             peak_memory: bytes, of the largest training process.
+            whole_epochs: completed epochs of each run; None if unknown.
         """
         speeds = [history.column("tiles_per_s") for history in histories]
         known = [float(np.nanmedian(speed)) for speed in speeds if np.isfinite(speed).any()]
@@ -69,6 +78,7 @@ class Cost:
             training_s=float(np.mean([history.seconds() for history in histories])),
             epochs=tuple(len(history) for history in histories),
             best_epochs=tuple(one.best_epoch for one in histories if one.best_epoch),
+            whole_epochs=tuple(whole_epochs),
         )
 
 
@@ -129,6 +139,7 @@ class Standing:
         tile_ms: latency of one tile in milliseconds; None if it could not be measured.
         cost: all costs.
         candidate: the model.
+        fault: why its score bears no verdict; empty if it does.
     """
 
     rank: int
@@ -141,6 +152,7 @@ class Standing:
     tile_ms: float | None
     cost: Cost
     candidate: Candidate
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,7 +210,7 @@ class Results:
         """The fastest model among the first and those tied with it; None if it is the first."""
         first = self.standings[0]
         timed = [one for one in self.standings if one is first or one.tied]
-        timed = [one for one in timed if one.tile_ms is not None]
+        timed = [one for one in timed if one.tile_ms is not None and not first.fault]
         fastest = min(timed, key=lambda one: one.tile_ms or 0.0, default=first)
         return None if fastest is first else fastest
 
@@ -207,6 +219,34 @@ class Results:
         """The evaluation of the first run: all have its data and tiles in common."""
         return next(iter(self.comparison.evaluations.values()))[0]
 
+    @cached_property
+    def nothing(self) -> dict[str, float]:
+        """The scores of predicting no salt, every metric of `SCORES`."""
+        metrics = predicts_nothing(self.evaluation).metrics
+        return {key: metrics[key] for key in SCORES}
+
+    def fault(self, name: str) -> str:
+        """Why the score of a model bears no verdict; empty if it does."""
+        if 0 in self.candidates[name].cost.whole_epochs:
+            return "no epoch was completed"
+        evaluations = self.comparison.evaluations[name]
+        trained = max((run.data.get("n_training_tiles") or 0) for run in evaluations)
+        if trained:
+            return f"trained on {trained} of the evaluated tiles"
+        scores = {key: self.comparison.score(name, key).value for key in SCORES}
+        if not beats_nothing(scores, self.nothing, self.by):
+            return "not better than predicting nothing"
+        return ""
+
+    def no_verdict(self, one: Standing) -> str:
+        """Why a model cannot be compared with the baseline; empty if it can, or is the baseline."""
+        if one.name == self.baseline:
+            return ""
+        if one.fault:
+            return one.fault
+        fault = self.fault(self.baseline)
+        return f"{self.baseline}: {fault}" if fault else ""
+
     def _standing(self, rank: int, name: str, first: str, scores: Mapping[str, Score]) -> Standing:
         differences = {}
         if name != self.baseline:
@@ -214,18 +254,23 @@ class Results:
                 key: self.comparison.difference(name, self.baseline, key) for key in PAIRED
             }
         candidate = self.candidates[name]
+        fault = self.fault(name)
+        bears = not fault and not self.fault(first)
         latency = candidate.cost.latency
         return Standing(
             rank=rank,
             name=name,
             score=scores[self.by],
             difference=differences.get(self.by),
-            tied=rank > 1 and outcome(self.comparison.difference(name, first, self.by)) != "worse",
+            tied=rank > 1
+            and bears
+            and outcome(self.comparison.difference(name, first, self.by)) != "worse",
             scores=scores,
             differences=differences,
             tile_ms=latency.tile_ms if latency else None,
             cost=candidate.cost,
             candidate=candidate,
+            fault=fault,
         )
 
 

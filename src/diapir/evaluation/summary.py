@@ -7,6 +7,7 @@ from typing import Any
 
 from diapir.evaluation.in_sections import METRIC_KEYS, InSections
 from diapir.evaluation.metric_names import METRICS
+from diapir.evaluation.nothing import NOTHING, predicts_nothing
 from diapir.evaluation.result import Evaluation
 from diapir.text import percent, plural
 
@@ -37,6 +38,9 @@ def summary(evaluation: Evaluation, in_sections: InSections | None = None) -> It
     width = max(len(METRICS[key].name) for key in HEADLINES)
     for key in HEADLINES:
         yield f"  {METRICS[key].name:<{width}}  {_score(evaluation.metrics, key, '95% CI ')}"
+    nothing = predicts_nothing(evaluation).metrics
+    scores = f"Kaggle mAP {nothing['kaggle_map']:.4f}, Dice {nothing['dice']:.4f}"
+    yield f"a model that {NOTHING} scores {scores} on these tiles"
 
 
 def _score(metrics: Mapping[str, Any], key: str, label: str = "") -> str:

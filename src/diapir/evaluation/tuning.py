@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.bundle import Bundle, Tta, annotate, load
+from diapir.bundle import Bundle, Fingerprints, Tta, TunedOn, annotate, load
 from diapir.config import MaskEncoding
 from diapir.errors import RunError
 from diapir.evaluation.evaluate import evaluate
-from diapir.evaluation.held_out import groups_file, share_validation
+from diapir.evaluation.held_out import Plan, groups_file, plan_validation
 from diapir.evaluation.metrics import Floats, kaggle_ap
 from diapir.evaluation.min_size import tallies_by_min_size
+from diapir.evaluation.nothing import LEAST
 from diapir.evaluation.predictions import OpenModels, Predictions, predict_shares
 from diapir.files import claim, disk_errors, replace_file
 from diapir.inference import open_models as open_by_default
@@ -69,17 +70,28 @@ class Tuning:
         checked: cross-validated Kaggle mAP of choosing the best setting; None if all tiles are of
             one section.
         table: every setting tried.
+        nothing: Kaggle's mAP of predicting no salt at all.
     """
 
     used: Setting
     best: Setting
     checked: float | None
     table: list[Setting]
+    nothing: float = 0.0
 
     @property
     def gains(self) -> bool:
-        """Whether choosing the best setting beats the one in use when cross-validated."""
-        return self.checked is not None and self.checked > self.used.kaggle_map
+        """Whether choosing the best setting beats the one in use when cross-validated.
+
+        A setting that scores no more than predicting nothing is no gain: it removes all salt.
+        """
+        return self.checked is not None and self.checked > self.used.kaggle_map and self.finds
+
+    @property
+    def finds(self) -> bool:
+        """Whether the best setting scores more than predicting nothing."""
+        checked = self.best.kaggle_map if self.checked is None else self.checked
+        return checked > self.nothing + LEAST
 
     @property
     def chosen(self) -> Setting:
@@ -93,7 +105,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The result of `tune_runs`; nothing is written before `write`.
+    """The result of `tune_runs`; nothing is written before `write` or `save`.
 
     Attributes:
         tuning: the settings tried and chosen.
@@ -101,9 +113,10 @@ class Tuned:
         models: the runs, and further models that get the setting.
         without_metrics: those among `models` that were trained on all tiles, so that they have no
             metrics; they get `metrics`.
-        fields: what is recorded in every model: `threshold` and `min_area` if tuning gains, and
-            `tta` if one was given.
+        fields: what `write` records in every model: `threshold` and `min_area` if tuning gains,
+            with `tuned`, the tiles they were chosen on, and `tta` if one was given.
         metrics: out-of-fold metrics of the runs; empty if no model needs them.
+        notes: lines for the user: where scores are optimistic.
     """
 
     tuning: Tuning
@@ -112,16 +125,33 @@ class Tuned:
     without_metrics: tuple[Bundle, ...]
     fields: dict[str, Any]
     metrics: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The settings among `fields`."""
+        return {key: value for key, value in self.fields.items() if key != "tuned"}
 
     def to_json(self) -> dict[str, Any]:
         """The content of the result file."""
         return {**_identity(self.predictions), **self.tuning.to_json()}
 
+    def save(self, out: Path) -> None:
+        """Write every setting that was tried to a JSON file, and nothing into the models.
+
+        Args:
+            out: the file; see `claim_tuning`.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        self._save(out, applied=None)
+
     def write(self, out: Path) -> None:
         """Write every setting that was tried to a JSON file, and the chosen one into the models.
 
         The file says (`applied`) whether all models have got it, so that `tune_runs` can complete
-        what a kill has interrupted.
+        what a kill has interrupted; null where that was not asked for.
 
         Args:
             out: the file; see `claim_tuning`.
@@ -134,7 +164,7 @@ class Tuned:
         self._apply()
         self._save(out, applied=True)
 
-    def _save(self, out: Path, *, applied: bool) -> None:
+    def _save(self, out: Path, *, applied: bool | None) -> None:
         with disk_errors(out, RunError):
             content = self.to_json() | {"applied": applied}
             replace_file(out, json.dumps(content, indent=2) + "\n")
@@ -185,10 +215,10 @@ def tune_runs(
     models = [load(run) for run in [*runs, *into]]
     refuse_repeated(models)
     tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)
-    shares = share_validation(runs, tiles)
+    planned = plan_validation(runs, tiles)
     groups = groups or groups_file(runs)
     with show("predicting") as progress:
-        predictions = predict_shares(shares, tiles, open_models, progress)
+        predictions = predict_shares(planned.shares, tiles, open_models, progress)
     if groups is not None:
         predictions = replace(predictions, tiles=with_groups(predictions.tiles, groups))
     threshold, min_area = _in_use(predictions, earlier)
@@ -203,9 +233,24 @@ def tune_runs(
     fields: dict[str, Any] = {} if tta is None else {"tta": tta}
     if tuning.gains:
         fields |= {"threshold": tuning.best.threshold, "min_area": tuning.best.min_area}
+        fields["tuned"] = (_tuned_on(predictions.tiles, planned.part, tuning),)
     without_metrics = tuple(bundle for bundle in models[len(runs) :] if not bundle.info.metrics)
-    metrics = _metrics(predictions, tuning.chosen, len(runs)) if without_metrics else {}
-    return Tuned(tuning, predictions, tuple(models), without_metrics, fields, metrics)
+    metrics = _metrics(predictions, tuning.chosen, planned, len(runs)) if without_metrics else {}
+    return Tuned(
+        tuning, predictions, tuple(models), without_metrics, fields, metrics, planned.notes[1:]
+    )
+
+
+def _tuned_on(tiles: TileSet, part: str, tuning: Tuning) -> TunedOn:
+    """What a bundle records of its tuning."""
+    return TunedOn(
+        data=tiles.name,
+        part=part,
+        hash=tiles.hash,
+        kaggle_map=tuning.best.kaggle_map,
+        cross_validated=tuning.checked,
+        tiles=Fingerprints.of(tiles.fingerprints),
+    )
 
 
 def _identity(predictions: Predictions) -> dict[str, Any]:
@@ -271,6 +316,7 @@ def tune_post_processing(
     settings = [(float(value), area) for value in THRESHOLDS for area in MIN_AREAS]
     scores = _scores(tiles, probabilities, progress)
     (in_use,) = tallies_by_min_size(tiles, probabilities, threshold=threshold, min_sizes=[min_area])
+    nothing = float((in_use.tp + in_use.fn == 0).mean())
     used = Setting(threshold, min_area, float(kaggle_ap(in_use).mean()))
     # on a tie, the nearest to the threshold in use, then the smallest minimum size
     order = sorted(
@@ -297,6 +343,7 @@ def tune_post_processing(
             Setting(*setting, float(mean))
             for setting, mean in zip(settings, scores.mean(axis=1), strict=True)
         ],
+        nothing=nothing,
     )
 
 
@@ -315,7 +362,9 @@ def _scores(
     return np.array(rows)
 
 
-def _metrics(predictions: Predictions, setting: Setting, runs: int) -> dict[str, Any]:
+def _metrics(
+    predictions: Predictions, setting: Setting, planned: Plan, runs: int
+) -> dict[str, Any]:
     """Out-of-fold metrics of runs, as a bundle records them."""
     evaluation = evaluate(
         predictions.tiles,
@@ -324,7 +373,7 @@ def _metrics(predictions: Predictions, setting: Setting, runs: int) -> dict[str,
         min_area=setting.min_area,
         part=f"out of fold, of {runs} runs for this model",
     )
-    return evaluation.metrics | {"data": evaluation.data}
+    return evaluation.metrics | {"data": evaluation.data | planned.record}
 
 
 def _deal_out(groups: Sequence[str], seed: int) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir import bundle as bundles
-from diapir.bundle import WEIGHTS, Bundle, BundleInfo, Form
+from diapir.bundle import WEIGHTS, Bundle, BundleInfo, Fingerprints, Form, all_tuned
 from diapir.errors import BundleError, ExportError
 from diapir.export import parity
 from diapir.files import claim, disk_errors
@@ -176,6 +176,8 @@ def _mean_info(sources: Sequence[Bundle]) -> BundleInfo:
                     member | info.training for member, info in zip(members, infos, strict=True)
                 ]
             },
+            "training_tiles": Fingerprints.union(info.training_tiles for info in infos),
+            "tuned": all_tuned(infos),
             "weights_sha256": hashlib.sha256(hashes.encode()).hexdigest(),
         }
     )

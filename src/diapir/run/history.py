@@ -48,6 +48,16 @@ class History:
         """Total duration of all epochs in seconds."""
         return float(np.nansum(self.column("seconds")))
 
+    def whole_epochs(self, tiles: int, batch: int) -> int:
+        """Number of completed epochs: a time budget may have ended the last one early.
+
+        Args:
+            tiles: training tiles of an epoch.
+            batch: tiles of a batch.
+        """
+        trained = self.column("tiles_per_s") * self.column("seconds")
+        return int(np.count_nonzero(~(trained < tiles - 1.5 * batch)))  # where unknown, completed
+
     def ending(self, config: RunConfig | None) -> str:
         """How the run ended, in words, as far as its epochs show."""
         if not len(self) or config is None:

@@ -61,6 +61,13 @@ class Pixels:
             hashes.append(digest.hexdigest())
         return tuple(hashes)
 
+    def image_hash(self, index: int) -> str:
+        """SHA-256 of the shape and pixels of one tile's image, its mask left out."""
+        image = self.image(index)
+        digest = hashlib.sha256(repr(image.shape).encode())
+        digest.update(image.data)
+        return digest.hexdigest()
+
     def select(self, rows: Sequence[int]) -> Pixels:
         """The tiles at `rows`, in that order."""
         chosen = np.asarray(rows, dtype=np.int64)

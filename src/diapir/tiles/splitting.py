@@ -8,8 +8,6 @@ of a part with them would be optimistic.
 
 from __future__ import annotations
 
-import numpy as np
-
 from diapir.errors import SplitError
 from diapir.text import integer, plural
 from diapir.tiles.split import Split
@@ -108,7 +106,8 @@ def _without_constant(tiles: TileSet) -> TileSet:
     Raises:
         SplitError: fewer than two are not, although there are more tiles.
     """
-    kept = [tile for index, tile in enumerate(tiles.ids) if np.ptp(tiles.image(index))]
+    constant = tiles.constant
+    kept = [tile for tile in tiles.ids if tile not in constant]
     if len(kept) < 2 <= len(tiles):
         raise SplitError(
             f"{plural(len(tiles) - len(kept), 'image')} of the {len(tiles)} tiles in {tiles.path} "

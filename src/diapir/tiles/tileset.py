@@ -127,6 +127,18 @@ class TileSet:
         return set_hash(zip(self.ids, self.content, strict=True))
 
     @cached_property
+    def fingerprints(self) -> tuple[str, ...]:
+        """A fingerprint of each tile's image, 16 hexadecimal digits; see `bundle.fingerprints`."""
+        return tuple(self.pixels.image_hash(index)[:16] for index in range(len(self)))
+
+    @property
+    def constant(self) -> frozenset[str]:
+        """Ids of the tiles whose image is constant, which no split contains."""
+        return frozenset(
+            tile for index, tile in enumerate(self.ids) if not np.ptp(self.image(index))
+        )
+
+    @cached_property
     def class_shares(self) -> dict[str, float]:
         """Share of all pixels that are `background`, `salt` and `ignored`, in [0, 1]."""
         total = salt = ignored = 0

@@ -19,7 +19,7 @@ from torch import nn
 
 from diapir import bundle as bundles
 from diapir import models, preprocess
-from diapir.bundle import Bundle, BundleInfo
+from diapir.bundle import Bundle, BundleInfo, Fingerprints, all_tuned
 from diapir.errors import ConfigError, RunError
 from diapir.files import claim, disk_errors
 from diapir.inference.ensemble import refuse_repeated
@@ -106,6 +106,8 @@ def average_models(
         tta=info.tta,
         min_area=round(sum(member.info.min_area for member in members) / count),
         training=_origin(members, tiles),
+        training_tiles=Fingerprints.union(member.info.training_tiles for member in members),
+        tuned=all_tuned(member.info for member in members),
     )
     return Averaged(averaged, count, None if tiles is None else len(tiles))
 

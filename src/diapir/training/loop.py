@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from diapir.errors import Interrupted, RunError
-from diapir.text import plural
+from diapir.text import duration, integer, plural
 from diapir.training.display.console import Console
 from diapir.training.epoch_metrics import epoch_row
 from diapir.training.prepare import PreparedRun, batches_of
@@ -22,6 +23,9 @@ from diapir.training.validation import Validation, predict, validate
 
 BAD_STEPS = 3
 """Consecutive steps without a finite loss or gradient after which the run is rolled back."""
+
+_MEASURED = 2
+"""Steps after which the duration of an epoch is estimated."""
 
 ROLLBACKS = 3
 """Rollbacks to the last checkpoint before a run is given up."""
@@ -135,6 +139,8 @@ class Loop:
                     self._roll_back(f"The loss was not finite in {BAD_STEPS} consecutive steps")
                     cursor = session.cursor
             self._obey_signals()
+            if cursor.step == _MEASURED and self._stopping.left_s < self._left_in_epoch_s():
+                self._console.note(f"The time budget is too short for one epoch: {self._pace()}")
             if cursor.batch < len(batches) and self._over_budget():
                 return False
             if time.monotonic() - last_save > 60 * self._config.train.save_minutes:
@@ -159,6 +165,7 @@ class Loop:
         epoch, batch = self._session.cursor.epoch, self._session.cursor.batch
         self._console.note(
             f"Time budget reached in epoch {epoch} (batch {batch}/{self._run.batches})"
+            + ("" if epoch > 1 else f"; no epoch is complete: {self._pace()}")
         )
         validation, _ = self._validate()
         if math.isfinite(validation.loss):  # else the last checkpoint is better than this
@@ -215,19 +222,43 @@ class Loop:
             raise Interrupted(
                 signum,
                 f"interrupted at epoch {cursor.epoch}, batch {cursor.batch}/{self._run.batches}; "
-                f"checkpoint saved; resume with: {self._resume_with}",
+                f"checkpoint saved; {self._best_so_far()}resume with: {self._resume_with}",
             )
 
-    def _over_budget(self) -> bool:
-        """Whether the budget leaves time for a validation only, in any of the processes.
+    def _best_so_far(self) -> str:
+        """How to evaluate the best model of an interrupted run; empty if there is none."""
+        run = self._run
+        if not run.best.is_dir():
+            return ""
+        words = ["diapir", "evaluate", str(run.folder), "--data", str(run.tiles.labelled.path)]
+        command = shlex.join([*words, "--out", f"{run.folder}-evaluation"])
+        return f"evaluate the best model so far with: {command}; "
 
-        Before the first validation its duration is estimated: a training step costs about three
-        forward passes.
-        """
+    def _over_budget(self) -> bool:
+        """Whether the budget leaves time for a validation only, in any of the processes."""
+        over = self._stopping.over_budget(self._validation_s())
+        return bool(self._device.highest(int(over)))
+
+    def _left_in_epoch_s(self) -> float:
+        """Estimated seconds to the end of the epoch and its validation."""
+        cursor = self._session.cursor
+        left = self._run.batches - cursor.batch
+        return left * cursor.seconds / max(cursor.batch, 1) + self._validation_s()
+
+    def _validation_s(self) -> float:
+        """Seconds of a validation: of the last one, or a third of training on as many tiles."""
         cursor, tiles = self._session.cursor, len(self._run.tiles.validation)
         estimate = tiles / max(cursor.tiles_per_s(), 1e-9) / 3 if cursor.tiles else 0
-        over = self._stopping.over_budget(cursor.validation_s or estimate)
-        return bool(self._device.highest(int(over)))
+        return cursor.validation_s or estimate
+
+    def _pace(self) -> str:
+        """How long an epoch takes, in words."""
+        cursor = self._session.cursor
+        whole = self._run.batches * cursor.seconds / max(cursor.batch, 1)
+        return (
+            f"its {integer(self._run.batches)} batches take about {duration(whole)}, "
+            f"and its validation about {duration(self._validation_s())}"
+        )
 
     def _save(self) -> None:
         if self._tracking:

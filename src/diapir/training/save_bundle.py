@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from diapir import bundle
+from diapir.bundle import Fingerprints
 from diapir.config import AugmentConfig, DataConfig, RunConfig
+from diapir.errors import BundleError
 from diapir.training.run_tiles import RunTiles
 from diapir.training.session import Session
 from diapir.training.validation import Validation
@@ -47,7 +49,20 @@ def save_bundle(
             **_windows_and_start(config, tiles),
             **_rescaling(config.augment),
         },
+        training_tiles=_training_tiles(config, tiles),
     )
+
+
+def _training_tiles(config: RunConfig, tiles: RunTiles) -> Fingerprints | None:
+    """Fingerprints of the tiles of this run, and of the model that it started from."""
+    own = Fingerprints.of(tiles.training.fingerprints)
+    if config.train.start is None:
+        return own
+    try:
+        earlier = bundle.read_info(config.train.start).training_tiles
+    except BundleError:  # a resumed run no longer needs it
+        earlier = None
+    return Fingerprints.union([own, earlier])
 
 
 def _further_tiles(data: DataConfig, tiles: RunTiles) -> dict[str, str]:

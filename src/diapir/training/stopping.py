@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -29,6 +30,11 @@ class Stopping:
     def over_budget(self, reserve_s: float) -> bool:
         """Whether less than `reserve_s` seconds of the budget are left."""
         return self._deadline is not None and time.monotonic() + reserve_s >= self._deadline
+
+    @property
+    def left_s(self) -> float:
+        """Seconds of the budget that are left; infinite without a budget."""
+        return math.inf if self._deadline is None else self._deadline - time.monotonic()
 
     def __enter__(self) -> Stopping:
         # only the main thread may set handlers; in another, the caller's handlers stay

@@ -27,7 +27,7 @@ from diapir.tiles import TileSet, make_split
 from tests.reports.made import COVERAGES, case_of, predict, write_tiles
 from tests.reports.run.test_report import Page, read
 
-NOISES = {"unet": 0.5, "linknet": 0.28, "lite0/linknet": 0.279, "segnet": 0.6}
+NOISES = {"unet": 0.19, "linknet": 0.13, "lite0/linknet": 0.129, "segnet": 0.23}
 
 
 @pytest.fixture(scope="module")
@@ -206,9 +206,9 @@ def test_findings(results: Results) -> None:
 def test_findings_where_one_is_best_and_where_all_are_alike(
     tiles: TileSet, config: RunConfig
 ) -> None:
-    one = made(tiles, config, {"a": 0.1, "b": 0.6, "c": 0.6})
+    one = made(tiles, config, {"a": 0.1, "b": 0.22, "c": 0.22})
     assert "It is significantly better than all others." in findings(one)
-    alike = made(tiles, config, {"a": 0.3, "b": 0.3})
+    alike = made(tiles, config, {"a": 0.15, "b": 0.15})
     assert "No other model is significantly worse." in findings(alike)
     assert any("no significant difference: b" in sentence for sentence in findings(alike))
 
@@ -248,11 +248,99 @@ def test_models_that_no_other_beats() -> None:
     assert [point.name for point in pareto(comparison)] == ["a", "c"]
 
 
+def graded(results: Results, **costs: Any) -> Results:
+    """The results with other costs of the first."""
+    first = results.standings[0].name
+    one = results.candidates[first]
+    changed = dataclasses.replace(one, cost=dataclasses.replace(one.cost, **costs))
+    return dataclasses.replace(results, candidates={**results.candidates, first: changed})
+
+
+def test_there_is_no_verdict_below_predicting_nothing(
+    tmp_path: Path, tiles: TileSet, config: RunConfig
+) -> None:
+    results = made(tiles, config, {"a": 0.4, "b": 0.1, "c": 0.5})
+    told = findings(results)
+    assert "b scores highest: Kaggle mAP 0.963" in " ".join(told)
+    assert "No verdict on: a, c (not better than predicting nothing)." in told
+    assert not any("significantly better" in sentence for sentence in told)
+    _, *lines = as_text(results)
+    assert [line.split()[:3] for line in lines[:2]] == [
+        ["1.", "b", "0.963"],
+        ["predicts", "nothing", "0.333"],
+    ]
+    assert lines[0].endswith("no verdict: a: not better than predicting nothing")
+    assert [row["kaggle_map_verdict"] for row in rows(results)] == [
+        "no verdict",
+        "baseline",
+        "no verdict",
+    ]
+    page = read(write_comparison(tmp_path, results).page)
+    assert "predicts nothing 0.333" in page.text
+    assert page.text.count("no verdict") >= 2
+    text = (tmp_path / MARKDOWN).read_text(encoding="utf-8")
+    assert "| predicts nothing | 0.333 |" in text
+
+
+def test_nothing_is_best_where_all_predict_nothing(tiles: TileSet, config: RunConfig) -> None:
+    results = made(tiles, config, {"a": 0.1, "b": 0.1})
+    empty = [np.zeros(tiles.mask(place).shape, np.float32) for place in range(len(tiles))]
+    one = [array.copy() for array in empty]
+    one[-1][-3:] = 1  # a few pixels of one tile
+    evaluations = {"a": [evaluate(tiles, empty)], "b": [evaluate(tiles, one)]}
+    results = dataclasses.replace(results, comparison=Comparison(evaluations))
+    told = " ".join(findings(results))
+    assert "it bears no verdict: not better than predicting nothing" in told
+    for words in ("significantly", "baseline", "fastest"):
+        assert words not in told
+    assert all("no verdict" in line for line in [*as_text(results)][-1:])
+
+
+@pytest.mark.parametrize("epochs", [(0, 1), (0, 0)])
+def test_there_is_no_verdict_without_a_complete_epoch(
+    results: Results, epochs: tuple[int, ...]
+) -> None:
+    cut = graded(results, whole_epochs=epochs)
+    assert cut.standings[0].fault == "no epoch was completed"
+    assert "bears no verdict: no epoch was completed" in " ".join(findings(cut))
+    assert cut.fastest_tied is None
+    assert not any(one.tied for one in cut.standings)
+    whole = graded(results, whole_epochs=(1, None))
+    assert findings(whole) == findings(results)
+
+
+def test_there_is_no_verdict_on_what_was_trained_on_these_tiles(results: Results) -> None:
+    runs = {**results.comparison.evaluations}
+    name = results.standings[0].name
+    runs[name] = [
+        dataclasses.replace(run, data=run.data | {"n_training_tiles": 4}) for run in runs[name]
+    ]
+    told = dataclasses.replace(results, comparison=Comparison(runs))
+    assert "trained on 4 of the evaluated tiles" in " ".join(findings(told))
+
+
+def test_unequal_settings_are_named_first(results: Results, config: RunConfig) -> None:
+    size = config.preprocess.model_copy(update={"size": 48})
+    odd = config.model_copy(update={"preprocess": size})
+    changed = dict(results.candidates)
+    changed["segnet"] = dataclasses.replace(changed["segnet"], config=odd)
+    unlike = dataclasses.replace(results, candidates=changed)
+    assert findings(unlike)[0].startswith(
+        "Not on equal terms: preprocess.size: 32 (unet, linknet, lite0/linknet), 48 (segnet)."
+    )
+    terms = [*results.terms, ("Variants", "segnet: preprocess.size=48")]
+    varied = dataclasses.replace(unlike, terms=terms)
+    assert "equal terms" not in " ".join(findings(varied))
+
+
 # ── tables ───────────────────────────────────────────────────────────────────────────────────
 
 
 def test_csv_holds_the_numbers(results: Results) -> None:
-    table = list(csv.DictReader(io.StringIO(as_csv(rows(results)))))
+    *table, nothing = csv.DictReader(io.StringIO(as_csv(rows(results), results.nothing)))
+    assert nothing["model"] == "predicts nothing"
+    assert (nothing["rank"], nothing["dice"]) == ("", "0.0")
+    assert float(nothing["kaggle_map"]) == pytest.approx(1 / 3)
     assert [row["model"] for row in table] == [one.name for one in results.standings]
     for row, one in zip(table, results.standings, strict=True):
         difference = one.differences.get("dice")
@@ -278,7 +366,7 @@ def test_markdown_is_a_table_with_its_command(results: Results) -> None:
     text = as_markdown(results)
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
-    assert len(table) == 2 + len(NOISES)
+    assert len(table) == 2 + len(NOISES) + 1
     assert "`diapir compare --recipes unet,linknet" in text
     assert "- Budget: 12 min each" in text
     assert "- hrnet, seed 42 FAILED: out of memory" in text
@@ -316,11 +404,11 @@ def test_macs_stand_in_for_latency(tmp_path: Path, results: Results) -> None:
 
 
 def test_one_group_has_no_intervals(tmp_path: Path, tiles: TileSet, config: RunConfig) -> None:
-    results = made(tiles, config, {"a": 0.1, "b": 0.6})
+    results = made(tiles, config, {"a": 0.1, "b": 0.22})
     alone = dataclasses.replace(tiles, groups=("one",) * len(tiles))
     evaluations = {
         name: [evaluate(alone, predict(tiles, noise=noise))]
-        for name, noise in {"a": 0.1, "b": 0.6}.items()
+        for name, noise in {"a": 0.1, "b": 0.22}.items()
     }
     results = dataclasses.replace(results, comparison=Comparison(evaluations))
     page = read(write_comparison(tmp_path, results).page)

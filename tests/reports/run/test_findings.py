@@ -46,6 +46,14 @@ def test_a_better_threshold_is_named_with_a_warning(tmp_path: Path) -> None:
     assert "The threshold 0.3 is close to optimal" in said(best)
 
 
+def test_no_threshold_is_advised_that_removes_all_salt(tmp_path: Path) -> None:
+    tiles = write_tiles(tmp_path / "tiles", [0, 0, 0, 0.3])
+    wrong = [np.where(tiles.mask(place) == 1, 0.1, 0.6) for place in range(len(tiles))]
+    text = said(case_of(tiles, [probability.astype(np.float32) for probability in wrong]))
+    assert "not better than predicting nothing, whose Kaggle mAP is 0.750" in text
+    assert "threshold" not in text
+
+
 def test_few_groups_call_for_caution(case: Case, tmp_path: Path) -> None:
     assert "preliminary" not in said(case)
     few = case_of(case.tiles.select(case.tiles.ids[:8]))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from diapir.evaluation import PAIRED
+from diapir.evaluation import PAIRED, Difference
 from diapir.evaluation.metric_names import IN_SECTIONS, METRICS
+from diapir.evaluation.nothing import NOTHING
 from diapir.evaluation.standings import SCORES, Results, Standing, outcome
 from diapir.inference.overlay import SALT
 from diapir.reports.compare.comparison_figures import Point, against_cost, differences
@@ -18,10 +19,12 @@ from diapir.reports.compare.comparison_words import evaluated_on, findings, uneq
 from diapir.reports.compare.leaderboard import (
     as_csv,
     as_markdown,
+    below,
     cost_table,
     interval,
     rows,
     signed_interval,
+    verdict_of,
     verdict_words,
 )
 from diapir.reports.page import common, css, write_page, write_text
@@ -72,7 +75,7 @@ def write_comparison(folder: Path, results: Results) -> ComparisonReport:
     report = ComparisonReport(
         folder / REPORT, folder / CSV, folder / MARKDOWN, rows(results), findings(results)
     )
-    write_text(report.csv, as_csv(report.rows))
+    write_text(report.csv, as_csv(report.rows, results.nothing))
     write_text(report.markdown, as_markdown(results))
     write_page(report.page, "compare.html.j2", _page(results, report.findings))
     return report
@@ -96,7 +99,7 @@ def _page(results: Results, found: list[str]) -> Mapping[str, Any]:
             *([IN_SECTIONS] if results.has_sections else []),
         ],
         "ranking": METRICS[results.by].name,
-        "board": [_row(results, standing, ranges) for standing in results.standings],
+        "board": _board(results, ranges),
         "cost_headings": headings,
         "costs": [(one.name, cells) for one, cells in zip(results.standings, costs, strict=True)],
         "cost_plot": _cost_plot(results),
@@ -127,7 +130,8 @@ def _page(results: Results, found: list[str]) -> Mapping[str, Any]:
 
 def _headline(results: Results, ranges: Mapping[str, Range]) -> list[dict[str, Any]]:
     """The cards at the top: the best, the fastest tied with it, the baseline."""
-    chosen = {"Best": results.standings[0]}
+    first = results.standings[0]
+    chosen = {"Highest score, no verdict" if first.fault else "Best": first}
     if results.fastest_tied:
         chosen["Fastest tied with the best"] = results.fastest_tied
     for one in results.standings:
@@ -155,16 +159,32 @@ def _ranges(results: Results) -> dict[str, Range]:
             score.value if score.low is None else score.low,
             score.value if score.high is None else score.high,
         )
+    ends[NOTHING] = (results.nothing[results.by], results.nothing[results.by])
     start = min(low for low, _ in ends.values())
     length = max(max(high for _, high in ends.values()) - start, 1e-9)
 
     def share(value: float) -> float:
         return 100 * (value - start) / length
 
+    values = {one.name: one.score.value for one in results.standings}
+    values[NOTHING] = results.nothing[results.by]
     return {
-        one.name: Range(share(ends[one.name][0]), share(ends[one.name][1]), share(one.score.value))
-        for one in results.standings
+        name: Range(share(ends[name][0]), share(ends[name][1]), share(value))
+        for name, value in values.items()
     }
+
+
+def _board(results: Results, ranges: Mapping[str, Range]) -> list[dict[str, Any]]:
+    """The rows of the leaderboard, that of predicting nothing below the models that beat it."""
+    rows = [_row(results, standing, ranges) for standing in results.standings]
+    scores = [(results.nothing[key], "") for key in _columns(results)]
+    nothing = {
+        **{"rank": "", "name": NOTHING, "tied": False, "range": ranges[NOTHING]},
+        **{"scores": scores + [(math.nan, "")] * results.has_sections},
+        **{"verdict": "", "kind": "tied"},
+    }
+    rows.insert(below(results), nothing)
+    return rows
 
 
 def _row(results: Results, one: Standing, ranges: Mapping[str, Range]) -> dict[str, Any]:
@@ -179,8 +199,10 @@ def _row(results: Results, one: Standing, ranges: Mapping[str, Range]) -> dict[s
         ]
         + _in_sections(results, one),
         "range": ranges[one.name],
-        "verdict": verdict_words(one.difference),
-        "kind": outcome(one.difference) if one.difference else "tied",
+        "verdict": verdict_of(results, one),
+        "kind": outcome(one.difference)
+        if one.difference and not results.no_verdict(one)
+        else "tied",
     }
 
 
@@ -238,10 +260,17 @@ def _differences(results: Results) -> list[tuple[str, list[tuple[str, str, str, 
         (
             one.name,
             [
-                (signed(found.value), signed_interval(found), verdict_words(found), outcome(found))
+                (signed(found.value), signed_interval(found), *_judged(results, one, found))
                 for found in one.differences.values()
             ],
         )
         for one in results.standings
         if one.differences
     ]
+
+
+def _judged(results: Results, one: Standing, found: Difference) -> tuple[str, str]:
+    """The verdict on a difference, and its outcome."""
+    if results.no_verdict(one):
+        return "no verdict", "tied"
+    return verdict_words(found), outcome(found)

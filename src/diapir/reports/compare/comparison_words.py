@@ -19,9 +19,10 @@ _NAMED = 5
 
 def findings(results: Results) -> list[str]:
     """Findings of a comparison, the most important first."""
-    sentences = [_caution(results), _first(results)]
+    sentences = [_caution(results), _not_equal(results), _first(results)]
     if len(results.standings) > 1:
         sentences += [_ties(results), _fastest(results), _against_baseline(results)]
+    sentences.append(_without_verdict(results))
     return [sentence for sentence in sentences if sentence]
 
 
@@ -40,15 +41,50 @@ def _caution(results: Results) -> str:
     return f"Evaluated on only {evaluated_on(results)}: the ranking is preliminary."
 
 
+def _not_equal(results: Results) -> str:
+    """The settings beside the network in which models differ, unless these are compared."""
+    asked = dict(results.terms).get("Variants", "")
+    differing = [(key, values) for key, values in unequal(results) if f"{key}=" not in asked]
+    if not differing:
+        return ""
+    shown = "; ".join(
+        f"{key}: " + ", ".join(f"{value} ({names})" for value, names in values)
+        for key, values in differing[:_NAMED]
+    )
+    more = len(differing) - _NAMED
+    further = f"; {plural(more, 'further setting')}, see Method" if more > 0 else ""
+    return f"Not on equal terms: {shown}{further}. --set KEY=VALUE sets a key for all recipes."
+
+
 def _first(results: Results) -> str:
     first = results.standings[0]
-    return f"{first.name} scores highest: {_metric(results)} {score_words(first.score)}."
+    score = f"{_metric(results)} {score_words(first.score)}"
+    if not first.fault:
+        return f"{first.name} scores highest: {score}."
+    nothing = f"predicting nothing scores {decimal(results.nothing[results.by])}"
+    return (
+        f"{first.name} has the highest score, {score}, but it bears no verdict: {first.fault}; "
+        f"{nothing}."
+    )
+
+
+def _without_verdict(results: Results) -> str:
+    faults: dict[str, list[str]] = {}
+    for one in results.standings[1:]:
+        if one.fault:
+            faults.setdefault(one.fault, []).append(one.name)
+    listed = "; ".join(f"{_some(names)} ({fault})" for fault, names in faults.items())
+    return f"No verdict on: {listed}." if listed else ""
 
 
 def _ties(results: Results) -> str:
+    if results.standings[0].fault:
+        return ""
     others = len(results.standings) - 1
     tied = [one.name for one in results.standings if one.tied]
     if not tied:
+        if any(one.fault for one in results.standings):
+            return ""  # the others are not all comparable
         return f"It is significantly better than {'all others' if others > 1 else 'the other'}."
     if len(tied) == others:
         return "No other model is significantly worse."
@@ -68,8 +104,10 @@ def _fastest(results: Results) -> str:
 def _against_baseline(results: Results) -> str:
     verdicts: dict[str, list[str]] = {}
     for one in results.standings:
-        if one.difference:
+        if one.difference and not results.no_verdict(one):
             verdicts.setdefault(verdict_words(one.difference), []).append(one.name)
+    if not verdicts:
+        return ""
     listed = "; ".join(f"{verdict}: {_some(names)}" for verdict, names in verdicts.items())
     return f"{_metric(results)} against the baseline {results.baseline}: {listed}."
 

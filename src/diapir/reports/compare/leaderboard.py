@@ -8,13 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from diapir.evaluation import PAIRED, Difference, Score
 from diapir.evaluation.metric_names import IN_SECTIONS, METRICS
+from diapir.evaluation.nothing import NOTHING
 from diapir.evaluation.standings import SCORES, Results, Standing, outcome
 from diapir.text import decimal, duration, integer, short, signed, significant
 
@@ -59,8 +60,9 @@ def rows(results: Results) -> list[dict[str, Any]]:
                 f"{key}_difference": found.value if found else None,
                 f"{key}_difference_low": found.low if found else None,
                 f"{key}_difference_high": found.high if found else None,
-                f"{key}_verdict": found.verdict if found else "baseline",
+                f"{key}_verdict": _plain_verdict(results, one, found),
             }
+        row["no_verdict"] = results.no_verdict(one) or one.fault or None
         cost = one.cost
         row |= {
             "seeds": len(one.candidate.seeds),
@@ -80,12 +82,24 @@ def rows(results: Results) -> list[dict[str, Any]]:
     return table
 
 
-def as_csv(table: Sequence[dict[str, Any]]) -> str:
-    """Rows as CSV: a decimal point in numbers, an empty cell if a value is unknown."""
+def _plain_verdict(results: Results, one: Standing, found: Difference | None) -> str:
+    if found is None:
+        return "baseline"
+    return "no verdict" if results.no_verdict(one) else found.verdict
+
+
+def as_csv(table: Sequence[dict[str, Any]], nothing: Mapping[str, float]) -> str:
+    """Rows as CSV: a decimal point in numbers, an empty cell if a value is unknown.
+
+    Args:
+        table: the leaderboard.
+        nothing: scores of predicting nothing, which have the last row.
+    """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(table[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(table)
+    writer.writerow({"model": NOTHING, **nothing})
     return stream.getvalue()
 
 
@@ -102,11 +116,13 @@ def as_markdown(results: Results) -> str:
             *(score_words(score) for score in one.scores.values()),
             *_in_sections(results, one),
             difference_words(one.difference),
-            verdict_words(one.difference),
+            verdict_of(results, one),
             *cells,
         ]
         for one, cells in zip(results.standings, costs, strict=True)
     ]
+    nothing = [NOTHING, *(decimal(results.nothing[key]) for key in SCORES)]
+    body.insert(below(results), [*nothing, *[""] * (len(head) - len(nothing))])
     lines = [f"| {' | '.join(cells)} |" for cells in (head, align, *body)]
     ranges = (
         "Ranges are 95% CI over section groups; Δ is the difference from "
@@ -136,16 +152,31 @@ def as_text(results: Results) -> Iterator[str]:
             one.name,
             score_words(one.score),
             significant(one.tile_ms),
-            verdict_words(one.difference),
+            verdict_of(results, one),
         )
         for one in results.standings
     ]
+    table.insert(below(results), ("", NOTHING, decimal(results.nothing[results.by]), "", ""))
     widths = [max(len(cells[place]) for cells in (head, *table)) for place in range(len(head))]
     for rank, name, score, latency, verdict in (head, *table):
         yield (
             f"{rank:>{widths[0]}} {name:<{widths[1]}}  {score:<{widths[2]}}  "
             f"{latency:>{widths[3]}}  {verdict}"
         )
+
+
+def below(results: Results) -> int:
+    """Number of models that score more than predicting nothing, whose row follows theirs."""
+    return sum(one.score.value > results.nothing[results.by] for one in results.standings)
+
+
+def verdict_of(results: Results, one: Standing) -> str:
+    """The verdict on a standing for people, or why there is none."""
+    reason = results.no_verdict(one)
+    if reason:
+        return f"no verdict: {reason}"
+    words = verdict_words(one.difference)
+    return f"{words} ({one.fault})" if one.fault else words
 
 
 def verdict_words(difference: Difference | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diapir.evaluation.breakdown import COVERAGE_NAMES
+from diapir.evaluation.nothing import LEAST, beats_nothing, predicts_nothing
 from diapir.run.history import History
 from diapir.text import decimal, integer, percent, plural
 
@@ -23,6 +24,7 @@ def findings(evaluation: Evaluation, history: History | None) -> list[str]:
     """The sentences of the summary, the most important first."""
     sentences = [
         _cautions(evaluation),
+        _nothing(evaluation),
         _error_share(evaluation),
         _missed_and_false(evaluation),
         _tendency(evaluation),
@@ -43,6 +45,18 @@ def _cautions(evaluation: Evaluation) -> str:
         of = "" if groups == images else f" of {plural(groups, 'section group')}"
         return f"Evaluated on only {plural(images, 'tile')}{of}: the scores are preliminary."
     return ""
+
+
+def _nothing(evaluation: Evaluation) -> str:
+    """A warning where the model is no better than predicting no salt."""
+    nothing = predicts_nothing(evaluation).metrics
+    salty = any(tile.coverage > 0 for tile in evaluation.tiles)
+    if not salty or beats_nothing(evaluation.metrics, nothing):
+        return ""
+    return (
+        "The model is not better than predicting nothing, whose Kaggle mAP is "
+        f"{decimal(nothing['kaggle_map'])} on these tiles."
+    )
 
 
 def _error_share(evaluation: Evaluation) -> str:
@@ -102,6 +116,8 @@ def _threshold(evaluation: Evaluation) -> str:
     best = max(evaluation.sweep, key=lambda row: row["kaggle_map"], default=None)
     if best is None or best["kaggle_map"] == min(row["kaggle_map"] for row in evaluation.sweep):
         return ""  # the threshold makes no difference
+    if best["kaggle_map"] < predicts_nothing(evaluation).metrics["kaggle_map"] + LEAST:
+        return ""  # it removes all salt
     gain = best["kaggle_map"] - score
     if gain < 0.002:
         return f"The threshold {used:g} is close to optimal for the Kaggle mAP."

@@ -14,7 +14,7 @@ from diapir.bundle import Bundle
 from diapir.config import RunConfig
 from diapir.errors import DiapirError
 from diapir.evaluation.breakdown import COVERAGE_NAMES
-from diapir.evaluation.held_out import PART
+from diapir.evaluation.nothing import predicts_nothing
 from diapir.reports.page import common, css, write_page
 from diapir.reports.run import facts, figures
 from diapir.reports.run.findings import findings
@@ -39,6 +39,7 @@ def write_run_report(
     tiles: TileSet,
     probabilities: Probabilities,
     in_sections: InSections | None = None,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write `report.html` into a run folder: training, curves and evaluation.
 
@@ -50,6 +51,7 @@ def write_run_report(
         tiles: the validation part, labelled.
         probabilities: salt probability of each tile, float32 (H, W), in the order of the tiles.
         in_sections: scores of tiles inside their sections, if there are any.
+        notes: where scores are optimistic.
 
     Returns:
         The path of the report.
@@ -72,7 +74,11 @@ def write_run_report(
         "title": title,
         "lead": _run_lead(evaluation, config, split, count),
         "facts": [("Training", trained), ("Data", data)],
-        "findings": [*_section_finding(in_sections), *findings(evaluation, history)],
+        "findings": [
+            *_sentences(notes),
+            *_section_finding(in_sections),
+            *findings(evaluation, history),
+        ],
         "history": history,
         "curves": figures.curves(history, config) if len(history) else [],
         "settings": config.to_yaml() if config else "",
@@ -88,6 +94,7 @@ def write_evaluation_report(
     probabilities: Probabilities,
     *models: Bundle,
     in_sections: InSections | None = None,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write the report of one or more models evaluated on labelled tiles.
 
@@ -98,6 +105,7 @@ def write_evaluation_report(
         probabilities: salt probability of each tile, float32 (H, W), in the order of the tiles.
         models: one model; or several that were averaged, or evaluated out of fold.
         in_sections: scores of tiles inside their sections, if there are any.
+        notes: what was evaluated, and where scores are optimistic.
 
     Returns:
         `path`.
@@ -111,7 +119,8 @@ def write_evaluation_report(
     name = info.name if alone else evaluation.model["name"]
     what = facts.model_words(info.model, counts[0]) if alone else f"The {name}"
     pairs = list(zip(models, counts, strict=True))
-    settings = [bundle.info.model_dump_json(indent=2) for bundle in models]
+    hidden: dict[str, Any] = {"training_tiles": {"tiles"}, "tuned": {"__all__": {"tiles"}}}
+    settings = [bundle.info.model_dump_json(indent=2, exclude=hidden) for bundle in models]
     page = _page(
         evaluation,
         tiles,
@@ -132,7 +141,7 @@ def write_evaluation_report(
             ("Training", facts.origin_facts(models[0]) if alone else []),
         ],
         "findings": [
-            *_leakage(evaluation, models),
+            *_sentences(notes),
             *_section_finding(in_sections),
             *findings(evaluation, None),
         ],
@@ -160,22 +169,12 @@ def _run_lead(
     return f"{model},{trained} evaluated on {evaluated}."
 
 
+def _sentences(notes: Sequence[str]) -> list[str]:
+    return [f"{note[:1].upper()}{note[1:]}." for note in notes]
+
+
 def _section_finding(in_sections: InSections | None) -> list[str]:
     return [in_sections_finding(in_sections)] if in_sections else []
-
-
-def _leakage(evaluation: Evaluation, models: Sequence[Bundle]) -> list[str]:
-    """A warning where a model was trained on tiles of this evaluation."""
-    data = evaluation.data
-    if data["part"] == PART:  # each tile was predicted by models that were not trained on it
-        return []
-    origins = [training for bundle in models for training in bundle.info.trainings]
-    which = "the model was" if len(models) == 1 else "some of the models were"
-    if any(data["hash"] == training.get("data hash") for training in origins):
-        return [f"These tiles include those that {which} trained on: the scores are optimistic."]
-    if data["part"] == "train" and any(data["name"] == one.get("data") for one in origins):
-        return [f"{which.capitalize()} trained on these tiles: the scores are optimistic."]
-    return []
 
 
 def _page(
@@ -198,6 +197,7 @@ def _page(
         else [metrics[key] for key in facts.HEADLINE if key in metrics],
         "in_sections": in_sections_content(in_sections) if in_sections else None,
         "metrics": list(metrics.values()),
+        "nothing": predicts_nothing(evaluation).metrics,
         "coverage_plots": [
             figures.coverage_scores(evaluation.by_coverage),
             figures.coverage_losses(evaluation.by_coverage),
