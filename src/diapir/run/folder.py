@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,7 @@ _LOCK = ".lock"
 
 CHANGEABLE = (
     "name",
+    "data.path",
     "data.split",
     "device.threads",
     "train.epochs",
@@ -41,6 +43,28 @@ CHANGEABLE = (
 )
 """Keys (or sections, ending in a dot) that may change when a run is resumed, because the weights do
 not depend on them. Where something is scheduled over all steps, `train.epochs` may not change."""
+
+NOTED = (
+    "optimizer.lr",
+    "optimizer.encoder_lr",
+    "optimizer.weight_decay",
+    "optimizer.clip_norm",
+    "schedule.factor",
+    "schedule.patience",
+)
+"""Keys that may change when a run is resumed although the weights depend on them; the run notes
+when."""
+
+
+def noted_settings(config: RunConfig) -> dict[str, float | None]:
+    """The values of `NOTED`."""
+    values = config.model_dump(include={"optimizer", "schedule"})
+    return {key: values[key.partition(".")[0]][key.partition(".")[2]] for key in NOTED}
+
+
+def changes_text(changes: Mapping[str, tuple[object, object]]) -> str:
+    """Keys with the value before and now: train.batch: 8 → 16."""
+    return "; ".join(f"{key}: {old!r} → {new!r}" for key, (old, new) in changes.items())
 
 
 def saved_config(run: Path) -> RunConfig | None:
@@ -169,17 +193,20 @@ class RunFolder:
                 key for key in CHANGEABLE if key != "train.epochs" or not _follows_steps(saved)
             )
             refused = {
-                key: values for key, values in changes.items() if not key.startswith(changeable)
+                key: values
+                for key, values in changes.items()
+                if not key.startswith(changeable) and not _may_change(key, values)
             }
             if refused:
                 raise RunError(
                     f"the recipe has changed since the run in {self.path} was started: "
-                    + _changes(refused),
+                    + changes_text(refused),
                     expected="the same recipe; only these keys may change: "
-                    + ", ".join(key.rstrip(".") for key in changeable),
-                    fix="restore the values of these keys, or choose another --out",
+                    + ", ".join(key.rstrip(".") for key in (*changeable, *NOTED)),
+                    fix="restore the values of these keys, or train a new run from these weights: "
+                    f"--init {self.path} with another --out",
                 )
-        return [f"Changed since the last start: {_changes(changes)}"] if changes else []
+        return [f"Changed since the last start: {changes_text(changes)}"] if changes else []
 
     def save_config(self, config: RunConfig) -> None:
         """Save the configuration, which makes the folder a run folder."""
@@ -208,5 +235,7 @@ def _follows_steps(config: RunConfig) -> bool:
     return config.schedule.name != "plateau" or ramped or bool(config.train.progressive)
 
 
-def _changes(changes: dict[str, tuple[object, object]]) -> str:
-    return "; ".join(f"{key}: {old!r} → {new!r}" for key, (old, new) in changes.items())
+def _may_change(key: str, values: tuple[object, object]) -> bool:
+    """Whether a key of `NOTED` has changed to what the optimiser's state still fits."""
+    # with a rate of its own, the encoder is a group of its own
+    return key in NOTED and not (key == "optimizer.encoder_lr" and None in values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -29,6 +30,13 @@ class Stopping:
     def over_budget(self, reserve_s: float) -> bool:
         """Whether less than `reserve_s` seconds of the budget are left."""
         return self._deadline is not None and time.monotonic() + reserve_s >= self._deadline
+
+    def budget_words(self) -> list[str]:
+        """The option that gives a resumed run the rest of the budget; none without a budget."""
+        if self._deadline is None:
+            return []
+        left = max(math.ceil(self._deadline - time.monotonic()), 1)
+        return ["--budget", f"{left}s"]
 
     def __enter__(self) -> Stopping:
         # only the main thread may set handlers; in another, the caller's handlers stay
