@@ -68,8 +68,9 @@ def export(
     from diapir.bundle import WEIGHTS
     from diapir.export import export_bundle
     from diapir.inference.ensemble import refuse_repeated
+    from diapir.run.folds import expand
 
-    source, *further = map(bundles.load, models or (None,))
+    source, *further = map(bundles.load, expand(models or []) or (None,))
     refuse_repeated([source, *further])
     with TemporaryDirectory(prefix="diapir-") as folder:
         tiles = _tiles(data, Path(folder))

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from diapir.cli.options import Duration, Flag
+from diapir.cli.options import Duration, Flag, Whole
 from diapir.cli.output import Answer, Injected
 from diapir.errors import ConfigError
 from diapir.progress import is_main_process
 
 if TYPE_CHECKING:
     from diapir.config import RunConfig
+    from diapir.run.folds import FoldsState
 
 app = App(
     name="train",
@@ -23,6 +24,7 @@ app = App(
   diapir train --resume runs/a
   diapir train --recipe baseline --data tgs.zip --out runs/b \\
     --set model.base=16 --set train.epochs=20 --budget 20m
+  diapir train --recipe compact/unet --data tgs.zip --out runs/cv --folds 5
   diapir train --recipe finetune --init general --data mine --out runs/ft
   torchrun --nproc-per-node 2 -m diapir train \\
     --recipe baseline --data tgs.zip --out runs/c
@@ -46,6 +48,7 @@ def train(
         tuple[str, ...],
         Parameter(name="--set", negative="", show_default=False, metavar="KEY=VALUE"),
     ] = (),
+    folds: Annotated[Whole | None, Parameter(show_default=False)] = None,
     resume: Flag = False,
     budget: Annotated[Duration | None, Parameter(name="--budget", metavar="TIME")] = None,
     output: Injected,
@@ -63,19 +66,23 @@ def train(
         init: a run, bundle or bundled model whose weights the training starts from.
         init_head: keep the last layers of --init, or initialise them newly; by default keep.
         overrides: change one key of the recipe, as in train.batch=4; repeatable.
+        folds: train on all folds but one, for each of this many folds; evaluate out of fold.
         resume: resume RUN, or the run in --out.
         budget: stop cleanly after this time: 90s, 20m or 1.5h.
         output: where lines and the answer go.
     """
+    from diapir.cli.train_folds import train_all_folds
     from diapir.comparison.evaluate_run import evaluate_run
     from diapir.evaluation.summary import summary
     from diapir.run.folder import BEST
+    from diapir.run.folds import saved_folds
     from diapir.training import train as train_run
 
     out = _run_folder(run, out, resume=resume)
     if init_head is not None:
         overrides += (f"train.start_head={init_head}",)
-    config = _config(out, recipe, overrides, resume=resume)
+    known = saved_folds(out) if resume else None
+    config = _config(out, recipe, overrides, known, resume=resume)
     if init_head is not None and init is None and config.train.start is None:
         raise ConfigError(
             "--init-head is given, but no model to start from",
@@ -83,6 +90,12 @@ def train(
             fix="--init MODEL, or leave --init-head out",
         )
     data = _tiles(config, data, out, resume=resume)
+    if folds is None and known is not None:
+        folds = len(known.folds)
+    if folds is not None:
+        return train_all_folds(
+            config, data, out, folds, init=init, resume=resume, budget_s=budget, output=output
+        )
     result = train_run(
         config, data, out, init=init, resume=resume, budget_s=budget, stream=output.stream
     )
@@ -148,14 +161,21 @@ def _run_folder(run: Path | None, out: Path | None, *, resume: bool) -> Path:
 
 
 def _config(
-    folder: Path, recipe: str | None, overrides: tuple[str, ...], *, resume: bool
+    folder: Path,
+    recipe: str | None,
+    overrides: tuple[str, ...],
+    known: FoldsState | None,
+    *,
+    resume: bool,
 ) -> RunConfig:
-    """The recipe; by default that of the run to resume."""
+    """The recipe; by default that of the run or folds to resume."""
     from diapir.config import load_recipe
     from diapir.run.folder import CONFIG, run_config
 
     if recipe is not None:
         return load_recipe(recipe, overrides)
+    if known is not None:
+        return known.config(overrides)
     if resume:
         run_config(folder)
         return load_recipe(folder / CONFIG, overrides)

@@ -61,6 +61,7 @@ def tune(
         output: where lines and the answer go.
     """
     from diapir.evaluation.tuning import claim_tuning, tune_runs
+    from diapir.run.folds import expand
 
     claim_tuning(out)
     tuned = tune_runs(
@@ -76,7 +77,7 @@ def tune(
         earlier=out,
     )
     tuned.write(out)
-    output.say(*_lines(tuned, len(runs)))
+    output.say(*_lines(tuned, len(expand(runs))))
     return Answer(tuned.to_json() | {"out": out, "written": tuned.fields})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -26,6 +27,8 @@ BEST = "best"
 EVALUATION = "evaluation"
 """Folder of the evaluation of the best model."""
 REPORT = "report.html"
+FOLDS = "folds.json"
+"""What makes a folder that of the folds of `diapir train --folds`, see `folds`."""
 RESUME = "free space or fix the permissions, then resume the run"
 """How to fix a run folder that cannot be written any more."""
 _LOCK = ".lock"
@@ -94,6 +97,12 @@ def run_config(run: Path) -> RunConfig:
     return config
 
 
+def resume_words(run: Path) -> list[str]:
+    """The command line that resumes a run."""
+    name = str(run)
+    return ["diapir", "train", "--resume", f"./{name}" if name.startswith("-") else name]
+
+
 class RunFolder:
     """A run folder that this process holds exclusively, as a context manager.
 
@@ -160,6 +169,13 @@ class RunFolder:
                 fix="choose another --out",
             )
         content = self._content()
+        if FOLDS in content and self._marker != FOLDS:
+            raise RunError(
+                f"{self.path} holds the folds of a training, each a run of its own",
+                expected="an empty or new folder, or the folder of a run",
+                fix=f"resume all folds: {shlex.join(resume_words(self.path))}; or choose another "
+                "--out",
+            )
         if content and self._marker not in content:
             raise RunError(
                 f"{self.path} is not a run folder: it holds {listing(sorted(content))}",
@@ -176,8 +192,12 @@ class RunFolder:
                 fix="add --resume to resume it, or choose another --out",
             )
 
-    def check_config(self, config: RunConfig) -> list[str]:
+    def check_config(self, config: RunConfig, saved: RunConfig | None = None) -> list[str]:
         """Compare the configuration with that of the run to resume, if there is one.
+
+        Args:
+            config: the configuration.
+            saved: that of the run; None for that of its `config.yaml`, if it exists.
 
         Returns:
             A line for the log if keys have changed, else nothing.
@@ -185,7 +205,7 @@ class RunFolder:
         Raises:
             RunError: a key has changed that the weights depend on.
         """
-        saved = saved_config(self.path)
+        saved = saved or saved_config(self.path)
         changes: dict[str, tuple[object, object]] = {}
         if saved is not None:
             changes = config_diff(saved, config)

@@ -14,7 +14,7 @@ from diapir.bundle.starting import adopt
 from diapir.config import RunConfig
 from diapir.errors import RunError
 from diapir.files import unwritable
-from diapir.run.folder import LOG, RESUME, RunFolder, saved_config
+from diapir.run.folder import LOG, RESUME, RunFolder, resume_words, saved_config
 from diapir.tiles import load_tiles
 from diapir.training.device import Device, close_device, open_device
 from diapir.training.display.console import Console
@@ -49,7 +49,7 @@ def train(
         budget_s: time budget in seconds, after which the run is validated, saved and ended.
         stream: where lines or the progress display go.
         resume_with: words of the command that resumes the run, for the message after a signal; None
-            for `diapir train --resume RUN`.
+            for `diapir train --resume RUN`, with the rest of the budget.
 
     Raises:
         DiapirError: unusable tiles, recipe, device, model or folder; a loss that stays non-finite.
@@ -63,10 +63,10 @@ def train(
         with _shown(prepared, stream) as (console, tracking):
             for line in prepared.introduction():
                 console.note(line)
-            words = resume_words(run) if resume_with is None else resume_with
 
             def command() -> str:
-                return shlex.join([*words, *stopping.budget_words()])
+                own = [*resume_words(run), *stopping.budget_words()]
+                return shlex.join(own if resume_with is None else resume_with)
 
             return Loop(prepared, stopping, console, tracking, resume_with=command).run()
 
@@ -79,12 +79,6 @@ def starting_from(config: RunConfig, init: str | Path | None, tiles_path: str | 
     start = config.train.start if init is None else str(init)
     train = config.train.model_copy(update={"start": start})
     return config.model_copy(update={"data": data, "train": train})
-
-
-def resume_words(run: Path) -> list[str]:
-    """The command line that resumes a run."""
-    name = str(run)
-    return ["diapir", "train", "--resume", f"./{name}" if name.startswith("-") else name]
 
 
 @contextmanager
