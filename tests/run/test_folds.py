@@ -70,7 +70,7 @@ def test_folds_that_are_not_trained_are_no_model(tmp_path: Path) -> None:
     folder = tmp_path / "my cv"
     folder.mkdir()
     state(DONE, FoldState()).save(folder)
-    with pytest.raises(RunError, match="1 of the 2 folds of .* are trained") as caught:
+    with pytest.raises(RunError, match=r"1 of the 2 folds of .* are trained") as caught:
         expand([folder])
     assert caught.value.fix == f"resume it: diapir train --resume '{folder}'"
 

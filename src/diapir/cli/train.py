@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -136,13 +138,24 @@ def train(
     )
 
 
+def with_run_apart(words: Sequence[str]) -> list[str]:
+    """`--resume=RUN` as the flag and the run: for the parser `--resume` takes no value."""
+    apart: list[str] = []
+    for word in words:
+        flag, equals, run = word.partition("=")
+        apart += [flag, run] if equals and flag == "--resume" else [word]
+    return apart
+
+
 def _run_folder(run: Path | None, out: Path | None, *, resume: bool) -> Path:
     """The run folder, which `--out`, or `--resume` with a word of its own, names."""
+    from diapir.run.folder import resume_words
+
     if run is not None and not resume:
         raise ConfigError(
             f"{run} is given without an option",
             expected="options for a new run, or --resume and the run to resume",
-            fix=f"diapir train --resume {run}, or --data, --out or --recipe before it",
+            fix=f"{shlex.join(resume_words(run))}, or --data, --out or --recipe before it",
         )
     folder = out if run is None else run
     if folder is None:
@@ -155,7 +168,8 @@ def _run_folder(run: Path | None, out: Path | None, *, resume: bool) -> Path:
         raise ConfigError(
             f"--resume {run} and --out {out} are different folders",
             expected="one run folder, which is resumed in place",
-            fix=f"leave out --out; or start a new run from the weights: --init {run} --out {out}",
+            fix="leave out --out; or start a new run from the weights: "
+            + shlex.join(["--init", str(run), "--out", str(out)]),
         )
     return folder
 
@@ -188,6 +202,8 @@ def _config(
 
 def _tiles(config: RunConfig, data: Path | None, folder: Path, *, resume: bool) -> Path:
     """The labelled tiles, where `--data` or else the recipe or run names them."""
+    from diapir.run.folder import resume_words
+
     if data is not None:
         return data
     known = config.data.path
@@ -201,5 +217,5 @@ def _tiles(config: RunConfig, data: Path | None, folder: Path, *, resume: bool) 
     raise ConfigError(
         found,
         expected="the labelled tiles" + (" that the run was started with" if resume else ""),
-        fix=f"diapir train --resume {folder} --data PATH" if resume else "--data PATH",
+        fix=f"{shlex.join(resume_words(folder))} --data PATH" if resume else "--data PATH",
     )

@@ -42,10 +42,10 @@ def train_all_folds(
     """
     from diapir.comparison.evaluate_folds import evaluate_folds
     from diapir.comparison.evaluate_run import evaluate_run
+    from diapir.comparison.train_folds import train_folds
     from diapir.comparison.trainings import is_evaluated
     from diapir.evaluation.summary import summary
     from diapir.run.folder import resume_words
-    from diapir.training import train_folds
 
     done = []
     try:
