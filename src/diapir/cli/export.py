@@ -59,7 +59,7 @@ def export(
         to: onnx (for ONNX Runtime, part of every install) or openvino.
         out: folder of the new bundle.
         half: store the weights as float16, in half the space; the arithmetic stays float32.
-        trainable: keep the weights too, so that `train.start` can train on from the folder.
+        trainable: keep the weights too, so that `diapir train --init` can train on from the folder.
         name: name of the exported model; by default that of the model.
         data: tiles to measure on; by default a small synthetic survey.
         output: where lines and the answer go.

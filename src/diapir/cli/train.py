@@ -68,7 +68,7 @@ def train(
         init: a run, bundle or bundled model whose weights the training starts from.
         init_head: keep the last layers of --init, or initialise them newly; by default keep.
         overrides: change one key of the recipe, as in train.batch=4; repeatable.
-        folds: train on all folds but one, for each of this many folds; evaluate out of fold.
+        folds: train this many networks, each without one fold, and evaluate out of fold.
         resume: resume RUN, or the run in --out.
         budget: stop cleanly after this time: 90s, 20m or 1.5h.
         output: where lines and the answer go.

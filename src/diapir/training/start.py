@@ -68,14 +68,10 @@ def start_from(network: Network, config: RunConfig) -> Start:
 
 
 def _record(source: Bundle, initialised: tuple[str, ...]) -> dict[str, str]:
-    training = source.info.training
-    known = {f"start {key}": training.get(key) for key in ("data hash", "split hash")}
     return {
         "started from": source.info.name,
         "start weights hash": source.info.weights_sha256,
         **({"newly initialised": ", ".join(initialised)} if initialised else {}),
-        # a start that started from other tiles itself knows more than its own split
-        **({} if "started from" in training else {k: str(v) for k, v in known.items() if v}),
     }
 
 
