@@ -30,19 +30,19 @@ _HOMES = {
     "load_tiles": "diapir.tiles",
     "predict_images": "diapir.inference",
     "suggest": "diapir.adaptation",
-    "train": "diapir.training",
+    "train": "diapir.comparison.train_folds",
 }
 """The module of each public name."""
 
 if TYPE_CHECKING:
     from diapir.adaptation import adapt, suggest
+    from diapir.comparison.train_folds import train
     from diapir.config import RunConfig, load_recipe
     from diapir.errors import DiapirError
     from diapir.evaluation import Evaluation
     from diapir.evaluation.evaluate import evaluate, evaluate_model
     from diapir.inference import Predictor, predict_images
     from diapir.tiles import Split, TileSet, load_tiles
-    from diapir.training import train
 
 __all__ = [
     "DiapirError",

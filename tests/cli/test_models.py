@@ -60,7 +60,7 @@ def test_the_bundled_models_are_listed(run_cli: RunCli) -> None:
     general, salt = done.stdout.split("\n\n")
     for name, text in (("general", general), ("salt", salt)):
         assert text.startswith(f"{name}: ")
-        assert f"trainable (train.start={name})" in text
+        assert f"trainable (--init {name})" in text
         assert text.index("in sections") < text.index("tiles alone")
         assert f"shipped/{name}/card.md" in text.replace("\\", "/")
     assert "inside 24 sections" in general

@@ -134,3 +134,126 @@ def test_a_recipe_with_a_mosaic_is_evaluated_in_sections(
     assert done.code == 0
     assert "in_sections" not in done.answer
     assert "not evaluated in sections: no section of" in done.stderr
+
+
+def interrupted(run: Path) -> None:
+    """Leave a finished run as an interrupted one, which lacks its second epoch."""
+    text = (run / "config.yaml").read_text(encoding="utf-8")
+    assert "epochs: 1\n" in text
+    (run / "config.yaml").write_text(text.replace("epochs: 1\n", "epochs: 2\n"), encoding="utf-8")
+
+
+@pytest.fixture
+def begun(
+    run_cli: RunCli,
+    survey: Path,
+    tiny_recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A run with one of two epochs, started with a relative path from another folder."""
+    monkeypatch.chdir(survey.parent)
+    run = tmp_path / "a run"
+    words = ("--recipe", tiny_recipe, "--data", survey.name, "--out", run, "--set", "name=begun")
+    assert run_cli("train", *words).code == 0
+    interrupted(run)
+    monkeypatch.chdir(tmp_path)
+    return run
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--resume", "a run"),
+        ("a run", "--resume"),
+        ("--resume", "--out", "a run"),
+        ("--resume", "a run", "--out", "a run", "--set", "train.early_stopping=9"),
+    ],
+)
+def test_a_run_is_resumed_by_its_name_alone(
+    run_cli: RunCli, begun: Path, words: tuple[str, ...]
+) -> None:
+    done = run_cli("train", *words, "--json")
+    assert done.code == 0
+    assert done.answer["epochs"] == 2
+    assert bundle.load(begun).info.name == "begun"
+    assert "Resumed at epoch 2" in (begun / "log.txt").read_text(encoding="utf-8")
+
+
+def test_resuming_with_an_equals_sign(run_cli: RunCli, begun: Path) -> None:
+    done = run_cli("train", "--resume=a run", "--json")
+    assert done.code == 0
+    assert done.answer["epochs"] == 2
+
+
+def test_tiles_that_have_moved_are_asked_for(
+    run_cli: RunCli, begun: Path, survey: Path, tmp_path: Path
+) -> None:
+    config = begun / "config.yaml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace(str(survey), "/gone/tiles"), encoding="utf-8")
+    done = run_cli("train", "--resume", "a run")
+    assert done.code == 2
+    assert "are not at /gone/tiles any more" in done.stderr
+    assert "fix:      diapir train --resume 'a run' --data PATH" in done.stderr
+    moved = run_cli("train", "--resume", "a run", "--data", survey, "--json")
+    assert moved.answer["epochs"] == 2
+    assert str(survey) in config.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("runs/none", "--resume"), "runs/none is not a run folder"),
+        (("runs/none",), "runs/none is given without an option"),
+        (("--resume",), "no run is named"),
+        (("--data", "tiles"), "--out is missing"),
+        (("--data", "tiles", "--out", "run"), "--recipe is missing"),
+        (("--recipe", "demo", "--out", "run"), "--data is missing"),
+        (("--resume", "a", "--out", "b"), "--resume a and --out b are different folders"),
+        (
+            ("--recipe", "demo", "--data", "tiles", "--out", "run", "--init-head", "fresh"),
+            "--init-head is given, but no model to start from",
+        ),
+        (
+            ("--recipe", "finetune", "--data", "tiles", "--out", "run", "--init", "nowhere"),
+            "no such model: nowhere",
+        ),
+    ],
+)
+def test_what_is_missing_is_named(
+    run_cli: RunCli,
+    words: tuple[str, ...],
+    found: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run_cli("train", *words)
+    assert done.code == 2
+    assert f"error: {found}" in done.stderr
+    assert "fix:" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_starts_from_a_model(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path
+) -> None:
+    words = ["--recipe", "finetune", "--init", trained, "--data", survey, "--out", tmp_path / "ft"]
+    settings = ["--init-head", "fresh", "--set", "train.epochs=1", "--set", "device.name=cpu"]
+    done = run_cli("train", *words, *settings, "--json")
+    assert done.code == 0
+    assert f"Started from tiny ({trained / 'best'}): " in done.stderr
+    info = bundle.load(tmp_path / "ft").info
+    source = bundle.load(trained).info
+    assert (info.model, info.preprocess) == (source.model, source.preprocess)
+    assert info.training["newly initialised"] == "head"
+    report = (tmp_path / "ft" / "report.html").read_text(encoding="utf-8")
+    assert "Started from" in report
+
+
+def test_tiles_may_be_named_in_the_recipe(
+    run_cli: RunCli, tiny_recipe: Path, survey: Path, tmp_path: Path
+) -> None:
+    words = ("--recipe", tiny_recipe, "--out", tmp_path / "run", "--json")
+    assert run_cli("train", *words, "--set", f"data.path={survey}").code == 0

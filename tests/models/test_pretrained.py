@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -373,10 +374,34 @@ def test_the_hub_is_asked_last_and_for_the_published_file(
             raise FileNotFoundError("not in the cache")
         return str(published)
 
+    probed: list[str] = []
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", probed.append)
     assert holds(models.build(tiny("imagenet"), pretrained=True), tensors)
     wanted = ("timm/test_resnet.r160_in1k", "model.safetensors")
     assert asked == [(*wanted, True), (*wanted, False)]
+    assert probed == [
+        "https://huggingface.co/timm/test_resnet.r160_in1k/resolve/main/model.safetensors"
+    ]
+
+
+def test_without_a_network_it_is_tried_once_and_quietly(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import huggingface_hub
+
+    asked = []
+
+    def unreachable(url: str) -> None:
+        asked.append(url)
+        logging.getLogger("huggingface_hub.utils").warning("Retrying in 1s")
+        raise ConnectionError("Name or service not known. Try again")
+
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", unreachable)
+    with pytest.raises(ConfigError, match=r"cannot be downloaded: Name or service not known\n"):
+        models.build(tiny("imagenet"), pretrained=True)
+    assert len(asked) == 1
+    assert caplog.messages == []
 
 
 def test_without_a_network_the_file_its_place_and_the_way_out_are_named(tmp_path: Path) -> None:

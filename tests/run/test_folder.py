@@ -9,7 +9,14 @@ import pytest
 
 from diapir.config import RunConfig, load_recipe
 from diapir.errors import ConfigError, RunError
-from diapir.run.folder import CONFIG, RunFolder, run_config, saved_config
+from diapir.run.folder import (
+    CONFIG,
+    NOTED,
+    RunFolder,
+    noted_settings,
+    run_config,
+    saved_config,
+)
 from diapir.scratch import scratch_name
 
 BASELINE = load_recipe("baseline")
@@ -94,15 +101,25 @@ def test_harmless_changes_are_named(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", ["optimizer.lr=1e-4", "model.base=32", "seed=1", "data.val_fraction=0.3"]
+    "override",
+    ["optimizer.encoder_lr=1e-4", "model.base=32", "seed=1", "data.val_fraction=0.3"],
 )
 def test_a_change_that_moves_weights_is_refused(run: Path, override: str) -> None:
     with (
         RunFolder(run, resume=True) as folder,
-        pytest.raises(RunError, match=override.split("=")[0] + ": .* → "),
+        pytest.raises(RunError, match=override.split("=")[0] + ": .* → ") as caught,
     ):
         folder.check_config(changed(override))
     assert saved_config(run) == BASELINE
+    assert f"--init {run}" in caught.value.fix
+
+
+def test_a_learning_rate_may_change(run: Path) -> None:
+    with RunFolder(run, resume=True) as folder:
+        notes = folder.check_config(changed("optimizer.lr=1e-4", "schedule.patience=3"))
+    assert "optimizer.lr: 0.0005 → 0.0001" in notes[0]
+    assert noted_settings(BASELINE)["optimizer.lr"] == 5e-4
+    assert noted_settings(BASELINE).keys() == set(NOTED)
 
 
 def test_a_folder_that_cannot_be_written_is_found_at_once(

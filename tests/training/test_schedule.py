@@ -71,3 +71,23 @@ def test_a_plateau_leaves_steps_alone() -> None:
     for _ in range(2):
         schedule.after_epoch(1.0)
     assert groups.param_groups[0]["lr"] == 5e-3
+
+
+def test_new_rates_begin_at_the_whole_peak_again() -> None:
+    groups = optimizer(1e-2)
+    schedule = make_schedule(LINE, groups, 8)
+    schedule.halve()
+    schedule.restart()
+    schedule.before_step(2)
+    assert groups.param_groups[0]["lr"] == pytest.approx(1e-2)
+
+
+def test_a_plateau_takes_factor_and_patience_of_the_recipe() -> None:
+    before = make_schedule(ScheduleConfig(patience=5, factor=0.9), optimizer(1e-2), 8)
+    before.after_epoch(1.0)
+    groups = optimizer(1e-2)
+    schedule = make_schedule(ScheduleConfig(patience=0, factor=0.5), groups, 8)
+    schedule.load_state_dict(before.state_dict())
+    schedule.restart()
+    schedule.after_epoch(2.0)  # worse than what the state remembers
+    assert groups.param_groups[0]["lr"] == pytest.approx(5e-3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diapir.errors import BundleError
 from diapir.files import previous
-from diapir.run.folder import BEST
+from diapir.run.folder import BEST, FOLDS
 
 INFO = "bundle.json"
 CARD = "card.md"
@@ -48,6 +48,12 @@ def find(model: str | Path | None) -> Path:
             " of pickled data, which would execute code when loaded"
             if path.suffix in _PICKLES
             else ""
+        )
+    elif (path / FOLDS).is_file():
+        raise BundleError(
+            f"{path} holds the models of several folds",
+            expected="a single model",
+            fix=f"name one of them, such as {path / 'fold0'}",
         )
     elif path.is_dir():
         found = f"{path} contains neither {INFO} nor best/{INFO}"

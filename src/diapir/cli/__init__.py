@@ -116,6 +116,8 @@ def _launch(
         json: print one JSON object and nothing else on stdout.
         debug: show the traceback of an error.
     """
+    if tokens[:1] == ("train",):
+        tokens = tuple(train.with_run_apart(tokens))
     command, bound, ignored = app.parse_args(tokens, exit_on_error=False, print_error=False)
     if "output" not in ignored:  # --help and --version
         command(*bound.args, **bound.kwargs)

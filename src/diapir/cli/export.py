@@ -59,7 +59,7 @@ def export(
         to: onnx (for ONNX Runtime, part of every install) or openvino.
         out: folder of the new bundle.
         half: store the weights as float16, in half the space; the arithmetic stays float32.
-        trainable: keep the weights too, so that `train.start` can train on from the folder.
+        trainable: keep the weights too, so that `diapir train --init` can train on from the folder.
         name: name of the exported model; by default that of the model.
         data: tiles to measure on; by default a small synthetic survey.
         output: where lines and the answer go.
@@ -68,8 +68,9 @@ def export(
     from diapir.bundle import WEIGHTS
     from diapir.export import export_bundle
     from diapir.inference.ensemble import refuse_repeated
+    from diapir.run.folds import expand
 
-    source, *further = map(bundles.load, models or (None,))
+    source, *further = map(bundles.load, expand(models or []) or (None,))
     refuse_repeated([source, *further])
     with TemporaryDirectory(prefix="diapir-") as folder:
         tiles = _tiles(data, Path(folder))

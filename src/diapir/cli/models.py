@@ -84,7 +84,7 @@ def _facts(model: BundledModel) -> Iterator[tuple[str, str]]:
             yield "", f"{percent(inside['flips'], 1)} of pixels change class when windows shift"
     yield "tiles alone", _scores(tiles, f"{tiles.get('n_images', '?')} held-out tiles")
     count = "" if model.parameters is None else f"{parameters(model.parameters)} parameters, "
-    trainable = f"trainable (train.start={model.name})" if model.info.trainable else "not trainable"
+    trainable = f"trainable (--init {model.name})" if model.info.trainable else "not trainable"
     yield "size", f"{size(model.size)}, {count}{trainable}"
     data = (training.get("windows"), training.get("started from"))
     yield (

@@ -304,9 +304,9 @@ def choose_bundled(sources: Sequence[Source], *, surveys: bool, output: Output) 
 def _is_model(folder: Path) -> bool:
     """Whether a folder is a run or a bundle, even a broken one."""
     from diapir.bundle import CARD, INFO
-    from diapir.run.folder import BEST, CONFIG
+    from diapir.run.folder import BEST, CONFIG, FOLDS
 
-    names = (INFO, BEST, CONFIG, CARD)
+    names = (INFO, BEST, CONFIG, FOLDS, CARD)
     return any((folder / name).exists() for name in names) or any(
         (folder / "model").with_suffix(suffix).exists() for suffix in NETWORKS
     )

@@ -69,6 +69,7 @@ def tune(
         output: where lines and the answer go.
     """
     from diapir.evaluation.tuning import claim_tuning, tune_runs
+    from diapir.run.folds import expand
 
     if not apply and (into or report):
         raise ConfigError(
@@ -93,13 +94,14 @@ def tune(
         tuned.write(out)
     else:
         tuned.save(out)
-    output.say(*_lines(tuned, len(runs)), *_written(tuned, applied=apply))
+    output.say(*_lines(tuned, len(expand(runs))), *_written(tuned, applied=apply))
     answer = tuned.to_json() | {"out": out, "written": tuned.written if apply else {}}
     if report:
-        answer["reports"] = _reports(runs, data, output)
+        answer["reports"] = _reports(expand(runs), data, output)
     elif apply and tuned.fields:
         output.say(
-            f"report.html and evaluation/ of {plural(len(runs), 'run')} are those of before: "
+            f"report.html and evaluation/ of {plural(len(expand(runs)), 'run')} "
+            "are those of before: "
             "--report rewrites them"
         )
     return Answer(answer)

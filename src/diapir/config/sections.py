@@ -34,6 +34,8 @@ class Reading(TypedDict):
 class DataConfig(Section):
     """The labelled tiles and how they are split."""
 
+    path: str | None = None
+    """The labelled tiles, where `--data` does not name them; a run records them here."""
     mask_encoding: MaskEncoding | Literal["auto"] = "auto"
     split: str | None = None
     """A split.json (parts train and val, or folds); null makes a new split."""
@@ -255,8 +257,11 @@ class TrainConfig(Section):
     progressive: tuple[tuple[Fraction, Annotated[int, Field(ge=16, le=4096)]], ...] = ()
     """Progressive resizing: `[[0.5, 64]]` trains the first half of the steps at 64 pixels."""
     start: str | None = None
-    """A model of the same architecture whose weights the training starts from: a run folder, a
-    bundle folder with weights, or a bundled model (`general`, `salt`)."""
+    """A model whose weights the training starts from (`--init`): a run folder, a bundle folder with
+    weights, or a bundled model (`general`, `salt`). Keys of `model` and `preprocess` that the
+    recipe leaves out are taken from it."""
+    start_head: Literal["keep", "fresh"] = "keep"
+    """Whether the last layers of `start` are kept, or newly initialised."""
 
 
 class DeviceConfig(Section):

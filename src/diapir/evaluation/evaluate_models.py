@@ -30,6 +30,7 @@ from diapir.evaluation.result import Evaluation
 from diapir.inference import open_models as open_by_default
 from diapir.inference.postprocess import check_postprocessing
 from diapir.progress import ShowProgress, quiet
+from diapir.run.folds import expand
 from diapir.tiles import load_tiles
 from diapir.tiles.groups import with_groups
 from diapir.tiles.mosaic.mosaic_files import GROUPS
@@ -102,7 +103,7 @@ def evaluate_models(
         BundleError: a model cannot be used.
         ConfigError: a threshold or minimum size out of range, or a model given twice.
     """
-    models = tuple(models)
+    models = tuple(expand(models))
     # what is wrong with these is reported before tiles are read, which may take minutes
     opened = {models: open_models(models)}
     check_postprocessing(0.5 if threshold is None else threshold, min_area or 0)

@@ -31,6 +31,7 @@ from diapir.inference import open_models as open_by_default
 from diapir.inference.ensemble import refuse_repeated
 from diapir.json_text import parse_json
 from diapir.progress import Progress, ShowProgress, quiet
+from diapir.run.folds import expand
 from diapir.tiles import load_tiles
 from diapir.tiles.groups import with_groups
 
@@ -212,6 +213,7 @@ def tune_runs(
         BundleError: a model cannot be used.
         ConfigError: a model given twice.
     """
+    runs = expand(runs)
     models = [load(run) for run in [*runs, *into]]
     refuse_repeated(models)
     tiles = load_tiles(data, encoding=encoding, skip_bad=skip_bad)

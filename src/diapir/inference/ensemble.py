@@ -15,6 +15,7 @@ from diapir.inference.engine_options import EngineOptions
 from diapir.inference.predictor import Predictor, Segmenter
 from diapir.inference.tiling import WindowGrid
 from diapir.progress import Progress
+from diapir.run.folds import expand
 
 
 class Ensemble:
@@ -109,7 +110,7 @@ def open_models(
     """Open one model or several.
 
     Args:
-        models: run folders and bundle folders; the bundled model if empty.
+        models: run folders, folders of folds and bundle folders; the bundled model if empty.
         options: how their networks are run.
 
     Raises:
@@ -118,7 +119,7 @@ def open_models(
         DeviceError: the device is not available.
         MissingDependencyError: an engine's library is not installed.
     """
-    named: Sequence[str | Path | None] = models or [None]
+    named: Sequence[str | Path | None] = expand(models) or [None]
     members = [Predictor.load(model, options) for model in named]
     return members[0] if len(members) == 1 else Ensemble(members)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from diapir.bundle import INFO
-from diapir.run.folder import BEST, CONFIG
+from diapir.run.folder import BEST, CONFIG, FOLDS
 from diapir.text import listing, plural
 from diapir.tiles.files.layout_places import Tree, holds_masks
 from diapir.tiles.files.pairing import beside
@@ -17,9 +17,13 @@ PREDICTIONS = "predictions.csv"
 
 
 def is_model(folder: Path) -> bool:
-    """Whether a folder is plainly a bundle or a run."""
+    """Whether a folder is plainly a bundle, a run or the folds of one."""
     run = (folder / CONFIG).exists() and any((folder / name).exists() for name in (BEST, "last"))
-    return run or any((place / INFO).exists() for place in (folder, folder / BEST))
+    return (
+        run
+        or (folder / FOLDS).exists()
+        or any((place / INFO).exists() for place in (folder, folder / BEST))
+    )
 
 
 def masks_beside(paths: Iterable[Path]) -> set[Path]:

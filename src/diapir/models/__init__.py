@@ -76,19 +76,35 @@ def build(config: ModelConfig, *, pretrained: bool = False) -> Network:
 
     Args:
         config: the settings of the architecture.
-        pretrained: load the encoder weights `config.weights`. Not needed for a network whose own
-            weights are loaded next.
+        pretrained: load the weights `config.weights`. Not needed for a network whose own weights
+            are loaded next.
 
     Raises:
         ConfigError: the weights are unavailable or do not fit.
     """
     network = REGISTRY[config.name].load()(config)
-    weights = getattr(config, "weights", "none")
-    if pretrained and weights != "none":
-        from diapir.models.pretrained import load_encoder
-
-        load_encoder(network, weights)
+    if pretrained:
+        load_pretrained(network, config)
     return network
+
+
+def load_pretrained(network: Network, config: ModelConfig) -> None:
+    """Load the weights `config.weights` into a network of this configuration.
+
+    Raises:
+        ConfigError: the weights are unavailable or do not fit.
+    """
+    weights = getattr(config, "weights", "none")
+    if weights == "none":
+        return
+    if network.torchvision_name is not None and weights != "imagenet":
+        from diapir.models.coco import load_coco
+
+        if load_coco(network, weights):
+            return
+    from diapir.models.pretrained import load_encoder
+
+    load_encoder(network, weights)
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -104,5 +120,6 @@ __all__ = [
     "build",
     "check_images",
     "check_size",
+    "load_pretrained",
     "parameter_count",
 ]

@@ -20,6 +20,8 @@ class DeepLabV3(TorchvisionNetwork):
         config: has no settings of the network's shape.
     """
 
+    torchvision_name = "deeplabv3_resnet50"
+
     def __init__(self, config: DeepLabV3Config) -> None:
         super().__init__(deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=2))
         # the image pooling of the pyramid leaves one value per channel and tile

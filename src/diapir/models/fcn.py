@@ -20,5 +20,7 @@ class FCN(TorchvisionNetwork):
         config: has no settings of the network's shape.
     """
 
+    torchvision_name = "fcn_resnet50"
+
     def __init__(self, config: FCNConfig) -> None:
         super().__init__(fcn_resnet50(weights=None, weights_backbone=None, num_classes=2))

@@ -40,12 +40,19 @@ class Network(nn.Module):
         divisor: H and W must be multiples of this number of pixels.
         encoder_name: timm's name of the image classifier whose weights fit the network's
             `encoder`, by the names of the tensors; None without an encoder.
-        weights_found: source of the encoder's pretrained weights; None without them.
+        torchvision_name: torchvision's name of the network, under which it published weights of
+            encoder and decoder; None without such weights.
+        head_name: the module with the last layers, which a training may begin anew.
+        weights_found: source of the pretrained weights; None without them.
+        weights_parts: what was filled from it.
     """
 
     divisor: int
     encoder_name: str | None = None
+    torchvision_name: str | None = None
+    head_name: str = "head"
     weights_found: str | None = None
+    weights_parts: str = "encoder"
 
     @property
     def encoder_parts(self) -> list[nn.Module]:

@@ -1,7 +1,7 @@
 """Pretrained weights of encoders: found on this machine or downloaded, checked and loaded.
 
-`model.weights` is `none`, the path of a safetensors file, or `imagenet`, which is searched for in
-this order, where NAME is timm's name of the encoder:
+`model.weights` is `none`, the path of a safetensors file, `coco` (see `coco`), or `imagenet`, which
+is searched for in this order, where NAME is timm's name of the encoder:
 
 1. `NAME.safetensors` in the weights folder: `DIAPIR_WEIGHTS`, or `weights` in the user's cache;
 2. the cache of the Hugging Face hub;
@@ -15,9 +15,11 @@ is an error. Only the packages' files are unpickled, after a check of their SHA-
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -92,7 +94,7 @@ def load_encoder(network: Network, weights: str) -> None:
     """
     name = network.encoder_name
     assert name is not None  # noqa: S101 - other networks have no setting `weights`
-    found, tensors = _imagenet(name) if weights == "imagenet" else _file(Path(weights))
+    found, tensors = _imagenet(name) if weights == "imagenet" else read_tensors(Path(weights))
     _fill(cast(nn.Module, network.encoder), name, tensors, found)
     network.weights_found = found
 
@@ -113,7 +115,7 @@ def _imagenet(name: str) -> tuple[str, Tensors]:
     """The source of an encoder's published weights, and its tensors."""
     kept = weights_folder() / f"{name}.safetensors"
     if kept.is_file():
-        return _file(kept)
+        return read_tensors(kept)
     cached = _hub_file(name, cached=True)
     if cached is not None:
         return f"{cached}", _through_timm(name, cached)
@@ -125,11 +127,17 @@ def _imagenet(name: str) -> tuple[str, Tensors]:
     return f"{downloaded}", _through_timm(name, downloaded)
 
 
-def _file(path: Path) -> tuple[str, Tensors]:
+def read_tensors(path: Path) -> tuple[str, Tensors]:
+    """A safetensors file and its tensors.
+
+    Raises:
+        ConfigError: there is none, or it is damaged.
+    """
     if not path.is_file():
         raise ConfigError(
             f"model.weights = {str(path)!r}: no such file",
-            expected="imagenet, none, or the path of a safetensors file",
+            expected="imagenet, none, or the path of a safetensors file (for deeplabv3 and fcn "
+            "also coco)",
             fix=f"correct the path, or {FROM_SCRATCH}",
         )
     try:
@@ -199,14 +207,17 @@ def _hub_file(name: str, *, cached: bool) -> Path | None:
         name: timm's name of the encoder.
         cached: search the hub's cache only, offline; returns None if they are not in it.
     """
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     published = timm.models.get_pretrained_cfg(name)
     repository, file = published.hf_hub_id, published.hf_hub_filename or "model.safetensors"
     reason = "timm lists none"
     if repository and file.endswith(".safetensors"):
         try:
-            return Path(hf_hub_download(repository, file, local_files_only=cached))
+            with _quiet_hub():
+                if not cached:  # one try: the download itself retries for half a minute
+                    get_hf_file_metadata(hf_hub_url(repository, file))
+                return Path(hf_hub_download(repository, file, local_files_only=cached))
         except Exception as error:  # offline, or no such file: the fix is the same
             reason = (str(error) or type(error).__name__).partition(". ")[0]
     if cached:
@@ -223,6 +234,18 @@ def _hub_file(name: str, *, cached: bool) -> Path | None:
         else "a safetensors file with timm's names",
         fix=", or ".join(fixes),
     )
+
+
+@contextlib.contextmanager
+def _quiet_hub() -> Iterator[None]:
+    """Without the hub's own log lines: what fails is in our message."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _through_timm(name: str, path: Path) -> Tensors:

@@ -17,6 +17,7 @@ class TorchvisionNetwork(Network):
 
     divisor = 8
     encoder_name = "resnet50.tv_in1k"
+    head_name = "decoder.4"  # the last convolution
 
     def __init__(self, whole: nn.Module) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,17 +74,19 @@ def load_trained(model: str | Path | Bundle | None) -> Trained:
     return Trained(network, bundle, put_weights(network, tensors))
 
 
-def misfits(network: Network, tensors: Mapping[str, NDArray[Any]]) -> list[str]:
+def misfits(
+    network: Network, tensors: Mapping[str, NDArray[Any]], optional: tuple[str, ...] = AUXILIARY
+) -> list[str]:
     """Why tensors do not fit a network, one reason for each tensor; empty if they do.
 
-    A whole part of `AUXILIARY` may be missing.
+    A whole part of `optional` may be missing.
     """
     expected = network.state_dict()
-    missing = _missing_parts(network, tensors)
+    missing = tuple(f"{part}." for part in _missing_parts(network, tensors, optional))
     faults = [
         f"{name} is missing"
         for name in expected
-        if name not in tensors and name.partition(".")[0] not in missing
+        if name not in tensors and not name.startswith(missing)
     ]
     faults += [f"{name} is unknown" for name in tensors if name not in expected]
     faults += [
@@ -95,20 +97,25 @@ def misfits(network: Network, tensors: Mapping[str, NDArray[Any]]) -> list[str]:
     return faults
 
 
-def put_weights(network: Network, tensors: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+def put_weights(
+    network: Network, tensors: Mapping[str, NDArray[Any]], optional: tuple[str, ...] = AUXILIARY
+) -> tuple[str, ...]:
     """Put tensors without `misfits` into a network.
 
     Returns:
-        The parts of `AUXILIARY` that keep the network's own values.
+        The parts of `optional` that keep the network's own values.
     """
     network.load_state_dict(
         {name: torch.from_numpy(value) for name, value in tensors.items()}, strict=False
     )
-    return _missing_parts(network, tensors)
+    return _missing_parts(network, tensors, optional)
 
 
-def _missing_parts(network: Network, tensors: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
-    held, needed = (
-        {name.partition(".")[0] for name in names} for names in (tensors, network.state_dict())
-    )
-    return tuple(part for part in AUXILIARY if part in needed and part not in held)
+def _missing_parts(
+    network: Network, tensors: Mapping[str, NDArray[Any]], parts: tuple[str, ...]
+) -> tuple[str, ...]:
+    def has(names: Iterable[str], part: str) -> bool:
+        return any(name.startswith(f"{part}.") for name in names)
+
+    needed = network.state_dict()
+    return tuple(part for part in parts if has(needed, part) and not has(tensors, part))

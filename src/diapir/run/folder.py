@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -25,12 +27,15 @@ BEST = "best"
 EVALUATION = "evaluation"
 """Folder of the evaluation of the best model."""
 REPORT = "report.html"
+FOLDS = "folds.json"
+"""What makes a folder that of the folds of `diapir train --folds`, see `folds`."""
 RESUME = "free space or fix the permissions, then resume the run"
 """How to fix a run folder that cannot be written any more."""
 _LOCK = ".lock"
 
 CHANGEABLE = (
     "name",
+    "data.path",
     "data.split",
     "device.threads",
     "train.epochs",
@@ -41,6 +46,28 @@ CHANGEABLE = (
 )
 """Keys (or sections, ending in a dot) that may change when a run is resumed, because the weights do
 not depend on them. Where something is scheduled over all steps, `train.epochs` may not change."""
+
+NOTED = (
+    "optimizer.lr",
+    "optimizer.encoder_lr",
+    "optimizer.weight_decay",
+    "optimizer.clip_norm",
+    "schedule.factor",
+    "schedule.patience",
+)
+"""Keys that may change when a run is resumed although the weights depend on them; the run notes
+when."""
+
+
+def noted_settings(config: RunConfig) -> dict[str, float | None]:
+    """The values of `NOTED`."""
+    values = config.model_dump(include={"optimizer", "schedule"})
+    return {key: values[key.partition(".")[0]][key.partition(".")[2]] for key in NOTED}
+
+
+def changes_text(changes: Mapping[str, tuple[object, object]]) -> str:
+    """Keys with the value before and now: train.batch: 8 → 16."""
+    return "; ".join(f"{key}: {old!r} → {new!r}" for key, (old, new) in changes.items())
 
 
 def saved_config(run: Path) -> RunConfig | None:
@@ -68,6 +95,12 @@ def run_config(run: Path) -> RunConfig:
             fix="name the --out of a training",
         )
     return config
+
+
+def resume_words(run: Path) -> list[str]:
+    """The command line that resumes a run."""
+    name = str(run)
+    return ["diapir", "train", "--resume", f"./{name}" if name.startswith("-") else name]
 
 
 class RunFolder:
@@ -136,6 +169,13 @@ class RunFolder:
                 fix="choose another --out",
             )
         content = self._content()
+        if FOLDS in content and self._marker != FOLDS:
+            raise RunError(
+                f"{self.path} holds the folds of a training, each a run of its own",
+                expected="an empty or new folder, or the folder of a run",
+                fix=f"resume all folds: {shlex.join(resume_words(self.path))}; or choose another "
+                "--out",
+            )
         if content and self._marker not in content:
             raise RunError(
                 f"{self.path} is not a run folder: it holds {listing(sorted(content))}",
@@ -152,8 +192,12 @@ class RunFolder:
                 fix="add --resume to resume it, or choose another --out",
             )
 
-    def check_config(self, config: RunConfig) -> list[str]:
+    def check_config(self, config: RunConfig, saved: RunConfig | None = None) -> list[str]:
         """Compare the configuration with that of the run to resume, if there is one.
+
+        Args:
+            config: the configuration.
+            saved: that of the run; None for that of its `config.yaml`, if it exists.
 
         Returns:
             A line for the log if keys have changed, else nothing.
@@ -161,7 +205,7 @@ class RunFolder:
         Raises:
             RunError: a key has changed that the weights depend on.
         """
-        saved = saved_config(self.path)
+        saved = saved or saved_config(self.path)
         changes: dict[str, tuple[object, object]] = {}
         if saved is not None:
             changes = config_diff(saved, config)
@@ -169,17 +213,20 @@ class RunFolder:
                 key for key in CHANGEABLE if key != "train.epochs" or not _follows_steps(saved)
             )
             refused = {
-                key: values for key, values in changes.items() if not key.startswith(changeable)
+                key: values
+                for key, values in changes.items()
+                if not key.startswith(changeable) and not _may_change(key, values)
             }
             if refused:
                 raise RunError(
                     f"the recipe has changed since the run in {self.path} was started: "
-                    + _changes(refused),
+                    + changes_text(refused),
                     expected="the same recipe; only these keys may change: "
-                    + ", ".join(key.rstrip(".") for key in changeable),
-                    fix="restore the values of these keys, or choose another --out",
+                    + ", ".join(key.rstrip(".") for key in (*changeable, *NOTED)),
+                    fix="restore the values of these keys, or train a new run from these weights: "
+                    f"--init {self.path} with another --out",
                 )
-        return [f"Changed since the last start: {_changes(changes)}"] if changes else []
+        return [f"Changed since the last start: {changes_text(changes)}"] if changes else []
 
     def save_config(self, config: RunConfig) -> None:
         """Save the configuration, which makes the folder a run folder."""
@@ -208,5 +255,7 @@ def _follows_steps(config: RunConfig) -> bool:
     return config.schedule.name != "plateau" or ramped or bool(config.train.progressive)
 
 
-def _changes(changes: dict[str, tuple[object, object]]) -> str:
-    return "; ".join(f"{key}: {old!r} → {new!r}" for key, (old, new) in changes.items())
+def _may_change(key: str, values: tuple[object, object]) -> bool:
+    """Whether a key of `NOTED` has changed to what the optimiser's state still fits."""
+    # with a rate of its own, the encoder is a group of its own
+    return key in NOTED and not (key == "optimizer.encoder_lr" and None in values)

@@ -38,7 +38,7 @@ def freeze(network: Network, stages: int) -> list[nn.Module]:
 
 
 def parameter_groups(network: Network, config: OptimizerConfig) -> list[dict[str, Any]]:
-    """The trainable parameters of a network with their learning rates.
+    """The trainable parameters of a network with their learning rates and the keys of these.
 
     The first group has the main learning rate; an encoder with its own is the second.
 
@@ -47,7 +47,7 @@ def parameter_groups(network: Network, config: OptimizerConfig) -> list[dict[str
     """
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if config.encoder_lr is None:
-        return [{"params": trainable, "lr": config.lr}]
+        return [{"params": trainable, "lr": config.lr, "key": "optimizer.lr"}]
     if not network.encoder_parts:
         raise ConfigError(
             f"optimizer.encoder_lr = {config.encoder_lr:g}, and the network has no encoder",
@@ -58,6 +58,6 @@ def parameter_groups(network: Network, config: OptimizerConfig) -> list[dict[str
     encoder = [parameter for parameter in trainable if id(parameter) in inside]
     others = [parameter for parameter in trainable if id(parameter) not in inside]
     return [
-        {"params": others, "lr": config.lr},
-        {"params": encoder, "lr": config.encoder_lr},
+        {"params": others, "lr": config.lr, "key": "optimizer.lr"},
+        {"params": encoder, "lr": config.encoder_lr, "key": "optimizer.encoder_lr"},
     ]

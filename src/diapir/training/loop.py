@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -60,7 +61,7 @@ class Loop:
         stopping: notes signals and watches the time budget.
         console: shows and logs progress.
         tracking: records metrics and examples; None in all processes but the main one.
-        resume_with: the command that resumes the run, for the message after a signal.
+        resume_with: gives the command that resumes the run, for the message after a signal.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Loop:
         console: Console,
         tracking: Tracking | None,
         *,
-        resume_with: str,
+        resume_with: Callable[[], str],
     ) -> None:
         self._run = run
         self._config = run.config
@@ -222,7 +223,7 @@ class Loop:
             raise Interrupted(
                 signum,
                 f"interrupted at epoch {cursor.epoch}, batch {cursor.batch}/{self._run.batches}; "
-                f"checkpoint saved; {self._best_so_far()}resume with: {self._resume_with}",
+                f"checkpoint saved; {self._best_so_far()}resume with: {self._resume_with()}",
             )
 
     def _best_so_far(self) -> str:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from diapir.config import RunConfig
 from diapir.errors import RunError
-from diapir.run.folder import BEST, SPLIT, RunFolder
+from diapir.run.folder import BEST, SPLIT, RunFolder, noted_settings, saved_config
 from diapir.tiles import TileSet
 from diapir.training.batches.tile_batches import Indices, epoch_batches
 from diapir.training.checkpoint import Checkpoints, State
 from diapir.training.device import Device
 from diapir.training.run_tiles import RunTiles
 from diapir.training.session import Session
+from diapir.training.start import seen_note
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,13 @@ class PreparedRun:
         for skipped, reason in tiles.labelled.skipped:
             yield f"Skipped {skipped}: {reason}"
         yield f"Network: {self.session.describe()}"
-        if self.session.started:
-            yield self.session.started
+        if self.session.started.line:
+            yield self.session.started.line
+        for change in self.session.changes:
+            yield (
+                f"NOTE: changed on resuming: {change}; from there on the run differs from an "
+                "undisturbed one"
+            )
         if advice := self.device.advice(self.config.device):
             yield advice
 
@@ -83,6 +89,8 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
     checkpoints = Checkpoints(folder.path, notes.append)
     tiles = RunTiles.choose(config, labelled, folder.path / SPLIT)
     notes += tiles.notes
+    if config.train.start is not None and not checkpoints.exist:
+        notes += filter(None, [seen_note(config.train.start, tiles)])
     batches = len(batches_of(config, tiles, device, epoch=1))
     session = Session(
         config,
@@ -95,6 +103,9 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
         folder.check_space(session.save_bytes())
     device.wait()  # until the main process has claimed the folder
     state = checkpoints.load()
+    if state and (earlier := saved_config(folder.path)):
+        # checkpoints did not always hold them
+        state = {"settings": noted_settings(earlier)} | state
     run = PreparedRun(
         config, folder.path, device, tiles, session, checkpoints, batches, state, notes
     )

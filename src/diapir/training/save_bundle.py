@@ -46,7 +46,9 @@ def save_bundle(
             "data hash": tiles.labelled.hash,
             "split hash": tiles.split.hash,
             **_further_tiles(config.data, tiles),
-            **_windows_and_start(config, tiles),
+            **_windows(tiles),
+            **session.started.record,
+            **({"changed on resuming": "; ".join(session.changes)} if session.changes else {}),
             **_rescaling(config.augment),
         },
         training_tiles=_training_tiles(config, tiles),
@@ -74,12 +76,9 @@ def _further_tiles(data: DataConfig, tiles: RunTiles) -> dict[str, str]:
     return {"further tiles": " and ".join(further), "training hash": tiles.training.hash}
 
 
-def _windows_and_start(config: RunConfig, tiles: RunTiles) -> dict[str, str]:
-    """What the bundle says about windows of sections and earlier weights."""
-    more = {} if tiles.windows is None else {"windows": tiles.windows.names}
-    if config.train.start is not None:
-        more["started from"] = Path(config.train.start).name
-    return more
+def _windows(tiles: RunTiles) -> dict[str, str]:
+    """What the bundle says about windows of sections."""
+    return {} if tiles.windows is None else {"windows": tiles.windows.names}
 
 
 def _rescaling(augment: AugmentConfig) -> dict[str, list[float]]:

@@ -24,6 +24,9 @@ class Schedule(Protocol):
     def halve(self) -> None:
         """Continue with half the learning rates."""
 
+    def restart(self) -> None:
+        """Forget earlier halvings: the learning rates were set anew."""
+
     def state_dict(self) -> dict[str, Any]:
         """What `load_state_dict` restores."""
 
@@ -65,13 +68,18 @@ class Plateau:
         for group in self._optimizer.param_groups:
             group["lr"] /= 2
 
+    def restart(self) -> None:
+        """Nothing: the optimiser has the rates."""
+
     def state_dict(self) -> dict[str, Any]:
         """What `load_state_dict` restores; the optimiser saves the rates."""
         return self._inner.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a saved state."""
-        self._inner.load_state_dict(known_values(state, self._inner.state_dict()))
+        """Restore a saved state; the recipe has factor and patience."""
+        own = self._inner.state_dict()
+        settings = {key: own[key] for key in ("factor", "patience")}
+        self._inner.load_state_dict(known_values(state, own) | settings)
 
 
 class Curve:
@@ -102,6 +110,10 @@ class Curve:
         self._share /= 2
         for group in self._optimizer.param_groups:
             group["lr"] /= 2
+
+    def restart(self) -> None:
+        """Continue with the whole peak."""
+        self._share = 1.0
 
     def state_dict(self) -> dict[str, Any]:
         """What `load_state_dict` restores."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from torch import Tensor
 
 from diapir.config import AugmentConfig, RunConfig
 from diapir.errors import ConfigError
-from diapir.models import Network, build, check_size, parameter_count
+from diapir.models import Network, build, check_size, load_pretrained, parameter_count
+from diapir.run.folder import changes_text, noted_settings
 from diapir.tiles import TileSet
 from diapir.training.batches.augment import alternate_flips, draw
 from diapir.training.batches.mixed_batches import (
@@ -36,12 +36,12 @@ from diapir.training.batches.windows import Windows, names
 from diapir.training.cursor import Cursor, StepTerms
 from diapir.training.device import Device
 from diapir.training.ema import AveragedNetwork
-from diapir.training.encoder import freeze
+from diapir.training.encoder import freeze, parameter_groups
 from diapir.training.losses import auxiliary_loss, segmentation_loss
 from diapir.training.optimizer import make_optimizer
 from diapir.training.saved_state import restore_optimizer
 from diapir.training.schedule import make_schedule
-from diapir.training.start import start_from
+from diapir.training.start import Start, start_from
 
 
 class Session:
@@ -58,7 +58,8 @@ class Session:
     Attributes:
         cursor: position of the run.
         schedule: sets the learning rates.
-        started: a line for the log about the weights that the training starts from; "" for none.
+        started: the weights of another model that the training started from, if any.
+        changes: settings that were changed when the run was resumed, and from which epoch.
     """
 
     def __init__(
@@ -75,12 +76,16 @@ class Session:
         self._device = device
         torch.manual_seed(config.seed)
         self._steps = steps
-        start = config.train.start if pretrained else None
-        network = build(config.model, pretrained=pretrained and start is None)
-        self.started = "" if start is None else start_from(network, Path(start), config.preprocess)
+        network = build(config.model)
         check_size(network, config.preprocess.size)
         _check_sizes(network, config.train.progressive)
         self._frozen = freeze(network, getattr(config.model, "freeze", 0))
+        parameter_groups(network, config.optimizer)  # refuses before weights are downloaded
+        self.started = Start()
+        if pretrained and config.train.start is not None:
+            self.started = start_from(network, config)
+        elif pretrained:
+            load_pretrained(network, config.model)
         if device.channels_last:
             network.to(memory_format=torch.channels_last)
         self._network = network.to(device.torch_device)
@@ -91,6 +96,7 @@ class Session:
         # the model in training may be wrapped for several processes, compilation or precision
         self._model, self._optimizer = device.accelerator.prepare(network, optimizer)
         self.cursor: Cursor = Cursor()
+        self.changes: list[str] = []
 
     def step(self, tiles: TileSet, batch: Indices) -> StepTerms | None:
         """Do one optimiser step on a batch that all processes share.
@@ -216,6 +222,9 @@ class Session:
             "optimizer": self._optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "cursor": asdict(self.cursor),
+            "start": dict(self.started.record),
+            "settings": noted_settings(self._config),
+            "changes": self.changes,
         }
         return state | ({"average": self._average.state_dict()} if self._average else {})
 
@@ -232,6 +241,21 @@ class Session:
         if self._average:
             self._average.load_state_dict(state["average"])
         self.cursor = Cursor.restored(state["cursor"])
+        self.started = Start(record={str(k): str(v) for k, v in state.get("start", {}).items()})
+        self._take_changes(state)
+
+    def _take_changes(self, state: dict[str, Any]) -> None:
+        """Note the settings that have changed since a checkpoint, and take new learning rates."""
+        self.changes = [str(change) for change in state.get("changes", [])]
+        now = noted_settings(self._config)
+        before = state.get("settings", now)
+        changed = {key: (before[key], value) for key, value in now.items() if before[key] != value}
+        if changed:
+            self.changes.append(f"{changes_text(changed)}, from epoch {self.cursor.epoch}")
+        for group in self._optimizer.param_groups:
+            if group["key"] in changed:
+                group["lr"] = now[group["key"]]
+                self.schedule.restart()
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """The network's tensors by name, for a bundle."""
@@ -254,7 +278,7 @@ class Session:
         return (
             f"{self._config.model.name}, {parameter_count(self._network):,} parameters"
             + (f", {len(self._frozen)} stages frozen" if self._frozen else "")
-            + (f", encoder weights from {found}" if found else "")
+            + (f", {self._network.weights_parts} weights from {found}" if found else "")
             + f", on {self._device.describe()}"
         )
 

@@ -2,47 +2,138 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from diapir import bundle
-from diapir.config import PreprocessConfig
+from diapir.bundle import Bundle
+from diapir.bundle.starting import OF_TRAINING
+from diapir.config import RunConfig
 from diapir.errors import ConfigError
 from diapir.models import Network
-from diapir.models.trained import misfits, put_weights
-from diapir.text import listing
+from diapir.models.trained import AUXILIARY, misfits, put_weights
+from diapir.run.folder import SPLIT, saved_config
+from diapir.text import integer, listing, plural
+from diapir.tiles import Split
+from diapir.training.run_tiles import RunTiles
 
 
-def start_from(network: Network, model: Path, preprocess: PreprocessConfig) -> str:
-    """Load the weights of a model of the same architecture into a network.
+@dataclass(frozen=True)
+class Start:
+    """The weights that a training started from.
+
+    Attributes:
+        line: for the log: what was loaded, what was not, and where the preprocessing differs; ""
+            for none.
+        record: what the bundle says about them.
+    """
+
+    line: str = ""
+    record: dict[str, str] = field(default_factory=dict)
+
+
+def start_from(network: Network, config: RunConfig) -> Start:
+    """Load the weights of the model that `train.start` names into a network.
 
     Args:
-        network: the network; auxiliary outputs, which only training uses, may be missing in the
-            bundle.
-        model: a run folder, a bundle folder with weights, or the name of a bundled model.
-        preprocess: how the network's input is made.
-
-    Returns:
-        A line for the log, with what is newly initialised, and where the preprocessing differs.
+        network: the network of the recipe; auxiliary outputs, which only training uses, may be
+            missing in the model. With `train.start_head` `fresh` they and its last layers keep
+            their own values.
+        config: the recipe, after `adopt`.
 
     Raises:
         BundleError: there is no bundle, or it has no trainable weights.
         ConfigError: the tensors do not fit the network.
     """
-    source = bundle.load(model)
-    tensors = source.tensors()
-    if faults := misfits(network, tensors):
-        raise ConfigError(
-            f"train.start = {str(model)!r} does not fit the network: "
-            + listing(faults, separator="; "),
-            expected="a model of the same architecture",
-            fix="use the model section of its recipe, or remove train.start",
-        )
-    initialised = put_weights(network, tensors)
-    line = f"Started from {source.info.name} ({source.path})"
+    source = bundle.load(config.train.start)
+    fresh = config.train.start_head == "fresh"
+    optional = (network.head_name, *AUXILIARY) if fresh else AUXILIARY
+    tensors = {
+        name: tensor
+        for name, tensor in source.tensors().items()
+        if not (fresh and name.startswith(tuple(f"{part}." for part in optional)))
+    }
+    if faults := misfits(network, tensors, optional):
+        raise _unfit(config, source, faults)
+    initialised = put_weights(network, tensors, optional)
+    line = f"Started from {source.info.name} ({source.path}): {plural(len(tensors), 'tensor')}"
     if initialised:
-        line += f"; newly initialised, as it lacks them: {listing(initialised)}"
-    own, earlier = preprocess.model_dump(), source.info.preprocess.model_dump()
+        why = "" if fresh else ", as it lacks them"
+        line += f"; newly initialised{why}: {listing(initialised)}"
+    line += "".join(_other_preprocessing(config, source))
+    return Start(line, _record(source, initialised))
+
+
+def _record(source: Bundle, initialised: tuple[str, ...]) -> dict[str, str]:
+    return {
+        "started from": source.info.name,
+        "start weights hash": source.info.weights_sha256,
+        **({"newly initialised": ", ".join(initialised)} if initialised else {}),
+    }
+
+
+def _unfit(config: RunConfig, source: Bundle, faults: list[str]) -> ConfigError:
+    own, theirs = config.model.model_dump(), source.info.model.model_dump()
+    keys = ["name"] if own["name"] != theirs["name"] else [*own]
+    other = [key for key in keys if own[key] != theirs[key] and key not in OF_TRAINING]
+    found = "; ".join(f"model.{key} = {own[key]!r}, not {theirs[key]!r}" for key in other)
+    settings = " ".join(f"--set {_setting(key, theirs[key])}" for key in other)
+    return ConfigError(
+        f"the weights of {source.path} do not fit the network of the recipe: "
+        + (found or listing(faults, separator="; ")),
+        expected=f"a model of the recipe's architecture, {own['name']}, with the same arguments",
+        fix=(f"{settings}, or " if settings and other != ["name"] else "")
+        + "--recipe finetune, which takes architecture and preprocessing from the model",
+    )
+
+
+def _setting(key: str, value: object) -> str:
+    """What `--set` takes, quoted for the shell."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return shlex.quote(f"model.{key}={text}")
+
+
+def _other_preprocessing(config: RunConfig, source: Bundle) -> Iterator[str]:
+    own, earlier = config.preprocess.model_dump(), source.info.preprocess.model_dump()
     for key, value in own.items():
         if key != "size" and value != earlier[key]:
-            line += f"; it was trained with preprocess.{key} = {earlier[key]}, this run has {value}"
-    return line
+            yield f"; it was trained with preprocess.{key} = {earlier[key]}, this run has {value}"
+
+
+def seen_note(model: str, tiles: RunTiles) -> str | None:
+    """A line for the log if the start was trained on tiles that this run validates on.
+
+    Args:
+        model: what `train.start` names.
+        tiles: of the run.
+
+    Raises:
+        BundleError: there is no such model.
+        ConfigError, SplitError: it is a run whose recipe or split cannot be read.
+    """
+    file = Path(model) / SPLIT
+    if file.is_file():
+        split, config = Split.load(file), saved_config(Path(model))
+        trained = {split.tiles[tile] for tile in split.part("train")}
+        if config is not None and config.data.use_all:
+            trained = set(split.tiles.values())
+        seen = sum(content in trained for content in tiles.validation.content)
+        if not seen:
+            return None
+        return (
+            f"Note: {model} was trained on {integer(seen)} of the "
+            f"{plural(len(tiles.validation), 'validation tile')}, so scores are optimistic; "
+            f"--set data.split={file} validates on the tiles that it held out"
+        )
+    training = bundle.read_info(model).training
+    if training.get("data hash") != tiles.labelled.hash:
+        return None
+    if training.get("split hash") == tiles.split.hash and "further tiles" not in training:
+        return None
+    return (
+        f"Note: {model} was trained on tiles of this set, and its bundle does not record on which; "
+        "scores are optimistic where validation tiles are among them"
+    )

@@ -36,6 +36,13 @@ class Stopping:
         """Seconds of the budget that are left; infinite without a budget."""
         return math.inf if self._deadline is None else self._deadline - time.monotonic()
 
+    def budget_words(self) -> list[str]:
+        """The option that gives a resumed run the rest of the budget; none without a budget."""
+        if self._deadline is None:
+            return []
+        left = max(math.ceil(self._deadline - time.monotonic()), 1)
+        return ["--budget", f"{left}s"]
+
     def __enter__(self) -> Stopping:
         # only the main thread may set handlers; in another, the caller's handlers stay
         if threading.current_thread() is threading.main_thread():

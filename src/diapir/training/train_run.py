@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from diapir.bundle.starting import adopt
 from diapir.config import RunConfig
 from diapir.errors import RunError
 from diapir.files import unwritable
-from diapir.run.folder import CONFIG, LOG, RESUME, RunFolder
+from diapir.run.folder import LOG, RESUME, RunFolder, resume_words, saved_config
 from diapir.tiles import load_tiles
 from diapir.training.device import Device, close_device, open_device
 from diapir.training.display.console import Console
@@ -26,11 +27,13 @@ from diapir.training.tracking.tracker import Tracking
 def train(
     config: RunConfig,
     tiles_path: str | Path,
-    run: Path,
+    run: str | Path,
     *,
+    init: str | Path | None = None,
     resume: bool = False,
     budget_s: float | None = None,
     stream: TextIO = sys.stdout,
+    resume_with: Sequence[str] | None = None,
 ) -> TrainResult:
     """Train a network, and write a run folder.
 
@@ -40,28 +43,42 @@ def train(
         config: the recipe.
         tiles_path: labelled tiles in any layout.
         run: the run folder.
+        init: a run, bundle or bundled model to start from, as `train.start`. Keys of `model` and
+            `preprocess` that the recipe leaves out are taken from it.
         resume: resume the run in the folder, if there is one.
         budget_s: time budget in seconds, after which the run is validated, saved and ended.
         stream: where lines or the progress display go.
+        resume_with: words of the command that resumes the run, for the message after a signal; None
+            for `diapir train --resume RUN`, with the rest of the budget.
 
     Raises:
-        DiapirError: unusable tiles, recipe, device or folder; a loss that stays non-finite.
+        DiapirError: unusable tiles, recipe, device, model or folder; a loss that stays non-finite.
         Interrupted: SIGINT or SIGTERM came, and a checkpoint was saved.
     """
+    run = Path(run)
+    config = adopt(starting_from(config, init, tiles_path), saved_config(run) if resume else None)
     with Stopping(budget_s) as stopping, _opened(config, run, resume=resume) as (device, folder):
         tiles = load_tiles(tiles_path, **config.data.reading())
         prepared = prepare(config, tiles, folder, device)
         with _shown(prepared, stream) as (console, tracking):
             for line in prepared.introduction():
                 console.note(line)
-            command = resume_command(tiles_path, run)
+
+            def command() -> str:
+                own = [*resume_words(run), *stopping.budget_words()]
+                return shlex.join(own if resume_with is None else resume_with)
+
             return Loop(prepared, stopping, console, tracking, resume_with=command).run()
 
 
-def resume_command(tiles_path: str | Path, run: Path) -> str:
-    """The command line that resumes a run, for people to copy."""
-    recipe = ("--recipe", str(run / CONFIG), "--data", str(tiles_path))
-    return shlex.join(["diapir", "train", *recipe, "--out", str(run), "--resume"])
+def starting_from(config: RunConfig, init: str | Path | None, tiles_path: str | Path) -> RunConfig:
+    """The recipe with the model to start from and the place of the tiles, for resuming."""
+    # absolute, so that the run can be resumed from any folder
+    path = str(Path(tiles_path).absolute())
+    data = config.data.model_copy(update={"path": path})
+    start = config.train.start if init is None else str(init)
+    train = config.train.model_copy(update={"start": start})
+    return config.model_copy(update={"data": data, "train": train})
 
 
 @contextmanager

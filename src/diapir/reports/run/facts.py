@@ -84,6 +84,13 @@ def training_facts(config: RunConfig, history: History, count: int | None) -> Fa
     return [(name, value) for name, value in facts if value]
 
 
+def start_facts(bundle: Bundle | None) -> Facts:
+    """The weights that a run started from, and what was changed when it was resumed."""
+    training = {} if bundle is None else bundle.info.training
+    keys = ("started from", "newly initialised", "changed on resuming")
+    return [(key[:1].upper() + key[1:], str(training[key])) for key in keys if key in training]
+
+
 def _time(history: History) -> str:
     taken = duration(history.seconds())
     speeds = history.column("tiles_per_s")

@@ -66,6 +66,7 @@ def write_run_report(
     count = facts.parameter_count(bundle.path / bundles.WEIGHTS) if bundle else None
     title = run.resolve().name
     trained = facts.training_facts(config, history, count) if config else []
+    trained += facts.start_facts(bundle)
     data = facts.data_facts(evaluation, tiles, split)
     page = _page(
         evaluation, tiles, probabilities, split=split, bundle=bundle, in_sections=in_sections
