@@ -317,7 +317,7 @@ class AdaptJob:
 
 def window_of(info: BundleInfo) -> int:
     """Side in pixels of the windows that a model is trained on with."""
-    return min(RECIPE.window, info.preprocess.size)
+    return min(RECIPE.window, info.preprocess.side)
 
 
 def _adapted_info(info: BundleInfo, scale: ChosenScale, recipe: Recipe) -> BundleInfo:

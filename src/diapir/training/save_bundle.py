@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from diapir import bundle
 from diapir.config import AugmentConfig, DataConfig, RunConfig
+from diapir.inference.sections.wavelet import is_like_tgs
 from diapir.training.run_tiles import RunTiles
 from diapir.training.session import Session
 from diapir.training.validation import Validation
@@ -29,11 +31,7 @@ def save_bundle(
     bundle.save(
         folder,
         session.weights(),
-        name=config.name,
-        model=config.model,
-        preprocess=config.preprocess,
-        tile=int(tiles.training.shapes.max()),
-        windows=() if tiles.windows is None else tuple(sorted(set(tiles.windows.sizes))),
+        **shown_to_network(config, tiles),
         training={
             "recipe": config.name,
             "seed": config.seed,
@@ -46,8 +44,20 @@ def save_bundle(
             **_further_tiles(config.data, tiles),
             **_windows_and_start(config, tiles),
             **_rescaling(config.augment),
+            **_wavelet(tiles),
         },
     )
+
+
+def shown_to_network(config: RunConfig, tiles: RunTiles) -> dict[str, Any]:
+    """The fields of the bundle that decide how images become the network's input."""
+    return {
+        "name": config.name,
+        "model": config.model,
+        "preprocess": config.preprocess,
+        "tile": int(tiles.training.shapes.max()),
+        "windows": () if tiles.windows is None else tuple(sorted(set(tiles.windows.sizes))),
+    }
 
 
 def _further_tiles(data: DataConfig, tiles: RunTiles) -> dict[str, str]:
@@ -65,6 +75,14 @@ def _windows_and_start(config: RunConfig, tiles: RunTiles) -> dict[str, str]:
     if config.train.start is not None:
         more["started from"] = Path(config.train.start).name
     return more
+
+
+def _wavelet(tiles: RunTiles) -> dict[str, float]:
+    """The wavelet length of tiles that are not like those of TGS, which is otherwise assumed."""
+    found = tiles.first_zero
+    if found is None or is_like_tgs(found):
+        return {}
+    return {bundle.FIRST_ZERO: round(found, 2)}
 
 
 def _rescaling(augment: AugmentConfig) -> dict[str, list[float]]:

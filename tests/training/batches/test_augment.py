@@ -24,6 +24,7 @@ EVERYTHING: dict[str, Any] = {
     "contrast": 0.4,
     "polarity": 0.5,
     "cutout": 0.5,
+    "elastic": 0.05,
 }
 
 

@@ -172,7 +172,10 @@ def model_words(model: ModelConfig, count: int | None) -> str:
 def input_words(preprocess: PreprocessConfig) -> str:
     """Input size and padding."""
     padded = {"zero": "with zeros", "reflect": "by reflection", "edge": "with its edge"}
-    return f"{preprocess.size} × {preprocess.size} px, tiles padded {padded[preprocess.pad]}"
+    pad = f"smaller tiles padded {padded[preprocess.pad]}, larger ones in windows"
+    if preprocess.size == "auto":
+        return f"size by the tiles, {pad}"
+    return f"{preprocess.side} × {preprocess.side} px, {pad}"
 
 
 def parameter_count(weights: Path) -> int | None:
