@@ -172,10 +172,9 @@ def model_words(model: ModelConfig, count: int | None) -> str:
 def input_words(preprocess: PreprocessConfig) -> str:
     """Input size and padding."""
     padded = {"zero": "with zeros", "reflect": "by reflection", "edge": "with its edge"}
-    pad = f"smaller tiles padded {padded[preprocess.pad]}, larger ones in windows"
-    if preprocess.size == "auto":
-        return f"size by the tiles, {pad}"
-    return f"{preprocess.side} × {preprocess.side} px, {pad}"
+    size = preprocess.size
+    sides = "as large as the tiles need" if size == "auto" else f"{size} × {size} px"
+    return f"{sides}, tiles padded {padded[preprocess.pad]}"
 
 
 def parameter_count(weights: Path) -> int | None:

@@ -93,7 +93,7 @@ def input_notes(shapes: Shapes, divisor: int, config: PreprocessConfig, *, auto:
             "windows"
         )
     share = padded_share(shapes, side)
-    if share > MOSTLY:
+    if share > MOSTLY and not auto:
         notes.append(_padding_note(share, side, auto_size(shapes, divisor, config)))
     return notes
 
