@@ -59,9 +59,7 @@ def test_tversky_is_the_librarys(alpha: float, beta: float) -> None:
 
 def test_tversky_with_even_weights_is_dice() -> None:
     logits, masks = batch()
-    terms = segmentation_loss(
-        logits, masks, only(tversky=1.0, tversky_alpha=0.5, tversky_beta=0.5)
-    )
+    terms = segmentation_loss(logits, masks, only(tversky=1.0, tversky_alpha=0.5, tversky_beta=0.5))
     torch.testing.assert_close(terms.total, 1 - terms.dice)
 
 
