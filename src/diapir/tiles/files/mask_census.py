@@ -209,8 +209,8 @@ class MaskCensus:
                 f"{plural(len(changed), 'mask')} with values changed by lossy compression: {name} "
                 f"holds {listed(codes)}",
                 expected="masks in a lossless format: PNG, TIFF, BMP or GIF",
-                fix="save the masks again from their source as PNG, grey 0 and 255; or, where values "
-                f"from {BRIGHT} on are salt, " + _option("binary"),
+                fix="save the masks again from their source as PNG, grey 0 and 255; or, where "
+                f"values from {BRIGHT} on are salt, " + _option("binary"),
             )
 
     def _refuse_unexpected(self, encoding: MaskEncoding) -> None:
