@@ -40,7 +40,10 @@ def main() -> None:
     plain = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for precision in ("fp32", "bf16"):
-            config = load_recipe(options.recipe, [*options.set, f"device.precision={precision}"])
+            config = load_recipe(
+                options.recipe,
+                ["preprocess.size=224", *options.set, f"device.precision={precision}"],
+            )
             if not plain:
                 size, batch = config.preprocess.size, config.train.batch
                 print(f"{options.recipe} {' '.join(options.set)}, {size} px, batch {batch}")

@@ -179,7 +179,7 @@ def test_weights_whose_first_byte_is_that_of_a_pickle_are_loaded(tmp_path: Path)
         {"a" * 68: np.zeros(1, np.float32)},
         name="unlucky",
         model=UNetConfig(),
-        preprocess=PreprocessConfig(),
+        preprocess=PreprocessConfig(size=32),
     )
     assert (saved.path / WEIGHTS).read_bytes()[:1] == b"\x80"
     assert bundles.load(saved.path) == saved

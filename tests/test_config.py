@@ -16,7 +16,7 @@ RECIPES = Path(str(resources.files("diapir.recipes")))
 def test_the_baseline_is_the_seed_configuration() -> None:
     baseline = load_recipe("baseline")
     assert (baseline.model.name, baseline.model.base, baseline.model.levels) == ("unet", 64, 4)
-    assert baseline.preprocess.size == 224
+    assert baseline.preprocess.size == "auto"  # 224 for tiles of 202 px
     assert baseline.preprocess.mean == (0.485, 0.456, 0.406)
     assert baseline.preprocess.std == (0.229, 0.224, 0.225)
     assert baseline.data.val_fraction == 0.15
@@ -120,7 +120,9 @@ def test_each_architecture_has_its_own_keys(recipe: str, override: str, message:
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:
-    with pytest.raises(ConfigError, match="ce, dice and lovasz are all 0: there is no loss"):
+    with pytest.raises(
+        ConfigError, match="ce, dice, lovasz, focal and tversky are all 0: there is no loss"
+    ):
         load_recipe("baseline", ["loss.ce=0", "loss.dice=0"])
     with pytest.raises(ConfigError, match="are all 0 at the end of the ramp: there is no loss"):
         load_recipe("baseline", ["loss.ce=[1, 0]", "loss.dice=[1, 0]"])

@@ -7,5 +7,5 @@ from typing import Literal
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 """Device of a network."""
 
-MaskEncoding = Literal["index", "grey8", "grey16", "seed", "rle"]
+MaskEncoding = Literal["index", "grey8", "grey16", "binary", "seed", "rle"]
 """How the pixels of a mask encode salt, background and ignored pixels; see `tiles.files.masks`."""

@@ -35,7 +35,7 @@ def padding(height: int, width: int, config: PreprocessConfig) -> Padding:
     Raises:
         DataError: the tile is larger than the input, or too small to be padded by reflection.
     """
-    size = config.size
+    size = config.side
     if height > size or width > size:
         raise DataError(
             f"a tile is {height} × {width} pixels, larger than preprocess.size = {size}",

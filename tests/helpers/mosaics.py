@@ -77,7 +77,13 @@ class Function:
         self.min_area = min_area
         self.bundles: Any = (
             SimpleNamespace(
-                info=SimpleNamespace(window=window, vertical_scale=(0.01, 100.0), survey=None)
+                info=SimpleNamespace(
+                    window=window,
+                    tile=window,
+                    vertical_scale=(0.01, 100.0),
+                    first_zero=None,
+                    survey=None,
+                )
             ),
         )
         self.grids = (WindowGrid(window, TILE_OVERLAP),)

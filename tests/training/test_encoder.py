@@ -219,13 +219,13 @@ def test_curves_hold_the_main_rate(
 def test_a_rollback_halves_both_rates(
     bright_salt: Path, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, bad = session.segmentation_loss, itertools.chain([True] * 3, itertools.repeat(False))
+    whole, bad = session.loss_terms, itertools.chain([True] * 3, itertools.repeat(False))
 
     def spoilt(*args: object) -> object:
         terms = whole(*args)  # type: ignore[arg-type]
         return terms._replace(total=terms.total * math.nan) if next(bad) else terms
 
-    monkeypatch.setattr(session, "segmentation_loss", spoilt)
+    monkeypatch.setattr(session, "loss_terms", spoilt)
     config = tiny(*OWN_RATE, "train.epochs=1", "track.examples=0")
     quietly(config, bright_salt, tmp_path / "run")
     newest = max((tmp_path / "run/last").glob("state-*.pt"))

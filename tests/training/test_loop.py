@@ -290,7 +290,7 @@ def bad_steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterator[bool]], Non
     """Have the loss be NaN at the steps where the iterator says so."""
 
     def arm(bad: Iterator[bool]) -> None:
-        whole = session.segmentation_loss
+        whole = session.loss_terms
 
         def spoilt(*args: object) -> object:
             terms = whole(*args)  # type: ignore[arg-type]
@@ -298,7 +298,7 @@ def bad_steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterator[bool]], Non
                 return terms._replace(total=terms.total * math.nan)
             return terms
 
-        monkeypatch.setattr(session, "segmentation_loss", spoilt)
+        monkeypatch.setattr(session, "loss_terms", spoilt)
 
     return arm
 

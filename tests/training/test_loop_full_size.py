@@ -7,6 +7,7 @@ import pytest
 
 from diapir.config import load_recipe
 from diapir.tiles import load_tiles, make_split
+from diapir.training.batches.input_sizes import auto_size, with_size
 from diapir.training.batches.tile_batches import epoch_batches
 from diapir.training.device import close_device, open_device
 from diapir.training.session import Session
@@ -28,9 +29,11 @@ def test_the_first_batch_reads_as_the_seeds_did(real_tgs_zip: Path, tmp_path: Pa
     doubled = load_tiles(tmp_path)
     assert (doubled.layout, doubled.encoding) == ("train_super", "seed")
     assert doubled.shapes.tolist() == [[202, 202]] * 8
+    size = auto_size(doubled.shapes, 16, config.preprocess)
+    assert size == 224
     device = open_device(config.device)
     try:
-        terms = Session(config, device).step(doubled, np.arange(8))
+        terms = Session(with_size(config, size), device).step(doubled, np.arange(8))
     finally:
         close_device(device)
     assert terms is not None

@@ -408,4 +408,4 @@ def _fitting(labels: object, shape: tuple[int, ...]) -> Bytes:
 
 def window_of(info: BundleInfo) -> int:
     """Side in pixels of the windows that a model is trained on with."""
-    return min(RECIPE.window, info.preprocess.size)
+    return min(RECIPE.window, info.preprocess.side)

@@ -22,7 +22,7 @@ from diapir.errors import RunError
 from diapir.models import Network
 from diapir.training.batches.augment import draw, normalised, sample, without_geometry
 from diapir.training.batches.survey_augment import augment_grey, draw_survey, spans_surveys
-from diapir.training.losses import segmentation_loss
+from diapir.training.loss.losses import segmentation_loss
 from diapir.training.saved_state import restore_optimizer
 
 WARMUP = 6

@@ -28,6 +28,7 @@ from diapir.bundle.bundle import (
 from diapir.bundle.bundled import BundledModel, bundled_models
 from diapir.bundle.fingerprints import Fingerprints, TunedOn
 from diapir.bundle.info import (
+    FIRST_ZERO,
     VERTICAL_SCALE,
     BundleInfo,
     Export,
@@ -44,6 +45,7 @@ from diapir.bundle.weights_file import WEIGHTS, write_weights
 __all__ = [
     "BUNDLED",
     "CARD",
+    "FIRST_ZERO",
     "INFO",
     "OWN_HASH",
     "SECTIONS",

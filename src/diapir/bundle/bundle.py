@@ -315,6 +315,8 @@ def _reason(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    # pydantic puts the choices of a union into the path
+    parts = [str(part) for part in first["loc"]]
+    key = ".".join(part for part in parts if not part.startswith(("constrained-", "literal[")))
     found = "" if isinstance(first["input"], dict | bytes) else f" = {first['input']!r}"
     return f"{key}{found}: {first['msg']}" if key else first["msg"]

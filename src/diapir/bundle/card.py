@@ -19,7 +19,7 @@ def write_card(info: BundleInfo) -> str:
         "pixel.",
         "",
         f"- Architecture: {_listing(info.model.model_dump(exclude_none=True))}",
-        f"- Input: {info.preprocess.size} × {info.preprocess.size} pixels, padded by "
+        f"- Input: {info.preprocess.side} × {info.preprocess.side} pixels, padded by "
         f"`{info.preprocess.pad}`; images larger than {info.section_size} pixels are cut into "
         "overlapping windows",
         f"- Post-processing: threshold {info.threshold:g}{_minimum(info)}",

@@ -24,6 +24,10 @@ FileName = Annotated[str, Field(pattern=r"^model\.(onnx|xml|bin)$")]
 VERTICAL_SCALE = "vertical scale"
 """Key of a training that rescaled images: the smallest and the largest vertical factor."""
 
+FIRST_ZERO = "first zero"
+"""Key of a training on images of another wavelet length than TGS: the median first zero of their
+vertical autocorrelation in samples."""
+
 
 class Parity(Section):
     """Differences between an exported network and its original, measured on tiles."""
@@ -134,6 +138,13 @@ class BundleInfo(Section):
             raise ValueError("format 2 is that of an export with weights, and of no other bundle")
         return self
 
+    @field_validator("preprocess")
+    @classmethod
+    def _check_preprocess(cls, preprocess: PreprocessConfig) -> PreprocessConfig:
+        if preprocess.size == "auto":
+            raise ValueError("preprocess.size should be a number of pixels")
+        return preprocess
+
     @field_validator("metrics")
     @classmethod
     def _check_metrics(cls, metrics: dict[str, Any]) -> dict[str, Any]:
@@ -181,6 +192,13 @@ class BundleInfo(Section):
         return low, high
 
     @property
+    def first_zero(self) -> float | None:
+        """Wavelet length that all trainings recorded, as a mean; None where one did not."""
+        found = [training.get(FIRST_ZERO) for training in self.trainings]
+        known = [float(one) for one in found if isinstance(one, int | float) and one > 0]
+        return sum(known) / len(known) if known and len(known) == len(found) else None
+
+    @property
     def form(self) -> Literal["weights", "onnx", "openvino"]:
         """Format of the network that is run by default."""
         return "weights" if self.export is None else self.export.form
@@ -188,7 +206,7 @@ class BundleInfo(Section):
     @property
     def window(self) -> int:
         """Longest side in pixels of an image that is predicted like a training tile."""
-        return min(self.tile or self.preprocess.size, self.preprocess.size)
+        return min(self.tile or self.preprocess.side, self.preprocess.side)
 
     @property
     def window_sizes(self) -> tuple[int, ...]:
@@ -199,7 +217,7 @@ class BundleInfo(Section):
         """
         if self.windows or not all("windows" in training for training in self.trainings):
             return self.windows
-        return (self.preprocess.size,)
+        return (self.preprocess.side,)
 
     @property
     def section_size(self) -> int:
@@ -213,7 +231,7 @@ class BundleInfo(Section):
         chosen = self.section_window or max(self.window, *self.window_sizes, 0)
         if self.section_window and self.takes_any_size:
             return chosen
-        return min(chosen, self.preprocess.size)
+        return min(chosen, self.preprocess.side)
 
     @property
     def takes_any_size(self) -> bool:
@@ -224,7 +242,7 @@ class BundleInfo(Section):
     def input_step(self) -> int:
         """Sides of the network's input are multiples of this, which the divisor divides."""
         levels, stem = getattr(self.model, "levels", 5), getattr(self.model, "stem_stride", 2)
-        return math.gcd(self.preprocess.size, max(32, 2**levels * stem // 2))
+        return math.gcd(self.preprocess.side, max(32, 2**levels * stem // 2))
 
 
 def all_tuned(infos: Iterable[BundleInfo]) -> tuple[TunedOn, ...]:

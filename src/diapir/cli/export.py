@@ -95,7 +95,7 @@ def export(
     originals = " and ".join(str(one.path) for one in (source, *further))
     output.say(
         f"{out}: {' and '.join(files)}, {size(count)}, "
-        + ("any image size" if made.any_size else f"{source.info.preprocess.size} px images only"),
+        + ("any image size" if made.any_size else f"{source.info.preprocess.side} px images only"),
         f"differs from {originals} by at most {parity.probability:.1e} in probability and "
         f"{parity.logit:.1e} in logits on {plural(parity.tiles, 'tile')} of {parity.data}; "
         f"{parity.flipped} of {parity.pixels} pixels change class",

@@ -84,7 +84,7 @@ def measure(candidate: Candidate, images: Images, *, latency: bool = True) -> Ca
     options = EngineOptions(device=device.name, threads=device.threads)
     predictor = Predictor.load(candidate.runs[0], options)
     info = predictor.bundle.info
-    counted = cost(info.model, info.preprocess.size)
+    counted = cost(info.model, info.preprocess.side)
     return replace(
         candidate,
         cost=replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 import yaml
 from pydantic import Field, model_validator
@@ -19,6 +19,7 @@ WindowShare = Annotated[float, Field(ge=0, le=0.45)]
 WindowSize = Annotated[int, Field(ge=16, le=4096)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 """A number of epochs, steps or tiles: what any run can need, and no typing error beyond it."""
+InputSize = Annotated[int, Field(ge=16, le=4096)]
 Scale = Annotated[float, Field(ge=0.1, le=10)]
 ScaleRange = tuple[Scale, Scale]
 
@@ -100,8 +101,10 @@ class DataConfig(Section):
 class PreprocessConfig(Section):
     """How a tile becomes the network's input; saved in the bundle as well."""
 
-    size: Annotated[int, Field(ge=16, le=4096)] = 224
-    """Height and width in pixels of the network's input; smaller tiles are padded to it."""
+    size: InputSize | Literal["auto"] = "auto"
+    """Height and width in pixels of the network's input: smaller tiles are padded to it, larger
+    ones are trained on in random crops and evaluated in overlapping windows. `auto` takes the next
+    suitable size above the tiles, at most 256."""
     pad: Literal["zero", "reflect", "edge"] = "zero"
     """How images are padded, before normalisation; masks are always padded with 255."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
@@ -113,6 +116,13 @@ class PreprocessConfig(Section):
         ],
         Field(),
     ] = (0.229, 0.224, 0.225)
+
+    @property
+    def side(self) -> int:
+        """The `size` in pixels of a run or bundle, where `auto` has been resolved."""
+        if self.size == "auto":
+            raise ValueError("preprocess.size = auto has not been resolved for any tiles")
+        return self.size
 
 
 class AugmentConfig(Section):
@@ -128,6 +138,9 @@ class AugmentConfig(Section):
     """Largest stretch of the vertical axis; the factor is drawn as that of `scale`."""
     rotate: Annotated[float, Field(ge=0, le=45)] = 0.0
     """Largest rotation in degrees, in either direction."""
+    elastic: Annotated[float, Field(ge=0, le=0.1)] = 0.0
+    """Largest displacement of a pixel by smooth elastic deformation, as a share of the input's
+    side."""
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Largest shift of the grey values, as a share of their range."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -178,12 +191,31 @@ Ramped = Weight | tuple[Weight, Weight]
 class LossConfig(Section):
     """The weighted sum of loss terms; by default cross entropy and soft Dice."""
 
+    terms: ClassVar = ("ce", "dice", "lovasz", "focal", "tversky", "boundary")
+    """Terms of the logits, whose weights may be ramped."""
+
     ce: Ramped = 0.3
     """Weight of the cross entropy of the valid pixels."""
     dice: Ramped = 2.0
     """Weight of 1 − soft Dice of salt."""
     lovasz: Ramped = 0.0
     """Weight of the symmetric Lovász hinge per tile, with ELU + 1 (arXiv 1705.08790)."""
+    focal: Ramped = 0.0
+    """Weight of the focal loss: cross entropy that counts hard pixels most (arXiv 1708.02002)."""
+    tversky: Ramped = 0.0
+    """Weight of 1 − Tversky index of salt, which weighs false positives and missed salt apart
+    (arXiv 1706.05721)."""
+    boundary: Ramped = 0.0
+    """Weight of the boundary loss, in pixels of distance to the outline of the salt (arXiv
+    1812.07032); small, such as [0, 0.01], beside another term."""
+    class_weights: tuple[Weight, Weight] = (1.0, 1.0)
+    """Weights of background and salt in the cross entropy `ce`."""
+    focal_gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
+    """Exponent of `focal`; 0 makes it the cross entropy."""
+    tversky_alpha: Annotated[float, Field(gt=0, le=10)] = 0.3
+    """Weight of false positives in `tversky`."""
+    tversky_beta: Annotated[float, Field(gt=0, le=10)] = 0.7
+    """Weight of missed salt in `tversky`."""
     ramp: tuple[Fraction, Fraction] = (0.0, 0.0)
     """Start and end of the ramp between the two weights of a pair, as shares of all steps."""
     empty: Weight = 0.0
@@ -196,10 +228,21 @@ class LossConfig(Section):
         if self.ramp[0] > self.ramp[1]:
             raise ValueError(f"ramp must start before it ends, found {list(self.ramp)}")
         for share in (0, 1):
-            if sum(weight_at(weight, share) for weight in (self.ce, self.dice, self.lovasz)) == 0:
+            regional = [name for name in self.terms if name != "boundary"]
+            if sum(weight_at(getattr(self, name), share) for name in regional) == 0:
                 when = " at the end of the ramp" if share else ""
-                raise ValueError(f"ce, dice and lovasz are all 0{when}: there is no loss")
+                raise ValueError(
+                    f"{', '.join(regional[:-1])} and {regional[-1]} are all 0{when}: "
+                    + ("boundary needs one of them" if self.boundary else "there is no loss")
+                )
+        if not any(self.class_weights):
+            raise ValueError("class_weights are both 0")
         return self
+
+    @property
+    def ramped(self) -> bool:
+        """Whether any weight changes during the run."""
+        return any(isinstance(getattr(self, name), tuple) for name in self.terms)
 
 
 def weight_at(weight: Ramped, share: float) -> float:
@@ -210,15 +253,27 @@ def weight_at(weight: Ramped, share: float) -> float:
 
 
 class OptimizerConfig(Section):
-    """AdamW (Loshchilov and Hutter, arXiv 1711.05101), or Muon for inner convolutions."""
+    """The optimiser: AdamW (Loshchilov and Hutter, arXiv 1711.05101) or another."""
 
-    name: Literal["adamw", "muon"] = "adamw"
+    name: Literal["adamw", "adam", "sgd", "muon"] = "adamw"
+    """`adamw`, `adam` (weight decay as an L2 term), `sgd` (with `momentum`), or `muon` for inner
+    convolutions with AdamW for the rest."""
     lr: Annotated[float, Field(gt=0)] = 5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Momentum of `sgd`; the other optimisers have their own."""
+    nesterov: bool = False
+    """Nesterov momentum in `sgd`."""
     encoder_lr: Annotated[float, Field(gt=0)] | None = None
     """Learning rate of the encoder; null uses `lr` there as well."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
     """Gradient clipping: largest norm of the gradient of all parameters; null for none."""
+
+    @model_validator(mode="after")
+    def _momentum_for_nesterov(self) -> OptimizerConfig:
+        if self.nesterov and (self.name != "sgd" or not self.momentum):
+            raise ValueError("nesterov needs name = sgd and a momentum above 0")
+        return self
 
 
 class ScheduleConfig(Section):
@@ -240,7 +295,10 @@ class TrainConfig(Section):
     """The training loop."""
 
     batch: Count = 8
-    """Tiles per optimiser step, over all processes together."""
+    """Tiles in a batch, over all processes together."""
+    accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Batches that are accumulated for one optimiser step: the gradient is that of a batch so many
+    times as large, in the memory of one, for a third more time."""
     epochs: Count = 50
     early_stopping: Count | None = 15
     """Epochs without a better validation loss (Kaggle mAP where `select` is kaggle_map) after which

@@ -206,7 +206,7 @@ def _trace(source: Bundle, network: Path, reference: Engine) -> bool:
     """Write the ONNX file of a model's weights; returns whether it accepts any size."""
     from diapir.export import graph
 
-    step, size = graph.divisor(source), source.info.preprocess.size
+    step, size = graph.divisor(source), source.info.preprocess.side
     others = ((size + step, size + 2 * step), (size + 2 * step, size + step))
     reason = ""
     for any_size in (True, False):

@@ -55,7 +55,7 @@ def trace(bundle: Bundle, path: Path, *, any_size: bool) -> None:
     """
     network = load_network(bundle)
     _fix_same_padding(network)
-    step, size = network.divisor, bundle.info.preprocess.size
+    step, size = network.divisor, bundle.info.preprocess.side
     axes: dict[int, Any] = {0: torch.export.Dim("tiles")}
     if any_size:
         axes |= {

@@ -45,7 +45,7 @@ def measure_latency(predictor: Predictor) -> Latency:
     Args:
         predictor: the model, loaded with the options to time.
     """
-    size = predictor.bundle.info.preprocess.size
+    size = predictor.bundle.info.preprocess.side
     # noise, because the time does not depend on the content
     tile = np.random.default_rng(0).integers(0, 256, (size, size), dtype=np.uint8)
     times = [

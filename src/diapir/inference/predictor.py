@@ -240,13 +240,13 @@ class Predictor:
     def _room(self, side: int) -> int:
         """Side of the network's input for a window's height or width."""
         info = self.bundle.info
-        if side <= info.preprocess.size:
-            return info.preprocess.size
+        if side <= info.preprocess.side:
+            return info.preprocess.side
         return -(-side // info.input_step) * info.input_step
 
     def _together(self, room: tuple[int, int]) -> int:
         """Windows in a forward pass: as many pixels as `batch` windows of the usual size have."""
-        return max(1, self.batch * self.bundle.info.preprocess.size**2 // (room[0] * room[1]))
+        return max(1, self.batch * self.bundle.info.preprocess.side**2 // (room[0] * room[1]))
 
     def _predict(self, batch: list[_Patch], room: tuple[int, int]) -> None:
         config = self.bundle.info.preprocess
@@ -282,7 +282,7 @@ def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _refuse_large(bundle: Bundle, size: int) -> None:
     """Refuse windows that do not fit into a network whose input size is fixed."""
-    most = bundle.info.preprocess.size
+    most = bundle.info.preprocess.side
     if size > most and not bundle.info.takes_any_size:
         raise ConfigError(
             f"windows of {size} px do not fit {bundle.path}, which takes {most} px images only",

@@ -56,7 +56,7 @@ def load_trained(model: str | Path | Bundle | None) -> Trained:
     with torch.random.fork_rng(devices=[]):
         network = models.build(bundle.info.model)
     try:
-        check_size(network, bundle.info.preprocess.size)
+        check_size(network, bundle.info.preprocess.side)
     except ConfigError as error:
         raise BundleError(
             f"{bundle.path}: {error.found}",

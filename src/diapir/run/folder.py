@@ -249,9 +249,7 @@ class RunFolder:
 
 def _follows_steps(config: RunConfig) -> bool:
     """Whether something is scheduled over all steps, so that the number of epochs matters."""
-    ramped = any(
-        isinstance(value, tuple) for value in (config.loss.ce, config.loss.dice, config.loss.lovasz)
-    )
+    ramped = config.loss.ramped
     return config.schedule.name != "plateau" or ramped or bool(config.train.progressive)
 
 

@@ -17,7 +17,7 @@ from diapir.text import duration, integer, plural
 from diapir.training.display.console import Console
 from diapir.training.epoch_metrics import epoch_row
 from diapir.training.prepare import PreparedRun, batches_of
-from diapir.training.save_bundle import save_bundle
+from diapir.training.save_bundle import save_bundle, shown_to_network
 from diapir.training.stopping import Stopping
 from diapir.training.tracking.tracker import Tracking
 from diapir.training.validation import Validation, predict, validate
@@ -188,6 +188,7 @@ class Loop:
             self._config,
             self._device,
             self._on_validation,
+            shown_to_network(self._config, run.tiles),
         )
         cursor.validation_s = time.monotonic() - started
         select = self._config.train.select
@@ -311,7 +312,13 @@ class Loop:
         examples = self._run.tiles.examples
         if len(examples):
             images, masks = examples.stack(np.arange(len(examples)))
-            probabilities = predict(self._session.network, examples, self._config, self._device)
+            probabilities = predict(
+                self._session.network,
+                examples,
+                self._config,
+                self._device,
+                shown_to_network(self._config, self._run.tiles),
+            )
             self._tracking.examples(
                 self._session.cursor.epoch, examples.ids, images, masks, probabilities
             )

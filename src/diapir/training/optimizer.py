@@ -1,4 +1,4 @@
-"""The optimiser of a recipe: AdamW, or Muon for the convolutions inside the network."""
+"""The optimiser of a recipe: AdamW, Adam, SGD, or Muon for the convolutions in the network."""
 
 from __future__ import annotations
 
@@ -22,9 +22,19 @@ def make_optimizer(network: Network, config: OptimizerConfig, device: torch.devi
         ConfigError: a learning rate for the encoder of a network without one.
     """
     groups = parameter_groups(network, config)
+    decay, fused = config.weight_decay, device.type in {"cpu", "cuda"}
     if config.name == "adamw":
-        return torch.optim.AdamW(
-            groups, weight_decay=config.weight_decay, fused=device.type in {"cpu", "cuda"}
+        return torch.optim.AdamW(groups, weight_decay=decay, fused=fused)
+    if config.name == "adam":
+        return torch.optim.Adam(groups, weight_decay=decay, fused=fused)
+    if config.name == "sgd":
+        return torch.optim.SGD(
+            groups,
+            lr=config.lr,
+            momentum=config.momentum,
+            nesterov=config.nesterov,
+            weight_decay=decay,
+            fused=fused,
         )
     from timm.optim import Muon
 
@@ -35,7 +45,7 @@ def make_optimizer(network: Network, config: OptimizerConfig, device: torch.devi
         halves += [group | {"params": inner}, group | {"params": rest, "use_fallback": True}]
     muon: Optimizer = Muon(
         [group for group in halves if group["params"]],
-        weight_decay=config.weight_decay,
+        weight_decay=decay,
         nesterov=True,
         betas=(0.9, 0.999),
     )

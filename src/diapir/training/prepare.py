@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+
 from diapir.config import RunConfig
 from diapir.errors import RunError
+from diapir.models import build
 from diapir.run.folder import BEST, SPLIT, RunFolder, noted_settings, saved_config
 from diapir.tiles import TileSet
-from diapir.training.batches.tile_batches import Indices, epoch_batches
+from diapir.training.batches.input_sizes import auto_size, input_notes, with_size
+from diapir.training.batches.tile_batches import epoch_batches
+from diapir.training.batches.tile_crops import Indices
 from diapir.training.checkpoint import Checkpoints, State
 from diapir.training.device import Device
 from diapir.training.run_tiles import RunTiles
@@ -85,12 +90,15 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
     Raises:
         DiapirError: something that the run cannot be started or resumed with.
     """
+    divisor, auto = _divisor(config), config.preprocess.size == "auto"
+    config = _with_input_size(config, labelled, folder.path, divisor)
     notes = folder.check_config(config) if device.is_main else []
     checkpoints = Checkpoints(folder.path, notes.append)
     tiles = RunTiles.choose(config, labelled, folder.path / SPLIT)
     notes += tiles.notes
     if config.train.start is not None and not checkpoints.exist:
         notes += filter(None, [seen_note(config.train.start, tiles)])
+    notes += input_notes(tiles.training.shapes, divisor, config.preprocess, auto=auto)
     batches = len(batches_of(config, tiles, device, epoch=1))
     session = Session(
         config,
@@ -124,15 +132,32 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
 
 
 def batches_of(config: RunConfig, tiles: RunTiles, device: Device, *, epoch: int) -> list[Indices]:
-    """The batches of an epoch (from 1); each epoch has the same number."""
+    """The batches of the optimiser steps of an epoch (from 1); each epoch has the same number."""
     batches = tiles.windows.epoch_batches if tiles.windows else epoch_batches
-    return batches(
-        len(tiles.training),
-        config.train.batch,
+    drawn = batches(
+        tiles.images,
+        config.train.batch * config.train.accumulate,
         seed=config.seed,
         epoch=epoch,
         processes=device.world,
     )
+    return [tiles.indices(batch) for batch in drawn]
+
+
+def _divisor(config: RunConfig) -> int:
+    """The divisor of the network, which is not initialised for it."""
+    with torch.device("meta"):
+        return build(config.model).divisor
+
+
+def _with_input_size(config: RunConfig, labelled: TileSet, run: Path, divisor: int) -> RunConfig:
+    """The configuration with a number for `preprocess.size`; a resumed run keeps its own."""
+    if config.preprocess.size != "auto":
+        return config
+    earlier = saved_config(run)
+    if earlier is not None and earlier.preprocess.size != "auto":
+        return with_size(config, earlier.preprocess.side)
+    return with_size(config, auto_size(labelled.shapes, divisor, config.preprocess))
 
 
 def _restore(run: PreparedRun, state: State) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from diapir import bundle
 from diapir.bundle import Fingerprints
 from diapir.config import AugmentConfig, DataConfig, RunConfig
 from diapir.errors import BundleError
+from diapir.inference.sections.wavelet import is_like_tgs
 from diapir.training.run_tiles import RunTiles
 from diapir.training.session import Session
 from diapir.training.validation import Validation
@@ -31,11 +33,7 @@ def save_bundle(
     bundle.save(
         folder,
         session.weights(),
-        name=config.name,
-        model=config.model,
-        preprocess=config.preprocess,
-        tile=int(tiles.training.shapes.max()),
-        windows=() if tiles.windows is None else tuple(sorted(set(tiles.windows.sizes))),
+        **shown_to_network(config, tiles),
         training={
             "recipe": config.name,
             "seed": config.seed,
@@ -50,6 +48,7 @@ def save_bundle(
             **session.started.record,
             **({"changed on resuming": "; ".join(session.changes)} if session.changes else {}),
             **_rescaling(config.augment),
+            **_wavelet(tiles),
         },
         training_tiles=_training_tiles(config, tiles),
     )
@@ -67,6 +66,17 @@ def _training_tiles(config: RunConfig, tiles: RunTiles) -> Fingerprints | None:
     return Fingerprints.union([own, earlier])
 
 
+def shown_to_network(config: RunConfig, tiles: RunTiles) -> dict[str, Any]:
+    """The fields of the bundle that decide how images become the network's input."""
+    return {
+        "name": config.name,
+        "model": config.model,
+        "preprocess": config.preprocess,
+        "tile": int(tiles.training.shapes.max()),
+        "windows": () if tiles.windows is None else tuple(sorted(set(tiles.windows.sizes))),
+    }
+
+
 def _further_tiles(data: DataConfig, tiles: RunTiles) -> dict[str, str]:
     """What the bundle says where the training part was not all that was trained on."""
     further = ["the validation part"] if data.use_all else []
@@ -79,6 +89,14 @@ def _further_tiles(data: DataConfig, tiles: RunTiles) -> dict[str, str]:
 def _windows(tiles: RunTiles) -> dict[str, str]:
     """What the bundle says about windows of sections."""
     return {} if tiles.windows is None else {"windows": tiles.windows.names}
+
+
+def _wavelet(tiles: RunTiles) -> dict[str, float]:
+    """The wavelet length of tiles that are not like those of TGS, which is otherwise assumed."""
+    found = tiles.first_zero
+    if found is None or is_like_tgs(found):
+        return {}
+    return {bundle.FIRST_ZERO: round(found, 2)}
 
 
 def _rescaling(augment: AugmentConfig) -> dict[str, list[float]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 _MOMENTS = frozenset({"exp_avg", "exp_avg_sq", "momentum_buffer"})
-"""Tensors that AdamW and Muon keep of each weight, of its shape."""
+"""Tensors that AdamW, Adam, Muon and SGD keep of each weight, of its shape."""
 _ADAM = frozenset({"step", "exp_avg", "exp_avg_sq"})
 
 _Values = TypeVar("_Values")
@@ -42,14 +42,16 @@ def restore_optimizer(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         for group, before in zip(own, saved["param_groups"], strict=True)
     ]
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    sgd = "dampening" in own[0]
     for number, moments in saved["state"].items():
-        _check_moments(moments, weights[number])
+        _check_moments(moments, weights[number], sgd=sgd)
     optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
 
 
-def _check_moments(moments: Mapping[str, Any], weight: Tensor) -> None:
+def _check_moments(moments: Mapping[str, Any], weight: Tensor, *, sgd: bool) -> None:
     names = moments.keys()
-    if ("use_muon" not in names or "step" in names) and names and not names >= _ADAM:
+    alone = sgd if "use_muon" not in names else "step" not in names  # a momentum and nothing else
+    if names and not alone and not names >= _ADAM:
         raise ValueError(f"the optimiser's state has {', '.join(map(str, names))} of a weight")
     for name, value in moments.items():
         fits = (

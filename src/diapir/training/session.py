@@ -26,18 +26,27 @@ from diapir.training.batches.mixed_batches import (
 )
 from diapir.training.batches.survey_augment import draw_survey, spans_surveys
 from diapir.training.batches.tile_batches import (
-    Indices,
     input_size,
     load_augmented_batch,
     load_batch,
     shard,
 )
+from diapir.training.batches.tile_crops import Indices, draw_places
 from diapir.training.batches.windows import Windows, names
 from diapir.training.cursor import Cursor, StepTerms
 from diapir.training.device import Device
 from diapir.training.ema import AveragedNetwork
 from diapir.training.encoder import freeze, parameter_groups
-from diapir.training.losses import auxiliary_loss, segmentation_loss
+from diapir.training.loss.in_parts import backward_in_parts
+from diapir.training.loss.losses import (
+    LossTerms,
+    Sums,
+    auxiliary_sums,
+    auxiliary_terms,
+    loss_terms,
+    pooled,
+    segmentation_sums,
+)
 from diapir.training.optimizer import make_optimizer
 from diapir.training.saved_state import restore_optimizer
 from diapir.training.schedule import make_schedule
@@ -77,7 +86,7 @@ class Session:
         torch.manual_seed(config.seed)
         self._steps = steps
         network = build(config.model)
-        check_size(network, config.preprocess.size)
+        check_size(network, config.preprocess.side)
         _check_sizes(network, config.train.progressive)
         self._frozen = freeze(network, getattr(config.model, "freeze", 0))
         parameter_groups(network, config.optimizer)  # refuses before weights are downloaded
@@ -105,25 +114,23 @@ class Session:
             What it measured; None where loss or gradient was not finite and the step was skipped.
         """
         config, device = self._config, self._device
-        # all random draws of a step depend on these alone, so that resuming is exact
-        torch.manual_seed(_step_seed(*self._seed, device.rank))
         self.schedule.before_step(self.cursor.step)
         self._model.train()
         for part in self._frozen:
             part.eval()  # batch norms of frozen stages keep their statistics
-        images, masks = self._load(tiles, batch)
-        images = device.images(images)
-        masks = masks.to(device.torch_device, non_blocking=True).long()
-        # several processes wait for a gradient of every weight, even if it is 0
-        wants_more = bool(config.loss.empty or config.loss.deep) or device.world > 1
-        outputs = self._model(images, auxiliary=True) if wants_more else self._model(images)
-        logits = outputs.logits if wants_more else outputs
-        terms = segmentation_loss(logits, masks, config.loss, device.sum, self._ramped)
-        if wants_more:
-            beside = auxiliary_loss(outputs.salt, outputs.deep, masks, config.loss, device.sum)
-            terms = terms._replace(total=terms.total + beside)
+        parts = [self._load(tiles, batch, rows) for rows in self._parts(len(batch))]
         self._optimizer.zero_grad()
-        device.accelerator.backward(terms.total)
+        if len(parts) == 1:
+            terms = self._terms(self._sums(0, *parts[0]))
+            device.accelerator.backward(terms.total)
+        else:
+            terms = backward_in_parts(
+                len(parts),
+                lambda number: self._sums(number, *parts[number]),
+                self._terms,
+                device.accelerator.backward,
+                self._network,
+            )
         limit = config.optimizer.clip_norm
         norm = device.accelerator.clip_grad_norm_(
             self._network.parameters(), math.inf if limit is None else limit
@@ -137,15 +144,56 @@ class Session:
             self._average.update(self._network)
         return StepTerms(*values)
 
-    def _load(self, tiles: TileSet, batch: Indices) -> tuple[Tensor, Tensor]:
-        """This process's images and masks of a step, augmented as the recipe says."""
+    def _parts(self, count: int) -> list[Indices]:
+        """The images of a step that this process takes, in parts of a batch each."""
+        world = self._device.world
+        parts = min(-(-count // self._config.train.batch), max(count // world, 1))
+        return [
+            shard(rows, self._device.rank, world)
+            for rows in np.array_split(np.arange(count), parts)
+        ]
+
+    def _sums(self, number: int, images: Tensor, masks: Tensor) -> Sums:
+        """The sums of a part of a step that its loss is made of, over all processes."""
         config, device = self._config, self._device
-        mine = shard(batch, device.rank, device.world)
+        # all random draws of a step depend on these alone, so that resuming is exact
+        torch.manual_seed(_step_seed(*self._seed, device.rank, *([number] if number else [])))
+        images = device.images(images)
+        masks = masks.to(device.torch_device, non_blocking=True).long()
+        wants_more = self._wants_more
+        outputs = self._model(images, auxiliary=True) if wants_more else self._model(images)
+        logits = outputs.logits if wants_more else outputs
+        sums = segmentation_sums(logits, masks, config.loss, self._ramped)
+        if wants_more:
+            sums |= auxiliary_sums(outputs.salt, outputs.deep, masks)
+        return pooled(sums, device.sum)
+
+    def _terms(self, sums: Sums) -> LossTerms:
+        """The loss of a step from its sums."""
+        terms = loss_terms(sums, self._config.loss, self._ramped)
+        if self._wants_more:
+            terms = terms._replace(total=terms.total + auxiliary_terms(sums, self._config.loss))
+        return terms
+
+    @property
+    def _wants_more(self) -> bool:
+        """Whether auxiliary outputs are trained."""
+        loss = self._config.loss
+        # several processes wait for a gradient of every weight, even if it is 0
+        return bool(loss.empty or loss.deep) or self._device.world > 1
+
+    def _load(self, tiles: TileSet, batch: Indices, rows: Indices) -> tuple[Tensor, Tensor]:
+        """Some images and masks of a step, augmented as the recipe says."""
+        config, device = self._config, self._device
+        mine = batch[rows]
         size = input_size(config, self._done)
+        places = None
+        if (tiles.shapes > config.preprocess.side).any():
+            places = draw_places(len(batch), self._seed)[rows]
         mixed = self._windows is not None or spans_surveys(config.augment)
-        if not mixed and config.augment == AugmentConfig() and size == config.preprocess.size:
-            return load_batch(tiles, mine, config.preprocess)
-        augmentation = self._draw(tiles, batch)
+        if not mixed and config.augment == AugmentConfig() and size == config.preprocess.side:
+            return load_batch(tiles, mine, config.preprocess, places)
+        augmentation = self._draw(tiles, batch).take(rows)
         if mixed:
             return load_mixed_batch(
                 tiles,
@@ -156,6 +204,7 @@ class Session:
                 frame=self._frame(tiles, batch, size),
                 seed=self._seed,
                 device=device.drawing_device,
+                places=places,
             )
         return load_augmented_batch(
             tiles,
@@ -164,20 +213,20 @@ class Session:
             config.preprocess,
             size=size,
             device=device.drawing_device,
+            places=places,
         )
 
     def _draw(self, tiles: TileSet, batch: Indices) -> BatchAugmentation:
-        """This process's share of the augmentation of a step."""
+        """The augmentation of all images of a step."""
         augment, count = self._config.augment, len(batch)
         flips = None
         if augment.flip == "alternate":
             ids = names(tiles.ids, batch)
             flips = alternate_flips(ids, seed=self._config.seed, epoch=self.cursor.epoch)
-        drawn = BatchAugmentation(
+        return BatchAugmentation(
             draw(augment, count, seed=self._seed, flip=flips),
             draw_survey(augment, count, self._seed) if spans_surveys(augment) else None,
         )
-        return drawn.take(shard(np.arange(count), self._device.rank, self._device.world))
 
     def _frame(self, tiles: TileSet, batch: Indices, size: int) -> Frame:
         """The sizes of a step's images; all processes have the same."""

@@ -77,7 +77,7 @@ def test_nearly_black_and_white_masks_under_seed_are_refused_as_well() -> None:
     for encoding in ("auto", "seed"):
         with pytest.raises(DataError, match="80% of the bright pixels would be ignored") as caught:
             decided({0: 50, 200: 2, 255: 8, 30: 9}, encoding=encoding)
-        assert "--set data.mask_encoding=grey8" in caught.value.fix
+        assert "--set data.mask_encoding=binary" in caught.value.fix
 
 
 def test_black_and_white_masks_under_index_are_refused() -> None:
@@ -183,3 +183,21 @@ def test_masks_without_background_are_refused() -> None:
     census.add("a", stored_mask(np.full((4, 4), 255, np.uint8)))
     with pytest.raises(DataError, match="no pixel of the masks is background"):
         refuse_without_background(census.decide("auto"))
+
+
+def test_values_of_any_kind_are_divided_where_the_user_says_so() -> None:
+    found = decided({0: 40, 60: 9, 127: 5, 128: 4, 200: 3, 255: 2}, encoding="binary")
+    assert (found.encoding, found.background, found.salt, found.ignored) == ("binary", 54, 9, 0)
+    assert found.notes == []
+    assert decided({0: 9, 65535: 4}, encoding="binary").salt == 4
+    with pytest.raises(DataError, match="no pixel is salt"):
+        decided({0: 40, 100: 9}, encoding="binary")
+
+
+def test_masks_of_a_lossy_format_are_refused_but_as_binary() -> None:
+    census = MaskCensus()
+    census.add("masks/a.jpg", stored_mask(mask_of({0: 50, 3: 4, 251: 5, 255: 20})))
+    with pytest.raises(DataError, match="changed by lossy compression") as caught:
+        census.decide("auto")
+    assert "--encoding binary" in caught.value.fix
+    assert census.decide("binary").salt == 25

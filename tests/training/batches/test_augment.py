@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from diapir.config import IGNORE, AugmentConfig, PreprocessConfig
 from diapir.preprocess import pad_masks, to_input
-from diapir.training.batches.augment import Augmentation, alternate_flips, augment, draw
+from diapir.training.batches.augment import (
+    CONTROLS,
+    Augmentation,
+    alternate_flips,
+    augment,
+    draw,
+)
 
 EVERYTHING: dict[str, Any] = {
     "flip": "random",
@@ -24,6 +30,7 @@ EVERYTHING: dict[str, Any] = {
     "contrast": 0.4,
     "polarity": 0.5,
     "cutout": 0.5,
+    "elastic": 0.05,
 }
 
 
@@ -243,3 +250,42 @@ def test_every_tile_is_flipped_in_every_second_epoch(seed: int, epoch: int) -> N
     now, after = (alternate_flips(ids, seed=seed, epoch=each) for each in (epoch, epoch + 1))
     assert (now != after).all()
     assert 0.25 < now.mean() < 0.75
+
+
+def test_elastic_deformation_by_hand() -> None:
+    """Control points that all move alike shift the tile; masks keep their values."""
+    image = np.arange(33 * 33, dtype=np.int64).reshape(1, 33, 33) % 251
+    still = draw(AugmentConfig(), 1, (1,))
+    moved = replace(still, elastic=np.full((1, 2, CONTROLS, CONTROLS), 3 / 33))
+    seen, kept = augmented(image.astype(np.uint8), (image % 2).astype(np.uint8), moved, raw(33))
+    np.testing.assert_allclose(seen[0, 0, :30, :30] * 255, image[0, 3:, 3:], atol=0.1)
+    np.testing.assert_array_equal(kept[0, :30, :30], (image % 2)[0, 3:, 3:])
+    assert (kept[0, 31:] == IGNORE).all()
+
+
+def test_elastic_deformation_is_smooth_and_does_not_fold() -> None:
+    _, x = np.mgrid[:64, :64].astype(np.uint8)
+    strongest = draw(AugmentConfig(elastic=0.05), 40, (3,))
+    assert strongest.bend.max() <= 0.05
+    images = np.stack([x] * 40) * np.uint8(2)
+    seen, kept = augmented(images, images % 2, strongest, raw(64, "edge"))
+    inside = kept != IGNORE
+    across = np.diff(seen[:, 0] * 255 / 2, axis=2)[inside[:, :, 1:] & inside[:, :, :-1]]
+    assert across.min() >= 0  # left stays left of right; at the rim the edge repeats
+    assert across.max() < 2.5
+    assert np.abs(across - 1).max() > 0.1  # and yet something has moved
+
+
+@pytest.mark.parametrize("elastic", [0.02, 0.1])
+def test_elastic_masks_are_those_of_their_images(elastic: float) -> None:
+    masks = np.zeros((6, 40, 40), np.uint8)
+    masks[:, 10:30, 12:28] = 1
+    augmentation = draw(AugmentConfig(elastic=elastic), 6, (9,))
+    seen, kept = augmented(masks * np.uint8(255), masks, augmentation, raw(48, "edge"))
+    assert set(np.unique(kept)) <= {0, 1, IGNORE}
+    sure = (kept != IGNORE) & (np.abs(seen[:, 0] - 0.5) > 0.45)
+    np.testing.assert_array_equal((seen[:, 0] > 0.5)[sure], (kept == 1)[sure])
+    again, _ = augmented(
+        masks * np.uint8(255), masks, draw(AugmentConfig(elastic=elastic), 6, (9,)), raw(48, "edge")
+    )
+    np.testing.assert_array_equal(seen, again)

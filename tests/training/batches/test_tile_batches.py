@@ -70,7 +70,8 @@ def test_smaller_inputs_come_first() -> None:
     )
     sizes = [input_size(config, done) for done in (0, 0.24, 0.25, 0.49, 0.5, 1.0)]
     assert sizes == [32, 32, 64, 64, 96, 96]
-    assert input_size(RunConfig(), 0.0) == RunConfig().preprocess.size
+    unscheduled = RunConfig.model_validate({"preprocess": {"size": 96}})
+    assert input_size(unscheduled, 0.0) == 96
 
 
 def test_tiles_of_several_sizes_are_each_augmented_as_if_alone(tmp_path: Path) -> None:

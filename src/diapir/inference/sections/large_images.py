@@ -14,7 +14,13 @@ from diapir.inference.predictor import Segmenter
 from diapir.inference.sections.no_data import blank, least_run
 from diapir.inference.sections.presentation import present, restore, settings_of
 from diapir.inference.sections.resample import resample
-from diapir.inference.sections.wavelet import LARGEST, SamplingMatch, match_sampling, vertical_scale
+from diapir.inference.sections.wavelet import (
+    LARGEST,
+    SamplingMatch,
+    match_sampling,
+    trained_first_zero,
+    vertical_scale,
+)
 from diapir.text import percent, plural
 
 
@@ -94,8 +100,16 @@ class LargeImages:
     _pixels: int = 0
 
     @property
+    def tile(self) -> int:
+        """Longest side in pixels of the training tiles, which a network may see in windows only.
+
+        Images up to it are left as they are, as an evaluation leaves them.
+        """
+        return max(bundle.info.tile or bundle.info.window for bundle in self.segmenter.bundles)
+
+    @property
     def window(self) -> int:
-        """Side in pixels of a tile: images up to this size are left as they are."""
+        """Longest side in pixels of an image that is predicted at once."""
         return max(bundle.info.window for bundle in self.segmenter.bundles)
 
     def probabilities(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
@@ -120,9 +134,13 @@ class LargeImages:
         if settings is not None and self.options.match_sampling == "auto":
             # a model adapted to a survey is shown it as it was in its training
             return PreparedImage(present(image, settings), shape, None)
-        if max(image.shape) <= self.window:
+        if max(image.shape) <= self.tile:
             return PreparedImage(image, shape, None)
-        match = match_sampling(image.T, vertical_scale(self.segmenter.bundles))
+        match = match_sampling(
+            image.T,
+            vertical_scale(self.segmenter.bundles),
+            trained_first_zero(self.segmenter.bundles),
+        )
         self.matches.append(match)
         empty = self._empty(image, match)
         rows = self._rows(height, match)

@@ -102,8 +102,22 @@ def vertical_scale(bundles: Sequence[Bundle]) -> tuple[float, float]:
     return max(low for low, _ in ranges), min(high for _, high in ranges)
 
 
+def trained_first_zero(bundles: Sequence[Bundle]) -> float:
+    """Typical first zero of the training data of models, in samples; TGS's where unrecorded."""
+    found = [bundle.info.first_zero or TGS_FIRST_ZERO for bundle in bundles]
+    return float(np.exp(np.mean(np.log(found))))
+
+
+def is_like_tgs(found: float) -> bool:
+    """Whether a first zero is within those of the TGS sections."""
+    low, high = TGS_SPREAD
+    return low * TGS_FIRST_ZERO <= found <= high * TGS_FIRST_ZERO
+
+
 def match_sampling(
-    traces: NDArray[np.float32] | NDArray[np.uint8], scales: tuple[float, float]
+    traces: NDArray[np.float32] | NDArray[np.uint8],
+    scales: tuple[float, float],
+    typical: float = TGS_FIRST_ZERO,
 ) -> SamplingMatch:
     """Choose the factor that brings data to the wavelet length of the training data.
 
@@ -114,18 +128,19 @@ def match_sampling(
         traces: amplitudes or grey levels `(traces, samples)`.
         scales: smallest and largest vertical scale of the training images; (1, 1) for a training
             without rescaling.
+        typical: first zero of the training data in samples, see `trained_first_zero`.
 
     Returns:
         The factor, within 1/`LARGEST` to `LARGEST`.
     """
     low, high = min(scales[0] * END, TGS_SPREAD[0]), max(scales[1] / END, TGS_SPREAD[1])
-    known = low * TGS_FIRST_ZERO, high * TGS_FIRST_ZERO
+    known = low * typical, high * typical
     found = first_zero(traces)
     if found < NOISE:
         found = float("nan")
     if not np.isfinite(found) or known[0] <= found <= known[1]:
         return SamplingMatch(1.0, found, known)
-    factor = float(np.clip(TGS_FIRST_ZERO / found, 1 / LARGEST, LARGEST))
+    factor = float(np.clip(typical / found, 1 / LARGEST, LARGEST))
     return SamplingMatch(factor, found, known)
 
 

@@ -179,7 +179,9 @@ def model_words(model: ModelConfig, count: int | None) -> str:
 def input_words(preprocess: PreprocessConfig) -> str:
     """Input size and padding."""
     padded = {"zero": "with zeros", "reflect": "by reflection", "edge": "with its edge"}
-    return f"{preprocess.size} × {preprocess.size} px, tiles padded {padded[preprocess.pad]}"
+    size = preprocess.size
+    sides = "as large as the tiles need" if size == "auto" else f"{size} × {size} px"
+    return f"{sides}, tiles padded {padded[preprocess.pad]}"
 
 
 def parameter_count(weights: Path) -> int | None:

@@ -16,10 +16,13 @@ _TERMS = {
     "ce": "cross entropy",
     "dice": "(1 − soft Dice)",
     "lovasz": "Lovász hinge",
+    "focal": "focal loss",
+    "tversky": "(1 − Tversky index)",
+    "boundary": "boundary loss",
     "empty": "cross entropy of salt presence",
     "deep": "cross entropy of coarser outputs",
 }
-_OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon and AdamW"}
+_OPTIMIZERS = {"adamw": "AdamW", "adam": "Adam", "sgd": "SGD", "muon": "Muon and AdamW"}
 _FLIPS = {"random": "random horizontal flip", "alternate": "horizontal flip every second epoch"}
 
 
@@ -65,6 +68,7 @@ def augment_words(augment: AugmentConfig) -> str:
     words = [_FLIPS[augment.flip]] if augment.flip in _FLIPS else []
     words += [f"{name} ±{percent(share)}" for name, share in shares.items() if share]
     words += [f"rotation ±{augment.rotate:g}°"] if augment.rotate else []
+    words += [f"elastic ±{percent(augment.elastic)}"] if augment.elastic else []
     parts = {"polarity reversed in {}": augment.polarity, "cutout in {}": augment.cutout}
     words += [text.format(percent(share)) for text, share in parts.items() if share]
     return ", ".join(words + _across_surveys(augment))

@@ -22,7 +22,12 @@ from diapir.inference.sections.no_data import (
     no_data,
     with_true_zeros,
 )
-from diapir.inference.sections.wavelet import SamplingMatch, match_sampling, vertical_scale
+from diapir.inference.sections.wavelet import (
+    SamplingMatch,
+    match_sampling,
+    trained_first_zero,
+    vertical_scale,
+)
 from diapir.surveys.prediction.chunked_arrays import has_zarr
 from diapir.surveys.prediction.exports import Exports
 from diapir.surveys.prediction.own_settings import with_own_settings
@@ -290,7 +295,9 @@ def _sampling(
     segmenter: Segmenter, traces: NDArray[np.float32], options: SurveyOptions
 ) -> tuple[SamplingMatch, str]:
     """Factor by which traces are resampled for the network, and what is said about it."""
-    match = match_sampling(traces, vertical_scale(segmenter.bundles))
+    match = match_sampling(
+        traces, vertical_scale(segmenter.bundles), trained_first_zero(segmenter.bundles)
+    )
     if options.match_sampling == "auto":
         return match, match.note
     factor = 1.0 if options.match_sampling == "none" else float(options.match_sampling)

@@ -76,7 +76,7 @@ def is_local(segmenter: Segmenter) -> bool:
 
 
 def _candidates(segmenter: Segmenter, traces: int, samples: int) -> Iterator[int]:
-    sizes = {bundle.info.preprocess.size for bundle in segmenter.bundles}
+    sizes = {bundle.info.preprocess.side for bundle in segmenter.bundles}
     any_size = all(bundle.info.takes_any_size for bundle in segmenter.bundles)
     if len(sizes) > 1 or not any_size or not is_local(segmenter):
         return
@@ -102,11 +102,11 @@ def _members(segmenter: Segmenter) -> tuple[Predictor, ...]:
 
 def _is_local(bundle: Bundle, engine: Engine) -> bool:
     config = bundle.info.preprocess
-    large = config.model_copy(update={"size": 3 * config.size})
+    large = config.model_copy(update={"size": 3 * config.side})
     random = np.random.default_rng(0)
-    first = random.normal(128, 40, (large.size, large.size))
+    first = random.normal(128, 40, (large.side, large.side))
     second = random.normal(90, 15, first.shape)
-    corner, near = config.size // 4, config.size // 4 + int(1.5 * config.size)
+    corner, near = config.side // 4, config.side // 4 + int(1.5 * config.side)
     second[:near, :near] = first[:near, :near]
     pair = np.clip(np.stack([first, second]), 0, 255).astype(np.uint8)
     logits = engine.logits(to_input(pair, large))

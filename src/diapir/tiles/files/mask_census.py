@@ -17,6 +17,7 @@ from diapir.config import IGNORE, MaskEncoding
 from diapir.errors import DataError
 from diapir.text import listing, plural
 from diapir.tiles.files.masks import (
+    BRIGHT,
     DEEP,
     ENCODINGS,
     StoredMask,
@@ -24,9 +25,6 @@ from diapir.tiles.files.masks import (
     listed,
     unexpected_values,
 )
-
-BRIGHT = 128
-"""Values from here on look white: nobody draws ignored pixels white and salt black."""
 
 LOSSY = (".jpg", ".jpeg", ".webp")
 """Suffixes of formats that change pixel values when they are saved."""
@@ -122,7 +120,8 @@ class MaskCensus:
                 ignored; the error names the option that settles it.
         """
         self._refuse_strays()
-        self._refuse_lossy()
+        if encoding != "binary":
+            self._refuse_lossy()
         totals = self.totals()
         if not set(totals) - {0}:
             raise DataError(
@@ -144,7 +143,7 @@ class MaskCensus:
     def _thresholded(self, between: int) -> Decision:
         """The decision for masks with smoothed edges."""
         counts = self._sum(deep=False) + self._sum(deep=True)
-        table = (np.arange(256) >= BRIGHT).astype(np.uint8)
+        table = class_table("binary", deep=False)
         background, salt = (int(counts[table == value].sum()) for value in (0, 1))
         return Decision("grey8", background, salt, 0, table.tobytes(), smoothed=between)
 
@@ -210,7 +209,8 @@ class MaskCensus:
                 f"{plural(len(changed), 'mask')} with values changed by lossy compression: {name} "
                 f"holds {listed(codes)}",
                 expected="masks in a lossless format: PNG, TIFF, BMP or GIF",
-                fix="save the masks again from their source as PNG, grey 0 and 255",
+                fix="save the masks again from their source as PNG, grey 0 and 255; or, where "
+                f"values from {BRIGHT} on are salt, " + _option("binary"),
             )
 
     def _refuse_unexpected(self, encoding: MaskEncoding) -> None:
@@ -300,7 +300,10 @@ def _settling(totals: dict[int, int]) -> str:
         return _option("index")
     if 255 not in values:
         return _option("seed")
-    return "save the masks as 0 and 255 only, then " + _option("grey8")
+    return (
+        f"if values from {BRIGHT} on are salt, {_option('binary')}; "
+        "else save the masks as 0 and 255 only"
+    )
 
 
 def _option(encoding: str) -> str:

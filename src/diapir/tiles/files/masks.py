@@ -5,6 +5,8 @@
 | `index`  | 0          | 1       | 255    | masks of class numbers                      |
 | `grey8`  | 0          | 255     |        | drawn masks                                 |
 | `grey16` | 0          | 65535   |        | TGS as published on Kaggle                  |
+| `binary` | 0 … 127    | 128 …   |        | smoothed or resized masks, JPEG; never      |
+|          |            |         |        | recognised, as it fits any values           |
 | `seed`   | 0          | 1 … 254 | 255    | super-resolved TGS                          |
 | `rle`    |            |         |        | Kaggle's `train.csv`: run-length encoded    |
 
@@ -28,10 +30,14 @@ ENCODINGS: dict[MaskEncoding, str] = {
     "index": "0 background, 1 salt, 255 ignored",
     "grey8": "0 background, 255 salt",
     "grey16": "0 background, 65535 salt",
+    "binary": "0 to 127 background, 128 to 255 salt",
     "seed": "0 background, 1 to 254 salt, 255 ignored",
     "rle": "run-length encoded salt in train.csv",
 }
 """What the values of each encoding mean, in words."""
+
+BRIGHT = 128
+"""Values from here on look white: nobody draws ignored pixels white and salt black."""
 
 _UNEXPECTED = 2
 
@@ -87,6 +93,8 @@ def class_table(encoding: MaskEncoding, *, deep: bool) -> NDArray[np.uint8]:
     Returns:
         `uint8 (256,)`.
     """
+    if encoding == "binary":
+        return (np.arange(256) >= BRIGHT).astype(np.uint8)
     table = np.full(256, _UNEXPECTED, np.uint8)
     table[0] = 0
     if encoding == "grey16":

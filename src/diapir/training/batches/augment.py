@@ -22,6 +22,14 @@ from diapir.preprocess import padding
 CUTOUT = (0.1, 0.35)
 """Smallest and largest side of the cutout rectangle, as a share of the tile's."""
 
+CONTROLS = 4
+"""Control points of the elastic deformation per side: few, so that it is smooth and does not
+fold."""
+
+ELASTIC_REACH = 1.9
+"""Largest displacement between control points, over the largest at them: bicubic interpolation
+overshoots."""
+
 GREY = 127.5
 """Grey level of the cutout: zero amplitude."""
 
@@ -49,6 +57,9 @@ class Augmentation:
     """`(n, 2, 2)`: maps a pixel's (x, y) from the centre to where it is sampled."""
     shift: Floats
     """`(n, 2)`: (x, y) added to that, as shares of the tile's sides."""
+    elastic: Floats
+    """`(n, 2, CONTROLS, CONTROLS)`: (x, y) displacements at the control points of the elastic
+    deformation, as shares of the input's side."""
 
     def __len__(self) -> int:
         return len(self.flip)
@@ -56,6 +67,18 @@ class Augmentation:
     def take(self, rows: slice | NDArray[np.int64]) -> Augmentation:
         """The augmentation of some of the tiles."""
         return Augmentation(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    @property
+    def bend(self) -> Floats:
+        """`(n,)`: largest elastic displacement at a control point, as a share of the side."""
+        most: Floats = np.abs(self.elastic).max(axis=(1, 2, 3))
+        return most
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether any tile is scaled, rotated, shifted or deformed."""
+        moved = bool((self.matrix != np.eye(2)).any())
+        return moved or bool(self.shift.any()) or bool(self.elastic.any())
 
 
 def draw(
@@ -82,6 +105,10 @@ def draw(
     across = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     down = np.stack([-np.sin(angle), np.cos(angle)], axis=1) / taller[:, None]
     painted = chance[2] < config.cutout
+    elastic = np.zeros((count, 2, CONTROLS, CONTROLS))
+    if config.elastic:
+        bent = np.random.default_rng([*seed, 5]).uniform(-1, 1, size=elastic.shape)
+        elastic = config.elastic * bent
     return Augmentation(
         flip=chance[0] < 0.5 * (config.flip == "random") if flip is None else flip,
         gain=(1 + config.contrast) ** both_ways[3],
@@ -90,6 +117,7 @@ def draw(
         cutout=(np.concatenate([corner, corner + sides]) * painted).T,
         matrix=np.stack([across, down], axis=1) / zoom[:, None, None],
         shift=config.shift * both_ways[5:].T,
+        elastic=elastic,
     )
 
 
@@ -118,6 +146,7 @@ def augment(
     augmentation: Augmentation,
     config: PreprocessConfig,
     size: int | None = None,
+    offset: Floats | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Augment tiles of one size, and turn them into the network's input.
 
@@ -129,12 +158,14 @@ def augment(
         augmentation: the augmentation of the N tiles.
         config: size, padding, mean and standard deviation of the network's input.
         size: side of a smaller input that covers the same area; None takes `config.size`.
+        offset: `(N, 2)`: for tiles larger than the input, (x, y) in pixels from the centre of each
+            to that of its crop; None for the centre.
 
     Returns:
         images `float32 (N, 3, size, size)`, and masks `int64 (N, size, size)`, 255 where a pixel
         is sampled outside its tile.
     """
-    grey, kept = sample(images, masks, augmentation, config, size)
+    grey, kept = sample(images, masks, augmentation, config, size, offset)
     return normalised(grey, config), kept
 
 
@@ -144,6 +175,7 @@ def sample(
     augmentation: Augmentation,
     config: PreprocessConfig,
     size: int | None = None,
+    offset: Floats | None = None,
 ) -> tuple[Tensor, Tensor]:
     """As `augment`, before the network's scale: images `float32 (N, size, size)` in [0, 255]."""
 
@@ -154,7 +186,7 @@ def sample(
     images = torch.where(flip, images.flip(2), images)
     masks = torch.where(flip, masks.flip(2), masks)
     grey = _paint(_shade(images, augmentation), augmentation)
-    grid = _grid(augmentation, grey, config, size or config.size)
+    grid = _grid(augmentation, grey, config, size or config.side, offset)
     seen = functional.grid_sample(
         grey[:, None], grid, padding_mode=_SAMPLING[config.pad], align_corners=True
     )
@@ -200,21 +232,45 @@ def _paint(grey: Tensor, augmentation: Augmentation) -> Tensor:
     return torch.where(rows[:, :, None] & columns[:, None, :], GREY, grey)
 
 
-def _grid(augmentation: Augmentation, grey: Tensor, config: PreprocessConfig, size: int) -> Tensor:
+def _grid(
+    augmentation: Augmentation,
+    grey: Tensor,
+    config: PreprocessConfig,
+    size: int,
+    offset: Floats | None,
+) -> Tensor:
     """Where each pixel is sampled, `float32 (N, size, size, 2)`, as `grid_sample` takes it."""
     height, width = grey.shape[1:]
-    pads = padding(height, width, config)
     sides = np.array([width, height], np.float64)
-    # an output pixel, from -1 to 1, → pixels of the padded frame → pixels from the tile's centre
-    reach = (size - 1) / 2 * config.size / size
-    centre = (config.size - 1) / 2 - np.array([pads.left, pads.top]) - (sides - 1) / 2
+    seen = np.minimum(sides, config.side)  # of the tile, or of its crop
+    pads = padding(int(seen[1]), int(seen[0]), config)
+    # an output pixel, from -1 to 1, → pixels of the padded frame → pixels from the crop's centre
+    reach = (size - 1) / 2 * config.side / size
+    centre = (config.side - 1) / 2 - np.array([pads.left, pads.top]) - (seen - 1) / 2
     # whole pixels, so that a shift alone does not blur
-    shift = np.rint(augmentation.shift * sides)
+    shift = np.rint(augmentation.shift * seen)
+    if offset is not None:  # the tile has been flipped, and its crop with it
+        mirrored = np.where(augmentation.flip[:, None], [-1.0, 1.0], 1.0)
+        shift = shift + mirrored * offset
     matrix = np.concatenate(
         [augmentation.matrix * reach, (augmentation.matrix @ centre + shift)[..., None]], axis=2
     )
-    matrix /= np.maximum(sides - 1, 1)[:, None] / 2  # −1 and 1 are the outermost pixels of the tile
+    half = np.maximum(sides - 1, 1)[:, None] / 2  # −1 and 1 are the outermost pixels of the tile
+    matrix /= half
     by_x, by_y, still = torch.from_numpy(matrix).float().to(grey.device)[:, None, None].unbind(4)
     # `affine_grid` by two additions: its matrix product takes ten times as long on a CPU
     line = torch.linspace(-1, 1, size, device=grey.device)
-    return by_x * line[:, None] + (by_y * line[:, None, None] + still)
+    grid = by_x * line[:, None] + (by_y * line[:, None, None] + still)
+    if not augmentation.elastic.any():
+        return grid
+    return grid + _bent(augmentation.elastic * config.side / half[:, :, None], size, grey.device)
+
+
+def _bent(controls: Floats, size: int, device: torch.device) -> Tensor:
+    """Displacements `float32 (N, size, size, 2)` between control points `(N, 2, k, k)`.
+
+    Elastic deformation (Simard et al. 2003), smooth by bicubic interpolation.
+    """
+    points = torch.from_numpy(controls).float().to(device)
+    bent = functional.interpolate(points, (size, size), mode="bicubic", align_corners=True)
+    return bent.permute(0, 2, 3, 1)

@@ -14,7 +14,7 @@ from diapir.tiles import TileSet
 from diapir.training.batches.augment import Augmentation, normalised, sample, without_geometry
 from diapir.training.batches.labelled_sections import unaliased
 from diapir.training.batches.survey_augment import SurveyAugmentation, augment_grey, rescaled
-from diapir.training.batches.tile_batches import Indices
+from diapir.training.batches.tile_crops import Floats, Indices, crop_groups
 from diapir.training.batches.windows import Windows
 
 
@@ -66,8 +66,8 @@ def frame(window: int, config: PreprocessConfig, size: int, divisor: int) -> Fra
         size: side of an input that covers `config.size` pixels; smaller in progressive resizing.
         divisor: the side of the input is a multiple of it.
     """
-    canvas = max(config.size, -(-window // divisor) * divisor)
-    side = -(-canvas * size // (config.size * divisor)) * divisor
+    canvas = max(config.side, -(-window // divisor) * divisor)
+    side = -(-canvas * size // (config.side * divisor)) * divisor
     return Frame(window, canvas, side)
 
 
@@ -81,6 +81,7 @@ def load_mixed_batch(
     frame: Frame,
     seed: Sequence[int],
     device: torch.device,
+    places: Floats | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Augmented images `float32 (n, 3, size, size)` and masks `int64 (n, size, size)`.
 
@@ -93,16 +94,24 @@ def load_mixed_batch(
         frame: the sizes of the images.
         seed: the numbers that the positions of windows depend on.
         device: where to compute.
+        places: `(n, 2)`: where larger tiles are cropped, see `draw_places`.
     """
     padded = config.model_copy(update={"size": frame.canvas})
     alone = indices < len(tiles)
     order, parts = [], []
-    for rows in _of_one_size(tiles, indices, np.flatnonzero(alone)):
-        images, masks = tiles.stack(indices[rows])
+    whole = np.flatnonzero(alone)
+    for group in crop_groups(
+        tiles,
+        indices[whole],
+        frame.canvas,
+        places=None if places is None else places[whole],
+        augmentation=augmentation.take(whole).geometry,
+    ):
+        rows = whole[group.rows]
         geometry = augmentation.take(rows).geometry
-        seen = _unaliased(torch.from_numpy(images).to(device), geometry)
-        kept = torch.from_numpy(masks).to(device)
-        parts.append(sample(seen, kept, geometry, padded, frame.size))
+        seen = _unaliased(torch.from_numpy(group.images).to(device), geometry)
+        kept = torch.from_numpy(group.masks).to(device)
+        parts.append(sample(seen, kept, geometry, padded, frame.size, group.offset))
         order.append(rows)
     rows = np.flatnonzero(~alone)
     if len(rows) and windows is not None:
@@ -117,14 +126,6 @@ def load_mixed_batch(
     if augmentation.survey:
         grey, labels = augment_grey(grey, labels, augmentation.survey)
     return normalised(grey, config), labels
-
-
-def _of_one_size(tiles: TileSet, indices: Indices, rows: Indices) -> list[Indices]:
-    """The rows of a batch that are tiles, grouped by their size."""
-    if not len(rows):
-        return []
-    sizes, kinds = np.unique(tiles.shapes[indices[rows]], axis=0, return_inverse=True)
-    return [rows[kinds.ravel() == kind] for kind in range(len(sizes))]
 
 
 def _unaliased(images: Tensor, augmentation: Augmentation) -> Tensor:

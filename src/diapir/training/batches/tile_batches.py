@@ -6,15 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from diapir.config import PreprocessConfig, RunConfig
 from diapir.preprocess import pad_masks, to_input
 from diapir.tiles import TileSet
 from diapir.training.batches.augment import Augmentation, augment
-
-Indices = NDArray[np.int64]
+from diapir.training.batches.tile_crops import Floats, Indices, crop_groups
 
 
 def epoch_batches(
@@ -44,17 +42,30 @@ def shard(indices: Indices, rank: int, processes: int) -> Indices:
 def input_size(config: RunConfig, done: float) -> int:
     """Side of the input in pixels after a share `done` of the run's steps."""
     smaller = (size for until, size in config.train.progressive if done < until)
-    return next(smaller, config.preprocess.size)
+    return next(smaller, config.preprocess.side)
 
 
-def load_batch(tiles: TileSet, indices: Indices, config: PreprocessConfig) -> tuple[Tensor, Tensor]:
-    """Images `float32 (n, 3, size, size)` and masks `uint8 (n, size, size)` of some tiles."""
-    if _of_one_size(tiles, indices):
-        image_stack, mask_stack = tiles.stack(indices)
-        images, masks = to_input(image_stack, config), pad_masks(mask_stack, config)
-    else:  # sizes differ: pad one by one
-        images = np.concatenate([to_input(tiles.image(i)[None], config) for i in indices])
-        masks = np.concatenate([pad_masks(tiles.mask(i)[None], config) for i in indices])
+def load_batch(
+    tiles: TileSet, indices: Indices, config: PreprocessConfig, places: Floats | None = None
+) -> tuple[Tensor, Tensor]:
+    """Images `float32 (n, 3, size, size)` and masks `uint8 (n, size, size)` of some tiles.
+
+    Args:
+        tiles: the tiles.
+        indices: `(n,)`: which of them.
+        config: how a tile becomes the network's input.
+        places: `(n, 2)`: where larger tiles are cropped, see `draw_places`.
+    """
+    parts = [
+        (group.rows, to_input(group.images, config), pad_masks(group.masks, config))
+        for group in crop_groups(tiles, indices, config.side, places=places)
+    ]
+    if len(parts) == 1:
+        _, images, masks = parts[0]
+    else:
+        back = np.argsort(np.concatenate([rows for rows, *_ in parts]))
+        images = np.concatenate([images for _, images, _ in parts])[back]
+        masks = np.concatenate([masks for *_, masks in parts])[back]
     return torch.from_numpy(images), torch.from_numpy(masks)
 
 
@@ -66,6 +77,7 @@ def load_augmented_batch(
     *,
     size: int,
     device: torch.device,
+    places: Floats | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Augmented images `float32 (n, 3, size, size)`, masks `int64 (n, size, size)`, on a device.
 
@@ -76,20 +88,20 @@ def load_augmented_batch(
         config: how a tile becomes the network's input.
         size: side of the images, which cover the same area as `config.size` pixels.
         device: where to compute.
+        places: `(n, 2)`: where larger tiles are cropped, see `draw_places`.
     """
-    one_size = _of_one_size(tiles, indices)
-    rows = [slice(None)] if one_size else [slice(row, row + 1) for row in range(len(indices))]
-    parts = []
-    for row in rows:
+    order, parts = [], []
+    for group in crop_groups(tiles, indices, config.side, places=places, augmentation=augmentation):
         images, masks = (
             torch.from_numpy(stack).to(device, non_blocking=True)
-            for stack in tiles.stack(indices[row])
+            for stack in (group.images, group.masks)
         )
-        parts.append(augment(images, masks, augmentation.take(row), config, size))
-    if one_size:
+        mine = augmentation.take(group.rows)
+        parts.append(augment(images, masks, mine, config, size, group.offset))
+        order.append(group.rows)
+    if len(parts) == 1:
         return parts[0]
-    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
-
-
-def _of_one_size(tiles: TileSet, indices: Indices) -> bool:
-    return len(np.unique(tiles.shapes[indices], axis=0)) == 1
+    back = torch.from_numpy(np.argsort(np.concatenate(order))).to(device)
+    return torch.cat([part[0] for part in parts])[back], torch.cat([part[1] for part in parts])[
+        back
+    ]

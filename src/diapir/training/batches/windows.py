@@ -29,7 +29,8 @@ from diapir.tiles.mosaic.mosaic_files import MosaicSection, PlacedTile, read_mos
 from diapir.tiles.mosaic.pseudo_files import pseudo_path, read_pseudo
 from diapir.training.batches.labelled_sections import Cells, LabelledSection, Matrix, SectionSet
 from diapir.training.batches.seam_labels import ignore_beside_seams
-from diapir.training.batches.tile_batches import Indices, consecutive_batches
+from diapir.training.batches.tile_batches import consecutive_batches
+from diapir.training.batches.tile_crops import Indices
 
 _LEAST_PSEUDO = 0.5
 """Windows are drawn around a tile if at least this share of it has pseudo-labels."""
@@ -129,7 +130,9 @@ class Windows:
         raise IndexError(number)
 
 
-def open_windows(config: DataConfig, train: TileSet, canvas: int) -> Windows | None:
+def open_windows(
+    config: DataConfig, train: TileSet, canvas: int, images: int | None = None
+) -> Windows | None:
     """The windows of a recipe; None for a recipe without windows.
 
     Of a mosaic the labels of `train` and the pseudo-labels are used; other tiles are context.
@@ -138,6 +141,7 @@ def open_windows(config: DataConfig, train: TileSet, canvas: int) -> Windows | N
         config: the sections, and the number and sizes of windows.
         train: the training tiles.
         canvas: side that tiles are padded to.
+        images: number of tiles and crops of larger tiles in an epoch; None for one of each tile.
 
     Raises:
         DataError: a folder cannot be used, or no section holds a training tile.
@@ -151,8 +155,9 @@ def open_windows(config: DataConfig, train: TileSet, canvas: int) -> Windows | N
     if not shares:
         return None
     rest = 1 - sum(share for _, share in shares)
-    sets = tuple((each, max(1, round(len(train) * share / rest))) for each, share in shares)
-    sizes = config.window_sizes or (int(train.shapes.max()),)
+    images = len(train) if images is None else images
+    sets = tuple((each, max(1, round(images * share / rest))) for each, share in shares)
+    sizes = config.window_sizes or (min(int(train.shapes.max()), canvas),)
     return Windows(sets, sizes, canvas, config.window_labelled)
 
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diapir.training.lovasz import symmetric_lovasz_hinge
+from diapir.training.loss.lovasz import symmetric_lovasz_hinge
 
 
 def one_minus_iou(wrong: list[int], members: set[int]) -> float:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from diapir.config import LossConfig
-from diapir.training.losses import auxiliary_loss, segmentation_loss
+from diapir.training.loss.losses import auxiliary_loss, segmentation_loss
 
 BASELINE = LossConfig()
 
