@@ -25,7 +25,7 @@ def test_an_export_is_the_model_in_another_form(source: Bundle) -> None:
     assert made.parity.probability < 1e-5
     kept = {"export": None, "versions": source.info.versions}
     assert info.model_copy(update=kept) == source.info
-    assert info.versions.keys() == {"diapir", "numpy", "onnx", "onnxruntime"}
+    assert info.versions.keys() == {"diapir", "numpy", "torch", "timm", "onnx", "onnxruntime"}
     assert "model.onnx. Differs from the original network by" in (bundle.path / CARD).read_text()
 
 

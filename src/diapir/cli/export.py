@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -27,6 +27,7 @@ app = App(
   diapir export runs/a --to openvino --out salt-openvino --half
   diapir export runs/fold0 runs/fold1 --to onnx --out both
   diapir export runs/a --to onnx --out mine --half --trainable
+  diapir export runs/a --to onnx --out mine --with-preprocessing uint8
   diapir predict salt-onnx images/ --out salt
 
 The folder contains model.onnx, or model.xml and model.bin, with bundle.json and
@@ -45,6 +46,9 @@ def export(
     trainable: Flag = False,
     name: Annotated[str | None, Parameter(show_default=False)] = None,
     data: Annotated[Path | None, Parameter(show_default=False)] = None,
+    with_preprocessing: Annotated[
+        Literal["uint8", "float32"] | None, Parameter(show_default=False)
+    ] = None,
     output: Injected,
 ) -> Answer:
     """Export a model to ONNX or OpenVINO, and measure the differences.
@@ -62,11 +66,13 @@ def export(
         trainable: keep the weights too, so that `train.start` can train on from the folder.
         name: name of the exported model; by default that of the model.
         data: tiles to measure on; by default a small synthetic survey.
+        with_preprocessing: also write grey_to_probability.onnx (or .xml and .bin) for other
+            programs: from grey levels 0 to 255 of this type, (N, H, W), to probabilities.
         output: where lines and the answer go.
     """
     from diapir import bundle as bundles
     from diapir.bundle import WEIGHTS
-    from diapir.export import export_bundle
+    from diapir.export import GREY_NETWORK, export_bundle
     from diapir.inference.ensemble import refuse_repeated
 
     source, *further = map(bundles.load, models or (None,))
@@ -84,6 +90,7 @@ def export(
             half=half,
             trainable=trainable,
             name=name,
+            with_preprocessing=with_preprocessing,
             progress=progress,
         )
     made = exported.info.export
@@ -99,11 +106,18 @@ def export(
         f"{parity.logit:.1e} in logits on {plural(parity.tiles, 'tile')} of {parity.data}; "
         f"{parity.flipped} of {parity.pixels} pixels change class",
     )
+    whole = sorted(path.name for path in out.glob(f"{GREY_NETWORK}.*"))
+    if whole:
+        output.say(
+            f"{' and '.join(whole)}: grey levels ({with_preprocessing}, 0 to 255) in, probability "
+            "out; checked on the same tiles"
+        )
     weights = exported.info.weights
     return Answer(
         {"out": out, "bytes": count}
         | made.model_dump()
         | {"weights": None if weights is None else weights.model_dump()}
+        | {"with_preprocessing": whole}
     )
 
 

@@ -1,12 +1,14 @@
 """Exporting models to ONNX and OpenVINO, with the differences measured.
 
-`graph` writes the ONNX graph, `parity` compares an export with its original, and `exporting`
-combines both into a bundle.
+`graph` writes the ONNX graph, `metadata` what it says of itself, `grey_network` a second one with
+the preprocessing in it, `parity` compares an export with its original, and `exporting` combines all
+into a bundle.
 """
 
 import diapir.no_telemetry  # noqa: F401  (before any engine's library)
 
 # isort: split
 from diapir.export.exporting import export_bundle
+from diapir.export.grey_network import GREY_NETWORK
 
-__all__ = ["export_bundle"]
+__all__ = ["GREY_NETWORK", "export_bundle"]
