@@ -44,7 +44,10 @@ ROWS: tuple[frozenset[str], ...] = tuple(
 FACADE = frozenset({"diapir", "diapir.__main__"})
 """The package's own door and `python -m`: above all rows."""
 
-TORCH_ROOMS = ("models", "training", "export", "adaptation", "inference.torch_engine")
+TORCH_ROOMS = (
+    *("models", "training", "export", "adaptation"),
+    *("inference.torch_engine", "tiles.torch_tiles"),
+)
 DOORS: dict[str, tuple[str, ...]] = {
     "torch": TORCH_ROOMS,
     "torchvision": TORCH_ROOMS,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from diapir.architectures import ModelConfig
 from diapir.errors import ConfigError
 
 _CHANNEL_HINTS = {
@@ -41,11 +42,13 @@ class Network(nn.Module):
         encoder_name: timm's name of the image classifier whose weights fit the network's
             `encoder`, by the names of the tensors; None without an encoder.
         weights_found: source of the encoder's pretrained weights; None without them.
+        settings: what it was built from; None for a custom network.
     """
 
     divisor: int
     encoder_name: str | None = None
     weights_found: str | None = None
+    settings: ModelConfig | None = None
 
     @property
     def encoder_parts(self) -> list[nn.Module]:

@@ -13,6 +13,7 @@ from diapir.tiles import TileSet
 from diapir.training.batches.tile_batches import Indices, epoch_batches
 from diapir.training.checkpoint import Checkpoints, State
 from diapir.training.device import Device
+from diapir.training.parts import NO_PARTS, Callback, Parts
 from diapir.training.run_tiles import RunTiles
 from diapir.training.session import Session
 
@@ -31,6 +32,7 @@ class PreparedRun:
         batches: batches of each epoch.
         state: the checkpoint that the run was restored from; None for a new run.
         notes: lines for the log.
+        callbacks: told of each epoch.
     """
 
     config: RunConfig
@@ -42,6 +44,7 @@ class PreparedRun:
     batches: int
     state: State | None = None
     notes: list[str] = field(default_factory=list)
+    callbacks: tuple[Callback, ...] = ()
 
     @property
     def best(self) -> Path:
@@ -67,7 +70,13 @@ class PreparedRun:
             yield advice
 
 
-def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Device) -> PreparedRun:
+def prepare(
+    config: RunConfig,
+    labelled: TileSet,
+    folder: RunFolder,
+    device: Device,
+    parts: Parts = NO_PARTS,
+) -> PreparedRun:
     """Check and set up all that a run needs, and restore it where it was begun.
 
     Args:
@@ -75,6 +84,7 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
         labelled: the labelled tiles.
         folder: the run folder, which the main process holds.
         device: where to train.
+        parts: what Python code adds to it.
 
     Raises:
         DiapirError: something that the run cannot be started or resumed with.
@@ -90,13 +100,23 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
         pretrained=not checkpoints.exist,
         steps=batches * config.train.epochs,
         windows=tiles.windows,
+        parts=parts,
     )
     if device.is_main:
         folder.check_space(session.save_bytes())
     device.wait()  # until the main process has claimed the folder
     state = checkpoints.load()
     run = PreparedRun(
-        config, folder.path, device, tiles, session, checkpoints, batches, state, notes
+        config,
+        folder.path,
+        device,
+        tiles,
+        session,
+        checkpoints,
+        batches,
+        state,
+        notes,
+        tuple(parts.callbacks),
     )
     if state:
         _restore(run, state)

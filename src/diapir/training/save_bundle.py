@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from diapir import bundle
+from diapir.architectures import ModelConfig, OtherConfig
 from diapir.config import AugmentConfig, DataConfig, RunConfig
 from diapir.training.run_tiles import RunTiles
 from diapir.training.session import Session
@@ -30,7 +31,7 @@ def save_bundle(
         folder,
         session.weights(),
         name=config.name,
-        model=config.model,
+        model=_model(config.model, session.network.divisor),
         preprocess=config.preprocess,
         tile=int(tiles.training.shapes.max()),
         windows=() if tiles.windows is None else tuple(sorted(set(tiles.windows.sizes))),
@@ -46,8 +47,16 @@ def save_bundle(
             **_further_tiles(config.data, tiles),
             **_windows_and_start(config, tiles),
             **_rescaling(config.augment),
+            **({"loss": config.loss.custom} if config.loss.custom else {}),
         },
     )
+
+
+def _model(model: ModelConfig, divisor: int) -> ModelConfig:
+    """The settings of a network; with the divisor of one that is not diapir's, which was found."""
+    if isinstance(model, OtherConfig):
+        return model.model_copy(update={"divisor": divisor})
+    return model
 
 
 def _further_tiles(data: DataConfig, tiles: RunTiles) -> dict[str, str]:

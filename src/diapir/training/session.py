@@ -39,6 +39,7 @@ from diapir.training.ema import AveragedNetwork
 from diapir.training.encoder import freeze
 from diapir.training.losses import auxiliary_loss, segmentation_loss
 from diapir.training.optimizer import make_optimizer
+from diapir.training.parts import NO_PARTS, Parts, with_loss
 from diapir.training.saved_state import restore_optimizer
 from diapir.training.schedule import make_schedule
 from diapir.training.start import start_from
@@ -54,8 +55,10 @@ class Session:
             `train.start` names; a resumed run has its weights already.
         steps: optimiser steps of the whole run, over which schedules and ramps are defined.
         windows: windows of sections that are trained on as well; None for none.
+        parts: a network and a loss from Python.
 
     Attributes:
+        loss: instead of the recipe's; None for the recipe's.
         cursor: position of the run.
         schedule: sets the learning rates.
         started: a line for the log about the weights that the training starts from; "" for none.
@@ -69,18 +72,22 @@ class Session:
         pretrained: bool = True,
         steps: int = 1,
         windows: Windows | None = None,
+        parts: Parts = NO_PARTS,
     ) -> None:
         self._config = config
+        self.loss = parts.loss
         self._windows = windows
         self._device = device
         torch.manual_seed(config.seed)
         self._steps = steps
         start = config.train.start if pretrained else None
-        network = build(config.model, pretrained=pretrained and start is None)
+        network = parts.network(config) or build(
+            config.model, pretrained=pretrained and start is None, size=config.preprocess.size
+        )
         self.started = "" if start is None else start_from(network, Path(start), config.preprocess)
         check_size(network, config.preprocess.size)
         _check_sizes(network, config.train.progressive)
-        self._frozen = freeze(network, getattr(config.model, "freeze", 0))
+        self._frozen = freeze(network, getattr(network.settings, "freeze", 0))
         if device.channels_last:
             network.to(memory_format=torch.channels_last)
         self._network = network.to(device.torch_device)
@@ -113,6 +120,7 @@ class Session:
         outputs = self._model(images, auxiliary=True) if wants_more else self._model(images)
         logits = outputs.logits if wants_more else outputs
         terms = segmentation_loss(logits, masks, config.loss, device.sum, self._ramped)
+        terms = with_loss(terms, self.loss, logits, masks)
         if wants_more:
             beside = auxiliary_loss(outputs.salt, outputs.deep, masks, config.loss, device.sum)
             terms = terms._replace(total=terms.total + beside)

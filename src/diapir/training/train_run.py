@@ -14,10 +14,11 @@ from diapir.config import RunConfig
 from diapir.errors import RunError
 from diapir.files import unwritable
 from diapir.run.folder import CONFIG, LOG, RESUME, RunFolder
-from diapir.tiles import load_tiles
+from diapir.tiles import TileSet, load_tiles
 from diapir.training.device import Device, close_device, open_device
 from diapir.training.display.console import Console
 from diapir.training.loop import Loop, TrainResult
+from diapir.training.parts import NO_PARTS, Parts
 from diapir.training.prepare import PreparedRun, prepare
 from diapir.training.stopping import Stopping
 from diapir.training.tracking.tracker import Tracking
@@ -25,12 +26,13 @@ from diapir.training.tracking.tracker import Tracking
 
 def train(
     config: RunConfig,
-    tiles_path: str | Path,
+    tiles_path: str | Path | TileSet,
     run: Path,
     *,
     resume: bool = False,
     budget_s: float | None = None,
     stream: TextIO = sys.stdout,
+    parts: Parts = NO_PARTS,
 ) -> TrainResult:
     """Train a network, and write a run folder.
 
@@ -38,27 +40,34 @@ def train(
 
     Args:
         config: the recipe.
-        tiles_path: labelled tiles in any layout.
+        tiles_path: labelled tiles in any layout, or a set that was read already.
         run: the run folder.
         resume: resume the run in the folder, if there is one.
         budget_s: time budget in seconds, after which the run is validated, saved and ended.
         stream: where lines or the progress display go.
+        parts: a network, a loss and callbacks from Python.
 
     Raises:
         DiapirError: unusable tiles, recipe, device or folder; a loss that stays non-finite.
         Interrupted: SIGINT or SIGTERM came, and a checkpoint was saved.
     """
+    run, config = Path(run), parts.recorded(config)
     with Stopping(budget_s) as stopping, _opened(config, run, resume=resume) as (device, folder):
         tiles = load_tiles(tiles_path, **config.data.reading())
-        prepared = prepare(config, tiles, folder, device)
+        prepared = prepare(config, tiles, folder, device, parts)
         with _shown(prepared, stream) as (console, tracking):
             for line in prepared.introduction():
                 console.note(line)
-            command = resume_command(tiles_path, run)
+            python = isinstance(tiles_path, TileSet) or parts != NO_PARTS
+            command = (
+                f"diapir.train(…, out={str(run)!r}, resume=True)"
+                if python
+                else resume_command(tiles_path, run)
+            )
             return Loop(prepared, stopping, console, tracking, resume_with=command).run()
 
 
-def resume_command(tiles_path: str | Path, run: Path) -> str:
+def resume_command(tiles_path: str | Path | TileSet, run: Path) -> str:
     """The command line that resumes a run, for people to copy."""
     recipe = ("--recipe", str(run / CONFIG), "--data", str(tiles_path))
     return shlex.join(["diapir", "train", *recipe, "--out", str(run), "--resume"])

@@ -18,6 +18,7 @@ from diapir.tiles import TileSet
 from diapir.training.batches.tile_batches import consecutive_batches, load_batch
 from diapir.training.device import Device
 from diapir.training.losses import segmentation_loss
+from diapir.training.parts import LossFunction, with_loss
 
 BATCH = 8
 """Tiles per validation batch: the metric `soft_dice` is defined over batches of 8."""
@@ -52,6 +53,7 @@ def validate(
     config: RunConfig,
     device: Device,
     on_batch: Callable[[int, int], None],
+    loss: LossFunction | None = None,
 ) -> Validation:
     """Evaluate tiles; the processes share the batches, and each tile counts once.
 
@@ -61,6 +63,7 @@ def validate(
         config: the run.
         device: where the network is.
         on_batch: called with the number of batches done and their total; may raise to stop.
+        loss: instead of the recipe's; None for the recipe's.
     """
     network.eval()
     batches = consecutive_batches(np.arange(len(tiles)), BATCH)
@@ -72,7 +75,8 @@ def validate(
         if number < len(batches):
             images, masks = load_batch(tiles, batches[number], config.preprocess)
             logits = network(device.images(images)).float().cpu()
-            scores[number] = torch.stack(segmentation_loss(logits, masks.long(), config.loss))
+            terms = segmentation_loss(logits, masks.long(), config.loss)
+            scores[number] = torch.stack(with_loss(terms, loss, logits, masks.long()))
             predicted, salt = logits[:, 1] >= logits[:, 0], masks == 1
             background = masks == 0
             counted = (predicted & salt, predicted & background, ~predicted & salt)
@@ -82,12 +86,12 @@ def validate(
             ).double()
         on_batch(min(start + device.world, len(batches)), len(batches))
     gathered = device.total(torch.cat([scores.flatten(), counts.flatten()]))
-    loss, ce, soft_dice = gathered[: scores.numel()].reshape(-1, 3).mean(dim=0).tolist()
+    mean_loss, ce, soft_dice = gathered[: scores.numel()].reshape(-1, 3).mean(dim=0).tolist()
     by_tile = gathered[scores.numel() :].reshape(-1, 4)
     tp, fp, fn, _ = by_tile.sum(dim=0).tolist()
     scored = by_tile[by_tile.any(dim=1)].numpy()
     return Validation(
-        loss=loss,
+        loss=mean_loss,
         ce=ce,
         soft_dice=soft_dice,
         dice=2 * tp / max(2 * tp + fp + fn, 1),

@@ -1,0 +1,166 @@
+"""What Python code adds to a training beside its recipe: a network, a loss, callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from diapir.architectures import CUSTOM, ModelConfig, OtherConfig
+from diapir.config import RunConfig
+from diapir.errors import ConfigError
+from diapir.models import Network, build
+from diapir.models.custom import module_name
+from diapir.training.losses import LossTerms
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+"""From logits `float32 (N, 2, H, W)` and masks `int64 (N, H, W)` of {0, 1, 255 ignore} to the loss
+of a batch, a scalar with a gradient."""
+
+
+@dataclass
+class EpochState:
+    """What a callback sees at the end of an epoch; the checkpoint is saved by then.
+
+    Attributes:
+        epoch: that ended, from 1.
+        epochs: of the whole run.
+        metrics: its row of metrics.csv: `train_loss`, `val_loss`, `val_dice`, `lr`, …
+        best: whether its weights are the best so far, and in `best/`.
+        run: the run folder.
+        network: the network in training; change its weights at your own risk.
+        stopped: why the run ends after this epoch; empty if it goes on.
+    """
+
+    epoch: int
+    epochs: int
+    metrics: Mapping[str, float]
+    best: bool
+    run: Path
+    network: nn.Module
+    stopped: str = field(default="")
+
+    def stop(self, reason: str = "a callback asked for it") -> None:
+        """End the run after this epoch; it can be resumed."""
+        self.stopped = reason
+
+
+class Callback(Protocol):
+    """An object that is told of each epoch. What it raises ends the run."""
+
+    def on_epoch_end(self, state: EpochState) -> object:
+        """Called in the main process after each epoch that was completed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A network, a loss and callbacks from Python.
+
+    Attributes:
+        model: trained instead of the recipe's network, from the weights that it has.
+        loss: instead of the recipe's weighted sum.
+        callbacks: told of each epoch, in this order.
+    """
+
+    model: nn.Module | None = None
+    loss: LossFunction | None = None
+    callbacks: Sequence[Callback] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a loss that cannot be called and callbacks that cannot be told.
+
+        Raises:
+            ConfigError: one of them.
+        """
+        if self.loss is not None and (not callable(self.loss) or isinstance(self.loss, type)):
+            raise ConfigError(
+                f"loss={self.loss!r} cannot be called with logits and masks",
+                expected="a function, or an instance of a class with __call__ or forward",
+                fix="loss=MyLoss() for a class; for the recipe's own terms, set loss.ce and so on",
+            )
+        for callback in self.callbacks:
+            if isinstance(callback, type) or not callable(getattr(callback, "on_epoch_end", None)):
+                raise ConfigError(
+                    f"callbacks has {callback!r}",
+                    expected="objects with a method on_epoch_end(state)",
+                    fix="give an instance, such as callbacks=[MyCallback()]",
+                )
+
+    def recorded(self, config: RunConfig) -> RunConfig:
+        """The recipe that names these parts, so that a resumed run is held to them.
+
+        Raises:
+            ConfigError: the recipe names a network or a loss of Python that is not given.
+        """
+        model = config.model
+        if self.model is not None:
+            own = _own_settings(self.model)
+            model = own or OtherConfig.model_validate(
+                {"name": CUSTOM, "module": module_name(self.model)}
+            )
+        loss = config.loss.custom if self.loss is None else module_name(self.loss)
+        if self.loss is None and loss is not None:
+            raise ConfigError(
+                f"loss.custom = {loss!r}, a Python function",
+                expected="the function itself",
+                fix=f"diapir.train(…, loss={loss.rpartition('.')[2]}), or --set loss.custom=null",
+            )
+        return config.model_copy(
+            update={"model": model, "loss": config.loss.model_copy(update={"custom": loss})}
+        )
+
+    def network(self, config: RunConfig) -> Network | None:
+        """The network that was given, ready to train; None where the recipe's is to be built.
+
+        Raises:
+            ConfigError: it does not turn images of the recipe's size into logits.
+        """
+        if self.model is None:
+            return None
+        if isinstance(self.model, Network) and not isinstance(config.model, OtherConfig):
+            return self.model
+        return build(config.model, module=self.model, size=config.preprocess.size)
+
+
+NO_PARTS = Parts()
+"""Nothing beside the recipe."""
+
+
+def _own_settings(module: nn.Module) -> ModelConfig | None:
+    """The settings of a network that `diapir.create_model` made, if it still is what they say."""
+    settings = getattr(module, "settings", None)
+    if not isinstance(module, Network) or settings is None:
+        return None
+    with torch.device("meta"):
+        usual = build(settings).state_dict()
+    found = module.state_dict()
+    same = {name: value.shape for name, value in usual.items()} == {
+        name: value.shape for name, value in found.items()
+    }
+    return settings if same else None
+
+
+def with_loss(
+    terms: LossTerms, loss: LossFunction | None, logits: Tensor, masks: Tensor
+) -> LossTerms:
+    """The terms of a batch with the total of another loss.
+
+    Raises:
+        ConfigError: the loss is not a scalar tensor.
+    """
+    if loss is None:
+        return terms
+    total = loss(logits.float(), masks)
+    if not isinstance(total, Tensor) or total.ndim:
+        shape = f"a tensor of shape {tuple(total.shape)}" if isinstance(total, Tensor) else total
+        raise ConfigError(
+            f"the loss {module_name(loss)} returned {shape}",
+            expected="a scalar tensor with a gradient",
+            fix="take the mean: return loss.mean()",
+        )
+    return terms._replace(total=total)
