@@ -11,7 +11,7 @@ from diapir import bundle
 from diapir.bundle import weights_file
 from diapir.config import RunConfig
 from diapir.errors import BundleError, ConfigError
-from diapir.export import export_bundle, parity, shared_weights
+from diapir.exports import export_bundle, parity, shared_weights
 from diapir.inference import EngineOptions, Predictor
 from diapir.tiles import Split, load_tiles
 from diapir.training import train

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -12,12 +11,6 @@ from diapir.cli.options import Flag, FormName
 from diapir.cli.output import Answer, Injected
 from diapir.cli.running import Models
 from diapir.text import plural, size
-
-if TYPE_CHECKING:
-    from diapir.tiles import TileSet
-
-SYNTHETIC = 32
-"""Tiles of the synthetic survey that an export is measured on without --data."""
 
 app = App(
     name="export",
@@ -71,37 +64,30 @@ def export(
         output: where lines and the answer go.
     """
     from diapir import bundle as bundles
+    from diapir.api.functions import export as export_models
     from diapir.bundle import WEIGHTS
-    from diapir.export import GREY_NETWORK, export_bundle
-    from diapir.inference.ensemble import refuse_repeated
+    from diapir.exports import GREY_NETWORK
 
-    source, *further = map(bundles.load, models or (None,))
-    refuse_repeated([source, *further])
-    with TemporaryDirectory(prefix="diapir-") as folder:
-        tiles = _tiles(data, Path(folder))
-    with output.progress("comparing") as progress:
-        exported = export_bundle(
-            source,
-            to,
-            out,
-            images=[tiles.image(index) for index in range(len(tiles))],
-            data=tiles.name,
-            further=further,
-            half=half,
-            trainable=trainable,
-            name=name,
-            with_preprocessing=with_preprocessing,
-            progress=progress,
-        )
+    exported = export_models(
+        models or (),
+        to=to,
+        out=out,
+        half=half,
+        trainable=trainable,
+        name=name,
+        data=data,
+        with_preprocessing=with_preprocessing,
+        progress=output.progress,
+    )
     made = exported.info.export
     assert made is not None  # noqa: S101 - the bundle is an export
     files = [*made.files, *([WEIGHTS] if exported.info.weights else [])]
     count = sum((out / file).stat().st_size for file in files)
     parity = made.parity
-    originals = " and ".join(str(one.path) for one in (source, *further))
+    sizes = "any image size" if made.any_size else f"{exported.info.preprocess.size} px images only"
+    originals = " and ".join(str(bundles.find(model)) for model in models or (None,))
     output.say(
-        f"{out}: {' and '.join(files)}, {size(count)}, "
-        + ("any image size" if made.any_size else f"{source.info.preprocess.size} px images only"),
+        f"{out}: {' and '.join(files)}, {size(count)}, {sizes}",
         f"differs from {originals} by at most {parity.probability:.1e} in probability and "
         f"{parity.logit:.1e} in logits on {plural(parity.tiles, 'tile')} of {parity.data}; "
         f"{parity.flipped} of {parity.pixels} pixels change class",
@@ -119,12 +105,3 @@ def export(
         | {"weights": None if weights is None else weights.model_dump()}
         | {"with_preprocessing": whole}
     )
-
-
-def _tiles(data: Path | None, folder: Path) -> TileSet:
-    from diapir.tiles import load_tiles, synthesise
-
-    if data is not None:
-        return load_tiles(data, labelled=False)
-    synthesise(folder / "synthetic", tiles=SYNTHETIC, seed=0)
-    return load_tiles(folder / "synthetic")

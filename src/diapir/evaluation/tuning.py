@@ -148,7 +148,7 @@ class Tuned:
 
 def tune_runs(
     runs: Sequence[Path],
-    data: Path,
+    data: Path | TileSet,
     *,
     into: Sequence[Path] = (),
     groups: Path | None = None,

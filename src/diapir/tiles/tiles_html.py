@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-if TYPE_CHECKING:
-    from diapir.tiles.tileset import TileSet
+from diapir.tiles.pixels import Pixels
 
 SHOWN = 8
 """Tiles that are drawn."""
@@ -21,29 +19,38 @@ _LARGEST = 160
 """Side in pixels of a drawn tile at most."""
 
 
-def tiles_html(tiles: TileSet) -> str:
-    """The description of a set, and evenly spaced tiles of it."""
-    places = np.unique(np.linspace(0, len(tiles) - 1, min(SHOWN, len(tiles))).astype(int))
-    cells = "".join(_cell(tiles, int(place)) for place in places)
-    return f"<p>{html.escape(tiles.describe())}</p><div style='display:flex;gap:6px'>{cells}</div>"
+def tiles_html(text: str, ids: Sequence[str], pixels: Pixels, *, labelled: bool) -> str:
+    """The description of a set, and evenly spaced tiles of it.
+
+    Args:
+        text: the description.
+        ids: of the tiles.
+        pixels: of the tiles.
+        labelled: whether they have masks.
+    """
+    places = np.unique(np.linspace(0, len(ids) - 1, min(SHOWN, len(ids))).astype(int))
+    cells = "".join(
+        _cell(ids[place], pixels, place, labelled=labelled) for place in places.tolist()
+    )
+    return f"<p>{html.escape(text)}</p><div style='display:flex;gap:6px'>{cells}</div>"
 
 
-def _cell(tiles: TileSet, place: int) -> str:
-    name = html.escape(tiles.ids[place], quote=True)
+def _cell(name: str, pixels: Pixels, place: int, *, labelled: bool) -> str:
+    name = html.escape(name, quote=True)
     pictures = "".join(
         f"<img src='{source}' alt='{what} of {name}' title='{name}' style='display:block;"
         "margin-bottom:2px;width:100%;image-rendering:pixelated'>"
-        for what, source in _pictures(tiles, place)
+        for what, source in _pictures(pixels, place, labelled=labelled)
     )
     return f"<div style='flex:0 1 110px'>{pictures}</div>"
 
 
-def _pictures(tiles: TileSet, place: int) -> Iterator[tuple[str, str]]:
-    yield "image", _source(tiles.image(place))
-    if tiles.labelled:
+def _pictures(pixels: Pixels, place: int, *, labelled: bool) -> Iterator[tuple[str, str]]:
+    yield "image", _source(pixels.image(place))
+    if labelled:
         levels = np.full(256, 128, np.uint8)  # grey: ignored
         levels[0], levels[1] = 0, 255
-        yield "mask", _source(levels[tiles.mask(place)])
+        yield "mask", _source(levels[pixels.mask(place)])
 
 
 def _source(pixels: NDArray[np.uint8]) -> str:

@@ -114,7 +114,7 @@ class TileSet:
     def _repr_html_(self) -> str:
         from diapir.tiles.tiles_html import tiles_html
 
-        return tiles_html(self)
+        return tiles_html(self.describe(), self.ids, self.pixels, labelled=self.labelled)
 
     def __iter__(self) -> Iterator[Tile]:
         return (self._tile(row) for row in range(len(self)))
@@ -183,7 +183,8 @@ class TileSet:
         largest = int(self.shapes.max()) if len(self) else 1
         given = {"size": size or -(-largest // 32) * 32, "pad": pad, "mean": mean, "std": std}
         known = {key: value for key, value in given.items() if value is not None}
-        return TorchTiles(self, PreprocessConfig(**known))
+        config = PreprocessConfig.model_validate(known)
+        return TorchTiles(self.name, self.pixels, config, labelled=self.labelled)
 
     @property
     def labelled(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,9 +10,7 @@ from torch.utils.data import Dataset
 from diapir import preprocess
 from diapir.config import IGNORE, PreprocessConfig
 from diapir.errors import DataError
-
-if TYPE_CHECKING:
-    from diapir.tiles.tileset import TileSet
+from diapir.tiles.pixels import Pixels
 
 
 class TorchTiles(Dataset[tuple[Tensor, Tensor]]):
@@ -25,29 +21,36 @@ class TorchTiles(Dataset[tuple[Tensor, Tensor]]):
     tiles without masks.
 
     Args:
-        tiles: the tiles.
+        name: of the set.
+        pixels: of the tiles.
+        labelled: whether they have masks.
         config: size, padding and normalisation.
 
     Raises:
         DataError: tiles that are larger than the size.
     """
 
-    def __init__(self, tiles: TileSet, config: PreprocessConfig) -> None:
-        largest = int(tiles.shapes.max()) if len(tiles) else 0
+    def __init__(
+        self, name: str, pixels: Pixels, config: PreprocessConfig, *, labelled: bool
+    ) -> None:
+        largest = int(pixels.shapes.max()) if len(pixels.shapes) else 0
         if largest > config.size:
             raise DataError(
-                f"a tile of {tiles.name} has a side of {largest} px, more than size={config.size}",
+                f"a tile of {name} has a side of {largest} px, more than size={config.size}",
                 expected="a size that every tile fits into",
                 fix=f"to_torch(size={-(-largest // 32) * 32})",
             )
-        self.tiles, self.config = tiles, config
+        self._pixels, self._config, self._labelled = pixels, config, labelled
 
     def __len__(self) -> int:
-        return len(self.tiles)
+        return len(self._pixels.shapes)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        tile = self.tiles[index]
-        (image,) = preprocess.to_input(tile.image[None], self.config)
-        known = np.full_like(tile.image, IGNORE) if tile.mask is None else tile.mask
-        (mask,) = preprocess.pad_masks(known[None], self.config)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there are {len(self)} tiles, and no tile {index}")
+        row = index % len(self)
+        picture = self._pixels.image(row)
+        (image,) = preprocess.to_input(picture[None], self._config)
+        known = self._pixels.mask(row) if self._labelled else np.full_like(picture, IGNORE)
+        (mask,) = preprocess.pad_masks(known[None], self._config)
         return torch.from_numpy(image), torch.from_numpy(mask).long()

@@ -21,9 +21,9 @@ from onnx import TensorProto, helper, numpy_helper
 from diapir import preprocess
 from diapir.bundle import BundleInfo, Form
 from diapir.errors import ConfigError, ExportError
-from diapir.export.graph import OUTPUT
-from diapir.export.metadata import HEIGHT, TILES, WIDTH
-from diapir.export.parity import MAX_FLIPPED, MAX_PROBABILITY
+from diapir.exports.graph import OUTPUT
+from diapir.exports.metadata import HEIGHT, TILES, WIDTH
+from diapir.exports.parity import MAX_FLIPPED, MAX_PROBABILITY
 from diapir.inference.engine import Engine
 from diapir.inference.predictor import salt_probability
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openvino
 
-from diapir.export.metadata import read_facts
+from diapir.exports.metadata import read_facts
 
 
 def write_openvino(network: Path) -> tuple[Path, Path]:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from diapir import bundle as bundles
 from diapir.bundle import CARD, INFO, WEIGHTS, Bundle
 from diapir.errors import BundleError, ExportError
-from diapir.export import export_bundle, graph, parity
-from diapir.export.mean import MeanEngine
+from diapir.exports import export_bundle, graph, parity
+from diapir.exports.mean import MeanEngine
 from diapir.inference import EngineOptions, Predictor
 from diapir.inference.ensemble import Ensemble
 from diapir.inference.predictor import salt_probability

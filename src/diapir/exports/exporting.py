@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from diapir import bundle as bundles
 from diapir.bundle import WEIGHTS, Bundle, BundleInfo, Form
 from diapir.errors import BundleError, ExportError
-from diapir.export import parity
-from diapir.export.metadata import grey_facts, network_facts, write_facts
+from diapir.exports import parity
+from diapir.exports.metadata import grey_facts, network_facts, write_facts
 from diapir.files import claim, disk_errors
 from diapir.inference.engine import Engine
 from diapir.inference.engine_options import EngineOptions
@@ -24,7 +24,7 @@ from diapir.inference.open_engine import open_engine, open_network
 from diapir.progress import Progress
 
 if TYPE_CHECKING:
-    from diapir.export.grey_network import GreyType
+    from diapir.exports.grey_network import GreyType
 
 _LIBRARIES: dict[Form, tuple[str, ...]] = {
     "onnx": ("onnx", "onnxruntime"),
@@ -80,7 +80,7 @@ def export_bundle(
     """
     sources = (source, *further)
     if with_preprocessing is not None:
-        from diapir.export.grey_network import check_grey_type
+        from diapir.exports.grey_network import check_grey_type
 
         check_grey_type(with_preprocessing)
     for one in sources:
@@ -105,7 +105,7 @@ def export_bundle(
         ]
         network, reference, info = Path(folder) / "model.onnx", references[0], source.info
         if further:
-            from diapir.export.mean import MeanEngine, write_mean
+            from diapir.exports.mean import MeanEngine, write_mean
 
             write_mean(networks, network)
             reference, info = MeanEngine(references), _mean_info(sources)
@@ -114,7 +114,7 @@ def export_bundle(
         weights = None if tensors is None else _keep_weights(tensors, network, form, half=half)
         info = info if name is None else info.model_copy(update={"name": name})
         if half:
-            from diapir.export.graph import store_half
+            from diapir.exports.graph import store_half
 
             store_half(network)
         write_facts(network, network_facts(info, any_size=all(sizes)))
@@ -163,7 +163,7 @@ def _write(source: Bundle, network: Path, reference: Engine, *, anew: bool) -> b
     before = source.info.export
     if before is None or before.form != "onnx" or anew:
         return _trace(source, network, reference)
-    from diapir.export.graph import copy_whole
+    from diapir.exports.graph import copy_whole
 
     copy_whole(source.network, network)
     return before.any_size
@@ -173,7 +173,7 @@ def _keep_weights(
     tensors: Mapping[str, NDArray[Any]], network: Path, form: Form, *, half: bool
 ) -> Path:
     """Write the weights of a model beside its ONNX file, which may then read them from there."""
-    from diapir.export.shared_weights import share_weights
+    from diapir.exports.shared_weights import share_weights
 
     weights = network.with_name(WEIGHTS)
     bundles.write_weights(weights, tensors, half=half)
@@ -226,7 +226,7 @@ def _refuse_unfit(first: Bundle, source: Bundle) -> None:
 
 def _trace(source: Bundle, network: Path, reference: Engine) -> bool:
     """Write the ONNX file of a model's weights; returns whether it accepts any size."""
-    from diapir.export import graph
+    from diapir.exports import graph
 
     step, size = graph.divisor(source), source.info.preprocess.size
     others = ((size + step, size + 2 * step), (size + 2 * step, size + step))
@@ -249,7 +249,7 @@ def _trace(source: Bundle, network: Path, reference: Engine) -> bool:
 
 def _with_preprocessing(network: Path, info: BundleInfo, kind: GreyType, *, any_size: bool) -> Path:
     """Write the network with its preprocessing beside the network; returns the ONNX file."""
-    from diapir.export.grey_network import GREY_NETWORK, write_grey_network
+    from diapir.exports.grey_network import GREY_NETWORK, write_grey_network
 
     whole = network.with_name(f"{GREY_NETWORK}.onnx")
     write_grey_network(network, whole, info, kind, any_size=any_size)
@@ -267,7 +267,7 @@ def _check_whole(
     *,
     half: bool,
 ) -> None:
-    from diapir.export.grey_network import check_grey_network, compile_grey_network
+    from diapir.exports.grey_network import check_grey_network, compile_grey_network
 
     compiled = compile_grey_network(file, form)
     check_grey_network(compiled, kind, reference, images, info, half=half)
@@ -277,7 +277,7 @@ def _convert(network: Path, form: Form) -> tuple[Path, ...]:
     """Convert an ONNX file to the requested format; returns the files."""
     if form == "onnx":
         return (network,)
-    from diapir.export.openvino_files import write_openvino
+    from diapir.exports.openvino_files import write_openvino
 
     return write_openvino(network)
 

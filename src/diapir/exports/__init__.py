@@ -8,7 +8,7 @@ into a bundle.
 import diapir.no_telemetry  # noqa: F401  (before any engine's library)
 
 # isort: split
-from diapir.export.exporting import export_bundle
-from diapir.export.grey_network import GREY_NETWORK
+from diapir.exports.exporting import export_bundle
+from diapir.exports.grey_network import GREY_NETWORK
 
 __all__ = ["GREY_NETWORK", "export_bundle"]

@@ -9,9 +9,9 @@ import pytest
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
 from diapir.errors import ConfigError, ExportError
-from diapir.export import GREY_NETWORK, export_bundle, grey_network, parity
-from diapir.export.grey_network import GreyType, compile_grey_network
-from diapir.export.metadata import read_facts
+from diapir.exports import GREY_NETWORK, export_bundle, grey_network, parity
+from diapir.exports.grey_network import GreyType, compile_grey_network
+from diapir.exports.metadata import read_facts
 from diapir.inference import EngineOptions, Predictor
 from tests.helpers.exports import exported, images
 from tests.helpers.tiny import small_bundle

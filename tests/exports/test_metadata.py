@@ -7,8 +7,8 @@ import onnx
 import pytest
 
 from diapir.bundle import Bundle
-from diapir.export import export_bundle
-from diapir.export.metadata import read_facts, write_facts
+from diapir.exports import export_bundle
+from diapir.exports.metadata import read_facts, write_facts
 from tests.helpers.exports import exported, images
 
 

@@ -1,0 +1,137 @@
+"""Training from Python, and the run folder that it leaves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from diapir import bundle as bundles
+from diapir.api.arguments import Overrides, Paths, recipe_of
+from diapir.config import RunConfig
+from diapir.extras import extras_explained
+from diapir.progress import is_main_process
+from diapir.run.folder import BEST, METRICS, REPORT, run_config
+from diapir.run.history import History, read_history
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from diapir.tiles import TileSet
+    from diapir.training import Callback
+    from diapir.training.parts import LossFunction
+
+
+class Run:
+    """A run folder; it stands for its path wherever one is expected, as in `diapir.load(run)`.
+
+    Args:
+        path: the folder.
+        stopped: why the training ended: after all epochs (`epochs`), by early stopping (`early`),
+            by the time budget (`budget`) or by a callback (`callback`); empty if it is not known.
+
+    Raises:
+        RunError: it is no run folder.
+    """
+
+    def __init__(self, path: Paths, stopped: str = "") -> None:
+        self.path, self.stopped = Path(path), stopped
+        self.config: RunConfig = run_config(self.path)
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        history, metrics = self.history, self.metrics
+        best = f", best {history.best_epoch}" if history.best_epoch else ""
+        dice = f", Dice {metrics['dice']:.3f}" if "dice" in metrics else ""
+        return f"Run({str(self.path)!r}, epoch {len(history)}{best}{dice})"
+
+    @property
+    def best(self) -> Path:
+        """The best model, a bundle: `diapir.load(run.best)`, or `diapir.load(run)`."""
+        return self.path / BEST
+
+    @property
+    def report(self) -> Path:
+        """The report, `report.html`."""
+        return self.path / REPORT
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Metrics of the best model on the validation part by key; empty if it has none."""
+        return dict(bundles.read_info(self.best).metrics) if self.best.exists() else {}
+
+    @property
+    def history(self) -> History:
+        """The metrics of each epoch: `history.column("val_loss")`."""
+        return read_history(self.path / METRICS)
+
+
+def train(
+    recipe: Paths | RunConfig,
+    data: Paths | TileSet,
+    out: Paths,
+    *,
+    epochs: int | None = None,
+    batch: int | None = None,
+    lr: float | None = None,
+    overrides: Overrides = (),
+    resume: bool = False,
+    budget_s: float | None = None,
+    model: nn.Module | None = None,
+    loss: LossFunction | None = None,
+    callbacks: Sequence[Callback] = (),
+    stream: TextIO | None = None,
+) -> Run:
+    """Train a network on labelled tiles, evaluate it and report, as `diapir train` does.
+
+    Args:
+        recipe: the name of a built-in recipe, a YAML file, or a recipe that was loaded.
+        data: labelled tiles: a folder, a zip, or a set that was read already.
+        out: the run folder to make.
+        epochs: passes over the training tiles, instead of the recipe's.
+        batch: tiles per step, instead of the recipe's.
+        lr: learning rate, instead of the recipe's.
+        overrides: changes of any keys of the recipe, such as `{"augment.flip": "random"}`.
+        resume: resume the run in `out`, if there is one.
+        budget_s: time budget in seconds.
+        model: a module to train instead of the recipe's network: `float32 (N, 3, H, W)` to logits
+            `(N, 2, H, W)` of background and salt, or `(N, 1, H, W)` of salt. It is trained in
+            place.
+        loss: a function of logits `float32 (N, 2, H, W)` and masks `int64 (N, H, W)` of {0, 1, 255
+            ignore}, instead of the recipe's loss.
+        callbacks: objects with a method `on_epoch_end(state)`; see `EpochState`.
+        stream: where lines go, such as `sys.stdout`; None for silence. `log.txt` has them anyway.
+
+    Returns:
+        The run.
+
+    Raises:
+        DiapirError: recipe, tiles, folder, device or parts that cannot be used.
+        Interrupted: a signal came, and a checkpoint was saved.
+        MissingDependencyError: PyTorch is not installed.
+    """
+    given = {"train.epochs": epochs, "train.batch": batch, "optimizer.lr": lr}
+    config = recipe_of(recipe, {key: value for key, value in given.items() if value is not None})
+    config = recipe_of(config, overrides)
+    data = Path(data) if isinstance(data, str | os.PathLike) else data
+    with extras_explained(), open(os.devnull, "w", encoding="utf-8") as silence:  # noqa: PTH123
+        from diapir.comparison.evaluate_run import evaluate_run
+        from diapir.training import Parts
+        from diapir.training import train as train_run
+
+        parts = Parts(model, loss, tuple(callbacks))
+        result = train_run(
+            config,
+            data,
+            Path(out),
+            resume=resume,
+            budget_s=budget_s,
+            stream=stream or silence,
+            parts=parts,
+        )
+        if is_main_process() and not config.data.use_all:
+            evaluate_run(result.run, data, parts.recorded(config), module=model)
+    return Run(result.run, result.stopped)
