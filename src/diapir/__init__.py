@@ -18,9 +18,9 @@ from diapir.version import __version__
 TYPE_CHECKING = False  # as typing's, which takes longer to import than all of this
 
 _HOMES = {
-    "Callback": "diapir.training.parts",
+    "Callback": "diapir.training.from_python.epoch_state",
     "DiapirError": "diapir.errors",
-    "EpochState": "diapir.training.parts",
+    "EpochState": "diapir.training.from_python.epoch_state",
     "Evaluation": "diapir.evaluation",
     "Model": "diapir.api.loaded_model",
     "Prediction": "diapir.api.prediction",
@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     from diapir.evaluation.evaluate import evaluate_model
     from diapir.inference import predict_images
     from diapir.tiles import Split, Tile, TileSet, load_tiles
-    from diapir.training.parts import Callback, EpochState
+    from diapir.training.from_python.epoch_state import Callback, EpochState
 
 __all__ = [
     "Callback",

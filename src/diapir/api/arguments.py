@@ -26,9 +26,8 @@ _OPTION = re.compile(r"--([a-z][a-z-]*)(?: (none|auto|brightness|reversed|[A-Z][
 
 def paths(given: Paths | Sequence[Paths]) -> list[Path]:
     """One path or several, as a list; models that were loaded as one are several."""
-    single = isinstance(given, str | os.PathLike)
     found: list[Path] = []
-    for one in [given] if single else given:
+    for one in (given,) if isinstance(given, str | os.PathLike) else given:
         members = getattr(one, "chosen", ())
         found += map(Path, members if len(members) > 1 else [one])
     return found

@@ -20,20 +20,19 @@ from diapir.progress import ShowProgress, quiet
 from diapir.tiles import TileSet, load_tiles
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from diapir.adaptation import Adaptation
     from diapir.comparison import Results
     from diapir.evaluation import Evaluated
     from diapir.evaluation.predictions import OpenModels
     from diapir.evaluation.tuning import Tuned
+    from diapir.models.custom import Module
 
 SYNTHETIC = 32
 """Tiles of the synthetic survey that an export is measured on without data."""
 
 
-def create_model(name: str, **settings: Any) -> nn.Module:
-    """A newly initialised network, a plain `torch.nn.Module`.
+def create_model(name: str, **settings: Any) -> Module:
+    """A newly initialised network, a plain `torch.Module`.
 
     It maps normalised images `float32 (N, 3, H, W)`, H and W multiples of its `divisor`, to logits
     `(N, 2, H, W)` of background and salt.

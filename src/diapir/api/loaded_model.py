@@ -28,7 +28,7 @@ from diapir.text import listing
 from diapir.tiles.files.picture_options import PictureOptions
 
 if TYPE_CHECKING:
-    from torch import nn
+    from diapir.models.custom import Module
 
 
 class LoadedModel:
@@ -50,7 +50,7 @@ class LoadedModel:
         self,
         models: Sequence[Paths],
         engine: EngineOptions,
-        module: nn.Module | None = None,
+        module: Module | None = None,
     ) -> None:
         self._engine, self._module = engine, module
         self.chosen = [os.fspath(model) for model in models]
@@ -104,7 +104,7 @@ class LoadedModel:
         """What runs it, with probabilities of grey images alone."""
         return self._segmenter
 
-    def to_torch(self) -> nn.Module:
+    def to_torch(self) -> Module:
         """The network as a PyTorch module, in evaluation mode, on the CPU.
 
         Raises:
@@ -251,7 +251,7 @@ class LoadedModel:
 def load(
     model: Paths | Sequence[Paths] | None = None,
     *,
-    module: nn.Module | None = None,
+    module: Module | None = None,
     **running: Any,
 ) -> LoadedModel:
     """Open a trained model.

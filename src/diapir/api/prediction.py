@@ -26,7 +26,7 @@ from diapir.inference.overlay import overlay
 from diapir.text import percent, plural
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from diapir.reports.prediction_plot import NotebookFigure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,7 +84,7 @@ class Prediction:
         self.overlay().save(content, "PNG")
         return content.getvalue()
 
-    def plot(self) -> Figure:
+    def plot(self) -> NotebookFigure:
         """Image, probability and mask side by side, as a Matplotlib figure.
 
         Raises:

@@ -16,11 +16,10 @@ from diapir.run.folder import BEST, METRICS, REPORT, run_config
 from diapir.run.history import History, read_history
 
 if TYPE_CHECKING:
-    from torch import nn
-
+    from diapir.models.custom import Module
     from diapir.tiles import TileSet
     from diapir.training import Callback
-    from diapir.training.parts import LossFunction
+    from diapir.training.from_python.parts import LossFunction
 
 
 class Run:
@@ -80,7 +79,7 @@ def train(
     overrides: Overrides = (),
     resume: bool = False,
     budget_s: float | None = None,
-    model: nn.Module | None = None,
+    model: Module | None = None,
     loss: LossFunction | None = None,
     callbacks: Sequence[Callback] = (),
     stream: TextIO | None = None,

@@ -29,7 +29,7 @@ from diapir.run.folder import EVALUATION, SPLIT
 from diapir.tiles import Split, TileSet
 
 if TYPE_CHECKING:
-    from torch import nn
+    from diapir.models.custom import Module
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def evaluate_run(
     config: RunConfig,
     progress: Progress | None = None,
     *,
-    module: nn.Module | None = None,
+    module: Module | None = None,
 ) -> EvaluatedRun:
     """Evaluate a run's best model on its validation part, and keep the result in the run folder.
 
@@ -103,7 +103,7 @@ def evaluate_run(
     return EvaluatedRun(evaluation, bundle, report, found, notes)
 
 
-def _engine(bundle: Bundle, options: EngineOptions, module: nn.Module | None) -> Engine | None:
+def _engine(bundle: Bundle, options: EngineOptions, module: Module | None) -> Engine | None:
     """The engine of a network that was given from Python; None for the usual one."""
     if module is None or not isinstance(bundle.info.model, OtherConfig):
         return None

@@ -16,6 +16,9 @@ from diapir.architectures import CUSTOM, ENTRY_POINTS, OtherConfig, installed_ar
 from diapir.errors import ConfigError
 from diapir.models.network import Network
 
+Module = nn.Module
+"""The type of somebody else's network, for parts that do not import PyTorch."""
+
 _STEP = 32
 """Largest divisor that is tried where a module names none."""
 _EXPECTED = (

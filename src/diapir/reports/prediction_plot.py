@@ -27,7 +27,7 @@ def plot_prediction(
     *,
     threshold: float,
     title: str,
-) -> Figure:
+) -> NotebookFigure:
     """Draw a prediction.
 
     Args:
@@ -44,9 +44,8 @@ def plot_prediction(
     first.imshow(image, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="nearest")
     first.set_title("image")
     shown = second.imshow(probability, cmap="viridis", vmin=0, vmax=1, aspect="auto")
-    second.contour(probability, levels=[threshold], colors="white", linewidths=0.8) if (
-        probability.min() < threshold <= probability.max() and min(image.shape) > 1
-    ) else None
+    if min(image.shape) > 1 and probability.min() < threshold <= probability.max():
+        second.contour(probability, levels=[threshold], colors="white", linewidths=0.8)
     second.set_title("probability of salt")
     figure.colorbar(shown, ax=second, fraction=0.05)
     third.imshow(overlay(image, mask), aspect="auto", interpolation="nearest")

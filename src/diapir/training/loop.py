@@ -14,7 +14,7 @@ from diapir.errors import Interrupted, RunError
 from diapir.text import plural
 from diapir.training.display.console import Console
 from diapir.training.epoch_metrics import Row, epoch_row
-from diapir.training.parts import EpochState
+from diapir.training.from_python.epoch_state import EpochState
 from diapir.training.prepare import PreparedRun, batches_of
 from diapir.training.save_bundle import save_bundle
 from diapir.training.stopping import Stopping

@@ -13,7 +13,8 @@ from diapir.tiles import TileSet
 from diapir.training.batches.tile_batches import Indices, epoch_batches
 from diapir.training.checkpoint import Checkpoints, State
 from diapir.training.device import Device
-from diapir.training.parts import NO_PARTS, Callback, Parts
+from diapir.training.from_python.epoch_state import Callback
+from diapir.training.from_python.parts import NO_PARTS, Parts
 from diapir.training.run_tiles import RunTiles
 from diapir.training.session import Session
 

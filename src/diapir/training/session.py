@@ -37,9 +37,9 @@ from diapir.training.cursor import Cursor, StepTerms
 from diapir.training.device import Device
 from diapir.training.ema import AveragedNetwork
 from diapir.training.encoder import freeze
+from diapir.training.from_python.parts import NO_PARTS, Parts, with_loss
 from diapir.training.losses import auxiliary_loss, segmentation_loss
 from diapir.training.optimizer import make_optimizer
-from diapir.training.parts import NO_PARTS, Parts, with_loss
 from diapir.training.saved_state import restore_optimizer
 from diapir.training.schedule import make_schedule
 from diapir.training.start import start_from

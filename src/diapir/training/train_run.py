@@ -17,8 +17,8 @@ from diapir.run.folder import CONFIG, LOG, RESUME, RunFolder
 from diapir.tiles import TileSet, load_tiles
 from diapir.training.device import Device, close_device, open_device
 from diapir.training.display.console import Console
+from diapir.training.from_python.parts import NO_PARTS, Parts
 from diapir.training.loop import Loop, TrainResult
-from diapir.training.parts import NO_PARTS, Parts
 from diapir.training.prepare import PreparedRun, prepare
 from diapir.training.stopping import Stopping
 from diapir.training.tracking.tracker import Tracking

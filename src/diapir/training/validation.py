@@ -17,8 +17,8 @@ from diapir.preprocess import crop
 from diapir.tiles import TileSet
 from diapir.training.batches.tile_batches import consecutive_batches, load_batch
 from diapir.training.device import Device
+from diapir.training.from_python.parts import LossFunction, with_loss
 from diapir.training.losses import segmentation_loss
-from diapir.training.parts import LossFunction, with_loss
 
 BATCH = 8
 """Tiles per validation batch: the metric `soft_dice` is defined over batches of 8."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,46 +13,12 @@ from diapir.config import RunConfig
 from diapir.errors import ConfigError
 from diapir.models import Network, build
 from diapir.models.custom import module_name
+from diapir.training.from_python.epoch_state import Callback
 from diapir.training.losses import LossTerms
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 """From logits `float32 (N, 2, H, W)` and masks `int64 (N, H, W)` of {0, 1, 255 ignore} to the loss
 of a batch, a scalar with a gradient."""
-
-
-@dataclass
-class EpochState:
-    """What a callback sees at the end of an epoch; the checkpoint is saved by then.
-
-    Attributes:
-        epoch: that ended, from 1.
-        epochs: of the whole run.
-        metrics: its row of metrics.csv: `train_loss`, `val_loss`, `val_dice`, `lr`, …
-        best: whether its weights are the best so far, and in `best/`.
-        run: the run folder.
-        network: the network in training; change its weights at your own risk.
-        stopped: why the run ends after this epoch; empty if it goes on.
-    """
-
-    epoch: int
-    epochs: int
-    metrics: Mapping[str, float]
-    best: bool
-    run: Path
-    network: nn.Module
-    stopped: str = field(default="")
-
-    def stop(self, reason: str = "a callback asked for it") -> None:
-        """End the run after this epoch; it can be resumed."""
-        self.stopped = reason
-
-
-class Callback(Protocol):
-    """An object that is told of each epoch. What it raises ends the run."""
-
-    def on_epoch_end(self, state: EpochState) -> object:
-        """Called in the main process after each epoch that was completed."""
-        ...
 
 
 @dataclass(frozen=True)
