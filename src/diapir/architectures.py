@@ -209,7 +209,7 @@ _OTHER = "other"
 
 def _tag(section: Any) -> str | None:
     if not isinstance(section, dict | BaseModel):
-        return UNetConfig.model_fields["name"].default  # whose error says that it is no section
+        return "unet"  # whose error says that it is no section
     name = section.get("name") if isinstance(section, dict) else getattr(section, "name", None)
     return name if name is None or name in ARCHITECTURES else _OTHER
 

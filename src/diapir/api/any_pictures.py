@@ -157,6 +157,8 @@ def _array(given: Any, name: str) -> NDArray[Any]:
         raise _refusal(name, f"is {kind}")
     if 0 in values.shape:
         raise _refusal(name, f"has the shape {values.shape}")
+    if values.dtype.kind == "f" and not np.isfinite(values).any():
+        raise _refusal(name, "holds no finite number")
     return values
 
 

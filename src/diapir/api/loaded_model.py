@@ -15,6 +15,7 @@ from diapir.api.any_pictures import read_any
 from diapir.api.arguments import Paths, in_python, options
 from diapir.api.prediction import Prediction, Predictions
 from diapir.bundle import SECTIONS, SHIPPED, Bundle
+from diapir.errors import ConfigError
 from diapir.extras import extras_explained
 from diapir.inference import EngineOptions, Ensemble, Predictor, Segmenter, salt_mask, with_windows
 from diapir.inference.ensemble import tta_of
@@ -54,6 +55,13 @@ class LoadedModel:
     ) -> None:
         self._engine, self._module = engine, module
         self.chosen = [os.fspath(model) for model in models]
+        for place, model in enumerate(self.chosen):
+            if model in self.chosen[:place]:
+                raise ConfigError(
+                    f"{model} is given twice",
+                    expected="different models; a repeated model would count double",
+                    fix="give each model once",
+                )
         self._opened: dict[str, Predictor] = {}
         self._segmenter = self._open(self.chosen or [SHIPPED])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -117,9 +118,12 @@ def train(
     config = recipe_of(config, overrides)
     data = Path(data) if isinstance(data, str | os.PathLike) else data
     with extras_explained(), open(os.devnull, "w", encoding="utf-8") as silence:  # noqa: PTH123
-        from diapir.comparison.evaluate_run import evaluate_run
-        from diapir.training import Parts
-        from diapir.training import train as train_run
+        with warnings.catch_warnings():
+            # what a library of a library says in notebooks, of progress bars that are not shown
+            warnings.filterwarnings("ignore", message="IProgress not found")
+            from diapir.comparison.evaluate_run import evaluate_run
+            from diapir.training import Parts
+            from diapir.training import train as train_run
 
         parts = Parts(model, loss, tuple(callbacks))
         result = train_run(
