@@ -93,8 +93,9 @@ class Prediction:
         with extras_explained():
             from diapir.reports.prediction_plot import plot_prediction
 
+            title = self.name if self.source else ""  # an array has no name worth a title
             return plot_prediction(
-                self.image, self.probability, self.mask, threshold=self.threshold, title=self.name
+                self.image, self.probability, self.mask, threshold=self.threshold, title=title
             )
 
     def save(self, out: Paths, name: str | None = None) -> list[Path]:

@@ -35,7 +35,7 @@ def plot_prediction(
         probability: of salt, `float32 (H, W)` in [0, 1].
         mask: predicted, `uint8 (H, W)` of {0, 1}.
         threshold: at which the mask was made.
-        title: of the figure.
+        title: of the figure; empty for none.
     """
     height, width = image.shape
     tall = min(max(height / width, 0.3), 3.0)
@@ -53,5 +53,6 @@ def plot_prediction(
     for axes in (first, second, third):
         axes.set_xticks([])
         axes.set_yticks([])
-    figure.suptitle(title)
+    if title:
+        figure.suptitle(title)
     return figure
