@@ -12,10 +12,11 @@ DOCS = Path(__file__).resolve().parent
 SOURCE = DOCS.parent / "src" / "diapir"
 FOLDERS = (
     "cli",
+    "api",
     "comparison",
     "reports",
     "training",
-    "export",
+    "exports",
     "evaluation",
     "surveys",
     "run",

@@ -24,9 +24,10 @@ ROWS: tuple[frozenset[str], ...] = tuple(
     frozenset(row.split())
     for row in (
         "cli",
+        "api",
         "comparison adaptation",
         "reports",
-        "training export",
+        "training exports",
         "evaluation",
         "surveys",
         "inference",
@@ -35,7 +36,7 @@ ROWS: tuple[frozenset[str], ...] = tuple(
         "run",
         "config",  # over its neighbour: a recipe that cannot be used is an error
         "architectures connected files recipes shipped",
-        "progress",  # shows durations as text does
+        "extras progress",  # progress shows durations as text does
         "choices errors json_text locks no_telemetry scratch stop_signals text undefined version",
     )
 )
@@ -44,7 +45,10 @@ ROWS: tuple[frozenset[str], ...] = tuple(
 FACADE = frozenset({"diapir", "diapir.__main__"})
 """The package's own door and `python -m`: above all rows."""
 
-TORCH_ROOMS = ("models", "training", "export", "adaptation", "inference.torch_engine")
+TORCH_ROOMS = (
+    *("models", "training", "exports", "adaptation"),
+    *("inference.torch_engine", "tiles.torch_tiles"),
+)
 DOORS: dict[str, tuple[str, ...]] = {
     "torch": TORCH_ROOMS,
     "torchvision": TORCH_ROOMS,
@@ -60,13 +64,13 @@ DOORS: dict[str, tuple[str, ...]] = {
     "distributed": ("surveys",),
     "zarr": ("surveys",),
     "surfio": ("surveys.products.irap",),
-    "onnx": ("export",),
-    "onnxruntime": ("export", "inference.onnx_engine"),
-    "openvino": ("export", "inference.openvino_engine"),
+    "onnx": ("exports",),
+    "onnxruntime": ("exports", "inference.onnx_engine"),
+    "openvino": ("exports", "inference.openvino_engine"),
 }
 """Heavy packages, and the rooms of diapir that may import each."""
 
-NEED_AN_EXTRA = {"training", "export", "models", "adaptation"}
+NEED_AN_EXTRA = {"training", "exports", "models", "adaptation"}
 """Parts that may need more than `pip install diapir` brings."""
 
 
@@ -288,7 +292,7 @@ def test_a_tree_that_keeps_the_rules_passes(tree: Path) -> None:
     [
         ("evaluation/__init__.py", "from diapir.training import train", "upwards"),
         ("evaluation/metrics.py", "from ..training import train", "upwards"),
-        ("training/losses.py", "from diapir import export", "sideways"),
+        ("training/losses.py", "from diapir import exports", "sideways"),
         ("config.py", "import diapir.bundle", "upwards"),
         ("bundle.py", "def late():\n    from diapir.cli import main", "upwards"),
         ("training/loop.py", "if True:\n    import diapir.reports", "upwards"),

@@ -550,3 +550,15 @@ def _rewrite(folder: Path, **fields: Any) -> None:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_all_files_may_be_read_by_the_same_people(saved: Bundle) -> None:
+    modes = {path.name: path.stat().st_mode for path in saved.path.iterdir()}
+    assert set(modes) == {INFO, CARD, WEIGHTS}
+    assert len(set(modes.values())) == 1
+
+
+def test_versions_of_what_the_network_was_made_with_are_recorded(saved: Bundle) -> None:
+    assert saved.info.versions.keys() == {"diapir", "numpy", "torch", "timm"}
+    assert saved.info.versions["torch"] == torch.__version__.partition("+")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from diapir.files import (
     claim,
     disk_errors,
     flush_folder,
+    give_usual_mode,
     previous,
     replace_file,
     unwritable,
@@ -512,3 +514,17 @@ def test_a_folder_is_probed_without_a_trace(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="cannot be written"):
         check_writable(tmp_path / "file" / "out", RunError)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
+def test_a_file_gets_the_permissions_of_a_new_one(tmp_path: Path, umask: int, mode: int) -> None:
+    file = tmp_path / "weights"
+    file.touch(0o600)
+    before = os.umask(umask)
+    try:
+        give_usual_mode(file)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(file.stat().st_mode) == mode
+    assert [path.name for path in tmp_path.iterdir()] == ["weights"]

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from diapir.errors import ConfigError
 
 
 class Section(BaseModel):
     """A frozen section of a recipe that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to change a key in place: a run, its bundle and its report share one recipe.
+
+        Raises:
+            ConfigError: always, saying how to make a changed copy.
+        """
+        if name in type(self).model_fields:
+            raise ConfigError(
+                f"{name} = {value!r} assigned to a recipe, which cannot be changed in place",
+                expected="a new recipe with the change",
+                fix=f'diapir.load_recipe(recipe, {{"section.{name}": {value!r}}}), or give '
+                "diapir.train the same as overrides=",
+            )
+        super().__setattr__(name, value)
 
 
 Width = Annotated[int, Field(ge=1, le=1024)]
@@ -163,22 +181,72 @@ class HaliteConfig(EncoderConfig):
         return self
 
 
+class OtherConfig(ArchitectureConfig):
+    """Settings of a network that is not one of diapir's; further keys are those of its class.
+
+    `name` is that of an entry point in the group `ENTRY_POINTS`, or `CUSTOM` for a module that was
+    given from Python, of which `module` records the class.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    title: ClassVar[str] = "custom network"
+    name: str
+    divisor: Annotated[int, Field(ge=1)] | None = None
+    """Height and width must be multiples of this; found when it is trained."""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of the class."""
+        return dict(self.model_extra or {})
+
+
+CUSTOM = "custom"
+"""Name of the architecture of a module that was given from Python."""
+ENTRY_POINTS = "diapir.architectures"
+"""Group of entry points by which installed packages add architectures."""
+_OTHER = "other"
+
+
+def _tag(section: Any) -> str | None:
+    if not isinstance(section, dict | BaseModel):
+        return "unet"  # whose error says that it is no section
+    name = section.get("name") if isinstance(section, dict) else getattr(section, "name", None)
+    return name if name is None or name in ARCHITECTURES else _OTHER
+
+
 ModelConfig = Annotated[
-    UNetConfig
-    | ImprovedUNetConfig
-    | ResNetUNetConfig
-    | DeepLabV3PlusConfig
-    | DeepLabV3Config
-    | FCNConfig
-    | PSPNetConfig
-    | SegNetConfig
-    | LinkNetConfig
-    | HRNetConfig
-    | HaliteConfig,
-    Field(discriminator="name"),
+    Annotated[UNetConfig, Tag("unet")]
+    | Annotated[ImprovedUNetConfig, Tag("improved_unet")]
+    | Annotated[ResNetUNetConfig, Tag("resnet_unet")]
+    | Annotated[DeepLabV3PlusConfig, Tag("deeplabv3plus")]
+    | Annotated[DeepLabV3Config, Tag("deeplabv3")]
+    | Annotated[FCNConfig, Tag("fcn")]
+    | Annotated[PSPNetConfig, Tag("pspnet")]
+    | Annotated[SegNetConfig, Tag("segnet")]
+    | Annotated[LinkNetConfig, Tag("linknet")]
+    | Annotated[HRNetConfig, Tag("hrnet")]
+    | Annotated[HaliteConfig, Tag("halite")]
+    | Annotated[OtherConfig, Tag(_OTHER)],
+    Discriminator(_tag),
 ]
 
 ARCHITECTURES: dict[str, type[ArchitectureConfig]] = {
-    section.model_fields["name"].default: section for section in get_args(get_args(ModelConfig)[0])
+    section.model_fields["name"].default: section
+    for section, _ in map(get_args, get_args(get_args(ModelConfig)[0]))
+    if section is not OtherConfig
 }
-"""The settings of each architecture by its name."""
+"""The settings of each architecture of diapir by its name."""
+
+
+def installed_architectures() -> dict[str, EntryPoint]:
+    """Entry points of architectures that installed packages add, by name; none is loaded.
+
+    A name of diapir's own architectures stands for that one.
+    """
+    found = entry_points(group=ENTRY_POINTS)
+    return {one.name: one for one in found if one.name not in (*ARCHITECTURES, CUSTOM)}
+
+
+def is_architecture(name: str) -> bool:
+    """Whether a network of this name can be built, or was given from Python."""
+    return name in ARCHITECTURES or name == CUSTOM or name in installed_architectures()

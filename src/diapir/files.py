@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -233,6 +234,24 @@ def unwritable(
         expected="a writable folder on a disk with free space",
         fix=fix,
     )
+
+
+def give_usual_mode(path: Path) -> None:
+    """Give a file the permissions of a new file, as the user's umask sets them.
+
+    Some libraries write files as temporary ones, which only their owner may read.
+
+    Raises:
+        OSError: from the system.
+    """
+    scratch = scratch_name(path)
+    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        mode = stat.S_IMODE(os.fstat(handle).st_mode)
+    finally:
+        os.close(handle)
+        scratch.unlink()
+    path.chmod(mode)
 
 
 def sync_folder(folder: Path) -> None:

@@ -125,3 +125,15 @@ def test_what_is_in_the_way_is_kept(run_cli: RunCli, onnx: Path, tmp_path: Path)
     assert done.code == 2
     assert json.loads(done.stdout)["error"]["kind"] == "ExportError"
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_network_with_its_preprocessing_lies_beside(
+    run_cli: RunCli, onnx: Path, survey: Path, tmp_path: Path
+) -> None:
+    words = ("export", onnx, "--to", "onnx", "--out", tmp_path / "out", "--data", survey / "images")
+    told = run_cli(*words, "--with-preprocessing", "uint8", "--json")
+    assert told.answer["with_preprocessing"] == ["grey_to_probability.onnx"]
+    assert "grey levels (uint8, 0 to 255) in, probability out" in told.stderr
+    assert run_cli(*words, "--json").answer["with_preprocessing"] == []
+    refused = run_cli(*words, "--with-preprocessing", "int8")
+    assert refused.code == 2

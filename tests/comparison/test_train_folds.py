@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from diapir import bundle
-from diapir.comparison.train_folds import train
+from diapir.comparison.train_folds import train_folds
 from diapir.config import RunConfig, parse_config
 from diapir.errors import ConfigError, Interrupted, RunError, SplitError
 from diapir.run.folds import saved_folds
@@ -25,7 +25,8 @@ Recipe = Callable[..., RunConfig]
 def quietly(
     config: RunConfig, tiles: Path, folder: Path, folds: int = 2, **options: object
 ) -> tuple[TrainResult, ...]:
-    return train(config, tiles, folder, folds=folds, stream=io.StringIO(), **options)  # type: ignore[call-overload,no-any-return]
+    results = train_folds(config, tiles, folder, folds=folds, stream=io.StringIO(), **options)  # type: ignore[arg-type]
+    return tuple(results)
 
 
 @pytest.fixture

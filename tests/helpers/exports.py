@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from diapir import bundle as bundles
 from diapir.bundle import Bundle, Form
-from diapir.export import export_bundle
+from diapir.exports import export_bundle
 
 
 def images(count: int = 6, size: int = 24) -> list[NDArray[np.uint8]]:

@@ -11,7 +11,7 @@ from diapir import bundle
 from diapir.bundle import weights_file
 from diapir.config import RunConfig, load_recipe
 from diapir.errors import BundleError, ConfigError
-from diapir.export import export_bundle, parity, shared_weights
+from diapir.exports import export_bundle, parity, shared_weights
 from diapir.inference import EngineOptions, Predictor
 from diapir.run.folder import CONFIG, run_config
 from diapir.run.history import read_history

@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -168,11 +169,20 @@ def save(
         write_weights(scratch / WEIGHTS, tensors)
         return BundleInfo(
             **info,
-            versions={"diapir": __version__, "numpy": np.__version__},
+            versions=_versions(),
             weights_sha256=_sha256(scratch / WEIGHTS),
         )
 
     return _save(folder, fill)
+
+
+def _versions() -> dict[str, str]:
+    """Versions of diapir and of the packages that a network is built and trained with."""
+    found = {"diapir": __version__, "numpy": np.__version__}
+    for package in ("torch", "timm"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def save_export(
@@ -181,6 +191,7 @@ def save_export(
     files: Sequence[Path],
     *,
     weights: Path | None = None,
+    beside: Sequence[Path] = (),
     **export: Any,
 ) -> Bundle:
     """Write a bundle that holds an exported network, as `save` does.
@@ -191,6 +202,7 @@ def save_export(
         files: the exported network, to be copied; engines open the first.
         weights: its trainable weights, a file that `write_weights` wrote, to be copied; None for an
             exported network alone.
+        beside: files for other programs, to be copied; diapir does not read them.
         export: fields of `Export` (all but `files`), and `versions` of the libraries used. Weights
             are stored as float16 where the exported network's are.
 
@@ -200,12 +212,12 @@ def save_export(
     versions = source.versions | {"diapir": __version__} | export.pop("versions")
 
     def fill(scratch: Path) -> BundleInfo:
-        for path in (*files, *([weights] if weights else [])):
+        for path in (*files, *([weights] if weights else []), *beside):
             shutil.copyfile(path, scratch / path.name)
         hashes = {path.name: _sha256(scratch / path.name) for path in files}
         made = Export(files=hashes, **export)
-        beside = weights and Weights(sha256=_sha256(scratch / WEIGHTS), half=made.half)
-        held = {"export": made, "weights": beside, "format": 2 if beside else 1}
+        kept = weights and Weights(sha256=_sha256(scratch / WEIGHTS), half=made.half)
+        held = {"export": made, "weights": kept, "format": 2 if kept else 1}
         return source.model_copy(update=held | {"versions": versions})
 
     return _save(folder, fill)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from diapir.architectures import ModelConfig, Section
+from diapir.architectures import ModelConfig, OtherConfig, Section
 from diapir.bundle.fingerprints import Fingerprints, TunedOn
 from diapir.config import PreprocessConfig
 
@@ -241,6 +241,8 @@ class BundleInfo(Section):
     @property
     def input_step(self) -> int:
         """Sides of the network's input are multiples of this, which the divisor divides."""
+        if isinstance(self.model, OtherConfig):
+            return self.model.divisor or self.preprocess.side
         levels, stem = getattr(self.model, "levels", 5), getattr(self.model, "stem_stride", 2)
         return math.gcd(self.preprocess.side, max(32, 2**levels * stem // 2))
 

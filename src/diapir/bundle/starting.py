@@ -35,7 +35,9 @@ def adopt(config: RunConfig, earlier: RunConfig | None = None) -> RunConfig:
         source = read_info(config.train.start)
     changes: dict[str, Any] = {"preprocess": _filled(config.preprocess, source.preprocess)}
     if "model" not in config.model_fields_set:
-        changes["model"] = _filled(type(source.model)(), source.model)
+        changes["model"] = _filled(
+            type(source.model).model_validate({"name": source.model.name}), source.model
+        )
     elif config.model.name == source.model.name:
         changes["model"] = _filled(config.model, source.model)
     return config.model_copy(update=changes)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diapir.files import give_usual_mode
+
 WEIGHTS = "model.safetensors"
 
 LARGE = 2**14
@@ -36,6 +38,7 @@ def write_weights(path: Path, tensors: Mapping[str, NDArray[Any]], *, half: bool
 
     stored = {name: halved(value) if half else value for name, value in tensors.items()}
     save_file({name: np.asarray(value, order="C") for name, value in stored.items()}, path)
+    give_usual_mode(path)  # safetensors writes files that only their owner may read
 
 
 def halved(tensor: NDArray[Any]) -> NDArray[Any]:

@@ -39,7 +39,8 @@ from diapir.cli import (
     tune,
 )
 from diapir.cli.output import Answer, Output
-from diapir.errors import DataError, DiapirError, Interrupted, MissingDependencyError
+from diapir.errors import DataError, DiapirError, Interrupted
+from diapir.extras import missing
 from diapir.progress import is_main_process
 from diapir.version import __version__
 
@@ -47,26 +48,6 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_PIPE = 141
 """128 + SIGPIPE, a signal that not every system has."""
-
-EXTRAS = {
-    "accelerate": "train",
-    "dask": "volume",
-    "distributed": "volume",
-    "jinja2": "report",
-    "matplotlib": "report",
-    "onnx": "train",
-    "onnxscript": "train",
-    "openvino": "openvino",
-    "segmentation_models_pytorch": "train",
-    "surfio": "volume",
-    "tensorboard": "train",
-    "timm": "train",
-    "torch": "train",
-    "torchvision": "train",
-    "wandb": "train",
-    "zarr": "volume",
-}
-"""Optional packages, and the extra that installs each."""
 
 EVERYWHERE = Group("Everywhere", sort_key=100)
 
@@ -182,10 +163,10 @@ def _open_streams() -> None:
 def _describe(error: BaseException, words: Sequence[str]) -> tuple[int, str, dict[str, str]] | None:
     """Exit code, message and JSON content of an error for the user; None for a bug."""
     if isinstance(error, ModuleNotFoundError):
-        package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS:
+        explained = missing(error)
+        if explained is None:
             return None
-        error = MissingDependencyError(package, EXTRAS[package])
+        error = explained
     elif isinstance(error, OSError):
         error = DataError(
             f"{error.filename or 'a file'}: {error.strerror or error}",

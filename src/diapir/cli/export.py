@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -12,12 +11,6 @@ from diapir.cli.options import Flag, FormName
 from diapir.cli.output import Answer, Injected
 from diapir.cli.running import Models
 from diapir.text import plural, size
-
-if TYPE_CHECKING:
-    from diapir.tiles import TileSet
-
-SYNTHETIC = 32
-"""Tiles of the synthetic survey that an export is measured on without --data."""
 
 app = App(
     name="export",
@@ -27,6 +20,7 @@ app = App(
   diapir export runs/a --to openvino --out salt-openvino --half
   diapir export runs/fold0 runs/fold1 --to onnx --out both
   diapir export runs/a --to onnx --out mine --half --trainable
+  diapir export runs/a --to onnx --out mine --with-preprocessing uint8
   diapir predict salt-onnx images/ --out salt
 
 The folder contains model.onnx, or model.xml and model.bin, with bundle.json and
@@ -45,6 +39,9 @@ def export(
     trainable: Flag = False,
     name: Annotated[str | None, Parameter(show_default=False)] = None,
     data: Annotated[Path | None, Parameter(show_default=False)] = None,
+    with_preprocessing: Annotated[
+        Literal["uint8", "float32"] | None, Parameter(show_default=False)
+    ] = None,
     output: Injected,
 ) -> Answer:
     """Export a model to ONNX or OpenVINO, and measure the differences.
@@ -62,56 +59,49 @@ def export(
         trainable: keep the weights too, so that `diapir train --init` can train on from the folder.
         name: name of the exported model; by default that of the model.
         data: tiles to measure on; by default a small synthetic survey.
+        with_preprocessing: also write grey_to_probability.onnx (or .xml and .bin) for other
+            programs: from grey levels 0 to 255 of this type, (N, H, W), to probabilities.
         output: where lines and the answer go.
     """
     from diapir import bundle as bundles
+    from diapir.api.functions import export as export_models
     from diapir.bundle import WEIGHTS
-    from diapir.export import export_bundle
-    from diapir.inference.ensemble import refuse_repeated
-    from diapir.run.folds import expand
+    from diapir.exports import GREY_NETWORK
 
-    source, *further = map(bundles.load, expand(models or []) or (None,))
-    refuse_repeated([source, *further])
-    with TemporaryDirectory(prefix="diapir-") as folder:
-        tiles = _tiles(data, Path(folder))
-    with output.progress("comparing") as progress:
-        exported = export_bundle(
-            source,
-            to,
-            out,
-            images=[tiles.image(index) for index in range(len(tiles))],
-            data=tiles.name,
-            further=further,
-            half=half,
-            trainable=trainable,
-            name=name,
-            progress=progress,
-        )
+    exported = export_models(
+        models or (),
+        to=to,
+        out=out,
+        half=half,
+        trainable=trainable,
+        name=name,
+        data=data,
+        with_preprocessing=with_preprocessing,
+        progress=output.progress,
+    )
     made = exported.info.export
     assert made is not None  # noqa: S101 - the bundle is an export
     files = [*made.files, *([WEIGHTS] if exported.info.weights else [])]
     count = sum((out / file).stat().st_size for file in files)
     parity = made.parity
-    originals = " and ".join(str(one.path) for one in (source, *further))
+    sizes = "any image size" if made.any_size else f"{exported.info.preprocess.side} px images only"
+    originals = " and ".join(str(bundles.find(model)) for model in models or (None,))
     output.say(
-        f"{out}: {' and '.join(files)}, {size(count)}, "
-        + ("any image size" if made.any_size else f"{source.info.preprocess.side} px images only"),
+        f"{out}: {' and '.join(files)}, {size(count)}, {sizes}",
         f"differs from {originals} by at most {parity.probability:.1e} in probability and "
         f"{parity.logit:.1e} in logits on {plural(parity.tiles, 'tile')} of {parity.data}; "
         f"{parity.flipped} of {parity.pixels} pixels change class",
     )
+    whole = sorted(path.name for path in out.glob(f"{GREY_NETWORK}.*"))
+    if whole:
+        output.say(
+            f"{' and '.join(whole)}: grey levels ({with_preprocessing}, 0 to 255) in, probability "
+            "out; checked on the same tiles"
+        )
     weights = exported.info.weights
     return Answer(
         {"out": out, "bytes": count}
         | made.model_dump()
         | {"weights": None if weights is None else weights.model_dump()}
+        | {"with_preprocessing": whole}
     )
-
-
-def _tiles(data: Path | None, folder: Path) -> TileSet:
-    from diapir.tiles import load_tiles, synthesise
-
-    if data is not None:
-        return load_tiles(data, labelled=False)
-    synthesise(folder / "synthetic", tiles=SYNTHETIC, seed=0)
-    return load_tiles(folder / "synthetic")

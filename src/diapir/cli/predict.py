@@ -15,7 +15,6 @@ from diapir.cli.predict_survey import (
     OPTIONS,
     PART,
     are_surveys,
-    hints_with_part,
     predict_surveys,
 )
 from diapir.cli.running import (
@@ -28,6 +27,7 @@ from diapir.cli.survey import HINTS, NO_HINTS, WHOLE
 from diapir.errors import ConfigError, DataError
 from diapir.surveys.extent import Extent
 from diapir.surveys.hints import SurveyHints
+from diapir.surveys.prediction.previews import hints_with_part
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.text import listing, percent, plural
 from diapir.tiles.files.picture_options import PictureOptions

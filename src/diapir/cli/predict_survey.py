@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,31 +16,13 @@ from diapir.errors import ConfigError
 from diapir.text import percent, plural
 
 if TYPE_CHECKING:
-    from diapir.surveys import Extent, Plan, Survey, SurveyHints, SurveyOptions, SurveySummary
+    from diapir.surveys import Plan, Survey, SurveyHints, SurveyOptions, SurveySummary
     from diapir.surveys.lines.find_lines import SurveyFile
     from diapir.surveys.lines.line_table import LineRow
     from diapir.surveys.lines.predict_lines import PredictedLine
 
 OPTIONS = options_of("Surveys", position=50, without="threshold")
 PART = options_of("Part of the survey", position=51, without="every_of")
-
-
-def hints_with_part(hints: SurveyHints, part: Extent, options: SurveyOptions) -> SurveyHints:
-    """The hints for reading the part of a survey that is predicted.
-
-    Raises:
-        ConfigError: a preview of both views.
-    """
-    if part.every and options.view == "both":
-        raise ConfigError(
-            f"--every {part.every} is given with --view both",
-            expected="one view: sections across the lines that are left out would lack most of "
-            "their traces",
-            fix="--view inline (every so many inlines) or --view crossline",
-        )
-    if options.view == "crossline":
-        part = replace(part, every_of="crosslines")
-    return replace(hints, extents=(part,)) if part else hints
 
 
 def are_surveys(inputs: Sequence[Path]) -> bool:

@@ -11,7 +11,6 @@ from cyclopts import App, Parameter
 from diapir.cli.options import Encoding, Flag, SkipBad
 from diapir.cli.output import Answer, Injected, Output
 from diapir.cli.running import DEFAULT_RUNNING, Running
-from diapir.errors import ConfigError
 from diapir.text import plural
 
 if TYPE_CHECKING:
@@ -68,15 +67,10 @@ def tune(
         running: how the network runs.
         output: where lines and the answer go.
     """
-    from diapir.evaluation.tuning import claim_tuning, tune_runs
+    from diapir.evaluation.tuning import claim_tuning, refuse_unapplied, tune_runs
     from diapir.run.folds import expand
 
-    if not apply and (into or report):
-        raise ConfigError(
-            f"{'--into' if into else '--report'} was given without --apply",
-            expected="--apply, which writes the setting into the models",
-            fix="add --apply, or leave it out",
-        )
+    refuse_unapplied(apply=apply, into=bool(into), report=report)
     claim_tuning(out)
     tuned = tune_runs(
         runs,

@@ -111,7 +111,7 @@ def validation_tiles(run: Path, data: Path) -> TileSet:
     return tiles.select(sorted(split.part("val")))
 
 
-def labelled_tiles(path: Path, config: DataConfig) -> TileSet:
+def labelled_tiles(path: Path | TileSet, config: DataConfig) -> TileSet:
     """Labelled tiles, read as a recipe reads them.
 
     Raises:

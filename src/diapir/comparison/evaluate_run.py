@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diapir import bundle as bundles
+from diapir.architectures import OtherConfig
 from diapir.bundle import Bundle
 from diapir.comparison.candidates import labelled_tiles
 from diapir.config import RunConfig
@@ -20,11 +23,14 @@ from diapir.evaluation import (
     save_in_sections,
 )
 from diapir.evaluation.held_out import plan_run, split_notes
-from diapir.inference import EngineOptions, Predictor
+from diapir.inference import Engine, EngineOptions, Predictor
 from diapir.progress import Progress
 from diapir.reports import write_run_report
 from diapir.run.folder import EVALUATION, SPLIT
-from diapir.tiles import Split
+from diapir.tiles import Split, TileSet
+
+if TYPE_CHECKING:
+    from diapir.models.custom import Module
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,12 @@ class EvaluatedRun:
 
 
 def evaluate_run(
-    run: Path, data: Path, config: RunConfig, progress: Progress | None = None
+    run: Path,
+    data: Path | TileSet,
+    config: RunConfig,
+    progress: Progress | None = None,
+    *,
+    module: Module | None = None,
 ) -> EvaluatedRun:
     """Evaluate a run's best model on its validation part, and keep the result in the run folder.
 
@@ -59,13 +70,14 @@ def evaluate_run(
         data: the tiles it was trained on.
         config: the configuration it was trained with.
         progress: called with the tiles done and all tiles.
+        module: the network, where it was given from Python.
     """
     tiles = labelled_tiles(data, config.data)
     split = Split.load(run / SPLIT)
     validation = tiles.select(split.part("val"))
     bundle = bundles.load(run)
     options = EngineOptions(device=config.device.name, threads=config.device.threads)
-    predictor = Predictor(bundle, options)
+    predictor = Predictor(bundle, options, engine=_engine(bundle, options, module))
     evaluation, probabilities = evaluate_model(predictor, validation, part="val", progress=progress)
     planned = plan_run(run, tiles)
     evaluation = replace(evaluation, data=evaluation.data | planned.record)
@@ -92,3 +104,13 @@ def evaluate_run(
     )
     report = write_run_report(run, evaluation, validation, probabilities, found, notes)
     return EvaluatedRun(evaluation, bundle, report, found, notes)
+
+
+def _engine(bundle: Bundle, options: EngineOptions, module: Module | None) -> Engine | None:
+    """The engine of a network that was given from Python; None for the usual one."""
+    if module is None or not isinstance(bundle.info.model, OtherConfig):
+        return None
+    from diapir.inference.torch_engine import TorchEngine
+
+    module = copy.deepcopy(module)  # its own weights are those of the last epoch, not of the best
+    return TorchEngine(bundle, device=options.device, threads=options.threads, module=module)

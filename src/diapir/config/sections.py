@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from diapir.architectures import ModelConfig, Section, UNetConfig
+from diapir.architectures import ModelConfig, Section, UNetConfig, is_architecture
 from diapir.choices import DeviceName, MaskEncoding
 
 IGNORE = 255
@@ -222,6 +223,8 @@ class LossConfig(Section):
     """Weight of the cross entropy of the tile classifier (any salt or none), where there is one."""
     deep: Weight = 0.0
     """Weight of deep supervision: cross entropy of coarser outputs, where there are any."""
+    custom: str | None = None
+    """Name of the Python function that replaces the weighted sum, where `diapir.train` got one."""
 
     @model_validator(mode="after")
     def _some_weight(self) -> LossConfig:
@@ -359,6 +362,15 @@ class RunConfig(Section):
     train: TrainConfig = TrainConfig()
     device: DeviceConfig = DeviceConfig()
     track: TrackConfig = TrackConfig()
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _architecture_exists(cls, model: Any) -> Any:
+        """Refuse a name that no architecture has; bundles keep such names."""
+        name = model.get("name") if isinstance(model, dict) else getattr(model, "name", None)
+        if isinstance(name, str) and not is_architecture(name):
+            raise PydanticCustomError("union_tag_invalid", "no such architecture", {"tag": name})
+        return model
 
     def to_yaml(self) -> str:
         """This configuration as YAML, which `parse_config` reads back."""

@@ -59,7 +59,7 @@ class Evaluated:
 
 def evaluate_models(
     models: Sequence[Path],
-    data: Path,
+    data: Path | TileSet,
     *,
     split: str | None = None,
     groups: Path | None = None,

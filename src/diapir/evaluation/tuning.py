@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from diapir.bundle import Bundle, Fingerprints, Tta, TunedOn, annotate, load
 from diapir.config import MaskEncoding
-from diapir.errors import RunError
+from diapir.errors import ConfigError, RunError
 from diapir.evaluation.evaluate import evaluate
 from diapir.evaluation.held_out import Plan, groups_file, plan_validation
 from diapir.evaluation.metrics import Floats, kaggle_ap
@@ -177,9 +177,23 @@ class Tuned:
                 annotate(bundle, **self.fields, **metrics)
 
 
+def refuse_unapplied(*, apply: bool, into: bool, report: bool) -> None:
+    """Refuse options that write into models without the one that asks for it.
+
+    Raises:
+        ConfigError: one is given.
+    """
+    if not apply and (into or report):
+        raise ConfigError(
+            f"{'--into' if into else '--report'} was given without --apply",
+            expected="--apply, which writes the setting into the models",
+            fix="add --apply, or leave it out",
+        )
+
+
 def tune_runs(
     runs: Sequence[Path],
-    data: Path,
+    data: Path | TileSet,
     *,
     into: Sequence[Path] = (),
     groups: Path | None = None,

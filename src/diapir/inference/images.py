@@ -102,8 +102,8 @@ class PredictionSummary:
 
 def predict_images(
     predictor: Segmenter,
-    inputs: Sequence[Path],
-    out: Path,
+    inputs: Sequence[str | Path],
+    out: str | Path,
     *,
     threshold: float | None = None,
     min_area: int | None = None,
@@ -140,13 +140,15 @@ def predict_images(
             read-only.
         ConfigError: a threshold or a minimum component size out of range.
     """
+    given = [inputs] if isinstance(inputs, str | Path) else inputs
+    paths, out = [Path(path) for path in given], Path(out)
     threshold = predictor.threshold if threshold is None else threshold
     min_area = predictor.min_area if min_area is None else min_area
     check_postprocessing(threshold, min_area)
-    found = find_pictures(inputs, out, pictures) if found is None else found
+    found = find_pictures(paths, out, pictures) if found is None else found
     sources, read_notes = on_one_scale(found.sources, pictures, polarity)
     target = out.resolve() if out.is_symlink() else out  # results may go to another disk
-    claim(target, holds="an earlier prediction", ours=_may_be_replaced)
+    claim(target, holds="an earlier prediction", ours=may_be_replaced)
     check_writable(target)
     rows: list[dict[str, Any]] = []
     problems: list[DataError] = []
@@ -167,7 +169,7 @@ def predict_images(
                 expected=problems[0].expected,
                 fix=problems[0].fix,
             )
-        _write_table(out / TABLE, rows)
+        write_table(out / TABLE, rows)
         (out / STARTED).unlink(missing_ok=True)
     predicted = [row for row in rows if not row["error"]]
     pixels = sum(row["width"] * row["height"] for row in predicted)
@@ -194,7 +196,7 @@ def _in_windows(predictor: Segmenter, height: int, width: int) -> bool:
     return any(grid.count(height, width) > 1 for grid in predictor.grids)
 
 
-def _may_be_replaced(out: Path) -> bool:
+def may_be_replaced(out: Path) -> bool:
     """Whether a folder contains a prediction, or nothing under the names of its results."""
     if (out / STARTED).exists() or not any((out / name).exists() for name in (*OUTPUTS, TABLE)):
         return True
@@ -268,20 +270,21 @@ def _predict(
             row["height"], row["width"] = image.shape
             row["salt_share"] = float(mask.mean())
             row["mean_probability"] = float(probability.mean(dtype=np.float64))
-            written.append(pool.submit(_write, out, source.name, image, probability, mask))
+            written.append(pool.submit(write_pictures, out, source.name, image, probability, mask))
         rows.append(row)
     for writing in written:
         writing.result()
     return rows
 
 
-def _write(
+def write_pictures(
     out: Path,
     name: str,
     image: NDArray[np.uint8],
     probability: NDArray[np.float32],
     mask: NDArray[np.uint8],
 ) -> None:
+    """Write probability, mask and overlay of an image, each into its folder."""
     pictures = (
         np.rint(probability * np.float32(65535)).astype(np.uint16),
         mask * np.uint8(255),
@@ -295,7 +298,8 @@ def _write(
         replace_file(path, content.getbuffer())
 
 
-def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the table of all images; see `COLUMNS`."""
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     table.writeheader()

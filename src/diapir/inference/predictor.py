@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from diapir import bundle as bundles
 from diapir import preprocess
 from diapir.bundle import Bundle, Tta
-from diapir.errors import BundleError, ConfigError
+from diapir.errors import BundleError, ConfigError, DataError
 from diapir.inference.engine import Engine
 from diapir.inference.engine_options import EngineOptions
 from diapir.inference.open_engine import open_engine
@@ -115,6 +115,9 @@ class Predictor:
         self.tta: Tta = options.tta or bundle.info.tta
         self.engine = open_engine(bundle, options) if engine is None else engine
 
+    def __repr__(self) -> str:
+        return f"Predictor({self.bundle.info.name!r}, {self.bundle.path}, {self.engine.name})"
+
     @classmethod
     def load(
         cls, model: str | Path | None = None, options: EngineOptions = EngineOptions()
@@ -199,8 +202,10 @@ class Predictor:
             `float32 (H, W)` in [0, 1] for each image, in the order given.
 
         Raises:
+            DataError: images that are not grey `uint8 (H, W)`, or one image instead of several.
             BundleError: the network returns NaN.
         """
+        _refuse_unprepared(images)
         views = 2 if self.tta == "flip" else 1
         total = views * sum(self.grid.count(*_shape(image)) for image in images)
         probabilities = [np.zeros(image.shape, np.float32) for image in images]
@@ -288,6 +293,23 @@ def _refuse_large(bundle: Bundle, size: int) -> None:
             f"windows of {size} px do not fit {bundle.path}, which takes {most} px images only",
             expected=f"windows of at most {most} px",
             fix="choose a smaller --tile, or leave it out",
+        )
+
+
+def _refuse_unprepared(images: Sequence[NDArray[np.uint8]]) -> None:
+    for image in (images,) if isinstance(images, np.ndarray) and images.ndim < 3 else images:
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 2:
+            shape, kind = getattr(image, "shape", None), getattr(image, "dtype", type(image))
+            raise DataError(
+                f"an image of {kind}" + (f" and shape {shape}" if shape is not None else ""),
+                expected="grey images, uint8 (H, W)",
+                fix="diapir.load(…).predict(image) takes any image",
+            )
+    if isinstance(images, np.ndarray) and images.ndim == 2:
+        raise DataError(
+            f"one image of shape {images.shape} instead of several",
+            expected="a list of grey images, uint8 (H, W)",
+            fix="probabilities([image]), or diapir.load(…).predict(image)",
         )
 
 

@@ -24,7 +24,7 @@ from diapir.tiles.files.decode import (
     read_bytes,
 )
 from diapir.tiles.files.file_store import Store, folder_in_zip, refuse_unreadable_name
-from diapir.tiles.files.grey_levels import GreyCensus, Pixels
+from diapir.tiles.files.grey_levels import GreyCensus, Pixels, is_grey, own_grey
 from diapir.tiles.files.picture_options import MAX_PIXELS, PictureOptions
 
 _PROBED = 8
@@ -44,12 +44,19 @@ class Source:
         name: its name in the output, with forward slashes and no suffix.
         read: decodes it to grey `uint8 (H, W)`; raises DataError for a file that cannot be read.
         content: its bytes; None if it is no file.
+        stored: its pixels, if it is no file.
     """
 
     path: Path
     name: str
     read: Callable[[], NDArray[np.uint8]]
     content: Callable[[], bytes] | None = None
+    stored: Pixels | None = None
+
+    @classmethod
+    def of_pixels(cls, name: str, pixels: Pixels) -> Source:
+        """An image in memory: grey, colours or numbers, see `grey_levels`."""
+        return cls(Path(name), name, lambda: own_grey(pixels), stored=pixels)
 
     @classmethod
     def of(cls, path: Path, name: str, content: Callable[[], bytes], max_pixels: int) -> Source:
@@ -63,6 +70,8 @@ class Source:
 
     def pixels(self, max_pixels: int) -> Pixels | None:
         """Its pixels as they are stored; None if it is 8-bit grey."""
+        if self.stored is not None:
+            return None if is_grey(self.stored) else self.stored
         if self.content is None:
             return None
         content, suffix = self.content(), self.path.suffix

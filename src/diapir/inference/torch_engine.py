@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from diapir import models
 from diapir.bundle import Bundle
@@ -22,20 +23,28 @@ class TorchEngine:
         bundle: the model; its architecture is resolved in `diapir.models` only.
         device: `auto` (CUDA, then MPS, then CPU), `cpu`, `cuda`, `cuda:N` or `mps`.
         threads: CPU threads of this process; None for PyTorch's own choice.
+        module: the network of a model that was trained with one of somebody else's.
 
     Raises:
         BundleError: the weights' names or shapes do not fit the architecture.
         DeviceError: the device is not available.
     """
 
-    def __init__(self, bundle: Bundle, *, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        module: nn.Module | None = None,
+    ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
         self._device = torch.device(choose_device(device, option="--device "))
         on_cuda = self._device.type == "cuda"
         self._bfloat16 = on_cuda and torch.cuda.is_bf16_supported()
         self._layout = torch.channels_last if on_cuda else torch.contiguous_format
-        self._network = load_network(bundle).to(self._device)
+        self._network = load_network(bundle, module).to(self._device)
         self._network.to(memory_format=self._layout)
         self.name = f"torch on {self._device}"
         self.threads = torch.get_num_threads()
@@ -50,10 +59,10 @@ class TorchEngine:
         return result
 
 
-def load_network(bundle: Bundle) -> models.Network:
+def load_network(bundle: Bundle, module: nn.Module | None = None) -> models.Network:
     """The network of a bundle with its weights, in evaluation mode, on the CPU.
 
     Raises:
         BundleError: the weights' names or shapes do not fit the architecture.
     """
-    return load_trained(bundle).network.eval()
+    return load_trained(bundle, module=module).network.eval()

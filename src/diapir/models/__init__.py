@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from diapir.architectures import ModelConfig
+from diapir.architectures import ARCHITECTURES, ModelConfig, OtherConfig
 from diapir.models.network import Network, Outputs, check_images, check_size
 
 
@@ -71,20 +71,38 @@ REGISTRY: dict[str, Architecture] = {
 """Every architecture by its name."""
 
 
-def build(config: ModelConfig, *, pretrained: bool = False) -> Network:
+def build(
+    config: ModelConfig | str,
+    *,
+    pretrained: bool = False,
+    module: nn.Module | None = None,
+    size: int = 224,
+) -> Network:
     """A newly initialised network; the caller seeds torch.
 
     Args:
-        config: the settings of the architecture.
+        config: the settings of the architecture, or its name for the usual ones.
         pretrained: load the weights `config.weights`. Not needed for a network whose own weights
             are loaded next.
+        module: the module of an architecture that is not diapir's, where the caller has it.
+        size: height and width of its images, for a trial of such a module.
 
     Raises:
-        ConfigError: the weights are unavailable or do not fit.
+        ConfigError: the weights are unavailable or do not fit, or there is no such architecture.
     """
-    network = REGISTRY[config.name].load()(config)
+    if isinstance(config, str):
+        section = ARCHITECTURES.get(config)
+        settings: Any = OtherConfig(name=config) if section is None else section()
+    else:
+        settings = config
+    if isinstance(settings, OtherConfig):
+        from diapir.models.custom import build_other
+
+        return build_other(settings, module, size)
+    network = REGISTRY[settings.name].load()(settings)
+    network.settings = settings
     if pretrained:
-        load_pretrained(network, config)
+        load_pretrained(network, settings)
     return network
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from diapir.architectures import ModelConfig
 from diapir.errors import ConfigError
 
 _CHANNEL_HINTS = {
@@ -45,6 +46,7 @@ class Network(nn.Module):
         head_name: the module with the last layers, which a training may begin anew.
         weights_found: source of the pretrained weights; None without them.
         weights_parts: what was filled from it.
+        settings: what it was built from; None for a custom network.
     """
 
     divisor: int
@@ -53,6 +55,7 @@ class Network(nn.Module):
     head_name: str = "head"
     weights_found: str | None = None
     weights_parts: str = "encoder"
+    settings: ModelConfig | None = None
 
     @property
     def encoder_parts(self) -> list[nn.Module]:

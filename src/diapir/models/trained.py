@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from diapir import bundle as bundles
 from diapir import models
@@ -36,7 +37,7 @@ class Trained:
     initialised: tuple[str, ...] = ()
 
 
-def load_trained(model: str | Path | Bundle | None) -> Trained:
+def load_trained(model: str | Path | Bundle | None, *, module: nn.Module | None = None) -> Trained:
     """Load a model to train on from it, or to run it in PyTorch.
 
     Weights that are stored as float16 are loaded as float32. The caller's random numbers do not
@@ -45,8 +46,11 @@ def load_trained(model: str | Path | Bundle | None) -> Trained:
     Args:
         model: a run folder, a bundle folder, the name of a bundled model (`general`, `salt`), or a
             bundle that was loaded already; None for the default bundled model.
+        module: the network of a model that was trained with one of somebody else's, which gets the
+            weights.
 
     Raises:
+        ConfigError: a model of somebody else's network, which is neither installed nor given.
         BundleError: no such model, files that have changed, an export without trainable weights, or
             weights that do not fit the architecture.
     """
@@ -54,7 +58,7 @@ def load_trained(model: str | Path | Bundle | None) -> Trained:
     # initialising the weights draws random numbers, which must not change the caller's:
     # a run continues the same whether it is evaluated in between or not
     with torch.random.fork_rng(devices=[]):
-        network = models.build(bundle.info.model)
+        network = models.build(bundle.info.model, module=module, size=bundle.info.preprocess.side)
     try:
         check_size(network, bundle.info.preprocess.side)
     except ConfigError as error:

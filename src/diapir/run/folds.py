@@ -44,7 +44,7 @@ class FoldState:
     best_epoch: int = 0
     best_val_loss: float = 0.0
     epochs: int = 0
-    stopped: Literal["", "epochs", "early", "budget"] = ""
+    stopped: Literal["", "epochs", "early", "budget", "callback"] = ""
 
     @property
     def done(self) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from diapir.tiles.split import Split
     from diapir.tiles.splitting import fold_split, make_folds, make_split, own_split
     from diapir.tiles.synthetic import SyntheticSummary, read_velocity, section_maker, synthesise
+    from diapir.tiles.tile import Tile
     from diapir.tiles.tileset import TileSet
 
 _HOMES = {
@@ -28,6 +29,7 @@ _HOMES = {
     "MosaicSummary": "mosaic.from_tiles",
     "Split": "split",
     "SyntheticSummary": "synthetic",
+    "Tile": "tile",
     "TileSet": "tileset",
     "check_tiles": "check",
     "decode_mask": "files.masks",
@@ -53,6 +55,7 @@ __all__ = [
     "MosaicSummary",
     "Split",
     "SyntheticSummary",
+    "Tile",
     "TileSet",
     "check_tiles",
     "decode_mask",

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.config import IGNORE, MaskEncoding
-from diapir.errors import DataError
+from diapir.config import IGNORE, MaskEncoding, PreprocessConfig
+from diapir.errors import DataError, MissingDependencyError
 from diapir.text import integer, listing, plural
 from diapir.tiles.files.layout_places import Layout
 from diapir.tiles.files.layouts import VAL, TileFiles
 from diapir.tiles.pixels import Pixels
+from diapir.tiles.tile import Tile
+
+if TYPE_CHECKING:
+    from diapir.tiles.torch_tiles import TorchTiles
 
 
 def set_hash(tiles: Iterable[tuple[str, str]]) -> str:
@@ -28,11 +34,13 @@ def set_hash(tiles: Iterable[tuple[str, str]]) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TileSet:
     """Grey tiles and their masks, decoded once; sizes may differ between tiles.
 
-    A selection shares its pixels with the set it came from.
+    A sequence of `Tile`: `tiles[0]`, `tiles["0a1b2c3d4e"]` by id, `for image, mask in tiles`. A
+    slice, a list of indices or a boolean array selects a `TileSet`, which shares its pixels with
+    the set it came from.
     """
 
     name: str
@@ -95,6 +103,88 @@ class TileSet:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        height, width = self.shapes.max(axis=0).tolist() if len(self) else (0, 0)
+        same = len(np.unique(self.shapes, axis=0)) < 2
+        size = f"{height} × {width} px" if same else f"up to {height} × {width} px"
+        masks = f"masks {self.encoding}" if self.labelled else "unlabelled"
+        return f"TileSet({self.name!r}, {plural(len(self), 'tile')}, {size}, {masks})"
+
+    def _repr_html_(self) -> str:
+        from diapir.tiles.tiles_html import tiles_html
+
+        return tiles_html(self.describe(), self.ids, self.pixels, labelled=self.labelled)
+
+    def __iter__(self) -> Iterator[Tile]:
+        return (self._tile(row) for row in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int | np.integer[Any] | str) -> Tile: ...
+
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | NDArray[Any]) -> TileSet: ...
+
+    def __getitem__(
+        self, index: int | np.integer[Any] | str | slice | Sequence[int] | NDArray[Any]
+    ) -> Tile | TileSet:
+        """A tile by its index or id, or the set of a slice, of indices or of a boolean array.
+
+        Raises:
+            IndexError: there is no such tile.
+            DataError: there is no tile of this id.
+        """
+        if isinstance(index, str):
+            return self.select([index])[0]
+        if isinstance(index, slice):
+            return self._selected(range(len(self))[index])
+        if isinstance(index, Sequence) or (isinstance(index, np.ndarray) and index.ndim):
+            rows = np.arange(len(self))[np.asarray(index, None if len(index) else np.intp)]
+            return self._selected(rows.tolist())
+        row = operator.index(index)
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"{self.name} has {plural(len(self), 'tile')}, and no tile {row}")
+        return self._tile(row % len(self))
+
+    def _tile(self, row: int) -> Tile:
+        # copies, which may be changed without changing the set
+        mask = self.mask(row).copy() if self.labelled else None
+        return Tile(
+            self.image(row).copy(), mask, self.ids[row], self.groups[row], float(self.depths[row])
+        )
+
+    def to_torch(
+        self,
+        size: int | None = None,
+        *,
+        pad: Literal["zero", "reflect", "edge"] = "zero",
+        mean: tuple[float, float, float] | None = None,
+        std: tuple[float, float, float] | None = None,
+    ) -> TorchTiles:
+        """A PyTorch data set of pairs, for a `DataLoader`; see `TorchTiles`.
+
+        Args:
+            size: height and width of the images in pixels; None for the next multiple of 32 that
+                all tiles fit into.
+            pad: how smaller tiles are padded.
+            mean: of each channel, for the normalisation; None for that of ImageNet.
+            std: the same of the standard deviation.
+
+        Raises:
+            DataError: tiles that are larger than the size.
+            MissingDependencyError: PyTorch is not installed.
+        """
+        try:
+            from diapir.tiles.torch_tiles import TorchTiles
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise MissingDependencyError("torch", "train") from None
+        largest = int(self.shapes.max()) if len(self) else 1
+        given = {"size": size or -(-largest // 32) * 32, "pad": pad, "mean": mean, "std": std}
+        known = {key: value for key, value in given.items() if value is not None}
+        config = PreprocessConfig.model_validate(known)
+        return TorchTiles(self.name, self.pixels, config, labelled=self.labelled)
 
     @property
     def labelled(self) -> bool:
@@ -196,10 +286,14 @@ class TileSet:
                 expected=f"ids among its {len(self)} tiles",
                 fix=f"use a split of these tiles: diapir data split {self.path} --out FILE",
             )
-        rows = [index[tile] for tile in chosen]
+        return self._selected([index[tile] for tile in chosen])
+
+    def _selected(self, rows: Sequence[int]) -> TileSet:
+        """The tiles of these rows, in this order."""
+        rows = list(rows)
         return replace(
             self,
-            ids=chosen,
+            ids=tuple(self.ids[row] for row in rows),
             groups=tuple(self.groups[row] for row in rows),
             depths=self.depths[rows],
             content=tuple(self.content[row] for row in rows),

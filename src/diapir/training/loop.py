@@ -15,7 +15,8 @@ import numpy as np
 from diapir.errors import Interrupted, RunError
 from diapir.text import duration, integer, plural
 from diapir.training.display.console import Console
-from diapir.training.epoch_metrics import epoch_row
+from diapir.training.epoch_metrics import Row, epoch_row
+from diapir.training.from_python.epoch_state import EpochState
 from diapir.training.prepare import PreparedRun, batches_of
 from diapir.training.save_bundle import save_bundle, shown_to_network
 from diapir.training.stopping import Stopping
@@ -31,7 +32,7 @@ _MEASURED = 2
 ROLLBACKS = 3
 """Rollbacks to the last checkpoint before a run is given up."""
 
-Stopped = Literal["epochs", "early", "budget"]
+Stopped = Literal["epochs", "early", "budget", "callback"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class TrainResult:
         best_epoch: epoch of the saved model, from 1; `train.select` says how it is chosen.
         best_val_loss: validation loss of the saved model.
         epochs: completed epochs.
-        stopped: after all epochs, by early stopping, or by the time budget.
+        stopped: after all epochs, by early stopping, by the time budget, or by a callback.
     """
 
     run: Path
@@ -111,7 +112,8 @@ class Loop:
                 self._console.note(f"Time budget reached after {plural(cursor.epoch - 1, 'epoch')}")
                 return "budget"
             if self._train_epoch():
-                self._end_epoch()
+                if self._end_epoch():
+                    return "callback"
             else:
                 self._end_unfinished_epoch()
                 return "budget"
@@ -149,17 +151,40 @@ class Loop:
                 last_save = time.monotonic()
         return True
 
-    def _end_epoch(self) -> None:
+    def _end_epoch(self) -> bool:
+        """Validate, save and tell the callbacks; returns whether one of them ended the run."""
         cursor = self._session.cursor
         validation, better = self._validate()
         if not math.isfinite(validation.loss):
             self._roll_back("The validation loss is not finite")
-            return
+            return False
         cursor.stale_epochs = 0 if better else cursor.stale_epochs + 1
         self._track(validation)
+        row = epoch_row(self._session, validation)
         self._session.schedule.after_epoch(validation.loss)
         cursor.next_epoch()
         self._save()
+        return self._tell_callbacks(row)
+
+    def _tell_callbacks(self, row: Row) -> bool:
+        """Tell them of the epoch of a row; whether one of them, in any process, ends the run."""
+        if not self._run.callbacks:
+            return False
+        state = EpochState(
+            epoch=int(row["epoch"]),
+            epochs=self._config.train.epochs,
+            metrics=row,
+            best=bool(row["best"]),
+            run=self._run.folder,
+            network=getattr(self._session.network, "module", self._session.network),
+        )
+        if self._device.is_main:
+            for callback in self._run.callbacks:
+                callback.on_epoch_end(state)
+        stops = bool(self._device.highest(int(bool(state.stopped))))
+        if stops:
+            self._console.note(f"Stopped after epoch {state.epoch}: {state.stopped}")
+        return stops
 
     def _end_unfinished_epoch(self) -> None:
         """Validate an epoch that the budget cut short; resuming continues within it."""
@@ -189,6 +214,7 @@ class Loop:
             self._device,
             self._on_validation,
             shown_to_network(self._config, run.tiles),
+            self._session.loss,
         )
         cursor.validation_s = time.monotonic() - started
         select = self._config.train.select

@@ -18,6 +18,8 @@ from diapir.training.batches.tile_batches import epoch_batches
 from diapir.training.batches.tile_crops import Indices
 from diapir.training.checkpoint import Checkpoints, State
 from diapir.training.device import Device
+from diapir.training.from_python.epoch_state import Callback
+from diapir.training.from_python.parts import NO_PARTS, Parts
 from diapir.training.run_tiles import RunTiles
 from diapir.training.session import Session
 from diapir.training.start import seen_note
@@ -37,6 +39,7 @@ class PreparedRun:
         batches: batches of each epoch.
         state: the checkpoint that the run was restored from; None for a new run.
         notes: lines for the log.
+        callbacks: told of each epoch.
     """
 
     config: RunConfig
@@ -48,6 +51,7 @@ class PreparedRun:
     batches: int
     state: State | None = None
     notes: list[str] = field(default_factory=list)
+    callbacks: tuple[Callback, ...] = ()
 
     @property
     def best(self) -> Path:
@@ -78,7 +82,13 @@ class PreparedRun:
             yield advice
 
 
-def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Device) -> PreparedRun:
+def prepare(
+    config: RunConfig,
+    labelled: TileSet,
+    folder: RunFolder,
+    device: Device,
+    parts: Parts = NO_PARTS,
+) -> PreparedRun:
     """Check and set up all that a run needs, and restore it where it was begun.
 
     Args:
@@ -86,6 +96,7 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
         labelled: the labelled tiles.
         folder: the run folder, which the main process holds.
         device: where to train.
+        parts: what Python code adds to it.
 
     Raises:
         DiapirError: something that the run cannot be started or resumed with.
@@ -106,6 +117,7 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
         pretrained=not checkpoints.exist,
         steps=batches * config.train.epochs,
         windows=tiles.windows,
+        parts=parts,
     )
     if device.is_main:
         folder.check_space(session.save_bytes())
@@ -115,7 +127,16 @@ def prepare(config: RunConfig, labelled: TileSet, folder: RunFolder, device: Dev
         # checkpoints did not always hold them
         state = {"settings": noted_settings(earlier)} | state
     run = PreparedRun(
-        config, folder.path, device, tiles, session, checkpoints, batches, state, notes
+        config,
+        folder.path,
+        device,
+        tiles,
+        session,
+        checkpoints,
+        batches,
+        state,
+        notes,
+        tuple(parts.callbacks),
     )
     if state:
         _restore(run, state)

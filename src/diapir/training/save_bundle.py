@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diapir import bundle
+from diapir.architectures import ModelConfig, OtherConfig
 from diapir.bundle import Fingerprints
 from diapir.config import AugmentConfig, DataConfig, RunConfig
 from diapir.errors import BundleError
@@ -33,7 +34,8 @@ def save_bundle(
     bundle.save(
         folder,
         session.weights(),
-        **shown_to_network(config, tiles),
+        **shown_to_network(config, tiles)
+        | {"model": _model(config.model, session.network.divisor)},
         training={
             "recipe": config.name,
             "seed": config.seed,
@@ -49,6 +51,7 @@ def save_bundle(
             **({"changed on resuming": "; ".join(session.changes)} if session.changes else {}),
             **_rescaling(config.augment),
             **_wavelet(tiles),
+            **({"loss": config.loss.custom} if config.loss.custom else {}),
         },
         training_tiles=_training_tiles(config, tiles),
     )
@@ -75,6 +78,13 @@ def shown_to_network(config: RunConfig, tiles: RunTiles) -> dict[str, Any]:
         "tile": int(tiles.training.shapes.max()),
         "windows": () if tiles.windows is None else tuple(sorted(set(tiles.windows.sizes))),
     }
+
+
+def _model(model: ModelConfig, divisor: int) -> ModelConfig:
+    """The settings of a network; with the divisor of one that is not diapir's, which was found."""
+    if isinstance(model, OtherConfig):
+        return model.model_copy(update={"divisor": divisor})
+    return model
 
 
 def _further_tiles(data: DataConfig, tiles: RunTiles) -> dict[str, str]:

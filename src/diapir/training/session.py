@@ -37,6 +37,7 @@ from diapir.training.cursor import Cursor, StepTerms
 from diapir.training.device import Device
 from diapir.training.ema import AveragedNetwork
 from diapir.training.encoder import freeze, parameter_groups
+from diapir.training.from_python.parts import NO_PARTS, Parts, loss_sums, with_loss
 from diapir.training.loss.in_parts import backward_in_parts
 from diapir.training.loss.losses import (
     LossTerms,
@@ -63,8 +64,10 @@ class Session:
             `train.start` names; a resumed run has its weights already.
         steps: optimiser steps of the whole run, over which schedules and ramps are defined.
         windows: windows of sections that are trained on as well; None for none.
+        parts: a network and a loss from Python.
 
     Attributes:
+        loss: instead of the recipe's; None for the recipe's.
         cursor: position of the run.
         schedule: sets the learning rates.
         started: the weights of another model that the training started from, if any.
@@ -79,21 +82,23 @@ class Session:
         pretrained: bool = True,
         steps: int = 1,
         windows: Windows | None = None,
+        parts: Parts = NO_PARTS,
     ) -> None:
         self._config = config
+        self.loss = parts.loss
         self._windows = windows
         self._device = device
         torch.manual_seed(config.seed)
         self._steps = steps
-        network = build(config.model)
+        network = parts.network(config) or build(config.model, size=config.preprocess.side)
         check_size(network, config.preprocess.side)
         _check_sizes(network, config.train.progressive)
-        self._frozen = freeze(network, getattr(config.model, "freeze", 0))
+        self._frozen = freeze(network, getattr(network.settings, "freeze", 0))
         parameter_groups(network, config.optimizer)  # refuses before weights are downloaded
         self.started = Start()
         if pretrained and config.train.start is not None:
             self.started = start_from(network, config)
-        elif pretrained:
+        elif pretrained and parts.model is None:
             load_pretrained(network, config.model)
         if device.channels_last:
             network.to(memory_format=torch.channels_last)
@@ -166,11 +171,13 @@ class Session:
         sums = segmentation_sums(logits, masks, config.loss, self._ramped)
         if wants_more:
             sums |= auxiliary_sums(outputs.salt, outputs.deep, masks)
+        if self.loss is not None:
+            sums |= loss_sums(self.loss, logits, masks)
         return pooled(sums, device.sum)
 
     def _terms(self, sums: Sums) -> LossTerms:
         """The loss of a step from its sums."""
-        terms = loss_terms(sums, self._config.loss, self._ramped)
+        terms = with_loss(loss_terms(sums, self._config.loss, self._ramped), sums)
         if self._wants_more:
             terms = terms._replace(total=terms.total + auxiliary_terms(sums, self._config.loss))
         return terms

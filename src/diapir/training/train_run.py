@@ -15,9 +15,10 @@ from diapir.config import RunConfig
 from diapir.errors import RunError
 from diapir.files import unwritable
 from diapir.run.folder import LOG, RESUME, RunFolder, resume_words, saved_config
-from diapir.tiles import load_tiles
+from diapir.tiles import TileSet, load_tiles
 from diapir.training.device import Device, close_device, open_device
 from diapir.training.display.console import Console
+from diapir.training.from_python.parts import NO_PARTS, Parts
 from diapir.training.loop import Loop, TrainResult
 from diapir.training.prepare import PreparedRun, prepare
 from diapir.training.stopping import Stopping
@@ -26,7 +27,7 @@ from diapir.training.tracking.tracker import Tracking
 
 def train(
     config: RunConfig,
-    tiles_path: str | Path,
+    tiles_path: str | Path | TileSet,
     run: str | Path,
     *,
     init: str | Path | None = None,
@@ -34,6 +35,7 @@ def train(
     budget_s: float | None = None,
     stream: TextIO = sys.stdout,
     resume_with: Sequence[str] | None = None,
+    parts: Parts = NO_PARTS,
 ) -> TrainResult:
     """Train a network, and write a run folder.
 
@@ -41,7 +43,7 @@ def train(
 
     Args:
         config: the recipe.
-        tiles_path: labelled tiles in any layout.
+        tiles_path: labelled tiles in any layout, or a set that was read already.
         run: the run folder.
         init: a run, bundle or bundled model to start from, as `train.start`. Keys of `model` and
             `preprocess` that the recipe leaves out are taken from it.
@@ -50,31 +52,37 @@ def train(
         stream: where lines or the progress display go.
         resume_with: words of the command that resumes the run, for the message after a signal; None
             for `diapir train --resume RUN`, with the rest of the budget.
+        parts: a network, a loss and callbacks from Python.
 
     Raises:
         DiapirError: unusable tiles, recipe, device, model or folder; a loss that stays non-finite.
         Interrupted: SIGINT or SIGTERM came, and a checkpoint was saved.
     """
-    run = Path(run)
+    run, config = Path(run), parts.recorded(config)
     config = adopt(starting_from(config, init, tiles_path), saved_config(run) if resume else None)
     with Stopping(budget_s) as stopping, _opened(config, run, resume=resume) as (device, folder):
         tiles = load_tiles(tiles_path, **config.data.reading())
-        prepared = prepare(config, tiles, folder, device)
+        prepared = prepare(config, tiles, folder, device, parts)
         with _shown(prepared, stream) as (console, tracking):
             for line in prepared.introduction():
                 console.note(line)
 
             def command() -> str:
+                if isinstance(tiles_path, TileSet) or parts != NO_PARTS:
+                    return f"diapir.train(…, out={str(run)!r}, resume=True)"
                 own = [*resume_words(run), *stopping.budget_words()]
                 return shlex.join(own if resume_with is None else resume_with)
 
             return Loop(prepared, stopping, console, tracking, resume_with=command).run()
 
 
-def starting_from(config: RunConfig, init: str | Path | None, tiles_path: str | Path) -> RunConfig:
+def starting_from(
+    config: RunConfig, init: str | Path | None, tiles_path: str | Path | TileSet
+) -> RunConfig:
     """The recipe with the model to start from and the place of the tiles, for resuming."""
     # absolute, so that the run can be resumed from any folder
-    path = str(Path(tiles_path).absolute())
+    given = tiles_path.path if isinstance(tiles_path, TileSet) else tiles_path
+    path = str(Path(given).absolute())
     data = config.data.model_copy(update={"path": path})
     start = config.train.start if init is None else str(init)
     train = config.train.model_copy(update={"start": start})

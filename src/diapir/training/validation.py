@@ -20,6 +20,7 @@ from diapir.tiles import TileSet
 from diapir.training.batches.tile_batches import consecutive_batches, load_batch
 from diapir.training.batches.tile_crops import Indices
 from diapir.training.device import Device
+from diapir.training.from_python.parts import LossFunction, loss_sums, with_loss
 from diapir.training.in_windows import as_logits, window_predictor
 from diapir.training.loss.losses import Sums, loss_terms, segmentation_sums
 
@@ -57,6 +58,7 @@ def validate(
     device: Device,
     on_batch: Callable[[int, int], None],
     shown: dict[str, Any] | None = None,
+    loss: LossFunction | None = None,
 ) -> Validation:
     """Evaluate tiles; the processes share the batches, and each tile counts once.
 
@@ -71,6 +73,7 @@ def validate(
         on_batch: called with the number of batches done and their total; may raise to stop.
         shown: how images become the network's input in the bundle, see
             `save_bundle.shown_to_network`; None takes these tiles for those trained on.
+        loss: instead of the recipe's; None for the recipe's.
     """
     network.eval()
     batches = consecutive_batches(np.arange(len(tiles)), BATCH)
@@ -86,17 +89,19 @@ def validate(
                 network, predictor, tiles, batches[number], device
             ):
                 more = segmentation_sums(logits, masks, config.loss)
+                if loss is not None:
+                    more |= loss_sums(loss, logits, masks)
                 sums = {name: sums[name] + more[name] for name in sums} if sums else more
                 counts[indices] = _counts(logits, masks)
-            scores[number] = torch.stack(loss_terms(sums, config.loss))
+            scores[number] = torch.stack(with_loss(loss_terms(sums, config.loss), sums))
         on_batch(min(start + device.world, len(batches)), len(batches))
     gathered = device.total(torch.cat([scores.flatten(), counts.flatten()]))
-    loss, ce, soft_dice = gathered[: scores.numel()].reshape(-1, 3).mean(dim=0).tolist()
+    mean_loss, ce, soft_dice = gathered[: scores.numel()].reshape(-1, 3).mean(dim=0).tolist()
     by_tile = gathered[scores.numel() :].reshape(-1, 4)
     tp, fp, fn, _ = by_tile.sum(dim=0).tolist()
     scored = by_tile[by_tile.any(dim=1)].numpy()
     return Validation(
-        loss=loss,
+        loss=mean_loss,
         ce=ce,
         soft_dice=soft_dice,
         dice=2 * tp / max(2 * tp + fp + fn, 1),

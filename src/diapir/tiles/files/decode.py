@@ -149,7 +149,7 @@ def decode_image(
         return Decoded(values, f"{values.dtype} array")
     with _opened(content, name, suffix, max_pixels) as image:
         mode = image.mode  # decoding may change it
-        return Decoded(_pixels(image), mode)
+        return Decoded(picture_pixels(image), mode)
 
 
 def decode_values(
@@ -281,8 +281,8 @@ def _refuse_damage(image: Image.Image, content: bytes, name: str) -> None:
         raise _refusal(name, f"is damaged: {error}") from None
 
 
-def _pixels(image: Image.Image) -> Pixels:
-    """Grey, colours or numbers, as `Decoded.pixels` has them."""
+def picture_pixels(image: Image.Image) -> Pixels:
+    """Grey, colours or numbers of an opened picture, as `Decoded.pixels` has them."""
     mode = image.mode
     if mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)

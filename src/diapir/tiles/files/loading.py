@@ -22,7 +22,7 @@ _SKIP = "--set data.skip_bad=true when training, --skip-bad elsewhere"
 
 
 def load_tiles(
-    path: str | Path,
+    path: str | Path | TileSet,
     *,
     encoding: MaskEncoding | Literal["auto"] = "auto",
     skip_bad: bool = False,
@@ -36,7 +36,8 @@ def load_tiles(
     reused until a file of the source changes.
 
     Args:
-        path: a folder, a zip of one, a folder in a zip (`tiles.zip/train`), or Kaggle's zip.
+        path: a folder, a zip of one, a folder in a zip (`tiles.zip/train`), or Kaggle's zip. A set
+            that was read already is taken as it is.
         encoding: mask encoding; `auto` recognises it from the values of the whole set.
         skip_bad: leave out tiles that cannot be read, listed in `TileSet.skipped`.
         labelled: whether masks are needed; without them any folder of images will do.
@@ -48,6 +49,8 @@ def load_tiles(
             single tile, masks whose encoding is ambiguous or would hide the salt, masks
             without background, or groups that lack tiles.
     """
+    if isinstance(path, TileSet):
+        return path if groups is None else with_groups(path, groups)
     path = Path(path)
     key = cache.key(path, encoding=encoding, labelled=labelled, part=part)
     state = fingerprint(path)

@@ -12,7 +12,7 @@ from diapir import bundle as bundles
 from diapir import models
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig, parse_config
-from diapir.export import export_bundle
+from diapir.exports import export_bundle
 from diapir.inference.engine_options import EngineOptions
 from diapir.inference.open_engine import open_engine
 from diapir.models import REGISTRY

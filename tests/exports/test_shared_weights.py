@@ -13,7 +13,7 @@ from onnx import TensorProto, external_data_helper
 from diapir import bundle as bundles
 from diapir.bundle import CARD, INFO, WEIGHTS, Bundle, Form, weights_file
 from diapir.errors import BundleError, ExportError
-from diapir.export import export_bundle, graph, parity, shared_weights
+from diapir.exports import export_bundle, graph, parity, shared_weights
 from diapir.inference import EngineOptions, Predictor
 from diapir.inference.engine_options import EngineChoice
 from diapir.models.trained import load_trained

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 from diapir import bundle as bundles
 from diapir.bundle import WEIGHTS, Bundle, BundleInfo, Fingerprints, Form, all_tuned
 from diapir.errors import BundleError, ExportError
-from diapir.export import parity
+from diapir.exports import parity
+from diapir.exports.metadata import grey_facts, network_facts, write_facts
 from diapir.files import claim, disk_errors
 from diapir.inference.engine import Engine
 from diapir.inference.engine_options import EngineOptions
 from diapir.inference.open_engine import open_engine, open_network
 from diapir.progress import Progress
+
+if TYPE_CHECKING:
+    from diapir.exports.grey_network import GreyType
 
 _LIBRARIES: dict[Form, tuple[str, ...]] = {
     "onnx": ("onnx", "onnxruntime"),
@@ -43,6 +47,7 @@ def export_bundle(
     half: bool = False,
     trainable: bool = False,
     name: str | None = None,
+    with_preprocessing: GreyType | None = None,
     progress: Progress | None = None,
 ) -> Bundle:
     """Export a model, or an ensemble as one network, and measure the differences.
@@ -62,6 +67,8 @@ def export_bundle(
         trainable: keep the weights in the bundle, with all that only training uses. An ONNX file
             reads its large tensors from them, so that the bundle is hardly larger.
         name: name of the exported model; None for that of `source`.
+        with_preprocessing: write a second file beside the network, for other programs: from grey
+            levels of this type to probabilities; see `grey_network`. None for no such file.
         progress: called with the tiles measured and all tiles.
 
     Raises:
@@ -72,6 +79,10 @@ def export_bundle(
         MissingDependencyError: a library is not installed.
     """
     sources = (source, *further)
+    if with_preprocessing is not None:
+        from diapir.exports.grey_network import check_grey_type
+
+        check_grey_type(with_preprocessing)
     for one in sources:
         _claim(out, one)
         _refuse_unfit(source, one)
@@ -94,18 +105,30 @@ def export_bundle(
         ]
         network, reference, info = Path(folder) / "model.onnx", references[0], source.info
         if further:
-            from diapir.export.mean import MeanEngine, write_mean
+            from diapir.exports.mean import MeanEngine, write_mean
 
             write_mean(networks, network)
             reference, info = MeanEngine(references), _mean_info(sources)
         else:
             networks[0].rename(network)
         weights = None if tensors is None else _keep_weights(tensors, network, form, half=half)
-        files = _convert(network, form, half=half)
+        info = info if name is None else info.model_copy(update={"name": name})
+        if half:
+            from diapir.exports.graph import store_half
+
+            store_half(network)
+        write_facts(network, network_facts(info, any_size=all(sizes)))
+        measured = images[:: -(-len(images) // MAX_TILES)]
+        beside: tuple[Path, ...] = ()
+        if with_preprocessing is not None:
+            whole = _with_preprocessing(network, info, with_preprocessing, any_size=all(sizes))
+            beside = _convert(whole, form)
+            _check_whole(beside[0], form, with_preprocessing, reference, measured, info, half=half)
+        files = _convert(network, form)
         found = parity.measure(
             reference,
             open_network(form, files[0]),
-            images[:: -(-len(images) // MAX_TILES)],
+            measured,
             info,
             data=data,
             half=half,
@@ -116,9 +139,10 @@ def export_bundle(
             out.parent.mkdir(parents=True, exist_ok=True)
         return bundles.save_export(
             out,
-            info if name is None else info.model_copy(update={"name": name}),
+            info,
             files,
             weights=weights,
+            beside=beside,
             form=form,
             half=half,
             any_size=all(sizes),
@@ -139,7 +163,7 @@ def _write(source: Bundle, network: Path, reference: Engine, *, anew: bool) -> b
     before = source.info.export
     if before is None or before.form != "onnx" or anew:
         return _trace(source, network, reference)
-    from diapir.export.graph import copy_whole
+    from diapir.exports.graph import copy_whole
 
     copy_whole(source.network, network)
     return before.any_size
@@ -149,7 +173,7 @@ def _keep_weights(
     tensors: Mapping[str, NDArray[Any]], network: Path, form: Form, *, half: bool
 ) -> Path:
     """Write the weights of a model beside its ONNX file, which may then read them from there."""
-    from diapir.export.shared_weights import share_weights
+    from diapir.exports.shared_weights import share_weights
 
     weights = network.with_name(WEIGHTS)
     bundles.write_weights(weights, tensors, half=half)
@@ -204,7 +228,7 @@ def _refuse_unfit(first: Bundle, source: Bundle) -> None:
 
 def _trace(source: Bundle, network: Path, reference: Engine) -> bool:
     """Write the ONNX file of a model's weights; returns whether it accepts any size."""
-    from diapir.export import graph
+    from diapir.exports import graph
 
     step, size = graph.divisor(source), source.info.preprocess.side
     others = ((size + step, size + 2 * step), (size + 2 * step, size + step))
@@ -225,15 +249,37 @@ def _trace(source: Bundle, network: Path, reference: Engine) -> bool:
     )
 
 
-def _convert(network: Path, form: Form, *, half: bool) -> tuple[Path, ...]:
-    """Convert an ONNX file to the requested format; returns the files."""
-    if half:
-        from diapir.export.graph import store_half
+def _with_preprocessing(network: Path, info: BundleInfo, kind: GreyType, *, any_size: bool) -> Path:
+    """Write the network with its preprocessing beside the network; returns the ONNX file."""
+    from diapir.exports.grey_network import GREY_NETWORK, write_grey_network
 
-        store_half(network)
+    whole = network.with_name(f"{GREY_NETWORK}.onnx")
+    write_grey_network(network, whole, info, kind, any_size=any_size)
+    write_facts(whole, grey_facts(info, kind, any_size=any_size))
+    return whole
+
+
+def _check_whole(
+    file: Path,
+    form: Form,
+    kind: GreyType,
+    reference: Engine,
+    images: Sequence[NDArray[np.uint8]],
+    info: BundleInfo,
+    *,
+    half: bool,
+) -> None:
+    from diapir.exports.grey_network import check_grey_network, compile_grey_network
+
+    compiled = compile_grey_network(file, form)
+    check_grey_network(compiled, kind, reference, images, info, half=half)
+
+
+def _convert(network: Path, form: Form) -> tuple[Path, ...]:
+    """Convert an ONNX file to the requested format; returns the files."""
     if form == "onnx":
         return (network,)
-    from diapir.export.openvino_files import write_openvino
+    from diapir.exports.openvino_files import write_openvino
 
     return write_openvino(network)
 

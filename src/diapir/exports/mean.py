@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import compose, helper, numpy_helper
 
-from diapir.export.graph import INPUT, OUTPUT
+from diapir.exports.graph import INPUT, OUTPUT
 from diapir.inference.engine import Engine
 
 MIN_PROBABILITY = 1e-30

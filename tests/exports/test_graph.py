@@ -13,7 +13,7 @@ from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
 from diapir.bundle import Bundle
-from diapir.export import graph
+from diapir.exports import graph
 from tests.helpers.exports import exported
 
 NOISE = np.random.default_rng(2)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from diapir import bundle as bundles
 from diapir.bundle import CARD, INFO, WEIGHTS, Bundle, Fingerprints
 from diapir.errors import BundleError, ExportError
-from diapir.export import export_bundle, graph, parity
-from diapir.export.mean import MeanEngine
+from diapir.exports import export_bundle, graph, parity
+from diapir.exports.mean import MeanEngine
 from diapir.inference import EngineOptions, Predictor
 from diapir.inference.ensemble import Ensemble
 from diapir.inference.predictor import salt_probability
@@ -26,7 +26,7 @@ def test_an_export_is_the_model_in_another_form(source: Bundle) -> None:
     assert made.parity.probability < 1e-5
     kept = {"export": None, "versions": source.info.versions}
     assert info.model_copy(update=kept) == source.info
-    assert info.versions.keys() == {"diapir", "numpy", "onnx", "onnxruntime"}
+    assert info.versions.keys() == {"diapir", "numpy", "torch", "timm", "onnx", "onnxruntime"}
     assert "model.onnx. Differs from the original network by" in (bundle.path / CARD).read_text()
 
 

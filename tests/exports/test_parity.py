@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from diapir.bundle import Bundle, Parity
 from diapir.errors import ExportError
-from diapir.export import parity
-from tests.export.conftest import SIZE
+from diapir.exports import parity
+from tests.exports.conftest import SIZE
 from tests.helpers.exports import images
 
 Answer = Callable[[NDArray[np.float32]], NDArray[np.float32]]

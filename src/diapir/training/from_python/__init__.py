@@ -1,0 +1,1 @@
+"""What Python code adds to a training: a network, a loss, callbacks."""
