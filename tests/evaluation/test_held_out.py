@@ -376,3 +376,11 @@ def test_a_random_split_of_tgs_tiles_is_named(tiles: TileSet) -> None:
         (note,) = split_notes(tgs)
         assert "diapir data mosaic" in note
         assert split_notes(replace(tgs, groups=("one",) * 6 + tgs.ids[6:])) == ()
+
+
+def test_enlarged_tiles_cannot_be_matched(tiles: TileSet) -> None:
+    planned = plan([], replace(tiles, layout="train_super"))
+    assert planned.part == ALL
+    assert planned.trained_on is None
+    (note,) = planned.notes
+    assert note.startswith("WARNING: these are TGS tiles enlarged ×2")

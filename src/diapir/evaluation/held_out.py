@@ -249,8 +249,8 @@ def _whole_plan(known: Sequence[ModelTiles], part: str, ids: tuple[str, ...]) ->
             )
         elif one.record in ("tiles", "some"):
             notes.append(
-                f"none of these {plural(len(ids), 'tile')} is a training tile of {one.name}; "
-                "resized or re-encoded copies are not recognised"
+                f"none of these {plural(len(ids), 'tile')} is a training tile of {one.name} (by "
+                "pixels: resized copies, or those compressed with loss, are not recognised)"
             )
     share = Share(ids, _paths(known))
     return _planned(

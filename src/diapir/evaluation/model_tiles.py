@@ -21,7 +21,7 @@ from diapir.tiles import Split
 if TYPE_CHECKING:
     from diapir.tiles import TileSet
 
-Record = Literal["tiles", "some", "set", "nothing"]
+Record = Literal["tiles", "some", "enlarged", "set", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class ModelTiles:
         model: a run folder or a bundle folder; None for the bundled model.
         training: ids of the tiles it was trained on, as far as known.
         record: whether its training tiles are known: all of them (`tiles`), without those of a
-            model it started from (`some`), only that they are of this very set (`set`), or
-            `nothing`.
+            model it started from (`some`), not whether the tiles of this set are enlarged copies
+            of them (`enlarged`), only that they are of this very set (`set`), or `nothing`.
         validation: ids that the run held out; empty for a bundle.
         fault: why it has no held-out part of its own; None if it has one.
         use_all: whether the run was trained on its validation part as well.
@@ -78,7 +78,7 @@ class ModelTiles:
         return replace(
             recorded,
             training=training | recorded.training,
-            record="some" if recorded.record == "some" else "tiles",
+            record=recorded.record if recorded.record == "some" else "tiles",
             validation=() if use_all else validation,
             fault=_without_held_out(model) if use_all else None,
             use_all=use_all,
@@ -115,6 +115,12 @@ class ModelTiles:
             yield (
                 f"it is not recorded which tiles {self.name} was trained on; if it was trained on "
                 "some of these, scores are optimistic"
+            )
+        elif self.record == "enlarged":
+            yield (
+                "WARNING: these are TGS tiles enlarged ×2, which cannot be matched with training "
+                f"tiles of their own size; if {self.name} was trained on TGS tiles, scores are "
+                "optimistic"
             )
         elif self.record == "some":
             yield (
@@ -169,7 +175,10 @@ def _recorded(model: Path | None, tiles: TileSet) -> ModelTiles:
     known = info.training_tiles
     if known is not None:
         record: Record = "tiles" if known.complete else "some"
-        return replace(found, training=_matching(tiles, known.known), record=record)
+        training = _matching(tiles, known.known)
+        if tiles.layout == "train_super" and not training:
+            record = "enlarged"
+        return replace(found, training=training, record=record)
     same = any(training.get("data hash") == tiles.hash for training in info.trainings)
     return replace(found, record="set" if same else "nothing")
 
