@@ -101,7 +101,7 @@ def _exported(info: BundleInfo) -> Iterator[str]:
     )
     if weights is not None:
         stored = ", large tensors stored as float16" if weights.half else ""
-        yield f"- Trainable weights: {WEIGHTS}{stored}. `diapir train --init` trains on from them"
+        yield f"- Trainable weights: {WEIGHTS}{stored}. `train.start` trains on from them"
 
 
 def _evaluated(metrics: Mapping[str, Any]) -> Iterator[str]:
