@@ -55,7 +55,7 @@ class LoadedModel:
         module: Module | None = None,
     ) -> None:
         self._engine, self._module = engine, module
-        self.chosen = [os.fspath(model) for model in expand([*map(os.fspath, models)])]
+        self.chosen = [str(model) for model in expand([os.fspath(each) for each in models])]
         for place, model in enumerate(self.chosen):
             if model in self.chosen[:place]:
                 raise ConfigError(
