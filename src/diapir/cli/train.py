@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from diapir.cli.options import Duration, Flag
+from diapir.cli.options import Duration, Flag, Settings, Whole, with_settings
 from diapir.cli.output import Answer, Injected
 from diapir.progress import is_main_process
 
@@ -18,7 +18,7 @@ app = App(
   diapir train --recipe baseline --data tgs.zip --out runs/a
   diapir train --recipe baseline --data tgs.zip --out runs/a --resume
   diapir train --recipe baseline --data tgs.zip --out runs/b \\
-    --set model.base=16 --set train.epochs=20 --budget 20m
+    --epochs 20 --set model.base=16 --budget 20m
   torchrun --nproc-per-node 2 -m diapir train \\
     --recipe baseline --data tgs.zip --out runs/c
 
@@ -33,10 +33,10 @@ def train(
     recipe: Annotated[str, Parameter(name="--recipe")],
     data: Path,
     out: Annotated[Path, Parameter(name="--out")],
-    overrides: Annotated[
-        tuple[str, ...],
-        Parameter(name="--set", negative="", show_default=False, metavar="KEY=VALUE"),
-    ] = (),
+    epochs: Annotated[Whole | None, Parameter(show_default=False)] = None,
+    batch: Annotated[Whole | None, Parameter(show_default=False)] = None,
+    lr: Annotated[float | None, Parameter(show_default=False)] = None,
+    overrides: Settings = (),
     resume: Flag = False,
     budget: Annotated[Duration | None, Parameter(name="--budget", metavar="TIME")] = None,
     output: Injected,
@@ -47,10 +47,13 @@ def train(
     command with --resume to resume.
 
     Args:
-        recipe: a bundled recipe (baseline, demo) or a YAML file.
+        recipe: a built-in recipe (`diapir recipes` lists them) or a YAML file.
         data: labelled tiles: a folder, or Kaggle's zip as it is.
         out: the run folder to make.
-        overrides: change one key of the recipe, as in train.batch=4; repeatable.
+        epochs: passes over the training tiles, instead of the recipe's (train.epochs).
+        batch: tiles per step, instead of the recipe's (train.batch).
+        lr: learning rate, instead of the recipe's (optimizer.lr).
+        overrides: change any key of the recipe, as in augment.flip=random; repeatable.
         resume: resume the run in --out.
         budget: stop cleanly after this time: 90s, 20m or 1.5h.
         output: where lines and the answer go.
@@ -61,7 +64,10 @@ def train(
     from diapir.run.folder import BEST
     from diapir.training import train as train_run
 
-    config = load_recipe(recipe, overrides)
+    settings = with_settings(
+        overrides, {"train.epochs": epochs, "train.batch": batch, "optimizer.lr": lr}
+    )
+    config = load_recipe(recipe, settings)
     result = train_run(config, data, out, resume=resume, budget_s=budget, stream=output.stream)
     if not is_main_process():
         return Answer({})
