@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
 import yaml
 from annotated_types import Ge, Gt, Le, Lt
@@ -88,7 +88,7 @@ def _listed(value: tuple[Any, ...]) -> list[Any]:
     return [_listed(one) if isinstance(one, tuple) else one for one in value]
 
 
-def _is_section(annotation: Any) -> bool:
+def _is_section(annotation: Any) -> TypeGuard[type[BaseModel]]:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
@@ -101,7 +101,7 @@ def _keys(section: type[BaseModel], prefix: str) -> tuple[Key, ...]:
     for name, field in section.model_fields.items():
         inside = f"{prefix}.{name}"
         if _is_section(field.annotation):
-            found += _keys(field.annotation, inside)  # type: ignore[arg-type]
+            found += _keys(field.annotation, inside)
         else:
             found.append(_key(inside, field))
     return tuple(found)
