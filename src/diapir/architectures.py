@@ -1,8 +1,10 @@
-"""The settings of every architecture, by its name in the registry."""
+"""The settings of every architecture, by its name in the registry, and their costs."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+import json
+from importlib import resources
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -213,3 +215,19 @@ ARCHITECTURES: dict[str, type[ArchitectureConfig]] = {
     section.model_fields["name"].default: section for section in get_args(get_args(ModelConfig)[0])
 }
 """The settings of each architecture by its name."""
+
+TABLE = "architectures.json"
+"""File beside this one, written by docs/make_models.py, so that no network has to be built."""
+
+
+def published() -> dict[str, Any]:
+    """The cost and the paper of each architecture with its default settings.
+
+    Returns:
+        `size`: height and width in pixels of the image that MACs are counted for; `models`: for
+        each `name` its `parameters`, `multiply_adds` (MACs), `divisor`, `encoder`, `paper`, `link`.
+    """
+    table: dict[str, Any] = json.loads(
+        resources.files("diapir").joinpath(TABLE).read_text(encoding="utf-8")
+    )
+    return table
