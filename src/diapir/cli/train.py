@@ -59,7 +59,7 @@ def train(
         output: where lines and the answer go.
     """
     from diapir.comparison.evaluate_run import evaluate_run
-    from diapir.config import load_recipe
+    from diapir.config import describe_origin, load_recipe
     from diapir.evaluation.summary import summary
     from diapir.run.folder import BEST
     from diapir.training import train as train_run
@@ -68,7 +68,15 @@ def train(
         overrides, {"train.epochs": epochs, "train.batch": batch, "optimizer.lr": lr}
     )
     config = load_recipe(recipe, settings)
-    result = train_run(config, data, out, resume=resume, budget_s=budget, stream=output.stream)
+    result = train_run(
+        config,
+        data,
+        out,
+        resume=resume,
+        budget_s=budget,
+        stream=output.stream,
+        origin=describe_origin(recipe, settings),
+    )
     if not is_main_process():
         return Answer({})
     answer = {

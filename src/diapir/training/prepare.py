@@ -9,6 +9,7 @@ from pathlib import Path
 from diapir.config import RunConfig
 from diapir.errors import RunError
 from diapir.run.folder import BEST, SPLIT, RunFolder
+from diapir.text import plural
 from diapir.tiles import TileSet
 from diapir.training.batches.tile_batches import Indices, epoch_batches
 from diapir.training.checkpoint import Checkpoints, State
@@ -63,6 +64,11 @@ class PreparedRun:
         yield f"Network: {self.session.describe()}"
         if self.session.started:
             yield self.session.started
+        yield f"Optimiser: {_optimiser_text(self.config)}"
+        yield (
+            "Dice Score is the soft Dice of the training batches; Dice, IoU and Kaggle mAP are of "
+            "the validation tiles at threshold 0.5"
+        )
         if advice := self.device.advice(self.config.device):
             yield advice
 
@@ -135,3 +141,15 @@ def _restore(run: PreparedRun, state: State) -> None:
             expected="the same tiles and sections, including those of data.extra",
             fix="restore them, or train into another --out",
         )
+
+
+def _optimiser_text(config: RunConfig) -> str:
+    """Optimiser, learning rates and schedule, for the log."""
+    optimiser, schedule = config.optimizer, config.schedule
+    encoder = "" if optimiser.encoder_lr is None else f" (encoder {optimiser.encoder_lr:g})"
+    how = f", factor {schedule.factor:g}, patience {plural(schedule.patience, 'epoch')}"
+    return (
+        f"{optimiser.name}, learning rate {optimiser.lr:g}{encoder}, "
+        f"weight decay {optimiser.weight_decay:g}, schedule {schedule.name}"
+        + (how if schedule.name == "plateau" else "")
+    )

@@ -30,6 +30,11 @@ class Stopping:
         """Whether less than `reserve_s` seconds of the budget are left."""
         return self._deadline is not None and time.monotonic() + reserve_s >= self._deadline
 
+    @property
+    def left_s(self) -> float | None:
+        """Seconds of the budget that are left, at least 0; None without a budget."""
+        return None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
+
     def __enter__(self) -> Stopping:
         # only the main thread may set handlers; in another, the caller's handlers stay
         if threading.current_thread() is threading.main_thread():

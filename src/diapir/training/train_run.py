@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ def train(
     resume: bool = False,
     budget_s: float | None = None,
     stream: TextIO = sys.stdout,
+    origin: str = "",
 ) -> TrainResult:
     """Train a network, and write a run folder.
 
@@ -43,6 +45,7 @@ def train(
         resume: resume the run in the folder, if there is one.
         budget_s: time budget in seconds, after which the run is validated, saved and ended.
         stream: where lines or the progress display go.
+        origin: where the configuration comes from, for the log.
 
     Raises:
         DiapirError: unusable tiles, recipe, device or folder; a loss that stays non-finite.
@@ -52,7 +55,9 @@ def train(
         tiles = load_tiles(tiles_path, **config.data.reading())
         prepared = prepare(config, tiles, folder, device)
         with _shown(prepared, stream) as (console, tracking):
-            for line in prepared.introduction():
+            began = time.strftime("%Y-%m-%d %H:%M:%S")
+            console.note(f"Configuration: {origin or 'given'}, all keys in {run / CONFIG}, {began}")
+            for line in [*prepared.introduction(), *(tracking.places() if tracking else [])]:
                 console.note(line)
             command = resume_command(tiles_path, run)
             return Loop(prepared, stopping, console, tracking, resume_with=command).run()
