@@ -71,6 +71,7 @@ def export(
 
     source, *further = map(bundles.load, models or (None,))
     refuse_repeated([source, *further])
+    output.say("model: " + ", ".join(f"{one.info.name} ({one.path})" for one in (source, *further)))
     with TemporaryDirectory(prefix="diapir-") as folder:
         tiles = _tiles(data, Path(folder))
     with output.progress("comparing") as progress:
@@ -104,6 +105,7 @@ def export(
         {"out": out, "bytes": count}
         | made.model_dump()
         | {"weights": None if weights is None else weights.model_dump()}
+        | {"models": [{"name": one.info.name, "path": one.path} for one in (source, *further)]}
     )
 
 

@@ -23,6 +23,7 @@ from diapir.cli.running import (
     DEFAULT_RUNNING,
     PostProcessing,
     Running,
+    used_models,
 )
 from diapir.cli.survey import HINTS, NO_HINTS, WHOLE
 from diapir.errors import ConfigError, DataError
@@ -104,6 +105,7 @@ def predict(
         output: where lines and the answer go.
     """
     from diapir.inference import predict_images, with_windows
+    from diapir.inference.ensemble import engine_of
     from diapir.inference.sections.large_images import LargeImageOptions
     from diapir.inference.sources import find_pictures
     from diapir.inference.tiling import grids_text
@@ -161,13 +163,14 @@ def predict(
     output.say(
         f"{plural(summary.images, 'image')}: {percent(summary.salt_share, 1)} of pixels are salt "
         f"(probability ≥ {summary.threshold:g}{area}) with model {model_words(models, summary)}, "
-        f"test-time augmentation {summary.tta}; written to {summary.out}",
+        f"test-time augmentation {summary.tta}, {engine_of(predictor)}; written to {summary.out}",
     )
     output.say(
         *(f"note: {note}" for note in summary.notes),
         *(f"caveat: {caveat}" for caveat in summary.caveats),
     )
-    return Answer(summary.to_json(), exit_code=2 if summary.failed else 0)
+    used = used_models(predictor, summary.threshold, summary.min_area)
+    return Answer(summary.to_json() | {"models": [used]}, exit_code=2 if summary.failed else 0)
 
 
 def model_words(models: Sequence[Path], summary: PredictionSummary) -> str:

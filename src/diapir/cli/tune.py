@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from diapir.cli.options import Encoding, SkipBad
 from diapir.cli.output import Answer, Injected
-from diapir.cli.running import DEFAULT_RUNNING, Running
+from diapir.cli.running import DEFAULT_RUNNING, Opening, Running
 from diapir.text import plural
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def tune(
     from diapir.evaluation.tuning import claim_tuning, tune_runs
 
     claim_tuning(out)
+    opening = Opening(running, output)
     tuned = tune_runs(
         runs,
         data,
@@ -71,13 +72,13 @@ def tune(
         encoding=encoding,
         skip_bad=skip_bad,
         tta=running.tta,
-        open_models=running.open,
+        open_models=opening,
         show=output.progress,
         earlier=out,
     )
     tuned.write(out)
     output.say(*_lines(tuned, len(runs)))
-    return Answer(tuned.to_json() | {"out": out, "written": tuned.fields})
+    return Answer(tuned.to_json() | {"out": out, "written": tuned.fields, "models": opening.used})
 
 
 def _lines(tuned: Tuned, runs: int) -> Iterator[str]:

@@ -68,20 +68,6 @@ def test_the_configuration_can_be_read_there(tmp_path: Path) -> None:
     assert "name: halokinesis" in event.tensor_proto.string_val[0].decode()
 
 
-def test_it_says_how_to_look_at_it(tmp_path: Path) -> None:
-    run = tmp_path / "my runs"
-    tracking = Tracking(run_folder(run), CONFIG, note=print)
-    assert tracking.places() == [
-        f"TensorBoard: look with: tensorboard --logdir '{run}/tensorboard'"
-    ]
-    tracking.finish(None)
-
-
-def run_folder(path: Path) -> Path:
-    path.mkdir()
-    return path
-
-
 def test_examples_are_pictures_of_each_tile_at_each_epoch(tmp_path: Path) -> None:
     tracking = Tracking(tmp_path, CONFIG, note=print)
     for epoch in (1, 2):
@@ -142,3 +128,17 @@ def test_a_resumed_run_purges_what_was_drawn_beyond_its_start(tmp_path: Path) ->
     events = read(tmp_path, "validation")
     column = COLUMNS.index("val_loss")
     assert drawn(events, "loss/total") == [(1, 100 + column), (2, 0.5)]
+
+
+def test_it_says_how_to_look_at_it(tmp_path: Path) -> None:
+    run = tmp_path / "my runs"
+    tracking = Tracking(run_folder(run), CONFIG, note=print)
+    assert tracking.places() == [
+        f"TensorBoard: look with: tensorboard --logdir '{run}/tensorboard'"
+    ]
+    tracking.finish(None)
+
+
+def run_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
