@@ -39,7 +39,7 @@ from diapir.cli import (
     train,
     tune,
 )
-from diapir.cli.options import join_settings
+from diapir.cli.options import Capitals, join_settings
 from diapir.cli.output import Answer, Output
 from diapir.errors import DataError, DiapirError, Interrupted, MissingDependencyError
 from diapir.progress import is_main_process
@@ -78,6 +78,7 @@ app = App(
     version=__version__,
     version_flags="--version",
     help_format="plaintext",
+    help_formatter=Capitals(),
     suppress_keyboard_interrupt=False,
     help_epilogue="""Examples:
 

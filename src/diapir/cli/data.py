@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from diapir.cli.options import Encoding, SkipBad, Whole
+from diapir.cli.options import Encoding, SkipBad, Whole, examples
 from diapir.cli.output import Answer, Injected
 from diapir.cli.pseudo import pseudo
 from diapir.errors import ConfigError
@@ -26,20 +26,21 @@ app = App(
     help_epilogue="""Examples:
 
   diapir data check tgs.zip
-  diapir data import tgs.zip --out tgs
-  diapir data synth --out survey --tiles 400 --seed 7
-  diapir data mosaic tgs.zip --out mosaic
-  diapir data split tgs --out folds.json --folds 5 --groups mosaic/groups.csv
-  diapir data pseudo runs/a runs/b --data tgs.zip --out pseudo
-  diapir data pseudo salt general --data tgs.zip --mosaic mosaic --out labelled
+  diapir data show tgs.zip
+  diapir data split tgs.zip --out split.json
 
-PATH is Kaggle's zip as downloaded, or a folder with images/ and masks/ of the
-same names, train/images and train/masks, or trainSuper/images and
-trainSuper/masks.""",
+Tiles are read from Kaggle's zip as downloaded, or a folder with images/ and
+masks/ of the same names, train/images and train/masks, or trainSuper/images
+and trainSuper/masks. `diapir data COMMAND --help` shows more examples.""",
 )
 
 
-@app.command
+@app.command(
+    help_epilogue=examples(
+        "diapir data check tgs.zip",
+        "diapir data check tiles/ --out check      a report with a contact sheet",
+    )
+)
 def check(
     path: Path,
     /,
@@ -77,7 +78,12 @@ def check(
     return Answer(content, exit_code=0 if report.ok else 2)
 
 
-@app.command
+@app.command(
+    help_epilogue=examples(
+        "diapir data show tgs.zip",
+        "diapir data show tiles/ --out sheet.png --per-row 12",
+    )
+)
 def show(
     path: Path,
     /,
@@ -117,7 +123,7 @@ def show(
     return Answer({"out": out, "tiles": len(tiles), "flagged": flagged, "notes": list(tiles.notes)})
 
 
-@app.command(name="import")
+@app.command(name="import", help_epilogue=examples("diapir data import tgs.zip --out tgs"))
 def import_(
     archive: Annotated[Path, Parameter(name="ZIP")], /, *, out: Path, output: Injected
 ) -> Answer:
@@ -142,7 +148,12 @@ def import_(
     return Answer(asdict(summary))
 
 
-@app.command
+@app.command(
+    help_epilogue=examples(
+        "diapir data synth --out survey --tiles 400 --seed 7",
+        "diapir data synth --out varied --style varied",
+    )
+)
 def synth(
     *,
     out: Path,
@@ -183,7 +194,11 @@ def synth(
     return Answer(asdict(summary))
 
 
-@app.command
+@app.command(
+    help_epilogue=examples(
+        "diapir data mosaic tgs.zip --out mosaic",
+    )
+)
 def mosaic(
     path: Path,
     /,
@@ -214,7 +229,12 @@ def mosaic(
     return Answer({"out": summary.out, "notes": summary.notes, **summary.figures})
 
 
-@app.command
+@app.command(
+    help_epilogue=examples(
+        "diapir data split tgs.zip --out split.json",
+        "diapir data split tgs --out folds.json --folds 5 --groups mosaic/groups.csv",
+    )
+)
 def split(
     path: Path,
     /,
@@ -278,4 +298,10 @@ def split(
     )
 
 
-app.command(pseudo)
+app.command(
+    pseudo,
+    help_epilogue=examples(
+        "diapir data pseudo runs/a runs/b --data tgs.zip --out pseudo",
+        "diapir data pseudo salt general --data tgs.zip --mosaic mosaic --out labelled",
+    ),
+)

@@ -56,7 +56,7 @@ def export(
 
     Args:
         models: run folders and bundle folders; by default the bundled model.
-        to: onnx (for ONNX Runtime, part of every install) or openvino.
+        to: format: onnx (for ONNX Runtime, part of every install) or openvino.
         out: folder of the new bundle.
         half: store the weights as float16, in half the space; the arithmetic stays float32.
         trainable: keep the weights too, so that `train.start` can train on from the folder.

@@ -30,9 +30,9 @@ app = App(
     help_epilogue="""Examples:
 
   diapir models
-  diapir models linknet                              its cost, and its keys in recipes
-  diapir models --bundled                            the models that come with diapir
-  diapir models general                              one of them
+  diapir models linknet       its cost, and its keys in recipes
+  diapir models --bundled     the models that come with diapir
+  diapir models general       one of them
   diapir train --recipe linknet --data tgs.zip --out runs/linknet""",
 )
 

@@ -128,18 +128,46 @@ def _shown(default: Any) -> str | None:
     return None if default in (None, ()) else str(default)
 
 
-def options_of(title: str, *, position: int, without: str = "") -> Group:
+def options_of(title: str, *, position: int, without: str = "", about: str = "") -> Group:
     """A group of options that are the fields of a plain dataclass of the package.
 
     Args:
         title: heading in `--help`.
+        about: a sentence below the heading.
         position: groups are listed by rising position.
         without: a field that another group of the command already has, or several as `a|b`.
     """
     options = Parameter(converter=_strict, negative="", show_default=_shown)
     if without:
         options = Parameter.combine(options, Parameter(parse=re.compile(f"^(?!(?:{without})$)")))
-    return Group(title, sort_key=position, default_parameter=options)
+    return Group(title, about, sort_key=position, default_parameter=options)
+
+
+def examples(*commands: str) -> str:
+    """The end of a help page: commands to try."""
+    return "\n".join(["Examples:", "", *(f"  {command}" for command in commands)])
+
+
+class Capitals:
+    """Formats the panels of help pages as cyclopts does, with sentences that begin in capitals."""
+
+    def __call__(self, console: Any, options: Any, panel: Any) -> None:
+        """Print a panel; called by cyclopts."""
+        from cyclopts.help import DefaultFormatter
+        from rich.text import Text
+
+        for entry in panel.entries:
+            text = getattr(entry.description, "primary_renderable", None)
+            # not a word of code, such as groups.csv
+            if isinstance(text, Text) and re.match(r"[a-z]+[\s,;:]", text.plain):
+                text.plain = text.plain[:1].upper() + text.plain[1:]
+        DefaultFormatter()(console, options, panel)
+
+    def render_usage(self, console: Any, options: Any, usage: Any) -> None:
+        """Print the line of usage, as cyclopts does."""
+        from cyclopts.help import DefaultFormatter
+
+        DefaultFormatter().render_usage(console, options, usage)
 
 
 FormName = Literal["onnx", "openvino"]

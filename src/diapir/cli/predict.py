@@ -41,7 +41,12 @@ NETWORKS = (".safetensors", ".onnx", ".xml", ".bin", ".pt", ".pth", ".pkl", ".ck
 """Suffixes of files that users may take for a model, which is a folder."""
 
 DEFAULTS = SurveyOptions()
-PICTURES = options_of("Pictures", position=49)
+PICTURES = options_of(
+    "Pictures",
+    position=49,
+    about="Images larger than a tile take --tile, --overlap, --polarity, --match-sampling and "
+    "--equal-runs as well, described below.",
+)
 NO_PICTURES = PictureOptions()
 PICTURES_TOO = ("match_sampling", "equal_runs", "tile", "overlap", "polarity", "threshold")
 """Options of surveys that apply to pictures as well."""
@@ -62,8 +67,8 @@ app = App(
 For images, the folder then holds probability/ (16-bit PNG, 65535 is
 probability 1), mask/ (0 and 255), overlay/ and predictions.csv. For a survey
 NAME.sgy it holds NAME_probability.sgy, NAME_mask.sgy, NAME.zarr with the same
-predictions and, for a volume, NAME_uncertainty.sgy. An interrupted prediction of
-a survey resumes when the same command is run again.""",
+predictions and, for a volume, NAME_uncertainty.sgy. An interrupted prediction
+of a survey resumes when the same command is run again.""",
 )
 
 

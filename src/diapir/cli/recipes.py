@@ -24,7 +24,7 @@ app = App(
     help_epilogue="""Examples:
 
   diapir recipes
-  diapir recipes flagship                 every key: its value, range and meaning
+  diapir recipes flagship                 every key: value, range, meaning
   diapir recipes flagship --set lr=1e-3   with a key changed
   diapir recipes flagship --yaml > mine.yaml
   diapir train --recipe mine.yaml --data tgs.zip --out runs/mine""",
@@ -42,7 +42,7 @@ def recipes(
 ) -> Answer:
     """List the built-in recipes, or explain one.
 
-    Of one recipe all keys are shown, those that are left at their defaults as well: the
+    Of one recipe all keys are shown, those left at their defaults as well: the
     value, the default if it is another, the range, and what the key does.
 
     Args:
