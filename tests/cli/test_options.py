@@ -37,6 +37,8 @@ def test_durations_in_parts_fall(text: str) -> None:
         ("train --set=train.batch 4", "train --set=train.batch=4"),
         ("train --set lr -1e-3", "train --set lr=-1e-3"),
         ("train --set lr --out a", "train --set lr --out a"),
+        ("train --set lr = 1e-3", "train --set lr=1e-3"),
+        ("train --set lr =1e-3", "train --set lr=1e-3"),
         ("train --set lr=1 4", "train --set lr=1 4"),
         ("train --set lr", "train --set lr"),
         (
