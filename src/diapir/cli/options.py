@@ -91,13 +91,13 @@ def with_settings(overrides: Sequence[str], options: Mapping[str, object]) -> li
 def join_settings(tokens: Sequence[str]) -> list[str]:
     """Command-line words in which `--set KEY VALUE` and `KEY = VALUE` are `--set KEY=VALUE`."""
     joined: list[str] = []
-    for token in tokens:
-        if _lacks_value(joined) and token == "=":
+    for word in tokens:
+        if _lacks_value(joined) and word == "=":
             continue  # KEY = VALUE
-        if _lacks_value(joined) and (not token.startswith("-") or re.match(r"-\.?\d", token)):
-            joined[-1] += f"={token.removeprefix('=')}"
+        if _lacks_value(joined) and (not word.startswith("-") or re.match(r"-\.?\d", word)):
+            joined[-1] += f"={word.removeprefix('=')}"
         else:
-            joined.append(token)
+            joined.append(word)
     return joined
 
 
