@@ -1,7 +1,9 @@
-"""The settings of every architecture, by its name in the registry."""
+"""The settings of every architecture, by its name in the registry, and their costs."""
 
 from __future__ import annotations
 
+import json
+from importlib import resources
 from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -13,7 +15,9 @@ from diapir.errors import ConfigError
 class Section(BaseModel):
     """A frozen section of a recipe that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse to change a key in place: a run, its bundle and its report share one recipe.
@@ -31,14 +35,43 @@ class Section(BaseModel):
         super().__setattr__(name, value)
 
 
+# Descriptions stand here where several architectures share a setting, else below the field.
 Width = Annotated[int, Field(ge=1, le=1024)]
-Levels = Annotated[int, Field(ge=1, le=6)]
-Encoder = Annotated[str, Field(min_length=1)]
-"""Name of a timm model, such as `resnet34` or `tf_efficientnet_lite0`."""
-Weights = Annotated[str, Field(min_length=1)]
-"""`imagenet`, `none`, or the path of a weights file (safetensors) for the encoder."""
-Freeze = Annotated[int, Field(ge=0, le=6)]
-"""Number of the encoder's first stages (including the stem) that are frozen."""
+Base = Annotated[
+    int,
+    Field(ge=1, le=1024, description="Channels of the first level; doubled at each level."),
+]
+Levels = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=6,
+        description="Number of halvings; height and width must be multiples of 2**levels.",
+    ),
+]
+Encoder = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="Name of a timm model, such as `resnet34` or `tf_efficientnet_lite0`.",
+    ),
+]
+Weights = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="Pretrained weights of the encoder: `imagenet`, `none`, or the path of a "
+        "weights file (safetensors).",
+    ),
+]
+Freeze = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=6,
+        description="Number of the encoder's first stages (including the stem) that are frozen.",
+    ),
+]
 
 
 class ArchitectureConfig(Section):
@@ -52,10 +85,8 @@ class UNetConfig(ArchitectureConfig):
 
     title: ClassVar[str] = "U-Net"
     name: Literal["unet"] = "unet"
-    base: Width = 64
-    """Channels of the first level; doubled at each level."""
+    base: Base = 64
     levels: Levels = 4
-    """Number of halvings; height and width must be multiples of 2**levels."""
 
 
 class ImprovedUNetConfig(ArchitectureConfig):
@@ -63,12 +94,14 @@ class ImprovedUNetConfig(ArchitectureConfig):
 
     title: ClassVar[str] = "Improved U-Net"
     name: Literal["improved_unet"] = "improved_unet"
-    base: Width = 64
+    base: Base = 64
     levels: Levels = 4
     batch_norm: bool = True
+    """Batch norm after each convolution."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Dropout rate of channels after each encoder block; half of it in the decoder."""
     activation: Literal["relu", "leaky_relu", "elu", "silu"] = "leaky_relu"
+    """Activation after each convolution."""
     attention: bool = True
     """Spatial attention on each skip connection."""
 
@@ -250,3 +283,20 @@ def installed_architectures() -> dict[str, EntryPoint]:
 def is_architecture(name: str) -> bool:
     """Whether a network of this name can be built, or was given from Python."""
     return name in ARCHITECTURES or name == CUSTOM or name in installed_architectures()
+
+
+TABLE = "architectures.json"
+"""File beside this one, written by docs/make_models.py, so that no network has to be built."""
+
+
+def published() -> dict[str, Any]:
+    """The cost and the paper of each architecture with its default settings.
+
+    Returns:
+        `size`: height and width in pixels of the image that MACs are counted for; `models`: for
+        each `name` its `parameters`, `multiply_adds` (MACs), `divisor`, `encoder`, `paper`, `link`.
+    """
+    table: dict[str, Any] = json.loads(
+        resources.files("diapir").joinpath(TABLE).read_text(encoding="utf-8")
+    )
+    return table

@@ -16,7 +16,9 @@ Interrupted is not an error: a signal stopped a run after it saved a checkpoint 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 
@@ -114,8 +116,36 @@ class MissingDependencyError(DiapirError):
         super().__init__(
             f"the package {package!r} is not installed",
             expected=f"diapir installed with its [{extra}] extra",
-            fix=f'pip install "diapir[{extra}]"',
+            fix=install_command(extra),
         )
+
+
+def install_command(extra: str) -> str:
+    """The command that adds an extra to this installation, from where diapir was installed.
+
+    A package that was installed from a folder, a file or a repository (PEP 610) is on no index.
+    """
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import unquote, urlsplit
+
+    checkout = f'pip install -e ".[{extra}]" in a checkout of diapir'
+    try:
+        origin = json.loads(distribution("diapir").read_text("direct_url.json") or "{}")
+        url, folder = str(origin.get("url", "")), origin.get("dir_info")
+    except PackageNotFoundError:
+        return checkout
+    except (OSError, ValueError, AttributeError):
+        url, folder = "", None
+    if not url:
+        return f'pip install "diapir[{extra}]"'
+    if isinstance(folder, dict):
+        path = Path(unquote(urlsplit(url).path))
+        edit = "-e " if folder.get("editable") else ""
+        return f'pip install {edit}"{path}[{extra}]"' if path.is_dir() else checkout
+    version = origin.get("vcs_info")
+    if isinstance(version, dict):
+        url = f"{version.get('vcs', 'git')}+{url}"
+    return f'pip install "diapir[{extra}] @ {url}"'
 
 
 class Interrupted(Exception):  # noqa: N818 - a requested stop is not an error

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -205,3 +207,51 @@ def test_synth_varies_the_style(run_cli: RunCli, tmp_path: Path) -> None:
     assert (tmp_path / "a" / name).read_bytes() != (tmp_path / "b" / name).read_bytes()
     refused = run_cli(*made, "wild", "--out", tmp_path / "c")
     assert refused.code == 2
+
+
+def test_show_draws_a_sheet_beside_nothing_else(
+    run_cli: RunCli, survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run_cli("data", "show", survey)
+    assert done.code == 0
+    assert done.stdout.splitlines()[-1] == "sheet  survey_tiles.png"
+    assert [path.name for path in tmp_path.iterdir()] == ["survey_tiles.png"]
+    with Image.open("survey_tiles.png") as sheet:
+        assert sheet.mode == "RGB"
+    answer = run_cli("data", "show", survey, "--out", "a.png", "--per-row", 2, "--json").answer
+    assert (answer["tiles"], answer["out"]) == (40, "a.png")
+
+
+def test_show_works_in_the_base_install(survey: Path, tmp_path: Path) -> None:
+    missing = ("torch", "matplotlib", "jinja2", "markupsafe", "zarr", "timm")
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({missing!r})); "
+        "from diapir.cli import main; "
+        f"main(['data', 'show', {str(survey)!r}, '--out', {str(tmp_path / 'sheet.png')!r}])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "sheet.png").is_file()
+
+
+def test_show_refuses_what_it_did_not_draw(run_cli: RunCli, survey: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.png"
+    own.write_bytes(b"mine")
+    done = run_cli("data", "show", survey, "--out", own)
+    assert done.code == 2
+    assert "is not a contact sheet" in done.stderr
+    assert own.read_bytes() == b"mine"
+
+
+def test_check_writes_a_report_with_a_sheet(run_cli: RunCli, survey: Path, tmp_path: Path) -> None:
+    out = tmp_path / "check"
+    done = run_cli("data", "check", survey, "--out", out)
+    assert done.code == 0
+    assert done.stdout.splitlines()[-1] == f"report  {out / 'report.html'}"
+    assert "data:image/png" in (out / "report.html").read_text(encoding="utf-8")
+    assert run_cli("data", "check", survey, "--out", out, "--json").answer["report"]
+    (out / "mine.txt").touch()
+    assert run_cli("data", "check", survey, "--out", out).code == 2

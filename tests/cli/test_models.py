@@ -18,7 +18,7 @@ def fields(line: str) -> list[str]:
 def test_the_table_has_a_line_for_each_architecture(run_cli: RunCli) -> None:
     done = run_cli("models")
     assert done.code == 0
-    lines = done.stdout.splitlines()
+    lines = done.stdout.splitlines()[:-2]
     assert [fields(line)[0] for line in lines[-len(ARCHITECTURES) :]] == list(ARCHITECTURES)
     unet = next(line for line in lines if line.startswith("unet "))
     paper = "Ronneberger et al. 2015, arXiv:1505.04597"
@@ -42,16 +42,45 @@ def test_json_has_the_figures_in_full(run_cli: RunCli) -> None:
     }
 
 
-def test_a_narrow_terminal_breaks_the_papers_only(
-    run_cli: RunCli, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("columns", [64, 80, 99])
+def test_a_narrow_terminal_has_a_line_for_each(
+    run_cli: RunCli, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
     done: Done = run_cli("models")
-    assert max(map(len, done.stdout.splitlines())) <= 80
-    assert "…" not in done.stdout
-    assert "arXiv:1505.04597" in done.stdout
+    shown = re.sub(r"\x1b\]8;[^\\]*\x1b\\|\x1b\[[0-9;]*m", "", done.stdout)
+    table = shown.partition("\n\n")[0].splitlines()
+    assert max(map(len, table)) <= columns
+    assert len(table) == 3 + len(ARCHITECTURES)  # two lines of headings, a rule
+    assert "…" not in shown
+    assert ("arXiv:1505.04597" in done.stdout) == (columns >= 80)
+
+
+def test_an_architecture_is_described_with_its_keys(run_cli: RunCli) -> None:
+    done = run_cli("models", "halite")
+    assert done.code == 0
+    assert "  model.scse = true  (true or false)" in done.stdout
+    assert "model.base" not in done.stdout
+    assert "diapir train --recipe halite" in done.stdout
+    answer = run_cli("models", "unet", "--json").answer
+    assert (answer["name"], answer["parameters"]) == ("unet", 31_031_810)
+    assert [key["name"] for key in answer["keys"]] == ["model.name", "model.base", "model.levels"]
+
+
+def test_one_bundled_model_is_described(run_cli: RunCli) -> None:
+    done = run_cli("models", "salt")
+    assert done.stdout.startswith("salt: ")
+    assert "general: " not in done.stdout
+
+
+@pytest.mark.parametrize("words", [["linkent"], ["linkent", "--bundled"]])
+def test_an_unknown_model_is_a_plain_message(run_cli: RunCli, words: list[str]) -> None:
+    done = run_cli("models", *words)
+    assert done.code == 2
+    assert "no architecture and no bundled model 'linkent'" in done.stderr
+    assert ("did you mean 'linknet'?" in done.stderr) == (len(words) == 1)
 
 
 def test_the_bundled_models_are_listed(run_cli: RunCli) -> None:
@@ -78,13 +107,16 @@ def test_json_has_all_that_is_known_of_the_bundled_models(run_cli: RunCli) -> No
         assert model["training"]["tiles"] > 2000
 
 
-def test_the_bundled_models_are_listed_without_pytorch() -> None:
+@pytest.mark.parametrize(
+    ("word", "shown"), [("--bundled", "general: sections and surveys"), ("unet", "31.0 M")]
+)
+def test_models_are_listed_without_pytorch(word: str, shown: str) -> None:
     program = (
         "import sys; sys.modules['torch'] = None; from diapir.cli import main; "
-        "main(['models', '--bundled'])"
+        f"main(['models', {word!r}])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "general: sections and surveys" in done.stdout
+    assert shown in done.stdout

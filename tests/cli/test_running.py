@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import shutil
 import typing
 from pathlib import Path
 
 import pytest
 
+from diapir import bundle as bundles
 from diapir.cli.predict import split_words
-from diapir.cli.running import Running
+from diapir.cli.running import Running, model_line
 from diapir.errors import DataError
 from diapir.inference.engine_options import EngineOptions
+from tests.cli.conftest import RunCli
 
 
 def test_options_of_the_command_line_are_the_engine_options() -> None:
@@ -56,3 +59,41 @@ def test_a_model_alone_has_nothing_to_mark(tmp_path: Path) -> None:
     (tmp_path / "best").mkdir()
     with pytest.raises(DataError, match="no input is given"):
         split_words([tmp_path])
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "tune"])
+def test_the_model_in_use_is_named_with_how_it_runs(
+    run_cli: RunCli, trained: Path, survey: Path, tmp_path: Path, verb: str
+) -> None:
+    words = [verb, trained, "--data", survey, "--tta", "flip"]
+    words += ["--out", tmp_path / "tuned.json"] if verb == "tune" else ["--threshold", "0.25"]
+    best, threshold = trained / "best", 0.5 if verb == "tune" else 0.25
+    model = bundles.load(trained).info.name
+    line = f"model: {model} ({best}); threshold {threshold:g}, TTA flip, torch on cpu"
+    keep = tmp_path / "kept"
+    shutil.copytree(best, keep)
+    try:
+        done = run_cli(*words)
+        assert done.code == 0
+        assert done.stdout.count(line) == 1
+        (used,) = run_cli(*words, "--json").answer["models"]
+    finally:  # tuning may have written into the shared run
+        shutil.rmtree(best)
+        shutil.copytree(keep, best)
+    assert used["paths"] == [str(best)]
+    assert (used["tta"], used["engine"]) == ("flip", "torch on cpu")
+
+
+def test_several_models_are_named_as_one() -> None:
+    used = {
+        "names": ["a", "b"],
+        "paths": ["runs/a", "runs/b"],
+        "threshold": 0.52,
+        "min_area": 60,
+        "tta": "none",
+        "engine": "onnxruntime on cpu",
+    }
+    assert model_line(used) == (
+        "model: mean of 2 models: a (runs/a), b (runs/b); threshold 0.52, minimum size 60 px, "
+        "no test-time augmentation, onnxruntime on cpu"
+    )

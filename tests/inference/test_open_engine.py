@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from diapir.bundle import Bundle, load
-from diapir.errors import BundleError, DeviceError, MissingDependencyError
+from diapir.errors import BundleError, DeviceError, MissingDependencyError, install_command
 from diapir.inference.engine_options import EngineChoice, EngineOptions
 from diapir.inference.open_engine import _choose, open_engine
 from tests.helpers.exports import exported
@@ -74,7 +74,7 @@ def test_without_a_library_the_extra_is_named(
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingDependencyError, match=f"'{package}' is not installed") as caught:
         open_engine(held, EngineOptions(engine=engine))
-    assert caught.value.fix == f'pip install "diapir[{extra}]"'
+    assert caught.value.fix == install_command(extra)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,9 @@
 import pytest
 
-from diapir.architectures import FCNConfig, UNetConfig
-from diapir.config import parse_config
+from diapir.architectures import FCNConfig, UNetConfig, published
 from diapir.errors import ConfigError
 from diapir.models import REGISTRY
-from diapir.models.cost import Cost, cost
+from diapir.models.cost import SIZE, Cost, cost, table_row
 
 
 def _convolution(kernel: int, before: int, after: int, size: int) -> int:
@@ -37,8 +36,14 @@ def test_the_name_of_an_encoder_has_no_tag() -> None:
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-def test_every_architecture_can_be_counted(name: str) -> None:
-    found = cost(parse_config({"model": {"name": name}}, source=name).model, size=128)
-    assert 1e6 < found.parameters < 1e8
-    assert 1e8 < found.multiply_adds < 2e10
-    assert 128 % found.divisor == 0
+def test_the_table_of_architectures_has_what_the_networks_cost(name: str) -> None:
+    kept = {row["name"]: row for row in published()["models"]}
+    assert kept[name] == table_row(name), "run: python docs/make_models.py"
+    assert 1e6 < kept[name]["parameters"] < 1e8
+    assert 1e8 < kept[name]["multiply_adds"] < 2e10
+    assert 128 % kept[name]["divisor"] == 0
+
+
+def test_the_table_has_every_architecture_once() -> None:
+    assert [row["name"] for row in published()["models"]] == list(REGISTRY)
+    assert published()["size"] == SIZE

@@ -521,6 +521,35 @@ def test_the_average_is_evaluated_and_saved(
     assert any(not torch.equal(state["network"][name], average[name]) for name in average)
 
 
+def test_the_log_says_what_is_trained_from_what_and_when_the_rate_drops(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([1.0, 1.1, 0.9, 1.2])
+    monkeypatch.setattr(
+        loop, "validate", lambda *_: Validation(next(losses), 0.1, 0.5, 0.25, 0.2, 0.75)
+    )
+    config = tiny("train.epochs=4", "patience=0", "factor=0.5", "lr=0.01")
+    run = tmp_path / "run"
+    train(config, bright_salt, run, origin="recipe tiny, with lr", stream=io.StringIO())
+    log = (run / "log.txt").read_text().splitlines()
+    assert log[0].startswith(f"Configuration: recipe tiny, with lr, all keys in {run}/config.yaml")
+    assert any(line.startswith("Optimiser: adamw, learning rate 0.01, ") for line in log)
+    assert sum(line.startswith("Tracking: metrics.csv") for line in log) == 1
+    drops = [line for line in log if line.startswith("Learning rate lowered")]
+    assert drops == [  # none after the last epoch, which nothing follows
+        "Learning rate lowered from 0.01 to 0.005 (factor 0.5): the validation loss has not "
+        "improved in 1 epoch"
+    ]
+    scores = [line for line in log if line.startswith("Scores - ")]
+    assert [line.split("; ")[2] for line in scores] == [
+        "best: epoch 1, validation loss 1.0000",
+        "best: epoch 1, validation loss 1.0000",
+        "best: epoch 3, validation loss 0.9000",
+        "best: epoch 3, validation loss 0.9000",
+    ]
+    assert ["LR: 1.00e-02" in line for line in scores] == [True, True, False, False]
+
+
 @pytest.mark.parametrize(
     ("select", "kept", "stopped"), [("loss", 2, 5), ("kaggle_map", 3, 6), ("last", 5, 5)]
 )
@@ -549,7 +578,9 @@ def test_select_decides_which_epoch_is_saved(
     marked = [int(row["epoch"]) for row in curves(tmp_path / "run") if row["best"] == "1"]
     assert marked[-1] == kept
     log = (tmp_path / "run/log.txt").read_text()
-    assert ("Kaggle mAP: 0.4000" in log) == (select == "kaggle_map")
+    best = {"loss": "validation loss 0.5000", "kaggle_map": "Kaggle mAP 0.4000"}
+    stands = best.get(select, "validation loss 0.8000 (the last is kept)")
+    assert f"; best: epoch {kept}, {stands}" in log.splitlines()[-2]
 
 
 def test_the_rate_follows_the_curve_to_its_end(

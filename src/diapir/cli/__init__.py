@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 
 from diapir.cli import (
     adapt,
@@ -32,12 +32,14 @@ from diapir.cli import (
     models,
     predict,
     products,
+    recipes,
     submit,
     suggest,
     survey,
     train,
     tune,
 )
+from diapir.cli.options import Capitals, join_settings
 from diapir.cli.output import Answer, Output
 from diapir.errors import DataError, DiapirError, Interrupted
 from diapir.extras import missing
@@ -57,6 +59,7 @@ app = App(
     version=__version__,
     version_flags="--version",
     help_format="plaintext",
+    help_formatter=Capitals(),
     suppress_keyboard_interrupt=False,
     help_epilogue="""Examples:
 
@@ -74,12 +77,16 @@ See `diapir COMMAND --help` for each command.""",
 for position, command in enumerate(
     (
         *(demo, data, train, evaluate, predict, adapt, suggest, products, survey, submit),
-        *(compare, tune, average, models, export),
+        *(compare, tune, average, recipes, models, export),
     )
 ):
     command.app.sort_key = position
     app.command(command.app)
 
+
+app.register_install_completion_command(
+    help="Install completion for bash, zsh, fish or PowerShell.", group=EVERYWHERE
+)
 
 app.meta.suppress_keyboard_interrupt = False
 
@@ -99,7 +106,9 @@ def _launch(
     """
     if tokens[:1] == ("train",):
         tokens = tuple(train.with_run_apart(tokens))
-    command, bound, ignored = app.parse_args(tokens, exit_on_error=False, print_error=False)
+    command, bound, ignored = app.parse_args(
+        join_settings(tokens), exit_on_error=False, print_error=False
+    )
     if "output" not in ignored:  # --help and --version
         command(*bound.args, **bound.kwargs)
         return 0
@@ -180,6 +189,8 @@ def _describe(error: BaseException, words: Sequence[str]) -> tuple[int, str, dic
     if isinstance(error, CycloptsError):
         command = " ".join(error.command_chain or ())
         fix = f"`{' '.join(filter(None, ('diapir', command)))} --help` shows the options"
+        if key := _meant_key(error):
+            fix = f"--set {key}=VALUE; {fix}"
         message = f"error: {error}\n  fix:      {fix}"
         return EXIT_USAGE, message, {"kind": "UsageError", "found": str(error), "mend": fix}
     if isinstance(error, Interrupted):
@@ -187,3 +198,16 @@ def _describe(error: BaseException, words: Sequence[str]) -> tuple[int, str, dic
     if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED, "interrupted", {"kind": "Interrupted", "found": "interrupted"}
     return None
+
+
+def _meant_key(error: CycloptsError) -> str:
+    """The key of a recipe that an unknown option of a command with --set probably stands for."""
+    if not isinstance(error, UnknownOptionError):
+        return ""
+    if not any("--set" in argument.names for argument in error.argument_collection):
+        return ""
+    from diapir.config.guesses import suggest_key
+
+    option = (error.token.keyword or error.token.value).partition("=")[0]
+    meant = suggest_key(option.lstrip("-"))
+    return meant.strip("'") if meant.count("'") == 2 and meant.endswith("'") else ""

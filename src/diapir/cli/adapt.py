@@ -12,6 +12,7 @@ from diapir.adaptation.adapt_options import AdaptOptions
 from diapir.cli.options import Duration, options_of
 from diapir.cli.output import Answer, Injected
 from diapir.cli.survey import HINTS, NO_HINTS
+from diapir.errors import install_command
 from diapir.surveys.hints import SurveyHints
 from diapir.surveys.labels.label_options import DEFAULTS as NO_LABEL_OPTIONS
 from diapir.surveys.labels.label_options import LabelOptions
@@ -25,7 +26,8 @@ app = App(
   diapir adapt lines/ --labels labels/ --out runs/lines
   diapir predict runs/block block.sgy --out salt
 
-The run folder then holds best/ (the model), log.txt, adapt.json and report.html.
+The run folder then holds best/ (the model), log.txt, adapt.json and
+report.html.
 An interrupted adaptation resumes when the same command is run again.""",
 )
 
@@ -95,6 +97,6 @@ def adapt(
         )
         if score is not None
     ]
-    report = result.report or 'none: it needs pip install "diapir[report]"'
+    report = result.report or f"none: it needs {install_command('report')}"
     output.say("", *lines, f"model   {result.model}", f"report  {report}")
     return Answer(result.to_json())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.types import PositiveInt
 
-from diapir.cli.options import Duration, Flag
+from diapir.cli.options import Duration, Flag, Settings
 from diapir.cli.output import Answer, Injected
 
 if TYPE_CHECKING:
@@ -50,10 +50,7 @@ def compare(
     budget: Annotated[Duration | None, Parameter(metavar="TIME", show_default=False)] = None,
     epochs: Annotated[PositiveInt | None, Parameter(show_default=False)] = None,
     seeds: Annotated[PositiveInt | None, Parameter(show_default=False)] = None,
-    overrides: Annotated[
-        tuple[str, ...],
-        Parameter(name="--set", negative="", show_default=False, metavar="KEY=VALUE"),
-    ] = (),
+    overrides: Settings = (),
     vary: Annotated[
         tuple[str, ...],
         Parameter(name="--vary", negative="", show_default=False, metavar="LABEL:KEY=VALUE…"),

@@ -1,7 +1,8 @@
-"""`diapir data …`: check, import, synth, mosaic, split and pseudo."""
+"""`diapir data …`: check, show, import, synth, mosaic, split and pseudo."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from diapir.cli.options import Encoding, SkipBad, Whole
+from diapir.cli.options import Encoding, SkipBad, Whole, examples
 from diapir.cli.output import Answer, Injected
 from diapir.cli.pseudo import pseudo
 from diapir.errors import ConfigError
@@ -21,25 +22,33 @@ if TYPE_CHECKING:
 
 app = App(
     name="data",
-    help="Check, import, generate, reassemble and split tile sets.",
+    help="Check, show, import, generate, reassemble and split tile sets.",
     help_epilogue="""Examples:
 
   diapir data check tgs.zip
-  diapir data import tgs.zip --out tgs
-  diapir data synth --out survey --tiles 400 --seed 7
-  diapir data mosaic tgs.zip --out mosaic
-  diapir data split tgs --out folds.json --folds 5 --groups mosaic/groups.csv
-  diapir data pseudo runs/a runs/b --data tgs.zip --out pseudo
-  diapir data pseudo salt general --data tgs.zip --mosaic mosaic --out labelled
+  diapir data show tgs.zip
+  diapir data split tgs.zip --out split.json
 
-PATH is Kaggle's zip as downloaded, or a folder with images/ and masks/ of the
-same names, train/images and train/masks, or trainSuper/images and
-trainSuper/masks.""",
+Tiles are read from Kaggle's zip as downloaded, or a folder with images/ and
+masks/ of the same names, train/images and train/masks, or trainSuper/images
+and trainSuper/masks. `diapir data COMMAND --help` shows more examples.""",
 )
 
 
-@app.command
-def check(path: Path, /, *, encoding: Encoding = "auto", output: Injected) -> Answer:
+@app.command(
+    help_epilogue=examples(
+        "diapir data check tgs.zip",
+        "diapir data check tiles/ --out check      a report with a contact sheet",
+    )
+)
+def check(
+    path: Path,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(show_default=False)] = None,
+    encoding: Encoding = "auto",
+    output: Injected,
+) -> Answer:
     """Check labelled tiles before training.
 
     Reports pairs, sizes, modes, mask values and the pixel share of each class,
@@ -49,17 +58,72 @@ def check(path: Path, /, *, encoding: Encoding = "auto", output: Injected) -> An
 
     Args:
         path: labelled tiles.
+        out: folder for a report with a contact sheet; nothing is written by default.
         encoding: mask encoding, if it cannot be recognised.
         output: where lines and the answer go.
     """
     from diapir.tiles import check_tiles
 
+    if out is not None:
+        from diapir.reports.data_page import claim_report, write_data_report
+
+        claim_report(out)
     report = check_tiles(path, encoding=encoding)
     output.say(*report.lines())
-    return Answer(report.to_json(), exit_code=0 if report.ok else 2)
+    content = report.to_json()
+    if out is not None:
+        page = write_data_report(report, out)
+        output.say(f"report  {page}")
+        content |= {"report": page}
+    return Answer(content, exit_code=0 if report.ok else 2)
 
 
-@app.command(name="import")
+@app.command(
+    help_epilogue=examples(
+        "diapir data show tgs.zip",
+        "diapir data show tiles/ --out sheet.png --per-row 12",
+    )
+)
+def show(
+    path: Path,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(show_default=False)] = None,
+    per_row: Annotated[Whole, Parameter(validator=Number(gte=1, lte=40))] = 8,
+    encoding: Encoding = "auto",
+    skip_bad: SkipBad = False,
+    output: Injected,
+) -> Answer:
+    """Draw a contact sheet of labelled tiles: images, masks and overlays.
+
+    It has tiles of each class of salt coverage, and those to look at twice:
+    constant images, one image with different masks, and masks that are mostly
+    ignored or all salt.
+
+    Args:
+        path: labelled tiles.
+        out: PNG file to write; by default NAME_tiles.png in the current folder.
+        per_row: most tiles of each class.
+        encoding: mask encoding, if it cannot be recognised.
+        skip_bad: leave out tiles that cannot be read, instead of stopping.
+        output: where lines and the answer go.
+    """
+    from diapir.inference.contact_sheet import claim_sheet, contact_sheet, flags, save_sheet
+    from diapir.tiles import load_tiles
+
+    out = out or Path(f"{path.resolve().stem}_tiles.png")
+    claim_sheet(out)
+    tiles = load_tiles(path, encoding=encoding, skip_bad=skip_bad)
+    save_sheet(contact_sheet(tiles, per_row=per_row), out)
+    flagged = {tiles.ids[index]: reason for index, reason in flags(tiles).items()}
+    output.say(tiles.describe(), *(f"note: {note}" for note in tiles.notes))
+    for reason, count in Counter(flagged.values()).items():
+        output.say(f"to look at: {plural(count, 'tile')}, {reason}")
+    output.say(f"sheet  {out}")
+    return Answer({"out": out, "tiles": len(tiles), "flagged": flagged, "notes": list(tiles.notes)})
+
+
+@app.command(name="import", help_epilogue=examples("diapir data import tgs.zip --out tgs"))
 def import_(
     archive: Annotated[Path, Parameter(name="ZIP")], /, *, out: Path, output: Injected
 ) -> Answer:
@@ -84,7 +148,12 @@ def import_(
     return Answer(asdict(summary))
 
 
-@app.command
+@app.command(
+    help_epilogue=examples(
+        "diapir data synth --out survey --tiles 400 --seed 7",
+        "diapir data synth --out varied --style varied",
+    )
+)
 def synth(
     *,
     out: Path,
@@ -125,7 +194,11 @@ def synth(
     return Answer(asdict(summary))
 
 
-@app.command
+@app.command(
+    help_epilogue=examples(
+        "diapir data mosaic tgs.zip --out mosaic",
+    )
+)
 def mosaic(
     path: Path,
     /,
@@ -156,7 +229,12 @@ def mosaic(
     return Answer({"out": summary.out, "notes": summary.notes, **summary.figures})
 
 
-@app.command
+@app.command(
+    help_epilogue=examples(
+        "diapir data split tgs.zip --out split.json",
+        "diapir data split tgs --out folds.json --folds 5 --groups mosaic/groups.csv",
+    )
+)
 def split(
     path: Path,
     /,
@@ -220,4 +298,10 @@ def split(
     )
 
 
-app.command(pseudo)
+app.command(
+    pseudo,
+    help_epilogue=examples(
+        "diapir data pseudo runs/a runs/b --data tgs.zip --out pseudo",
+        "diapir data pseudo salt general --data tgs.zip --mosaic mosaic --out labelled",
+    ),
+)

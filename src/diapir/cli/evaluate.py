@@ -14,6 +14,7 @@ from diapir.cli.running import (
     DEFAULT_POST_PROCESSING,
     DEFAULT_RUNNING,
     Models,
+    Opening,
     PostProcessing,
     Running,
 )
@@ -92,6 +93,7 @@ def evaluate(
     if out is not None:
         claim_evaluation(out, models, data)
         check_writable(out, RunError)
+    opening = Opening(running, output, post_processing)
     done = evaluate_models(
         models,
         data,
@@ -103,7 +105,7 @@ def evaluate(
         skip_bad=skip_bad,
         threshold=post_processing.threshold,
         min_area=post_processing.min_area,
-        open_models=running.open,
+        open_models=opening,
         show=output.progress,
     )
     evaluation = done.evaluation
@@ -114,6 +116,7 @@ def evaluate(
         **({"in_sections": done.in_sections.block()} if done.in_sections else {}),
         "metrics": evaluation.metrics,
         "notes": done.notes,
+        "models": opening.used,
     }
     if out is not None:
         evaluation.save(out)

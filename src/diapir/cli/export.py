@@ -53,7 +53,7 @@ def export(
 
     Args:
         models: run folders and bundle folders; by default the bundled model.
-        to: onnx (for ONNX Runtime, part of every install) or openvino.
+        to: format: onnx (for ONNX Runtime, part of every install) or openvino.
         out: folder of the new bundle.
         half: store the weights as float16, in half the space; the arithmetic stays float32.
         trainable: keep the weights too, so that `diapir train --init` can train on from the folder.
@@ -67,7 +67,11 @@ def export(
     from diapir.api.functions import export as export_models
     from diapir.bundle import WEIGHTS
     from diapir.exports import GREY_NETWORK
+    from diapir.run.folds import expand
 
+    named: list[Path | None] = [*expand(models or [])]
+    sources = [bundles.load(model) for model in named or [None]]
+    output.say("model: " + ", ".join(f"{one.info.name} ({one.path})" for one in sources))
     exported = export_models(
         models or (),
         to=to,
@@ -85,7 +89,7 @@ def export(
     count = sum((out / file).stat().st_size for file in files)
     parity = made.parity
     sizes = "any image size" if made.any_size else f"{exported.info.preprocess.side} px images only"
-    originals = " and ".join(str(bundles.find(model)) for model in models or (None,))
+    originals = " and ".join(str(one.path) for one in sources)
     output.say(
         f"{out}: {' and '.join(files)}, {size(count)}, {sizes}",
         f"differs from {originals} by at most {parity.probability:.1e} in probability and "
@@ -104,4 +108,5 @@ def export(
         | made.model_dump()
         | {"weights": None if weights is None else weights.model_dump()}
         | {"with_preprocessing": whole}
+        | {"models": [{"name": one.info.name, "path": one.path} for one in sources]}
     )

@@ -22,6 +22,7 @@ from diapir.cli.running import (
     DEFAULT_RUNNING,
     PostProcessing,
     Running,
+    used_models,
 )
 from diapir.cli.survey import HINTS, NO_HINTS, WHOLE
 from diapir.errors import ConfigError, DataError
@@ -40,7 +41,12 @@ NETWORKS = (".safetensors", ".onnx", ".xml", ".bin", ".pt", ".pth", ".pkl", ".ck
 """Suffixes of files that users may take for a model, which is a folder."""
 
 DEFAULTS = SurveyOptions()
-PICTURES = options_of("Pictures", position=49)
+PICTURES = options_of(
+    "Pictures",
+    position=49,
+    about="Images larger than a tile take --tile, --overlap, --polarity, --match-sampling and "
+    "--equal-runs as well, described below.",
+)
 NO_PICTURES = PictureOptions()
 PICTURES_TOO = ("match_sampling", "equal_runs", "tile", "overlap", "polarity", "threshold")
 """Options of surveys that apply to pictures as well."""
@@ -61,8 +67,8 @@ app = App(
 For images, the folder then holds probability/ (16-bit PNG, 65535 is
 probability 1), mask/ (0 and 255), overlay/ and predictions.csv. For a survey
 NAME.sgy it holds NAME_probability.sgy, NAME_mask.sgy, NAME.zarr with the same
-predictions and, for a volume, NAME_uncertainty.sgy. An interrupted prediction of
-a survey resumes when the same command is run again.""",
+predictions and, for a volume, NAME_uncertainty.sgy. An interrupted prediction
+of a survey resumes when the same command is run again.""",
 )
 
 
@@ -104,6 +110,7 @@ def predict(
         output: where lines and the answer go.
     """
     from diapir.inference import predict_images, with_windows
+    from diapir.inference.ensemble import engine_of
     from diapir.inference.sections.large_images import LargeImageOptions
     from diapir.inference.sources import find_pictures
     from diapir.inference.tiling import grids_text
@@ -161,13 +168,14 @@ def predict(
     output.say(
         f"{plural(summary.images, 'image')}: {percent(summary.salt_share, 1)} of pixels are salt "
         f"(probability ≥ {summary.threshold:g}{area}) with model {model_words(models, summary)}, "
-        f"test-time augmentation {summary.tta}; written to {summary.out}",
+        f"test-time augmentation {summary.tta}, {engine_of(predictor)}; written to {summary.out}",
     )
     output.say(
         *(f"note: {note}" for note in summary.notes),
         *(f"caveat: {caveat}" for caveat in summary.caveats),
     )
-    return Answer(summary.to_json(), exit_code=2 if summary.failed else 0)
+    used = used_models(predictor, summary.threshold, summary.min_area)
+    return Answer(summary.to_json() | {"models": [used]}, exit_code=2 if summary.failed else 0)
 
 
 def model_words(models: Sequence[Path], summary: PredictionSummary) -> str:

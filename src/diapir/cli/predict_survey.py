@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from diapir.cli.options import options_of
 from diapir.cli.output import Answer, Output, failure
 from diapir.cli.running import Running
-from diapir.errors import ConfigError
+from diapir.errors import ConfigError, install_command
 from diapir.text import percent, plural
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from diapir.surveys.lines.line_table import LineRow
     from diapir.surveys.lines.predict_lines import PredictedLine
 
-OPTIONS = options_of("Surveys", position=50, without="threshold")
+OPTIONS = options_of(
+    "Surveys", position=50, without="threshold", about="For SEG-Y, Zarr and .npy files."
+)
 PART = options_of("Part of the survey", position=51, without="every_of")
 
 
@@ -219,7 +221,7 @@ class _Lines:
         except ModuleNotFoundError as error:
             if error.name not in {"jinja2", "matplotlib", "markupsafe"}:
                 raise
-            self.output.say('no page of the lines: it needs pip install "diapir[report]"')
+            self.output.say(f"no page of the lines: it needs {install_command('report')}")
         self.output.say("lines: " + ", ".join(map(str, written)))
         return [str(path) for path in written]
 

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter, Token
 from diapir.cli.options import Whole
 from diapir.cli.output import Answer, Injected, Output, failure
 from diapir.cli.survey import PART, WHOLE
-from diapir.errors import ConfigError, DataError
+from diapir.errors import ConfigError, DataError, install_command
 from diapir.surveys.extent import Extent
 from diapir.text import plural
 
@@ -284,7 +284,7 @@ def _summary(made: Products, report: Path | None) -> list[str]:
         )
     lines += [f"  {note}" for note in made.notes]
     lines.append(
-        f"  report  {report}" if report else '  no report: it needs pip install "diapir[report]"'
+        f"  report  {report}" if report else f"  no report: it needs {install_command('report')}"
     )
     return lines
 

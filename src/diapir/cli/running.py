@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from diapir.choices import DeviceName
 from diapir.cli.options import Whole
+from diapir.cli.output import Output
+from diapir.text import listing
 
 if TYPE_CHECKING:
     from diapir.inference import Segmenter
@@ -75,3 +77,56 @@ class PostProcessing:
 
 DEFAULT_RUNNING = Running()
 DEFAULT_POST_PROCESSING = PostProcessing()
+
+
+@dataclass
+class Opening:
+    """Opens models for a command, and says once of each which it is and how it runs.
+
+    Attributes:
+        running: how networks run.
+        post_processing: what is predicted as salt.
+        output: where the lines go.
+        used: the models that were opened, for JSON.
+    """
+
+    running: Running
+    output: Output
+    post_processing: PostProcessing = DEFAULT_POST_PROCESSING
+    used: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(self, models: Sequence[Path]) -> Segmenter:
+        """Load one model, or several as one; the bundled model if none is given."""
+        segmenter = self.running.open(models)
+        given = self.post_processing
+        threshold = segmenter.threshold if given.threshold is None else given.threshold
+        min_area = segmenter.min_area if given.min_area is None else given.min_area
+        found = used_models(segmenter, threshold, min_area)
+        if found not in self.used:
+            self.used.append(found)
+            self.output.say(model_line(found))
+        return segmenter
+
+
+def used_models(segmenter: Segmenter, threshold: float, min_area: int) -> dict[str, Any]:
+    """The model or models of a command as JSON values: names, paths, and how they run."""
+    from diapir.inference.ensemble import engine_of, tta_of
+
+    return {
+        "names": [bundle.info.name for bundle in segmenter.bundles],
+        "paths": [str(bundle.path) for bundle in segmenter.bundles],
+        "threshold": threshold,
+        "min_area": min_area,
+        "tta": tta_of(segmenter),
+        "engine": engine_of(segmenter),
+    }
+
+
+def model_line(used: dict[str, Any]) -> str:
+    """The same as a line for people."""
+    pairs = zip(used["names"], used["paths"], strict=True)
+    models = listing([f"{name} ({path})" for name, path in pairs], 5)
+    mean = f"mean of {len(used['names'])} models: " if len(used["names"]) > 1 else ""
+    area = f", minimum size {used['min_area']} px" if used["min_area"] > 1 else ""
+    tta = "no test-time augmentation" if used["tta"] == "none" else f"TTA {used['tta']}"
+    return f"model: {mean}{models}; threshold {used['threshold']:g}{area}, {tta}, {used['engine']}"

@@ -12,6 +12,7 @@ from diapir.cli.running import (
     DEFAULT_POST_PROCESSING,
     DEFAULT_RUNNING,
     Models,
+    Opening,
     PostProcessing,
     Running,
 )
@@ -57,7 +58,8 @@ def submit(
     from diapir.tiles import load_tiles
 
     post_processing.check()
-    predictor = running.open(models or [])
+    opening = Opening(running, output, post_processing)
+    predictor = opening(models or [])
     tiles = load_tiles(data, labelled=False, part="test", skip_bad=skip_bad)
     with output.progress("predicting") as progress:
         made = write_submission(
@@ -72,4 +74,4 @@ def submit(
         f"{plural(made.tiles, 'tile')} written to {made.out}: {made.empty} without salt, "
         f"{made.salt_share:.1%} of all pixels predicted as salt"
     )
-    return Answer(made.to_json())
+    return Answer(made.to_json() | {"models": opening.used})

@@ -48,7 +48,7 @@ def survey(
     hints: Annotated[SurveyHints, Parameter(name="*", group=HINTS)] = NO_HINTS,
     output: Injected,
 ) -> Answer:
-    """Describe surveys: file format, geometry, gaps, samples, amplitudes and text header.
+    """Describe surveys: format, geometry, gaps, amplitudes, text header.
 
     The geometry is found from the values in the trace headers, not from what
     the text header says. Where several readings are possible, they are listed

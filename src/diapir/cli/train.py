@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from diapir.cli.options import Duration, Flag, Whole
+from diapir.cli.options import Duration, Flag, Settings, Whole, with_settings
 from diapir.cli.output import Answer, Injected
 from diapir.errors import ConfigError
 from diapir.progress import is_main_process
@@ -25,7 +25,7 @@ app = App(
   diapir train --recipe baseline --data tgs.zip --out runs/a
   diapir train --resume runs/a
   diapir train --recipe baseline --data tgs.zip --out runs/b \\
-    --set model.base=16 --set train.epochs=20 --budget 20m
+    --epochs 20 --set model.base=16 --budget 20m
   diapir train --recipe compact/unet --data tgs.zip --out runs/cv --folds 5
   diapir train --recipe finetune --init general --data mine --out runs/ft
   torchrun --nproc-per-node 2 -m diapir train \\
@@ -46,10 +46,10 @@ def train(
     out: Annotated[Path | None, Parameter(name="--out", show_default=False)] = None,
     init: Annotated[str | None, Parameter(metavar="MODEL", show_default=False)] = None,
     init_head: Annotated[Literal["keep", "fresh"] | None, Parameter(show_default=False)] = None,
-    overrides: Annotated[
-        tuple[str, ...],
-        Parameter(name="--set", negative="", show_default=False, metavar="KEY=VALUE"),
-    ] = (),
+    epochs: Annotated[Whole | None, Parameter(show_default=False)] = None,
+    batch: Annotated[Whole | None, Parameter(show_default=False)] = None,
+    lr: Annotated[float | None, Parameter(show_default=False)] = None,
+    overrides: Settings = (),
     folds: Annotated[Whole | None, Parameter(show_default=False)] = None,
     resume: Flag = False,
     budget: Annotated[Duration | None, Parameter(name="--budget", metavar="TIME")] = None,
@@ -62,12 +62,15 @@ def train(
 
     Args:
         run: the run folder to resume, with --resume.
-        recipe: a bundled recipe (baseline, demo) or a YAML file; needed for a new run.
+        recipe: a built-in recipe (`diapir recipes` lists them) or a YAML file; needed for a new run.
         data: labelled tiles: a folder, or Kaggle's zip as it is.
         out: the run folder to make.
         init: a run, bundle or bundled model whose weights the training starts from.
         init_head: keep the last layers of --init, or initialise them newly; by default keep.
-        overrides: change one key of the recipe, as in train.batch=4; repeatable.
+        epochs: passes over the training tiles, instead of the recipe's (train.epochs).
+        batch: tiles per step, instead of the recipe's (train.batch).
+        lr: learning rate, instead of the recipe's (optimizer.lr).
+        overrides: change any key of the recipe, as in augment.flip=random; repeatable.
         folds: train this many networks, each without one fold, and evaluate out of fold.
         resume: resume RUN, or the run in --out.
         budget: stop cleanly after this time: 90s, 20m or 1.5h.
@@ -75,16 +78,22 @@ def train(
     """
     from diapir.cli.train_folds import train_all_folds
     from diapir.comparison.evaluate_run import evaluate_run
+    from diapir.config import describe_origin
     from diapir.evaluation.summary import summary
-    from diapir.run.folder import BEST
+    from diapir.run.folder import BEST, CONFIG
     from diapir.run.folds import saved_folds
     from diapir.training import train as train_run
 
     out = _run_folder(run, out, resume=resume)
-    if init_head is not None:
-        overrides += (f"train.start_head={init_head}",)
+    settings = with_settings(
+        overrides,
+        {
+            **{"train.epochs": epochs, "train.batch": batch, "optimizer.lr": lr},
+            "train.start_head": init_head,
+        },
+    )
     known = saved_folds(out) if resume else None
-    config = _config(out, recipe, overrides, known, resume=resume)
+    config = _config(out, recipe, settings, known, resume=resume)
     if init_head is not None and init is None and config.train.start is None:
         raise ConfigError(
             "--init-head is given, but no model to start from",
@@ -99,7 +108,14 @@ def train(
             config, data, out, folds, init=init, resume=resume, budget_s=budget, output=output
         )
     result = train_run(
-        config, data, out, init=init, resume=resume, budget_s=budget, stream=output.stream
+        config,
+        data,
+        out,
+        init=init,
+        resume=resume,
+        budget_s=budget,
+        stream=output.stream,
+        origin=describe_origin(recipe or str(out / CONFIG), settings),
     )
     if not is_main_process():
         return Answer({})
@@ -177,7 +193,7 @@ def _run_folder(run: Path | None, out: Path | None, *, resume: bool) -> Path:
 def _config(
     folder: Path,
     recipe: str | None,
-    overrides: tuple[str, ...],
+    overrides: Sequence[str],
     known: FoldsState | None,
     *,
     resume: bool,

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from diapir.cli.options import Encoding, Flag, SkipBad
 from diapir.cli.output import Answer, Injected, Output
-from diapir.cli.running import DEFAULT_RUNNING, Running
+from diapir.cli.running import DEFAULT_RUNNING, Opening, Running
 from diapir.text import plural
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def tune(
 
     refuse_unapplied(apply=apply, into=bool(into), report=report)
     claim_tuning(out)
+    opening = Opening(running, output)
     tuned = tune_runs(
         runs,
         data,
@@ -80,7 +81,7 @@ def tune(
         encoding=encoding,
         skip_bad=skip_bad,
         tta=running.tta,
-        open_models=running.open,
+        open_models=opening,
         show=output.progress,
         earlier=out,
     )
@@ -89,7 +90,11 @@ def tune(
     else:
         tuned.save(out)
     output.say(*_lines(tuned, len(expand(runs))), *_written(tuned, applied=apply))
-    answer = tuned.to_json() | {"out": out, "written": tuned.written if apply else {}}
+    answer = tuned.to_json() | {
+        "out": out,
+        "written": tuned.written if apply else {},
+        "models": opening.used,
+    }
     if report:
         answer["reports"] = _reports(expand(runs), data, output)
     elif apply and tuned.fields:

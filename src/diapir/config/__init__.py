@@ -5,7 +5,16 @@ overrides and validates the result.
 """
 
 from diapir.choices import MaskEncoding
-from diapir.config.recipe_files import config_diff, load_recipe, parse_config, recipe_names
+from diapir.config.recipe_files import (
+    RecipeGroup,
+    config_diff,
+    describe_origin,
+    load_recipe,
+    parse_config,
+    recipe_about,
+    recipe_groups,
+    recipe_names,
+)
 from diapir.config.sections import (
     IGNORE,
     AugmentConfig,
@@ -30,13 +39,17 @@ __all__ = [
     "MaskEncoding",
     "OptimizerConfig",
     "PreprocessConfig",
+    "RecipeGroup",
     "RunConfig",
     "ScheduleConfig",
     "TrackConfig",
     "TrainConfig",
     "config_diff",
+    "describe_origin",
     "load_recipe",
     "parse_config",
+    "recipe_about",
+    "recipe_groups",
     "recipe_names",
     "weight_at",
 ]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from diapir.architectures import ARCHITECTURES
+from diapir.config.guesses import suggest_key
 from diapir.config.sections import RunConfig
 from diapir.errors import ConfigError
 
@@ -36,9 +37,11 @@ def unfit(error: ValidationError, source: str) -> ConfigError:
         key = ".".join(location)
         if issue["type"] == "extra_forbidden":
             valid = _valid_keys(location[:-1], architecture)
-            line = f"unknown key {key!r}" + did_you_mean(location[-1], valid)
-            where = ".".join(location[:-1]) or "the top of a recipe"
-            fixes.append(f"keys of {where}: {', '.join(valid)}")
+            line = f"unknown key {key!r}" + (
+                did_you_mean(location[-1], valid) or _elsewhere(key, architecture)
+            )
+            where = ".".join(location[:-1]) or "a recipe"
+            fixes.append(f"keys of {where}: {', '.join(valid)}; `diapir recipes NAME` explains all")
             faults[line] = []
             continue
         found = issue["input"]
@@ -56,6 +59,12 @@ def unfit(error: ValidationError, source: str) -> ConfigError:
     )
 
 
+def _elsewhere(key: str, architecture: str) -> str:
+    """What an unknown key probably stands for in any section, in brackets."""
+    meant = suggest_key(key, architecture or "unet")
+    return f" (did you mean {meant}?)" if meant else ""
+
+
 def _complaint(issue: ErrorDetails, location: Sequence[str]) -> str:
     """Pydantic's message about one value, in terms of YAML."""
     if issue["type"] == "union_tag_invalid":
@@ -64,7 +73,13 @@ def _complaint(issue: ErrorDetails, location: Sequence[str]) -> str:
     if issue["type"] == "union_tag_not_found":
         return "it is required"
     if issue["type"] in {"model_type", "model_attributes_type"}:
-        return f"it should be a section with the keys {', '.join(_valid_keys(location))}"
+        keys, found = _valid_keys(location), issue["input"]
+        hint = ""
+        if location == ["model"] and found in ARCHITECTURES:
+            hint = f" (the recipe {found} has this architecture)"
+        elif isinstance(found, str) and "name" in keys:
+            hint = f" (did you mean '{location[-1]}.name'?)"
+        return f"it should be a section with the keys {', '.join(keys)}{hint}"
     if issue["type"] == "tuple_type":
         return "it should be a list, such as [a, b]"
     message = issue["msg"].removeprefix("Value error, ").partition(", unable to")[0]

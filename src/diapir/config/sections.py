@@ -39,11 +39,13 @@ class DataConfig(Section):
     path: str | None = None
     """The labelled tiles, where `--data` does not name them; a run records them here."""
     mask_encoding: MaskEncoding | Literal["auto"] = "auto"
+    """How masks store salt; `auto` recognises it from the values of the whole set."""
     split: str | None = None
     """A split.json (parts train and val, or folds); null makes a new split."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Seed of the split, apart from the run's, so that runs with other seeds share a split."""
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share of the tiles in the validation part of a new split."""
     folds: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
     """Number of folds, for a k-fold split instead of `val_fraction`."""
     fold: Annotated[int, Field(ge=0)] = 0
@@ -109,6 +111,7 @@ class PreprocessConfig(Section):
     pad: Literal["zero", "reflect", "edge"] = "zero"
     """How images are padded, before normalisation; masks are always padded with 255."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    """Subtracted from images in [0, 1], a number for each channel; those of ImageNet by default."""
     std: Annotated[
         tuple[
             Annotated[float, Field(gt=0)],
@@ -117,6 +120,7 @@ class PreprocessConfig(Section):
         ],
         Field(),
     ] = (0.229, 0.224, 0.225)
+    """Images are divided by it, a number for each channel; those of ImageNet by default."""
 
     @property
     def side(self) -> int:
@@ -262,7 +266,9 @@ class OptimizerConfig(Section):
     """`adamw`, `adam` (weight decay as an L2 term), `sgd` (with `momentum`), or `muon` for inner
     convolutions with AdamW for the rest."""
     lr: Annotated[float, Field(gt=0)] = 5e-4
+    """Learning rate: the initial one of `plateau`, the peak of the other schedules."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    """Weight decay; decoupled but for `adam`."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum of `sgd`; the other optimisers have their own."""
     nesterov: bool = False
@@ -286,6 +292,7 @@ class ScheduleConfig(Section):
     """`plateau` is ReduceLROnPlateau; `one_cycle` and `cosine` warm up linearly, then decay
     linearly or along a half cosine."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    """Factor by which `plateau` lowers the learning rate."""
     patience: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     """Epochs without a better validation loss before `lr` is multiplied by `factor`."""
     warmup: Fraction = 0.1
@@ -303,6 +310,7 @@ class TrainConfig(Section):
     """Batches that are accumulated for one optimiser step: the gradient is that of a batch so many
     times as large, in the memory of one, for a third more time."""
     epochs: Count = 50
+    """Passes over the training tiles."""
     early_stopping: Count | None = 15
     """Epochs without a better validation loss (Kaggle mAP where `select` is kaggle_map) after which
     the run ends; null for no early stopping."""
@@ -329,9 +337,13 @@ class DeviceConfig(Section):
     """Device and numerics. `auto` follows measurements in docs/results.md."""
 
     name: DeviceName = "auto"
+    """Where the network is trained; `auto` takes CUDA, then MPS, then the CPU."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the network; `auto` is bfloat16 on CUDA GPUs that support it, else float32."""
     channels_last: bool | Literal["auto"] = "auto"
+    """Store images with their channels last; `auto` does so where it is known to be faster."""
     compile: bool | Literal["auto"] = "auto"
+    """Compile the network with torch.compile; `auto` never does, as it gained nothing."""
     threads: Annotated[int, Field(ge=1, le=4096)] | None = None
     """CPU threads per process; null for PyTorch's own choice."""
 
@@ -340,9 +352,11 @@ class TrackConfig(Section):
     """Experiment tracking, beside metrics.csv, which is always written."""
 
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    """Experiment trackers that draw the curves as well."""
     wandb_mode: Literal["auto", "offline", "online"] = "auto"
     """`auto` is online if there is a login and the server answers, else offline."""
     project: Annotated[str, Field(min_length=1)] = "diapir"
+    """Project of the run in W&B."""
     examples: Annotated[int, Field(ge=0, le=64)] = 8
     """Validation tiles that are drawn with ground truth and prediction after each epoch."""
 
@@ -351,7 +365,9 @@ class RunConfig(Section):
     """The configuration of a run, as config.yaml of a run folder holds it."""
 
     name: Annotated[str, Field(min_length=1)] = "run"
+    """Name of the run and of its model."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    """Seed of initial weights, order of tiles and augmentation."""
     data: DataConfig = DataConfig()
     model: ModelConfig = UNetConfig()
     preprocess: PreprocessConfig = PreprocessConfig()

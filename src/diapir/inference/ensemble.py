@@ -130,6 +130,13 @@ def tta_of(segmenter: Segmenter) -> str:
     return " and ".join(sorted({str(getattr(member, "tta", "none")) for member in members}))
 
 
+def engine_of(segmenter: Segmenter) -> str:
+    """What runs a model, or the kinds for several, as words: torch on cpu."""
+    members = segmenter.members if isinstance(segmenter, Ensemble) else (segmenter,)
+    engines = (getattr(member, "engine", None) for member in members)
+    return " and ".join(sorted({str(getattr(engine, "name", "unknown")) for engine in engines}))
+
+
 def with_windows(
     segmenter: Segmenter, *, size: int | None = None, overlap: float | None = None
 ) -> Segmenter:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from diapir.architectures import ModelConfig
-from diapir.models import build, parameter_count
+from diapir.architectures import ARCHITECTURES, ModelConfig
+from diapir.models import REGISTRY, build, parameter_count
 
 SIZE = 128
 """Default height and width in pixels of the image that MACs are counted for."""
@@ -53,3 +54,11 @@ def cost(config: ModelConfig, size: int = SIZE) -> Cost:
         divisor=network.divisor,
         encoder=name.partition(".")[0] if name else None,
     )
+
+
+def table_row(name: str) -> dict[str, Any]:
+    """An architecture's row of the table that `diapir models` prints: its cost and its paper."""
+    architecture = REGISTRY[name]
+    paper = {"paper": architecture.paper, "link": architecture.link}
+    settings: Any = ARCHITECTURES[name]()
+    return {"name": name} | asdict(cost(settings)) | paper

@@ -79,9 +79,9 @@ class CheckReport:
             "ok": self.ok,
         }
 
-    def lines(self) -> list[str]:
-        """The report as lines of text, errors last."""
-        facts = {
+    def facts(self) -> dict[str, str]:
+        """What the set contains, a name and a line for each fact; empty where there is none."""
+        return {
             "images": f"{integer(self.images)} "
             f"({counted(self.image_sizes) or 'no pair'}; {counted(self.image_modes) or 'unread'})",
             "pairs": integer(self.pairs),
@@ -98,6 +98,10 @@ class CheckReport:
             )
             + (f"; … {len(self.duplicates)} groups" if len(self.duplicates) > _GROUPS else ""),
         }
+
+    def lines(self) -> list[str]:
+        """The report as lines of text, errors last."""
+        facts = self.facts()
         width = max(map(len, facts))
         return [
             f"{self.name} ({self.layout})",

@@ -15,6 +15,7 @@ import numpy as np
 from diapir.errors import Interrupted, RunError
 from diapir.text import duration, integer, plural
 from diapir.training.display.console import Console
+from diapir.training.display.time_left import TimeLeft
 from diapir.training.epoch_metrics import Row, epoch_row
 from diapir.training.from_python.epoch_state import EpochState
 from diapir.training.prepare import PreparedRun, batches_of
@@ -82,6 +83,7 @@ class Loop:
         self._console = console
         self._tracking = tracking
         self._resume_with = resume_with
+        self._time_left = TimeLeft(run.config.train.epochs)
 
     def run(self) -> TrainResult:
         """Train to the end.
@@ -123,6 +125,7 @@ class Loop:
         run, session, cursor = self._run, self._session, self._session.cursor
         batches = batches_of(self._config, run.tiles, self._device, epoch=cursor.epoch)
         self._console.start_epoch(cursor.epoch, cursor.batch)
+        self._time_left.start_epoch(cursor.batch)
         last_save = time.monotonic()
         while cursor.batch < len(batches):
             started = time.monotonic()
@@ -142,7 +145,9 @@ class Loop:
                     self._roll_back(f"The loss was not finite in {BAD_STEPS} consecutive steps")
                     cursor = session.cursor
             self._obey_signals()
-            if cursor.step == _MEASURED and self._stopping.left_s < self._left_in_epoch_s():
+            left_s = self._stopping.left_s
+            too_short = left_s is not None and left_s < self._left_in_epoch_s()
+            if cursor.step == _MEASURED and too_short:
                 self._console.note(f"The time budget is too short for one epoch: {self._pace()}")
             if cursor.batch < len(batches) and self._over_budget():
                 return False
@@ -161,7 +166,16 @@ class Loop:
         cursor.stale_epochs = 0 if better else cursor.stale_epochs + 1
         self._track(validation)
         row = epoch_row(self._session, validation)
+        left_s = self._time_left.end_epoch(cursor.epoch, self._stopping.left_s)
+        self._console.scores(validation, self._session.lr, self._best(), left_s)
+        before = self._session.lr
         self._session.schedule.after_epoch(validation.loss)
+        if self._session.lr < before and cursor.epoch < self._config.train.epochs:
+            self._console.note(
+                f"Learning rate lowered from {before:.3g} to {self._session.lr:.3g} (factor "
+                f"{self._config.schedule.factor:g}): the validation loss has not improved in "
+                f"{plural(self._config.schedule.patience + 1, 'epoch')}"
+            )
         cursor.next_epoch()
         self._save()
         return self._tell_callbacks(row)
@@ -196,7 +210,16 @@ class Loop:
         validation, _ = self._validate()
         if math.isfinite(validation.loss):  # else the last checkpoint is better than this
             self._track(validation)
+            self._console.scores(validation, self._session.lr, self._best())
             self._save()
+
+    def _best(self) -> str:
+        """The best epoch so far, and what it is best in, for the log."""
+        cursor, select = self._session.cursor, self._config.train.select
+        if select == "kaggle_map":
+            return f"epoch {cursor.best_epoch}, Kaggle mAP {cursor.best_score:.4f}"
+        last = " (the last is kept)" if select == "last" else ""
+        return f"epoch {cursor.best_epoch}, validation loss {cursor.best_val_loss:.4f}{last}"
 
     def _validate(self) -> tuple[Validation, bool]:
         """Evaluate the current weights, and save them as the best model where they are.
@@ -218,7 +241,7 @@ class Loop:
         )
         cursor.validation_s = time.monotonic() - started
         select = self._config.train.select
-        self._console.validation(validation, kaggle_map=select == "kaggle_map")
+        self._console.validation(validation)
         if not math.isfinite(validation.loss):
             return validation, False
         score = validation.kaggle_map if select == "kaggle_map" else -validation.loss

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import torch
 
+from diapir.architectures import OtherConfig
 from diapir.config import RunConfig
 from diapir.errors import RunError
 from diapir.models import build
 from diapir.run.folder import BEST, SPLIT, RunFolder, noted_settings, saved_config
+from diapir.text import plural
 from diapir.tiles import TileSet
 from diapir.training.batches.input_sizes import auto_size, input_notes, with_size
 from diapir.training.batches.tile_batches import epoch_batches
@@ -78,6 +80,11 @@ class PreparedRun:
                 f"NOTE: changed on resuming: {change}; from there on the run differs from an "
                 "undisturbed one"
             )
+        yield f"Optimiser: {_optimiser_text(self.config)}"
+        yield (
+            "Dice Score is the soft Dice of the training batches; Dice, IoU and Kaggle mAP are of "
+            "the validation tiles at threshold 0.5"
+        )
         if advice := self.device.advice(self.config.device):
             yield advice
 
@@ -166,7 +173,9 @@ def batches_of(config: RunConfig, tiles: RunTiles, device: Device, *, epoch: int
 
 
 def _divisor(config: RunConfig) -> int:
-    """The divisor of the network, which is not initialised for it."""
+    """The divisor of the network, which is not initialised for it; 32 where it is not known yet."""
+    if isinstance(config.model, OtherConfig):
+        return config.model.divisor or 32
     with torch.device("meta"):
         return build(config.model).divisor
 
@@ -192,3 +201,15 @@ def _restore(run: PreparedRun, state: State) -> None:
             expected="the same tiles and sections, including those of data.extra",
             fix="restore them, or train into another --out",
         )
+
+
+def _optimiser_text(config: RunConfig) -> str:
+    """Optimiser, learning rates and schedule, for the log."""
+    optimiser, schedule = config.optimizer, config.schedule
+    encoder = "" if optimiser.encoder_lr is None else f" (encoder {optimiser.encoder_lr:g})"
+    how = f", factor {schedule.factor:g}, patience {plural(schedule.patience, 'epoch')}"
+    return (
+        f"{optimiser.name}, learning rate {optimiser.lr:g}{encoder}, "
+        f"weight decay {optimiser.weight_decay:g}, schedule {schedule.name}"
+        + (how if schedule.name == "plateau" else "")
+    )

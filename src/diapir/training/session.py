@@ -328,13 +328,21 @@ class Session:
         weights = sum(value.nbytes for value in self.weights().values())
         return (3 * (4 if self._average else 3) + 2) * weights
 
+    @property
+    def _from_scratch(self) -> bool:
+        """Whether an encoder that could have pretrained weights has none."""
+        config = self._config
+        return config.train.start is None and getattr(config.model, "weights", "") == "none"
+
     def describe(self) -> str:
         """One line for the log."""
-        found = self._network.weights_found
+        found, encoder = self._network.weights_found, self._network.encoder_name
         return (
             f"{self._config.model.name}, {parameter_count(self._network):,} parameters"
+            + (f", encoder {encoder}" if encoder else "")
             + (f", {len(self._frozen)} stages frozen" if self._frozen else "")
             + (f", {self._network.weights_parts} weights from {found}" if found else "")
+            + (", no pretrained weights" if self._from_scratch else "")
             + f", on {self._device.describe()}"
         )
 

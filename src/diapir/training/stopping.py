@@ -32,9 +32,9 @@ class Stopping:
         return self._deadline is not None and time.monotonic() + reserve_s >= self._deadline
 
     @property
-    def left_s(self) -> float:
-        """Seconds of the budget that are left; infinite without a budget."""
-        return math.inf if self._deadline is None else self._deadline - time.monotonic()
+    def left_s(self) -> float | None:
+        """Seconds of the budget that are left, at least 0; None without a budget."""
+        return None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
 
     def budget_words(self) -> list[str]:
         """The option that gives a resumed run the rest of the budget; none without a budget."""

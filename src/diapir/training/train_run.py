@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from diapir.bundle.starting import adopt
 from diapir.config import RunConfig
 from diapir.errors import RunError
 from diapir.files import unwritable
-from diapir.run.folder import LOG, RESUME, RunFolder, resume_words, saved_config
+from diapir.run.folder import CONFIG, LOG, RESUME, RunFolder, resume_words, saved_config
 from diapir.tiles import TileSet, load_tiles
 from diapir.training.device import Device, close_device, open_device
 from diapir.training.display.console import Console
@@ -36,6 +37,7 @@ def train(
     stream: TextIO = sys.stdout,
     resume_with: Sequence[str] | None = None,
     parts: Parts = NO_PARTS,
+    origin: str = "",
 ) -> TrainResult:
     """Train a network, and write a run folder.
 
@@ -53,6 +55,7 @@ def train(
         resume_with: words of the command that resumes the run, for the message after a signal; None
             for `diapir train --resume RUN`, with the rest of the budget.
         parts: a network, a loss and callbacks from Python.
+        origin: where the configuration comes from, for the log.
 
     Raises:
         DiapirError: unusable tiles, recipe, device, model or folder; a loss that stays non-finite.
@@ -64,7 +67,9 @@ def train(
         tiles = load_tiles(tiles_path, **config.data.reading())
         prepared = prepare(config, tiles, folder, device, parts)
         with _shown(prepared, stream) as (console, tracking):
-            for line in prepared.introduction():
+            began = time.strftime("%Y-%m-%d %H:%M:%S")
+            console.note(f"Configuration: {origin or 'given'}, all keys in {run / CONFIG}, {began}")
+            for line in [*prepared.introduction(), *(tracking.places() if tracking else [])]:
                 console.note(line)
 
             def command() -> str:

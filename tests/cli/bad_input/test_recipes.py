@@ -12,7 +12,8 @@ from tests.cli.conftest import RunCli
 SET = {
     "train.epocs=3": ["'train.epocs'", "did you mean 'epochs'?", "early_stopping"],
     "trian.epochs=3": ["'trian'", "did you mean 'train'?"],
-    "epochs=3": ["'epochs'", "keys of the top"],
+    "epoch=3": ["'epoch'", "did you mean 'train.epochs'?", "keys of a recipe"],
+    "batch_size=3": ["'batch_size'", "did you mean 'train.batch'?"],
     "train.epochs.x=3": ["train.epochs", "integer"],
     "train..epochs=3": ["'train.'"],
     "train.epochs=many": ["train.epochs = 'many'", "integer"],
@@ -84,9 +85,9 @@ def test_a_wrong_recipe_is_named(refuse: Refuse, here: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("recipe", "names"),
     [
-        ("basline", ["'basline'", "did you mean 'baseline'?", "demo"]),
-        ("gone.yaml", ["gone.yaml", "baseline"]),
-        ("tiles", ["'tiles'", "baseline"]),
+        ("basline", ["'basline'", "did you mean 'baseline'?", "diapir recipes"]),
+        ("gone.yaml", ["gone.yaml", "diapir recipes"]),
+        ("tiles", ["'tiles'", "diapir recipes"]),
     ],
 )
 def test_an_unknown_recipe_names_the_nearest(refuse: Refuse, recipe: str, names: list[str]) -> None:
@@ -98,7 +99,7 @@ def test_an_unknown_recipe_names_the_nearest(refuse: Refuse, recipe: str, names:
     [
         (train("--budget", "0"), "'0' is not a duration such as 90s, 20m or 1.5h"),
         (train("--budget", "20"), "'20' is not a duration"),
-        (train("--set", "train.epochs", "=", "3"), "'=', '3'"),
+        (train("--set", "train.epochs", "3", "4"), "'4'"),
         (train("--sett", "a=b"), "--set?"),
         (("predict", "run", "tiles", "--out", "salt", "--threshold", "half"), '"half"'),
         (("predict", "run", "tiles", "--out", "salt", "--device", "gpu"), '"gpu"'),

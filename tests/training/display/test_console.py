@@ -125,6 +125,20 @@ def test_a_stream_that_knows_few_letters_still_gets_the_line(tmp_path: Path) -> 
     assert (tmp_path / "log.txt").read_text(encoding="utf-8") == "tiles of Überseestraße\n"
 
 
+def test_scores_stand_beside_the_lines_of_the_seed(tmp_path: Path) -> None:
+    scores = Validation(0.6455, 0.1224, soft_dice=0.6956, dice=0.7, iou=0.6, kaggle_map=0.5)
+    line = (
+        "Scores - Dice: 0.7000, IoU: 0.6000, Kaggle mAP: 0.5000; LR: 3.50e-04; "
+        "best: epoch 2, validation loss 0.6"
+    )
+    with open_console(tmp_path / "log.txt", io.StringIO()) as console:
+        console.scores(scores, 3.5e-4, "epoch 2, validation loss 0.6", 725.0)
+        console.scores(scores, 3.5e-4, "epoch 2, validation loss 0.6", 0.0)
+        console.scores(scores, 3.5e-4, "epoch 2, validation loss 0.6")
+    lines = (tmp_path / "log.txt").read_text().splitlines()
+    assert lines == [f"{line}; about 12 min left", line, line]
+
+
 # -- a terminal ------------------------------------------------------------------------------
 
 
@@ -213,11 +227,14 @@ def test_a_terminal_shows_bars_and_figures_and_no_line_of_a_batch(
         console.validating(2, 7)
         console.validating(3, 7)
         assert re.fullmatch(r"Validation +3/7 ━+[╸╺]?━+ \d+:\d\d left", terminal.screen()[1])
+        console.scores(Validation(1, 1, 0.1, dice=0.25, iou=0.2, kaggle_map=0.75), 1e-3, "epoch 1")
+        assert terminal.screen()[-1] == "Validation Dice 0.2500  Kaggle mAP 0.7500"
     assert (tmp_path / "log.txt").read_text() == (
         "Epoch [3/8], Batch [1/4], "
         "Loss: 0.9876, CE: 0.1234, Dice Loss: 0.4322, Dice Score: 0.5678\n"
         "Epoch [3/8], Batch [2/4], "
         "Loss: 0.9876, CE: 0.1234, Dice Loss: 0.4322, Dice Score: 0.5678\n"
+        "Scores - Dice: 0.2500, IoU: 0.2000, Kaggle mAP: 0.7500; LR: 1.00e-03; best: epoch 1\n"
     )
 
 

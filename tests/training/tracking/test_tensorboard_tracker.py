@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from diapir.config import RunConfig, TrackConfig
 from diapir.inference.overlay import FALSE, HIT, MISSED, SALT
 from diapir.training.epoch_metrics import COLUMNS, METRICS
-from diapir.training.tracking.tensorboard_tracker import GAP, triptych
+from diapir.training.tracking.tensorboard_tracker import GAP, PANELS, triptych
 from diapir.training.tracking.tracker import Tracking
 
 CONFIG = RunConfig(name="halokinesis", track=TrackConfig(trackers=("tensorboard",)))
@@ -74,10 +74,10 @@ def test_examples_are_pictures_of_each_tile_at_each_epoch(tmp_path: Path) -> Non
         tracking.examples(epoch, ["one", "two"], *tiles())
     tracking.finish(None)
     events = read(tmp_path, "validation")
-    assert events.Tags()["images"] == ["examples/one", "examples/two"]
-    assert [event.step for event in events.Images("examples/two")] == [1, 2]
+    assert events.Tags()["images"] == [f"{PANELS}/one", f"{PANELS}/two"]
+    assert [event.step for event in events.Images(f"{PANELS}/two")] == [1, 2]
     png = tmp_path / "read_back.png"
-    png.write_bytes(events.Images("examples/one")[1].encoded_image_string)
+    png.write_bytes(events.Images(f"{PANELS}/one")[1].encoded_image_string)
     images, masks, probabilities = tiles()
     expected = triptych(images[0], masks[0], probabilities[0])
     np.testing.assert_array_equal(np.asarray(Image.open(png)), expected)
@@ -128,3 +128,17 @@ def test_a_resumed_run_purges_what_was_drawn_beyond_its_start(tmp_path: Path) ->
     events = read(tmp_path, "validation")
     column = COLUMNS.index("val_loss")
     assert drawn(events, "loss/total") == [(1, 100 + column), (2, 0.5)]
+
+
+def test_it_says_how_to_look_at_it(tmp_path: Path) -> None:
+    run = tmp_path / "my runs"
+    tracking = Tracking(run_folder(run), CONFIG, note=print)
+    assert tracking.places() == [
+        f"TensorBoard: look with: tensorboard --logdir '{run}/tensorboard'"
+    ]
+    tracking.finish(None)
+
+
+def run_folder(path: Path) -> Path:
+    path.mkdir()
+    return path

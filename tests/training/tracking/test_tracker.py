@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from diapir.config import RunConfig, TrackConfig
-from diapir.errors import MissingDependencyError, RunError
+from diapir.errors import MissingDependencyError, RunError, install_command
 from diapir.training.epoch_metrics import COLUMNS
 from diapir.training.tracking import tensorboard_tracker
 from diapir.training.tracking.metrics_file import read_metrics
@@ -217,4 +217,4 @@ def test_a_tracker_that_is_not_installed_names_the_extra(
     config = RunConfig(track=TrackConfig(trackers=(tracker,)))
     with pytest.raises(MissingDependencyError, match=tracker) as caught:
         Tracking(tmp_path, config, note=pytest.fail)
-    assert caught.value.fix == 'pip install "diapir[train]"'
+    assert caught.value.fix == install_command("train")

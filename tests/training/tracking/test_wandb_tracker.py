@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import socket
 import struct
 import threading
@@ -148,6 +149,9 @@ def tracked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Path:
     """The folder of a finished offline run that said nothing to the terminal."""
     notes: list[str] = []
     tracking = track_a_run(tmp_path, configuration(), notes)
+    (place,) = tracking.places()
+    assert place.startswith("W&B: offline, project ")
+    assert place.endswith(f"; upload with: wandb sync {tmp_path}/wandb/offline-run-*")
     assert service_is_running()
     tracking.finish(best_model(tmp_path))
     assert not service_is_running()
@@ -403,6 +407,8 @@ def test_a_server_that_takes_the_run_gets_every_epoch(
     with serving(Taking) as address:
         monkeypatch.setenv("WANDB_BASE_URL", address)
         tracking = track_a_run(tmp_path, configuration(), notes)
+        (place,) = tracking.places()
+        assert re.match(r"W&B: project .+, run .+ \(id \w+\), http", place)
         tracking.finish(None)
     assert notes == []
     assert capfd.readouterr() == ("", "")
@@ -426,6 +432,7 @@ def test_a_server_that_is_not_there_is_found_out_before_wandb_waits_for_it(
     monkeypatch.setattr(wandb, "init", lambda **o: (modes.append(o["mode"]), start(**o))[1])
     notes: list[str] = []
     tracking = track_a_run(tmp_path, configuration(wandb_mode=mode), notes)
+    assert tracking.places() == []  # the note has said it
     tracking.finish(best_model(tmp_path))
     assert modes == ["offline"]
     assert len(notes) == 1

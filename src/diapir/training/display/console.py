@@ -17,6 +17,7 @@ from rich.console import Console as Terminal
 from diapir.errors import RunError
 from diapir.files import unwritable
 from diapir.run.folder import RESUME
+from diapir.text import duration
 from diapir.training.cursor import StepTerms
 from diapir.training.display.live import LiveDisplay
 from diapir.training.validation import Validation
@@ -109,12 +110,28 @@ class Console:
         """Report that `done` of `total` batches of the validation part are done."""
         self._show(lambda display: display.validating(done, total))
 
-    def validation(self, scores: Validation, *, kaggle_map: bool = False) -> None:
-        """Report the scores of the validation part, with Kaggle's mAP where it selects."""
+    def validation(self, scores: Validation) -> None:
+        """Report the losses of the validation part."""
         self._write(
             f"Validation - Loss: {scores.loss:.4f}, CE: {scores.ce:.4f}, "
             f"Dice Loss: {scores.dice_loss:.4f}"
-            + (f", Kaggle mAP: {scores.kaggle_map:.4f}" if kaggle_map else "")
+        )
+
+    def scores(self, scores: Validation, lr: float, best: str, left_s: float | None = None) -> None:
+        """Report the scores of the validation part, and where the run stands.
+
+        Args:
+            scores: those of the validation.
+            lr: learning rate of the epoch.
+            best: the best epoch so far and what it is best in.
+            left_s: estimate of the time left in seconds; None if it is not known.
+        """
+        self._show(lambda display: display.scores(scores.dice, scores.kaggle_map))
+        left = "" if left_s is None else duration(left_s)
+        self._write(
+            f"Scores - Dice: {scores.dice:.4f}, IoU: {scores.iou:.4f}, "
+            f"Kaggle mAP: {scores.kaggle_map:.4f}; LR: {lr:.2e}; best: {best}"
+            + (f"; about {left} left" if left else "")
         )
 
     def best(self, val_loss: float) -> None:

@@ -77,6 +77,11 @@ class LiveDisplay:
         self._bars.update(self._part, completed=done, shown=f"{done}/{total}")
         self._refresh(force=done == total)
 
+    def scores(self, dice: float, kaggle_map: float) -> None:
+        """Show the scores of the last validation."""
+        self._bars.scores = {"Validation Dice": f"{dice:.4f}", "Kaggle mAP": f"{kaggle_map:.4f}"}
+        self._refresh(force=True)
+
     def best(self, val_loss: float) -> None:
         """Show a new best validation loss."""
         self._bars.best = val_loss
@@ -112,6 +117,7 @@ class _Bars(Progress):
     def __init__(self, terminal: Terminal, best: float | None) -> None:
         self._terminal = terminal  # rich draws once before it has its own
         self.metrics: dict[str, str] = {}
+        self.scores: dict[str, str] = {}
         self.best = best
         super().__init__(
             TextColumn(
@@ -134,7 +140,7 @@ class _Bars(Progress):
         """The bars and the metrics, as rich draws them."""
         yield self.make_tasks_table(self.tasks)
         metrics = self.metrics | ({} if self.best is None else {"Best": f"{self.best:.4f}"})
-        yield from _lines(metrics, self._terminal.width)
+        yield from _lines(metrics | self.scores, self._terminal.width)
 
 
 def _lines(metrics: dict[str, str], width: int) -> list[Text]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from diapir.config import RunConfig
 from diapir.errors import MissingDependencyError
 from diapir.inference.overlay import overlay
 from diapir.training.epoch_metrics import METRICS, Row
+
+PANELS = "tile, ground truth, prediction"
+"""Group of the examples: what their panels show, as images in TensorBoard have no captions."""
 
 GAP = 4
 """White pixels between the three panels of an example."""
@@ -49,6 +53,7 @@ class TensorBoardTracker:
             SummaryWriter(str(folder / part), purge_step=purge) for part in ("train", "validation")
         )
         indented = "\n".join("    " + line for line in config.to_yaml().splitlines())
+        self.place = f"TensorBoard: look with: tensorboard --logdir {shlex.quote(str(folder))}"
         self._train.add_text("config", indented, epochs_done)
 
     def epoch(self, row: Row) -> None:
@@ -73,7 +78,7 @@ class TensorBoardTracker:
         """Draw the example tiles of an epoch; TensorBoard has a slider over the epochs for each."""
         for tile, image, mask, probability in zip(ids, images, masks, probabilities, strict=True):
             picture = triptych(image, mask, probability)
-            self._validation.add_image(f"examples/{tile}", picture, epoch, dataformats="HWC")
+            self._validation.add_image(f"{PANELS}/{tile}", picture, epoch, dataformats="HWC")
         self._validation.flush()
 
     def state(self) -> dict[str, Any]:

@@ -26,6 +26,10 @@ class Tracker(Protocol):
     title: str
     """The tracker's name in notes."""
 
+    @property
+    def place(self) -> str:
+        """A line that says where it writes and how to look at it; "" where that was said."""
+
     def epoch(self, row: Row) -> None:
         """Record the metrics of an epoch."""
 
@@ -87,6 +91,14 @@ class Tracking:
             else:
                 self._trackers.append(tracker)
                 self._state[name] = tracker.state()
+
+    def places(self) -> list[str]:
+        """Lines that say where the trackers write, and how to look at it."""
+        if not self._trackers:
+            return [
+                "Tracking: metrics.csv (TensorBoard, W&B: --set 'track.trackers=[tensorboard]')"
+            ]
+        return [tracker.place for tracker in self._trackers if tracker.place]
 
     def epoch(self, row: Row) -> None:
         """Record an epoch: a row with exactly the columns `metrics.COLUMNS`.

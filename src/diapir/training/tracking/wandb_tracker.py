@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shlex
 import shutil
 import ssl
 import threading
@@ -94,13 +95,16 @@ class WandbTracker:
             except Exception as error:
                 said = " ".join(str(error).split())
                 self.mode, reason = "offline", f"{self._server} refused the run ({said})"
+        sync = f"wandb sync {shlex.quote(str(self._folder))}/offline-run-*"
         if reason:
-            note(
-                f"W&B is offline: {reason}; "
-                f"upload later with: wandb sync {self._folder}/offline-run-*"
-            )
+            note(f"W&B is offline: {reason}; upload later with: {sync}")
         if self.mode == "offline":
             self._run = self._init(run, config, resumed=state is not None)
+        named = f"project {config.track.project}, run {config.name} (id {self._id})"
+        if self.mode == "online":
+            self.place = f"W&B: {named}, {self._run.url}"
+        else:
+            self.place = "" if reason else f"W&B: offline, {named}; upload with: {sync}"
         self._run.define_metric("epoch")
         self._run.define_metric("*", step_metric="epoch")
 
