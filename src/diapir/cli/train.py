@@ -62,7 +62,7 @@ def train(
 
     Args:
         run: the run folder to resume, with --resume.
-        recipe: a built-in recipe (`diapir recipes` lists them) or a YAML file; needed for a new run.
+        recipe: a built-in recipe (`diapir recipes` lists them) or a YAML file, for a new run.
         data: labelled tiles: a folder, or Kaggle's zip as it is.
         out: the run folder to make.
         init: a run, bundle or bundled model whose weights the training starts from.
