@@ -32,6 +32,7 @@ from diapir.cli import (
     models,
     predict,
     products,
+    serve,
     submit,
     suggest,
     survey,
@@ -58,11 +59,13 @@ EXTRAS = {
     "onnxscript": "train",
     "openvino": "openvino",
     "segmentation_models_pytorch": "train",
+    "starlette": "serve",
     "surfio": "volume",
     "tensorboard": "train",
     "timm": "train",
     "torch": "train",
     "torchvision": "train",
+    "uvicorn": "serve",
     "wandb": "train",
     "zarr": "volume",
 }
@@ -85,6 +88,7 @@ app = App(
   diapir evaluate runs/first --data tgs.zip
   diapir predict runs/first images/ --out salt
   diapir adapt block.sgy --labels inline_241.png --out runs/block
+  diapir serve block.sgy                 the same in a browser, with brushes
   diapir survey line12.sgy               geometry and contents of a SEG-Y file
   diapir compare --recipes linknet,pspnet --data tgs.zip --out runs/zoo
 
@@ -92,7 +96,7 @@ See `diapir COMMAND --help` for each command.""",
 )
 for position, command in enumerate(
     (
-        *(demo, data, train, evaluate, predict, adapt, suggest, products, survey, submit),
+        *(demo, data, train, evaluate, predict, adapt, suggest, products, survey, serve, submit),
         *(compare, tune, average, models, export),
     )
 ):
