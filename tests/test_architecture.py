@@ -24,6 +24,7 @@ ROWS: tuple[frozenset[str], ...] = tuple(
     frozenset(row.split())
     for row in (
         "cli",
+        "serving",
         "comparison adaptation",
         "reports",
         "training export",
@@ -63,6 +64,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "onnx": ("export",),
     "onnxruntime": ("export", "inference.onnx_engine"),
     "openvino": ("export", "inference.openvino_engine"),
+    "starlette": ("serving",),
+    "uvicorn": ("serving",),
 }
 """Heavy packages, and the rooms of diapir that may import each."""
 

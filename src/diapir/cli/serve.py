@@ -1,4 +1,4 @@
-"""`diapir serve`: a page in the browser to see the salt, correct it and adapt a model; and its API."""
+"""`diapir serve`: a page to see the salt, correct it and adapt a model; and its API."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from diapir.errors import DiapirError
 from diapir.files import disk_errors, writing
-from diapir.serving.job_results import block_of, shows
+from diapir.serving.jobs.job_results import block_of, shows
 from diapir.serving.opened import Axis, Opened, OpenedSurvey, value_at
 from diapir.serving.operations import as_json, read_body, read_object, text_of, too_slow, whole
 from diapir.serving.request_errors import RequestError, bad_request, not_found

@@ -11,9 +11,9 @@ from typing import Any, get_args
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from diapir.serving.job import Job, Kind, log_of
-from diapir.serving.job_commands import LABELS, Asked, make_job
-from diapir.serving.job_results import file_of, files_of
+from diapir.serving.jobs.job import Job, Kind, log_of
+from diapir.serving.jobs.job_commands import LABELS, Asked, make_job
+from diapir.serving.jobs.job_results import file_of, files_of
 from diapir.serving.opened import OpenedPicture
 from diapir.serving.operations import as_json, read_object, text_of
 from diapir.serving.request_errors import bad_request

@@ -87,9 +87,10 @@ def tile(
         `uint8`, at most TILE × TILE; None for a place outside the section.
     """
     level, row, column = place
+    if not 0 <= level < LEVELS or row < 0 or column < 0:
+        return None
     rows, columns = (-(-size // (1 << level)) for size in shape)
-    outside = not 0 <= level < LEVELS or row < 0 or column < 0
-    if outside or row * TILE >= rows or column * TILE >= columns:
+    if row * TILE >= rows or column * TILE >= columns:
         return None
     nothing = 0 if layer == "amplitude" else NOTHING
     width = COLUMNS >> level

@@ -8,8 +8,8 @@ from pathlib import Path
 from diapir.files import check_writable
 from diapir.serving.byte_cache import ByteCache
 from diapir.serving.counters import Counters
-from diapir.serving.job_queue import JobQueue
-from diapir.serving.job_results import JobResults, adapted_model
+from diapir.serving.jobs.job_queue import JobQueue
+from diapir.serving.jobs.job_results import JobResults, adapted_model
 from diapir.serving.library import Library
 from diapir.serving.loaded_models import LoadedModels
 from diapir.serving.predict_sections import SectionPredictions

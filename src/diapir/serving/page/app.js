@@ -70,7 +70,7 @@ function axes() {
   if (axis === "picture") return { across: evenAxis(0, 1, "x", "px"), down: evenAxis(0, 1, "y", "px"), rowHeight: 1 };
   const inlines = axisOf(facts.axes.inline.numbers, "inline"), crosslines = axisOf(facts.axes.crossline.numbers, facts.axes.crossline.name);
   if (axis === "slice") return { across: stepped(crosslines, facts.step.columns), down: { ...stepped(inlines, facts.step.rows), unit: "inline" }, rowHeight: 1 };
-  return { across: axis === "inline" ? crosslines : inlines, down: evenAxis(vertical.start, vertical.interval, vertical.domain === "depth" ? "depth" : "time", vertical.unit), rowHeight: vertical.interval };
+  return { across: axis === "inline" ? crosslines : inlines, down: evenAxis(vertical.start, vertical.interval, { time: "time", depth: "depth", unknown: "time or depth" }[vertical.domain], vertical.unit), rowHeight: vertical.interval };
 }
 
 const stepped = (axis, step) => (step === 1 ? axis : { ...axis, value: (i) => axis.value(i * step), index: (v) => axis.index(v) / step });
@@ -185,6 +185,7 @@ async function goTo(axis, index) {
   slider.max = facts.sections[axis] - 1; slider.value = index;
   for (const part of [slider, number, $("previous"), $("next")]) part.disabled = one;
   number.value = sectionNumber();
+  number.parentElement.hidden = one;
   number.step = axis === "slice" ? facts.vertical.interval : 1;
   $("number-name").textContent = axis === "slice" ? facts.vertical.unit : state.words[axis];
   history.replaceState(null, "", `#${facts.id}/${axis}/${index}`);
@@ -200,9 +201,9 @@ async function goTo(axis, index) {
   viewer.show({ ...size_, base, data: facts.id, axis, across, down, layer: shown, square: axis === "picture" || axis === "slice" });
   notes(size_.notes);
   drawLayers();
-  if (facts.kind !== "picture") drawMap($("map"), facts, axis, index);
   labelsChanged();
   enable();
+  if (facts.kind !== "picture") drawMap($("map"), facts, axis, index);
 }
 
 const cut = (axis, index) => `${axis} ${index} ${$("model").value}`;
@@ -314,7 +315,9 @@ function labelsChanged() {
   $("undo").disabled = !strokes.done.length;
   $("redo").disabled = !strokes.undone.length;
   $("clear").disabled = !state.facts || state.axis === "slice" || !strokes.of(sectionKey()).length;
-  $("adapt").disabled = !strokes.sections.size;
+  const labels = new Set([...strokes.sections.values()].flat().map((stroke) => stroke.label));
+  $("adapt").disabled = !(labels.has("salt") && labels.has("not salt"));
+  $("adapt").title = $("adapt").disabled ? "Paint salt and not salt first" : "";
   const items = [...strokes.sections].map(([key, list]) => {
     const section = JSON.parse(key), [[kind, value]] = Object.entries(section);
     return element("li", {}, element("button", { textContent: `${kind} ${value}`, onclick: () => { const at = state.facts.axes[kind]?.numbers.indexOf(value) ?? -1; if (at >= 0) goTo(kind, at); } }),

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from diapir.progress import PROGRESS_FILE
-from diapir.serving.job import ANSWER, LOCK, LOG, PROGRESS, Job
+from diapir.serving.jobs.job import ANSWER, LOCK, LOG, PROGRESS, Job
 
 try:
     import fcntl

@@ -11,7 +11,7 @@ import numpy as np
 
 from diapir.errors import DiapirError
 from diapir.run.folder import BEST
-from diapir.serving.job import RESULT, Job
+from diapir.serving.jobs.job import RESULT, Job
 from diapir.serving.opened import Axis, OpenedSurvey
 from diapir.serving.request_errors import not_found
 from diapir.serving.section_levels import COLUMNS, Bytes

@@ -12,8 +12,8 @@ from typing import Any
 
 from diapir.files import unwritable
 from diapir.scratch import remove_folder
-from diapir.serving.job import Job, answer_of, finish, load_job, log_of, progress_of, save_job
-from diapir.serving.job_process import JobProcess
+from diapir.serving.jobs.job import Job, answer_of, finish, load_job, log_of, progress_of, save_job
+from diapir.serving.jobs.job_process import JobProcess
 from diapir.serving.request_errors import RequestError, busy, not_found
 from diapir.serving.settings import Limits
 

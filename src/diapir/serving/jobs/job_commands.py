@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from diapir.serving.job import RESULT, Job, Kind
+from diapir.serving.jobs.job import RESULT, Job, Kind
 from diapir.serving.request_errors import bad_request
 from diapir.surveys.hints import SurveyHints
 
