@@ -64,10 +64,11 @@ def make_job(kind: Kind, asked: Asked, source: Job | None = None) -> Job:
     }[kind](asked, source)
     if kind != "products":
         words += [*running, *hint_words(asked.hints)]
+    model = Path(asked.model).name
     titles = {
-        "predict": f"Predict {asked.name} with {asked.model}",
+        "predict": f"Predict {asked.name} with {model}",
         "products": f"Horizons and bodies of {asked.name}",
-        "adapt": f"Adapt {asked.model} to {asked.name}",
+        "adapt": f"Adapt {model} to {asked.name}",
         "suggest": f"Suggest what to label next in {asked.name}",
     }
     return Job(
@@ -109,6 +110,8 @@ def _adapt(asked: Asked, source: Job | None) -> list[str]:
     budget = _number({"budget_s": 60} | dict(asked.options), "budget_s", LEAST_BUDGET_S, 3600)
     words = ["adapt", str(asked.path), "--labels", str(asked.place / LABELS)]
     words += ["--out", str(asked.place / RESULT), "--model", asked.model_place]
+    if asked.options.get("replay_share") is not None:
+        words += ["--replay-share", f"{_number(asked.options, 'replay_share', 0, 0.99):g}"]
     steps = asked.options.get("steps")
     if steps is not None:
         return [*words, "--steps", f"{_number(asked.options, 'steps', 2, 100_000):.0f}"]
@@ -124,7 +127,7 @@ def _suggest(asked: Asked, source: Job | None) -> list[str]:
 OPTIONS: dict[Kind, frozenset[str]] = {
     "predict": frozenset({"threshold", "products", "every"}),
     "products": frozenset({"threshold", "segy"}),
-    "adapt": frozenset({"budget_s", "steps"}),
+    "adapt": frozenset({"budget_s", "steps", "replay_share"}),
     "suggest": frozenset({"most"}),
 }
 """Options of each kind of job."""

@@ -167,7 +167,7 @@ function chooseAxes() {
   const names = Object.keys(state.facts.sections), words = { ...AXES, slice: state.facts.vertical.domain === "depth" ? "Depth" : "Time", inline: state.facts.kind === "line" ? "Line" : "Inline" };
   state.words = words;
   $("axes").replaceChildren(...names.map((name) => {
-    const button = element("button", { textContent: words[name], onclick: () => goTo(name, Math.min(state.facts.sections[name] - 1, state.places?.[name] ?? Math.floor(state.facts.sections[name] / 2))) });
+    const button = element("button", { textContent: words[name], onclick: () => goTo(name, Math.min(state.facts.sections[name] - 1, state.places?.[name] ?? Math.floor((state.facts.sections[name] - 1) / 2))) });
     button.setAttribute("role", "radio");
     button.dataset.axis = name;
     return button;
@@ -206,6 +206,7 @@ async function goTo(axis, index) {
   if (facts.kind !== "picture") drawMap($("map"), facts, axis, index);
 }
 
+const shortModel = (name) => name.split("/").at(-1);
 const cut = (axis, index) => `${axis} ${index} ${$("model").value}`;
 
 // the whole survey's prediction that is chosen, or the one made of this section
@@ -223,12 +224,12 @@ function foundHere() {
 
 function drawLayers() {
   const found = foundHere(), options = [element("option", { value: "", textContent: "This section, predicted alone" })];
-  for (const one of state.layers.values()) options.push(element("option", { value: one.layer, textContent: `Whole survey, ${one.model}` }));
+  for (const one of state.layers.values()) options.push(element("option", { value: one.layer, textContent: `Whole survey, ${shortModel(one.model)}` }));
   options.push(element("option", { value: "none", textContent: "Nothing" }));
   $("layer").replaceChildren(...options);
   $("layer").value = viewer.style.salt ? (state.layers.has(state.layer) ? state.layer : "") : "none";
   const text = !found ? (state.axis === "slice" ? "Predict the whole survey to see slices of the salt." : "Not predicted yet.")
-    : found.salt_share !== undefined ? `${(100 * found.salt_share).toFixed(1)} % of samples are salt at ${found.threshold}, model ${found.model}, ${found.seconds.toFixed(1)} s` : `Whole survey, model ${found.model}, threshold ${found.threshold}`;
+    : found.salt_share !== undefined ? `${(100 * found.salt_share).toFixed(1)} % of samples are salt at ${found.threshold}, model ${shortModel(found.model)}, ${found.seconds.toFixed(1)} s` : `Whole survey, model ${shortModel(found.model)}, threshold ${found.threshold}`;
   $("found").textContent = text;
   $("caveats").replaceChildren(...(found?.caveats ?? []).map((one) => element("li", { textContent: one })));
   if (found && state.thresholdOf !== found.layer) { state.thresholdOf = found.layer; setThreshold(found.threshold); }
@@ -302,7 +303,7 @@ const jobs = new Jobs($("jobs"), $("job-count"), {
 
 async function loadModels() {
   const { models } = await getJson("/api/models"), before = $("model").value;
-  $("model").replaceChildren(...models.map((model) => element("option", { value: model.name, textContent: model.origin === "adapted" ? `adapted, ${model.name.replace(/^adapt-\d{8}-(\d\d)(\d\d).*/, "$1:$2")}` : model.name })));
+  $("model").replaceChildren(...models.map((model) => element("option", { value: model.name, textContent: model.origin === "adapted" ? `adapted, ${model.name.replace(/^adapt-\d{8}-(\d\d)(\d\d).*/, "$1:$2")}` : model.name.split("/").at(-1) })));
   if (models.some((model) => model.name === before)) $("model").value = before;
 }
 
