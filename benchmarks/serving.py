@@ -1,7 +1,7 @@
-"""Load on `diapir serve` on this machine: sections from many clients, and pictures at the queue's limit.
+"""Load on `diapir serve`: sections from many clients, and pictures at the queue's limit.
 
-Starts the service on a synthetic volume, on 127.0.0.1 and a free port, and stops it. Every answer is
-compared with the file, so that none is lost, mixed up or answered twice.
+Starts the service on a synthetic volume, on 127.0.0.1 and a free port, and stops it. Every answer
+is compared with the file, so that none is lost, mixed up or answered twice.
 
     python benchmarks/serving.py --requests 10000 --clients 16 --pictures 200
 """

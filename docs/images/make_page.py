@@ -60,7 +60,7 @@ def _draw(address: str) -> None:
         page.goto(address)
         page.wait_for_selector("html[data-ready=yes]")
         page.click("#predict")
-        _until(page, "document.getElementById('found').textContent.includes('salt at')")
+        _until(page, "document.getElementById('found').textContent.includes('are salt')")
         page.mouse.move(620, 330)
         time.sleep(1)
         page.screenshot(path=HERE / "page-predicted.png")

@@ -127,7 +127,7 @@ def test_the_pointer_reads_amplitudes(page: Page) -> None:
 def test_a_prediction_and_the_threshold_are_seen(page: Page) -> None:
     first = pixels(page)
     page.click("#predict")
-    until(page, "document.getElementById('found').textContent.includes('salt at 0.5')")
+    until(page, "document.getElementById('found').textContent.includes('are salt')")
     predicted = pixels(page)
     assert predicted != first
     page.fill("#threshold", "0.4")
@@ -236,4 +236,4 @@ def test_a_dropped_picture_is_predicted(page: Page, tmp_path: Path) -> None:
     )
     page.set_input_files("#pick", tmp_path / "dropped.png")
     until(page, "document.getElementById('file-name').textContent === 'dropped.png'")
-    until(page, "document.getElementById('found').textContent.includes('salt at')")
+    until(page, "document.getElementById('found').textContent.includes('are salt')")

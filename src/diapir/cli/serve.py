@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from diapir.cli.options import Whole, options_of
 from diapir.cli.output import Answer, Injected
 from diapir.cli.survey import HINTS, NO_HINTS
 from diapir.errors import DataError
+from diapir.serving.settings import Limits
 from diapir.surveys.hints import SurveyHints
 
 app = App(
@@ -37,37 +37,10 @@ Needs the extra: pip install "diapir[serve]", and train for adapting a model."""
 )
 
 ADDRESS = Group("Address", sort_key=40)
-CAPS = options_of("Limits", position=45)
+LIMITS = options_of("Limits", position=45)
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Caps:
-    """The limits of the service, as command-line options that load without the service."""
-
-    picture_megapixels: float = 32.0
-    """Largest picture that is predicted, in millions of pixels."""
-    picture_mb: float = 64.0
-    """Largest picture file that is sent, in MB."""
-    upload_mb: float = 2000.0
-    """Largest file that is dropped on the page, in MB."""
-    upload_total_mb: float = 20_000.0
-    """All files dropped on the page together, in MB."""
-    cache_mb: float = 512.0
-    """Memory for sections that were read or predicted, in MB."""
-    waiting: int = 16
-    """Predictions of sections and pictures that may wait."""
-    jobs: int = 8
-    """Jobs that may wait."""
-    jobs_kept: int = 200
-    """Jobs that are kept, finished ones included."""
-    job_hours: float = 48.0
-    """Hours after which a job is stopped."""
-    body_seconds: float = 120.0
-    """Seconds within which a request must arrive."""
-
-
-NO_CAPS = Caps()
+NO_LIMITS = Limits()
 _Quiet = Parameter(show_default=False)
 
 
@@ -83,7 +56,7 @@ def serve(
     host: Annotated[str, Parameter(group=ADDRESS)] = "127.0.0.1",
     token: Annotated[str | None, Parameter(group=ADDRESS, show_default=False)] = None,
     threads: Annotated[Whole | None, _Quiet] = None,
-    caps: Annotated[Caps, Parameter(name="*", group=CAPS)] = NO_CAPS,
+    limits: Annotated[Limits, Parameter(name="*", group=LIMITS)] = NO_LIMITS,
     hints: Annotated[SurveyHints, Parameter(name="*", group=HINTS)] = NO_HINTS,
     output: Injected,
 ) -> Answer:
@@ -102,12 +75,12 @@ def serve(
         host: address to listen on; other than this machine's own, a token is needed.
         token: what clients must send; made up where one is needed and none is given.
         threads: threads of a network; by default the engine's own choice.
-        caps: what clients may use.
+        limits: what clients may use.
         hints: what is known of the survey files.
         output: where lines and the answer go.
     """
     from diapir.serving.server import serve as run
-    from diapir.serving.settings import Limits, Settings, is_loopback, new_token
+    from diapir.serving.settings import Settings, is_loopback, new_token
 
     names = list(words or ())
     if model is None and names and _is_model(names[0]):
@@ -136,7 +109,7 @@ def serve(
         token=token,
         hints=hints,
         threads=threads,
-        limits=Limits(**asdict(caps)),
+        limits=limits,
     )
 
     def started(address: str) -> None:

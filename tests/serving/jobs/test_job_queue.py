@@ -133,6 +133,7 @@ def test_a_command_that_fails_says_why(client: TestClient, made: Made, tmp_path:
     found = ended(client, "survey-1")
     assert found["status"] == "failed"
     assert "does not exist" in found["error"]["found"]  # type: ignore[index]
+    assert found["error"]["fix"] == "correct the path"  # type: ignore[index]
     assert load_job(folder / "survey-1").status == "failed"  # type: ignore[union-attr]
     assert client.post("/api/jobs/survey-1/resume").json()["status"] == "waiting"
 

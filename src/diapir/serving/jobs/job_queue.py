@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -95,16 +96,17 @@ class JobQueue:
         place = self.place(job.id)
         answer = answer_of(place) if not job.active else None
         content = job.model_dump(exclude={"words"}) | {
-            "command": "diapir " + " ".join(_quoted(word) for word in job.words),
+            "command": shlex.join(("diapir", *job.words)),
             "progress": progress_of(place) if job.status == "running" else None,
             "answer": answer if job.kind != "predict" or answer is None else _short(answer),
             "error": None,
         }
         if job.status == "failed":
-            content["error"] = (answer or {}).get("error") or {
-                "found": f"the command ended with exit code {job.exit_code}",
-                "expected": "",
-                "fix": log_of(place)[-600:],
+            told = (answer or {}).get("error") or {}
+            content["error"] = {
+                "found": told.get("found", f"the command ended with exit code {job.exit_code}"),
+                "expected": told.get("expected", ""),
+                "fix": told.get("fix") or told.get("mend") or log_of(place)[-600:],
             }
         return content
 
@@ -270,9 +272,3 @@ def _wrong_state(job: Job, wanted: str) -> RequestError:
 def _short(answer: dict[str, Any]) -> dict[str, Any]:
     """The answer of a prediction without its long plan."""
     return {key: value for key, value in answer.items() if key not in ("plan", "files")}
-
-
-def _quoted(word: str) -> str:
-    import shlex
-
-    return shlex.quote(word)

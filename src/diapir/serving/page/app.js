@@ -229,7 +229,7 @@ function drawLayers() {
   $("layer").replaceChildren(...options);
   $("layer").value = viewer.style.salt ? (state.layers.has(state.layer) ? state.layer : "") : "none";
   const text = !found ? (state.axis === "slice" ? "Predict the whole survey to see slices of the salt." : "Not predicted yet.")
-    : found.salt_share !== undefined ? `${(100 * found.salt_share).toFixed(1)} % of samples are salt at ${found.threshold}, model ${shortModel(found.model)}, ${found.seconds.toFixed(1)} s` : `Whole survey, model ${shortModel(found.model)}, threshold ${found.threshold}`;
+    : found.salt_share !== undefined ? `${(100 * found.salt_share).toFixed(1)} % of samples are salt (probability ≥ ${found.threshold}), model ${shortModel(found.model)}, ${found.seconds.toFixed(1)} s` : `Whole survey, model ${shortModel(found.model)}, threshold ${found.threshold}`;
   $("found").textContent = text;
   $("caveats").replaceChildren(...(found?.caveats ?? []).map((one) => element("li", { textContent: one })));
   if (found && state.thresholdOf !== found.layer) { state.thresholdOf = found.layer; setThreshold(found.threshold); }
@@ -294,7 +294,10 @@ const jobs = new Jobs($("jobs"), $("job-count"), {
   },
   bodies: async (job, files) => {
     $("space").showModal();
+    $("bodies-note").textContent = "Loading …";
     try {
+      files ??= (await getJson(`/api/jobs/${job.id}`)).files.filter((file) => file.name.endsWith(".ply"));
+      if (!files.length) { $("bodies-note").textContent = "There are no meshes: no body is large enough, or this is a 2D line."; return; }
       const { showBodies } = await import("./bodies.js");
       await showBodies($("bodies"), $("bodies-note"), files.map((file) => `/api/jobs/${job.id}/files/${file.name.split("/").map(encodeURIComponent).join("/")}`));
     } catch (error) { $("bodies-note").textContent = error.message; }
@@ -305,6 +308,7 @@ async function loadModels() {
   const { models } = await getJson("/api/models"), before = $("model").value;
   $("model").replaceChildren(...models.map((model) => element("option", { value: model.name, textContent: model.origin === "adapted" ? `adapted, ${model.name.replace(/^adapt-\d{8}-(\d\d)(\d\d).*/, "$1:$2")}` : model.name.split("/").at(-1) })));
   if (models.some((model) => model.name === before)) $("model").value = before;
+  else if (models[0]?.origin === "bundled") $("model").value = "general";
 }
 
 function modelChanged() { if (state.facts) goTo(state.axis, state.index); }

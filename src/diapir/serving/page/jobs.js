@@ -80,6 +80,7 @@ export class Jobs {
     if (["failed", "cancelled"].includes(job.status)) button("Resume", call("/resume"));
     if (job.status === "done" && job.kind === "adapt") button("Use this model", () => this.host.use(job.id));
     if (job.status === "done" && job.kind === "predict" && this.host.isSurvey(job.data)) { button("Show", () => this.host.show(job)); button("Horizons and bodies", () => this.host.products(job)); }
+    if (job.status === "done" && job.kind === "products") button("Bodies in 3D", () => this.host.bodies(job));
     if (["done", "failed", "cancelled"].includes(job.status)) button("Remove", call("", "DELETE"));
     if (row.children.length) card.append(row);
     card.append(this.details(job));
@@ -102,7 +103,7 @@ export class Jobs {
     const answer = job.answer ?? {}, parts = [];
     const note = (text) => parts.push(element("div", { className: "status", textContent: text }));
     if (job.kind === "predict") for (const survey of answer.surveys ?? []) {
-      note(`${percent(survey.salt_share)} of samples are salt at ${survey.threshold}`);
+      note(`${percent(survey.salt_share)} of samples are salt (probability ≥ ${survey.threshold})`);
       if (survey.caveats?.length) parts.push(element("ul", { className: "caveats" }, ...survey.caveats.map((text) => element("li", { textContent: text }))));
     }
     if (job.kind === "adapt") {
@@ -135,7 +136,7 @@ export class Jobs {
         for (const item of list) if (item.firstChild.target === "_blank") item.firstChild.removeAttribute("download");
         const meshes = found.files.filter((file) => file.name.endsWith(".ply"));
         details.replaceChildren(details.firstChild,
-          meshes.length ? element("div", { className: "row" }, element("button", { textContent: "Bodies in 3D", onclick: () => this.host.bodies(job, meshes) })) : "",
+          meshes.length && job.kind !== "products" ? element("div", { className: "row" }, element("button", { textContent: "Bodies in 3D", onclick: () => this.host.bodies(job, meshes) })) : "",
           element("ul", { className: "list" }, ...list), element("code", { textContent: found.command }),
           found.log ? element("code", { textContent: found.log.slice(-1500) }) : "");
       } catch (error) { this.host.told(error); }

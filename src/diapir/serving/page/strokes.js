@@ -103,7 +103,7 @@ export function drawStrokes(context, viewer, strokes, axes) {
     paint.stroke();
   }
   context.save();
-  context.globalAlpha = 0.5;
+  context.globalAlpha = 0.65;
   context.drawImage(layer, 0, 0, canvas.width / ratio, canvas.height / ratio);
   context.restore();
 }
