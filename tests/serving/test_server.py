@@ -108,6 +108,24 @@ def test_a_killed_server_finds_its_job_again(tmp_path: Path, start: Start, both:
 
 
 @pytest.mark.slow
+def test_a_slow_client_is_given_up_and_stops_no_other(tmp_path: Path, start: Start) -> None:
+    block = write_segy(tmp_path / "block.sgy", made_block()[0])
+    _, address = start(block, "--body-seconds", 1)
+    port = int(address.rstrip("/").rpartition(":")[2])
+    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(30)]
+    for one in slow:
+        one.sendall(
+            b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
+            b"Content-Length: 1000\r\n\r\nx"
+        )
+    assert len(ask(address + "api/files")["files"]) == 1
+    for one in slow:
+        one.settimeout(30)
+        assert b" 408 " in one.recv(100)
+        one.close()
+
+
+@pytest.mark.slow
 def test_one_service_per_folder_and_a_stopped_one_keeps_its_jobs(
     tmp_path: Path, start: Start
 ) -> None:

@@ -9,7 +9,7 @@ import { Painter } from "./tools.js";
 import { Viewer, axisOf, evenAxis } from "./viewer.js";
 
 const $ = (id) => document.getElementById(id);
-const state = { facts: null, axis: null, index: 0, layers: new Map(), files: [], layer: "", busy: "" };
+const state = { facts: null, axis: null, index: 0, own: new Map(), predicting: new Set(), layers: new Map(), files: [], layer: "", busy: "" };
 const AXES = { inline: "Inline", crossline: "Crossline", slice: "Slice", picture: "Picture" };
 const HELP = {
   hand: "Drag moves the section.", salt: "Paint what is salt.", "not salt": "Paint rock that is not salt.", unknown: "Takes labels away again.",
@@ -49,7 +49,7 @@ viewer.onstate = (pending, failed) => {
   if (!state.facts || state.failed) return;
   const lost = failed?.status === 404 && state.layer.startsWith("s") ? "" : failed?.message;
   if (lost && !pending) say("bad", "This section cannot be read", lost);
-  else if (state.busy) say("busy", state.busy);
+  else if (state.busy || state.predicting.has(here())) say("busy", state.busy || "Predicting");
   else if (pending) { clearTimeout(state.soon); state.soon = setTimeout(() => { if (viewer.tiles.pending && !state.failed) say("busy", "Loading"); }, 250); }
   else { clearTimeout(state.soon); say(""); }
 };
@@ -207,11 +207,11 @@ async function goTo(axis, index) {
 }
 
 const shortModel = (name) => name.split("/").at(-1);
-const cut = (axis, index) => `${axis} ${index} ${$("model").value}`;
+const here = () => `${state.facts?.id} ${state.axis} ${state.index} ${$("model").value}`;
 
 // the whole survey's prediction that is chosen, or the one made of this section
 function layerHere() {
-  const own = state.own?.get(`${state.facts.id} ${cut(state.axis, state.index)}`);
+  const own = state.own.get(here());
   if (state.layer && state.layers.has(state.layer)) return state.layer;
   return own?.layer ?? "";
 }
@@ -219,7 +219,7 @@ function layerHere() {
 function foundHere() {
   const layer = layerHere();
   if (!layer) return null;
-  return state.layers.get(layer) ?? [...(state.own?.values() ?? [])].find((one) => one.layer === layer);
+  return state.layers.get(layer) ?? [...state.own.values()].find((one) => one.layer === layer);
 }
 
 function drawLayers() {
@@ -244,17 +244,18 @@ function notes(more = []) {
 // ---- predictions
 
 async function predict() {
-  if (!state.facts || state.axis === "slice" || state.predicting) return;
-  const { facts, axis, index } = state, model = $("model").value;
-  state.predicting = true; busy("Predicting"); enable();
+  if (!state.facts || state.axis === "slice" || state.predicting.has(here())) return;
+  const { facts, axis, index } = state, model = $("model").value, key = here();
+  state.predicting.add(key);
+  enable();
   try {
     const found = await sendJson("POST", `/api/data/${facts.id}/predict`, { axis, index, model });
-    (state.own ??= new Map()).set(`${facts.id} ${axis} ${index} ${model}`, found);
+    state.own.set(key, found);
     viewer.tiles.forget(found.layer);
     state.layer = "";
     viewer.restyle({ salt: true });
     if (state.facts === facts && state.axis === axis && state.index === index) await goTo(axis, index);
-  } catch (error) { told(error); } finally { state.predicting = false; busy(""); enable(); }
+  } catch (error) { told(error); } finally { state.predicting.delete(key); enable(); }
 }
 
 async function start(kind, options, more = {}) {
@@ -343,7 +344,7 @@ function chooseTool(name) {
 
 function enable() {
   const { facts, axis } = state, survey = facts && facts.kind !== "picture";
-  $("predict").disabled = !facts || axis === "slice" || !!state.predicting;
+  $("predict").disabled = !facts || axis === "slice" || state.predicting.has(here());
   $("predict-all").disabled = !survey;
   $("suggest").disabled = !survey;
   for (const id of ["fit", "slider", "number", "previous", "next"]) if (!facts) $(id).disabled = true;
@@ -353,6 +354,7 @@ function enable() {
   $("map-note").textContent = survey && !facts.map ? "The file has no coordinates: by line numbers." : "";
   $("scale").hidden = !facts;
   if (facts) drawScale();
+  viewer.changed();
 }
 
 function drawScale() {
