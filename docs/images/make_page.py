@@ -66,7 +66,7 @@ def _draw(address: str) -> None:
         page.screenshot(path=HERE / "page-predicted.png")
         page.click("#theme")
         for key, places in (
-            ("s", [(400, 420), (560, 400)]),
+            ("s", [(490, 470), (640, 400)]),
             ("n", [(160, 180), (420, 190), (700, 180)]),
             ("n", [(760, 560), (900, 600)]),
         ):

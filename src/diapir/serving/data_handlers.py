@@ -20,7 +20,7 @@ from diapir.serving.jobs.job_results import block_of, shows
 from diapir.serving.opened import Axis, Opened, OpenedSurvey, value_at
 from diapir.serving.operations import as_json, read_body, read_object, text_of, too_slow, whole
 from diapir.serving.request_errors import RequestError, bad_request, not_found
-from diapir.serving.section_levels import COLUMNS, TILE, Bytes, levels_of, tile
+from diapir.serving.section_levels import COLUMNS, TILE, Bytes, Layer, levels_of, tile
 from diapir.serving.service import Service
 from diapir.surveys.prediction.prediction_store import NOTHING, STEPS
 from diapir.tiles.files.decode import FORMATS
@@ -158,33 +158,35 @@ async def describe_section(request: Request, service: Service) -> Response:
 
 async def read_tile(request: Request, service: Service) -> Response:
     """A tile of a section, as bytes or as a grey PNG."""
-    opened = await opened_of(request, service)
-    axis, index = section_of(request, opened)
     layer = request.path_params["layer"]
     form = request.query_params.get("format", "raw")
     if form not in ("raw", "png"):
         raise bad_request(f"format={form[:40]}", "raw or png")
-    place = tuple(request.path_params[name] for name in ("level", "row", "column"))
-    text = f"{opened.id} {opened.version} {axis} {index} {layer} {place} {form}"
-    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=_CACHED | {"etag": tag})
+    level, row, column = (request.path_params[name] for name in ("level", "row", "column"))
+    held = request.headers.get("if-none-match")
 
-    def read() -> Bytes | None:
-        probability = layer != AMPLITUDE
-        return tile(
-            service.cache,
-            (opened.id, opened.version, layer, axis, index),
-            _blocks(opened, axis, index, layer, service),
-            opened.shape(axis),
-            (place[0], place[1], place[2]),
-            "probability" if probability else "amplitude",
-        )
+    def read() -> tuple[str, Bytes | None]:
+        """The tag, and the tile unless the client holds it."""
+        opened = service.library.get(request.path_params["data"])
+        axis, index = section_of(request, opened)
+        key = opened.id, opened.version, layer, axis, index
+        text = f"{key} {level} {row} {column} {form}"
+        tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
+        if tag == held:
+            return tag, None
+        kind: Layer = "amplitude" if layer == AMPLITUDE else "probability"
+        blocks = _blocks(opened, axis, index, layer, service)
+        place = level, row, column
+        found = tile(service.cache, key, blocks, opened.shape(axis), place, kind)
+        if found is None:
+            raise not_found(f"tile {place}")
+        return tag, found
 
-    found = await service.lanes.run(opened.id, read)
+    tag, found = await service.lanes.run(request.path_params["data"], read)
+    headers = _CACHED | {"etag": tag}
     if found is None:
-        raise not_found(f"tile {place}")
-    headers = _CACHED | {"etag": tag, "x-rows": str(len(found)), "x-columns": str(found.shape[1])}
+        return Response(status_code=304, headers=headers)
+    headers |= {"x-rows": str(len(found)), "x-columns": str(found.shape[1])}
     if form == "png":
         return Response(png(found), headers=headers, media_type="image/png")
     return Response(found.tobytes(), headers=headers, media_type="application/octet-stream")
@@ -213,12 +215,12 @@ def _blocks(opened: Opened, axis: Axis, index: int, layer: str, service: Service
 
 async def read_value(request: Request, service: Service) -> Response:
     """Amplitude and probability of a pixel."""
-    opened = await opened_of(request, service)
-    axis, index = section_of(request, opened)
     row, column = whole(request, "row"), whole(request, "column")
     layer = request.query_params.get("layer", "")
 
     def read() -> dict[str, float | None]:
+        opened = service.library.get(request.path_params["data"])
+        axis, index = section_of(request, opened)
         amplitude = value_at(opened, axis, index, row, column)
         probability = None
         if layer:
@@ -227,7 +229,7 @@ async def read_value(request: Request, service: Service) -> Response:
             probability = None if value == NOTHING else value / STEPS
         return {"amplitude": amplitude, "probability": probability}
 
-    return as_json(await service.lanes.run(opened.id, read))
+    return as_json(await service.lanes.run(request.path_params["data"], read))
 
 
 async def read_strokes(request: Request, service: Service) -> Response:
