@@ -227,6 +227,42 @@ def test_a_survey_is_predicted_and_downloaded(page: Page, tmp_path: Path) -> Non
     until(page, "document.getElementById('found').textContent.includes('Whole survey')")
 
 
+def test_horizons_are_extracted_and_seen(page: Page, address: str) -> None:
+    import numpy as np
+
+    done = ".job[data-status=done]"
+    page.click("[data-axis=inline]")
+    page.click("#tab-jobs")
+    data = page.evaluate("location.hash.slice(1).split('/')[0]")
+    job = page.locator(done).first.get_attribute("data-job")
+    tile = page.request.get(f"{address}api/data/{data}/inline/7/tiles/{job}/0/0/0").body()
+    middle = float(np.median(np.frombuffer(tile, np.uint8))) / 254  # half of it is salt then
+
+    def with_threshold(route: Route) -> None:
+        asked = json.loads(route.request.post_data or "{}")
+        if asked.get("kind") != "products":
+            return route.continue_()
+        asked["options"]["threshold"] = middle
+        return route.continue_(post_data=json.dumps(asked))
+
+    page.unroute("**/api/jobs")
+    page.route("**/api/jobs", with_threshold)
+    page.locator(".job").first.get_by_text("Horizons and bodies").click()
+    until(page, f"document.querySelectorAll('{done}').length === 3", 120)
+    until(page, "!document.getElementById('horizons').disabled")
+    job = page.locator(done).first.get_attribute("data-job")
+    files = f"{address}api/jobs/{job}/files/block.products/horizons/"
+    picks = [page.request.get(f"{files}{name}.dat").text() for name in ("top", "base")]
+    wanted = any(row.startswith("107 ") for one in picks for row in one.splitlines())
+    assert wanted, "the model of this test finds no salt on this inline"
+    page.click("#tab-view")
+    page.mouse.move(5, 5)
+    until(page, "!document.querySelector('.toast')")
+    first = pixels(page)
+    page.click("#horizons")
+    assert pixels(page) != first
+
+
 def test_a_dropped_picture_is_predicted(page: Page, tmp_path: Path) -> None:
     import numpy as np
     from PIL import Image

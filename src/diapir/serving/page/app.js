@@ -2,6 +2,7 @@
 
 import { getJson, send, sendJson } from "./api.js";
 import { amplitudeColours } from "./colours.js";
+import { drawHorizons, loadHorizons } from "./horizons.js";
 import { Jobs, element, size } from "./jobs.js";
 import { drawMap } from "./map.js";
 import { Strokes, drawStrokes } from "./strokes.js";
@@ -60,6 +61,8 @@ const painter = new Painter({
 });
 viewer.tool = painter;
 viewer.overlay = (context) => {
+  if (state.horizons && $("horizons").checked && ["inline", "crossline"].includes(state.axis))
+    drawHorizons(context, viewer, state.horizons, state.axis, state.facts.kind === "line" ? null : sectionNumber(), axes());
   if (state.axis !== "slice") drawStrokes(context, viewer, strokes.of(sectionKey()), axes());
   painter.draw(context);
 };
@@ -153,6 +156,8 @@ async function openData(id, place = null) {
   chooseAxes();
   $("strokes-file").href = `/api/data/${id}/strokes`;
   $("strokes-file").download = `${facts.name}.strokes.json`;
+  state.horizons = null;
+  findHorizons().catch(told);
   try { await strokes.open(id); } catch (error) { told(error); }
   if (turn !== state.turn) return;
   const axis = place && facts.sections[place.axis] ? place.axis : widest(facts);
@@ -267,6 +272,15 @@ async function start(kind, options, more = {}) {
   } catch (error) { told(error); }
 }
 
+async function findHorizons() {
+  const { facts } = state, found = facts && facts.kind !== "picture" ? await loadHorizons(facts.id, facts.kind === "line") : null;
+  if (state.facts !== facts) return;
+  state.horizons = found;
+  $("horizons").disabled = !found;
+  $("horizons-words").textContent = found ? "Top salt, and base salt dashed" : "Horizons: not extracted yet";
+  viewer.changed();
+}
+
 async function refreshPredictions() {
   if (!state.facts) return;
   const { id } = state.facts, facts = await getJson(`/api/data/${id}`);
@@ -281,6 +295,7 @@ const jobs = new Jobs($("jobs"), $("job-count"), {
   async ended(job) {
     if (job.status === "done") told({ message: `Done: ${job.title}` }, true);
     if (job.kind === "adapt") await loadModels();
+    if (job.kind === "products" && job.data === state.facts?.id) findHorizons().catch(told);
     if (job.kind === "predict" && job.data === state.facts?.id) { if (job.status === "done") state.layer = job.id; refreshPredictions().catch(told); }
   },
   use: async (name) => { await loadModels(); $("model").value = name; modelChanged(); openTab("view"); told({ message: "The adapted model is chosen. Predict this section to see it." }, true); },
@@ -425,6 +440,7 @@ $("layer").onchange = () => { const value = $("layer").value; viewer.restyle({ s
 $("opacity").oninput = () => { $("opacity-value").textContent = `${Math.round(100 * $("opacity").value)} %`; viewer.restyle({ opacity: Number($("opacity").value) }); };
 $("threshold").oninput = () => setThreshold($("threshold").value);
 $("outline").onchange = () => viewer.restyle({ outline: $("outline").checked });
+$("horizons").onchange = () => viewer.changed();
 $("colours").onchange = () => { viewer.restyle({ colours: $("colours").value }); if (state.facts) drawScale(); };
 $("gain").oninput = () => { const gain = 2 ** Number($("gain").value); $("gain-value").textContent = `×${gain.toFixed(1)}`; viewer.restyle({ gain }); if (state.facts) drawScale(); };
 $("reverse").onchange = () => { viewer.restyle({ reverse: $("reverse").checked }); if (state.facts) drawScale(); };
