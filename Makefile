@@ -1,4 +1,5 @@
-# `make demo` runs the whole program, `make test` all checks. They need Python 3.11+ and make.
+# `make demo` runs the whole program, `make test` all checks. They need Python 3.11+ and make; tests of
+# the page also need a Chromium (apt-get install chromium, or CHROMIUM=PATH) and are skipped without.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -24,6 +24,7 @@ ROWS: tuple[frozenset[str], ...] = tuple(
     frozenset(row.split())
     for row in (
         "cli",
+        "serving",
         "api",
         "comparison adaptation",
         "reports",
@@ -67,6 +68,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "onnx": ("exports",),
     "onnxruntime": ("exports", "inference.onnx_engine"),
     "openvino": ("exports", "inference.openvino_engine"),
+    "starlette": ("serving",),
+    "uvicorn": ("serving",),
 }
 """Heavy packages, and the rooms of diapir that may import each."""
 

@@ -17,11 +17,13 @@ EXTRAS = {
     "onnxscript": "train",
     "openvino": "openvino",
     "segmentation_models_pytorch": "train",
+    "starlette": "serve",
     "surfio": "volume",
     "tensorboard": "train",
     "timm": "train",
     "torch": "train",
     "torchvision": "train",
+    "uvicorn": "serve",
     "wandb": "train",
     "zarr": "volume",
 }

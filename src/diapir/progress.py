@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from diapir.text import duration
 
 LINE_EVERY_S = 5.0
 """Seconds between two lines of progress where there is no terminal."""
+
+PROGRESS_FILE = "DIAPIR_PROGRESS_FILE"
+"""Environment variable that names a JSON file to write progress to, for a supervising program."""
+_FILE_EVERY_S = 0.3
 
 Progress = Callable[[int, int], None]
 """Called with how much is done and how much there is."""
@@ -39,6 +45,8 @@ def progress(doing: str, *, unit: str = "", per: float = 1.0) -> Iterator[Progre
     """
     if not is_main_process():
         yield lambda done, total: None
+    elif os.environ.get(PROGRESS_FILE):
+        yield _ProgressFile(Path(os.environ[PROGRESS_FILE]), doing, unit, per)
     elif sys.stderr.isatty():
         with _bar(doing, unit, per) as show:
             yield show
@@ -50,6 +58,32 @@ def progress(doing: str, *, unit: str = "", per: float = 1.0) -> Iterator[Progre
 def quiet(doing: str) -> Iterator[Progress]:
     """Show nothing; otherwise as `progress`."""
     yield lambda done, total: None
+
+
+class _ProgressFile:
+    """Progress as a JSON file: doing, done, total, unit, and seconds left where they are known."""
+
+    def __init__(self, path: Path, doing: str, unit: str, per: float) -> None:
+        self._path, self._doing, self._unit, self._per = path, doing, unit, per
+        self._next = 0.0
+        self._start: tuple[float, int] | None = None
+        self._write(0.0, None, None)
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        self._start = self._start or (now, done)
+        if now < self._next and done < total:
+            return
+        self._next = now + _FILE_EVERY_S
+        rate = (done - self._start[1]) / max(1e-9, now - self._start[0])
+        self._write(done / self._per, total / self._per, (total - done) / rate if rate else None)
+
+    def _write(self, done: float, total: float | None, left_s: float | None) -> None:
+        content = {"doing": self._doing, "done": done, "total": total, "unit": self._unit}
+        scratch = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):  # progress is not worth stopping for
+            scratch.write_text(json.dumps(content | {"left_s": left_s}), encoding="utf-8")
+            scratch.replace(self._path)
 
 
 class _Lines:

@@ -37,5 +37,5 @@ def test_the_outputs_name_no_place_of_the_machine_they_were_made_on() -> None:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     text = "".join(str(output.get("text", "")) for output in outputs)
     assert "Dice" in text
-    for word in ("Warning", "site-packages", "/tmp"):  # noqa: S108 - looked for, not used
+    for word in ("Warning", "site-packages", "/tmp"):
         assert word not in text

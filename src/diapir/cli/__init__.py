@@ -33,6 +33,7 @@ from diapir.cli import (
     predict,
     products,
     recipes,
+    serve,
     submit,
     suggest,
     survey,
@@ -69,6 +70,7 @@ app = App(
   diapir evaluate runs/first --data tgs.zip
   diapir predict runs/first images/ --out salt
   diapir adapt block.sgy --labels inline_241.png --out runs/block
+  diapir serve block.sgy                 the same in a browser, with brushes
   diapir survey line12.sgy               geometry and contents of a SEG-Y file
   diapir compare --recipes linknet,pspnet --data tgs.zip --out runs/zoo
 
@@ -76,7 +78,7 @@ See `diapir COMMAND --help` for each command.""",
 )
 for position, command in enumerate(
     (
-        *(demo, data, train, evaluate, predict, adapt, suggest, products, survey, submit),
+        *(demo, data, train, evaluate, predict, adapt, suggest, products, survey, serve, submit),
         *(compare, tune, average, recipes, models, export),
     )
 ):

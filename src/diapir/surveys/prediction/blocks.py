@@ -186,10 +186,9 @@ def _first_view(work: Workplace, view: View, lines: slice, tick: Tick | None) ->
     for part in _parts(lines, work, axis):
         here = (part, whole) if view == "inline" else (whole, part)
         amplitude = np.moveaxis(work.survey.read(*here), axis, 0)
-        gaps = [missing(section) | _no_data(section, record) for section in amplitude]
-        levels = [to_grey(section, record.scale) for section in amplitude]
+        levels, gaps = levels_and_gaps(amplitude, record)
         del amplitude
-        found = _predict(work.sections, levels, gaps)
+        found = predict_levels(work.sections, levels, gaps)
         for offset, probability in enumerate(found, part.start - lines.start):
             stored[_line(axis, offset)] = encode(probability, store.precision)
             if grey is not None:
@@ -203,6 +202,22 @@ def _first_view(work: Workplace, view: View, lines: slice, tick: Tick | None) ->
         store.write("probability", *cut, stored)
 
 
+def levels_and_gaps(
+    amplitude: NDArray[np.float32], record: PredictionRecord
+) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.bool_]]]:
+    """Some sections as the network gets them, and where they have no data.
+
+    Args:
+        amplitude: `float32 (sections, traces, samples)`; NaN where there are no data.
+        record: scale, and what is no data.
+
+    Returns:
+        Grey levels `uint8` and gaps `bool` of each, `(traces, samples)`.
+    """
+    gaps = [missing(section) | _no_data(section, record) for section in amplitude]
+    return [to_grey(section, record.scale) for section in amplitude], gaps
+
+
 def _second_view(work: Workplace, lines: slice, tick: Tick | None) -> None:
     """Predict a column of chunks along crosslines, and average it with the inline view."""
     store, job = work.store, work.job
@@ -214,7 +229,7 @@ def _second_view(work: Workplace, lines: slice, tick: Tick | None) -> None:
         places = range(part.start - lines.start, part.stop - lines.start)
         first = [decode(stored[:, line]) for line in places]
         gaps = [np.isnan(probability) for probability in first]
-        second = _predict(work.sections, [grey[:, line] for line in places], gaps)
+        second = predict_levels(work.sections, [grey[:, line] for line in places], gaps)
         for line, one, other in zip(places, first, second, strict=True):
             uncertainty[:, line] = encode(np.abs(one - other), store.precision)
             stored[:, line] = encode(_mean(one, other, job.average), store.precision)
@@ -234,7 +249,7 @@ def _no_data(section: NDArray[np.float32], record: PredictionRecord) -> NDArray[
     return blank
 
 
-def _predict(
+def predict_levels(
     sections: SectionPredictor,
     levels: list[NDArray[np.uint8]],
     gaps: list[NDArray[np.bool_]],

@@ -114,6 +114,29 @@ def settle(
     return SettledPrediction(survey, options, record, sections, exports, store, unfinished)
 
 
+def settle_sections(
+    segmenter: Segmenter, survey: Survey, options: SurveyOptions
+) -> tuple[PredictionRecord, SectionPredictor]:
+    """Make the choices of a prediction of single sections as for the whole survey.
+
+    Nothing is measured that is worth it for a whole survey only, and nothing is written.
+
+    Args:
+        segmenter: the model or models.
+        survey: the opened survey.
+        options: how to predict it.
+
+    Raises:
+        SurveyError: no amplitude other than 0, or a window larger than the sections.
+    """
+    options, clipped = with_own_settings(segmenter, survey, options)
+    threshold = segmenter.threshold if options.threshold is None else options.threshold
+    views = choose_views(survey.grid.shape, options.view, skips(survey))
+    record = _new_record(segmenter, survey, options, {}, views, threshold, clipped, timed=False)
+    segmenter = segmenter.with_grids(record.windows)
+    return record, SectionPredictor(segmenter, options.polarity, record.stretch)
+
+
 def choose_views(
     shape: tuple[int, int, int], asked: str, skipped: tuple[int, int] = (1, 1)
 ) -> tuple[View, ...]:
@@ -193,6 +216,8 @@ def _new_record(
     views: tuple[View, ...],
     threshold: float,
     notes: Sequence[str],
+    *,
+    timed: bool = True,
 ) -> PredictionRecord:
     traces = sample_traces(survey, most=_SAMPLED_TRACES)
     match, told = _sampling(segmenter, traces, options)
@@ -201,7 +226,7 @@ def _new_record(
     equal_runs, blank = _equal_runs(with_true_zeros(traces, scale), match, options)
     quiet_top, water = choose_quiet_top(survey, traces, match.found, options.water_bottom)
     model = segmenter.describe()
-    chosen, rate = _windows(segmenter, survey, options, views, stretch)
+    chosen, rate = _windows(segmenter, survey, options, views, stretch, timed=timed)
     workers = _DASK_WORKERS if options.scheduler else options.workers
     return PredictionRecord(
         diapir=__version__,
@@ -245,6 +270,8 @@ def _windows(
     options: SurveyOptions,
     views: Sequence[View],
     stretch: float,
+    *,
+    timed: bool,
 ) -> tuple[Segmenter, float | None]:
     """The model with its windows, and windows per second where that is worth measuring."""
     shape = survey.grid.shape
@@ -260,7 +287,7 @@ def _windows(
         for axis, view in enumerate(("inline", "crossline"))
         if view in views
     )
-    if many < WORTH_TIMING:
+    if many < WORTH_TIMING or not timed:
         return chosen, None
     if options.tile == "auto":
         return fastest_windows(chosen, wide, seen)

@@ -1,0 +1,1 @@
+"""Jobs: commands of diapir as child processes, with their state on disk."""

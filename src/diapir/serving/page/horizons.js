@@ -1,0 +1,54 @@
+// Top and base of salt from the products of a survey, drawn on its sections.
+
+import { getBytes, getJson } from "./api.js";
+
+const MOST_BYTES = 60e6, NAMES = ["top", "base"];
+
+// the horizons of the newest products of a file; null where there are none, or they are too large
+export async function loadHorizons(data, line) {
+  const { jobs } = await getJson("/api/jobs");
+  const job = jobs.find((one) => one.kind === "products" && one.status === "done" && one.data === data);
+  if (!job) return null;
+  const { files } = await getJson(`/api/jobs/${job.id}`), found = {};
+  for (const name of NAMES) {
+    const file = files.find((one) => one.name.endsWith(`horizons/${name}.dat`));
+    if (!file || file.bytes > MOST_BYTES) continue;
+    const address = `/api/jobs/${job.id}/files/${file.name.split("/").map(encodeURIComponent).join("/")}`;
+    found[name] = parse(new TextDecoder().decode(await getBytes(address)), line);
+  }
+  return Object.keys(found).length ? found : null;
+}
+
+// picks by axis and number: lists of [trace number, time or depth]
+function parse(text, line) {
+  const found = { inline: new Map(), crossline: new Map() };
+  const put = (map, key, pick) => { const list = map.get(key); if (list) list.push(pick); else map.set(key, [pick]); };
+  for (const row of text.split("\n")) {
+    const [one, other, , third, fourth] = row.split(" ").map(Number);
+    if (line) { if (third < 1e29) put(found.inline, null, [one, third]); continue; }
+    if (!(fourth < 1e29)) continue;
+    put(found.inline, one, [other, fourth]);
+    put(found.crossline, other, [one, fourth]);
+  }
+  return found;
+}
+
+export function drawHorizons(context, viewer, horizons, axis, number, axes) {
+  for (const name of NAMES) {
+    const picks = horizons[name]?.[axis]?.get(number);
+    if (!picks) continue;
+    const path = new Path2D();
+    let last = -9;
+    for (const [trace, z] of [...picks].sort((a, b) => axes.across.index(a[0]) - axes.across.index(b[0]))) {
+      const column = axes.across.index(trace), [x, y] = viewer.toScreen(column + 0.5, axes.down.index(z) + 0.5);
+      if (column - last > 1.5) { path.moveTo(x - 1, y); path.lineTo(x, y); } else path.lineTo(x, y);
+      last = column;
+    }
+    context.save();
+    context.lineJoin = "round";
+    context.lineWidth = 4; context.strokeStyle = "rgba(0, 0, 0, 0.75)"; context.stroke(path);
+    context.setLineDash(name === "base" ? [7, 4] : []);
+    context.lineWidth = 2; context.strokeStyle = "#ffffff"; context.stroke(path);
+    context.restore();
+  }
+}

@@ -1,0 +1,275 @@
+"""The page in a real browser, on a generated survey: open, predict, paint, adapt, download."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no chromium: apt-get install chromium, or set CHROMIUM"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    from tests.adaptation.made_block import write_block
+    from tests.helpers.tiny import small_bundle
+
+    folder = tmp_path_factory.mktemp("page")
+    block = write_block(folder)
+    model = small_bundle(folder / "model").path
+    command = [sys.executable, "-m", "diapir", "serve", str(model), str(block)]
+    command += ["--port", "0", "--out", str(folder / "out"), "--threads", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    found = re.search(r"http://\S+", process.stdout.readline())
+    assert found
+    yield found[0]
+    process.terminate()
+    process.wait(60)
+    process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def page(address: str) -> Iterator[Page]:
+    from playwright.sync_api import sync_playwright
+
+    faults: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1366, "height": 768})
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        page.goto(address)
+        page.wait_for_selector("html[data-ready=yes]")
+        yield page
+        browser.close()
+    assert faults == []
+
+
+def until(page: Page, condition: str, seconds: float = 30) -> None:
+    """Wait for a condition; `wait_for_function` would need `eval`, which the page forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(f"() => {condition}"):
+        assert time.monotonic() < end, condition
+        time.sleep(0.05)
+
+
+def pixels(page: Page) -> str:
+    """A hash of what the canvas shows."""
+    script = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
+        const canvas = document.getElementById('view');
+        const values = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        let sum = 0;
+        for (let i = 0; i < values.length; i += 7) sum = (sum * 31 + values[i]) | 0;
+        done(String(sum));
+    })))"""
+    until(page, "!document.getElementById('state').classList.contains('shown')")
+    return str(page.evaluate(script))
+
+
+def test_the_survey_is_open_and_its_sections_are_paged(page: Page) -> None:
+    assert page.inner_text("#file-name") == "block.sgy"
+    assert page.input_value("#number") == "107"
+    first = pixels(page)
+    page.keyboard.press("ArrowRight")
+    until(page, "document.getElementById('number').value === '108'")
+    assert pixels(page) != first
+    page.keyboard.press("ArrowLeft")
+    until(page, "document.getElementById('number').value === '107'")
+    assert pixels(page) == first  # nothing jumps
+    for axis, number in (("crossline", "359"), ("slice", "76"), ("inline", "107")):
+        page.click(f"[data-axis={axis}]")
+        until(page, f"document.getElementById('number').value === '{number}'")
+
+
+def test_zoom_colours_and_themes_change_the_picture(page: Page) -> None:
+    first = pixels(page)
+    page.mouse.move(600, 300)
+    page.mouse.wheel(0, -400)
+    zoomed = pixels(page)
+    assert zoomed != first
+    page.click("#fit")
+    page.mouse.move(5, 5)
+    assert pixels(page) == first
+    page.select_option("#colours", "rwb")
+    assert pixels(page) != first
+    page.select_option("#colours", "grey")
+    page.click("#theme")
+    assert pixels(page) != first
+    page.click("#theme")
+    assert pixels(page) == first
+
+
+def test_the_pointer_reads_amplitudes(page: Page) -> None:
+    page.mouse.move(600, 300)
+    until(page, "document.getElementById('readout').textContent.includes('amplitude')")
+    assert re.search(r"crossline\s*3\d\d", page.inner_text("#readout"))
+
+
+def test_a_prediction_and_the_threshold_are_seen(page: Page) -> None:
+    first = pixels(page)
+    page.click("#predict")
+    until(page, "document.getElementById('found').textContent.includes('are salt')")
+    predicted = pixels(page)
+    assert predicted != first
+    page.fill("#threshold", "0.4")
+    page.locator("#threshold").dispatch_event("input")
+    assert page.inner_text("#threshold-value") == "0.40"
+    page.mouse.move(600, 300)
+    until(page, "document.getElementById('readout').textContent.includes('probability')")
+
+
+def paint(page: Page, key: str, places: list[tuple[float, float]]) -> None:
+    page.keyboard.press(key)
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+
+
+def test_strokes_are_painted_undone_and_kept(page: Page, address: str) -> None:
+    page.click("#view", position={"x": 500, "y": 300})
+    before = pixels(page)
+    paint(page, "s", [(480, 350), (620, 380)])
+    paint(page, "n", [(160, 200), (300, 220)])
+    paint(page, "n", [(800, 600), (960, 610)])
+    assert page.inner_text("#labelled").split()[:4] == ["inline", "107", "3", "strokes"]
+    page.keyboard.press("Control+z")
+    assert "2 strokes" in page.inner_text("#labelled")
+    page.keyboard.press("Control+Shift+Z")
+    page.keyboard.press("t")
+    for place in ((500, 300), (560, 290), (620, 300)):
+        page.mouse.click(*place)
+    page.keyboard.press("Enter")
+    page.keyboard.press("g")
+    for place in ((700, 500), (760, 500), (760, 560), (700, 560)):
+        page.mouse.click(*place)
+    page.keyboard.press("Enter")
+    page.keyboard.press("h")
+    page.mouse.move(5, 5)
+    until(page, "document.getElementById('saved').textContent === 'Saved'")
+    assert pixels(page) != before
+    data = page.evaluate("location.hash.slice(1).split('/')[0]")
+    kept = json.loads(page.request.get(f"{address}api/data/{data}/strokes").text())
+    (section,) = kept["sections"]
+    assert section["inline"] == 107
+    assert len(section["strokes"]) > 6  # those of the polygon are many
+    assert {stroke["label"] for stroke in section["strokes"]} == {"salt", "not salt"}
+    first = section["strokes"][0]["points"]
+    assert 300 <= first[0][0] < first[-1][0] <= 419
+    assert 0 <= first[0][1] < first[-1][1] <= 160
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert "inline" in page.locator("#labelled").text_content()  # type: ignore[operator]
+    assert page.input_value("#number") == "107"
+
+
+def test_a_model_is_adapted_and_used(page: Page) -> None:
+    page.click("#tab-label")
+    quick = {"steps": 20, "replay_share": 0}
+
+    def quickly(route: Route) -> None:
+        asked = json.loads(route.request.post_data or "{}")
+        if asked.get("kind") == "adapt":
+            assert asked["options"] == {"budget_s": 60}
+            asked["options"] = quick
+            route.continue_(post_data=json.dumps(asked))
+        else:
+            route.continue_()
+
+    page.route("**/api/jobs", quickly)
+    page.click("#adapt")
+    page.wait_for_selector(".job[data-status=done], .job[data-status=failed]", timeout=120_000)
+    card = page.locator(".job").first
+    assert card.get_attribute("data-status") == "done", card.inner_text()
+    assert "Dice on held-out strokes" in card.inner_text()
+    card.get_by_text("Use this model").click()
+    page.click("#predict")
+    until(page, "document.getElementById('found').textContent.includes('adapt-')")
+
+
+def test_a_survey_is_predicted_and_downloaded(page: Page, tmp_path: Path) -> None:
+    import segyio
+
+    page.click("#tab-view")
+    page.click("#predict-all")
+    done = ".job[data-status=done]"
+    until(page, f"document.querySelectorAll('{done}').length === 2", 120)
+    card = page.locator(done).first
+    card.locator("summary").click()
+    with page.expect_download() as waiting:
+        card.get_by_role("link", name="block_probability.sgy").click()
+    waiting.value.save_as(tmp_path / "got.sgy")
+    with segyio.open(tmp_path / "got.sgy") as file:
+        assert segyio.tools.cube(file).shape == (16, 120, 40)
+        assert file.ilines[0] == 100
+    page.click("#tab-view")
+    page.click("[data-axis=slice]")
+    until(page, "document.getElementById('found').textContent.includes('Whole survey')")
+
+
+def test_horizons_are_extracted_and_seen(page: Page, address: str) -> None:
+    import numpy as np
+
+    done = ".job[data-status=done]"
+    page.click("[data-axis=inline]")
+    page.click("#tab-jobs")
+    data = page.evaluate("location.hash.slice(1).split('/')[0]")
+    job = page.locator(done).first.get_attribute("data-job")
+    tile = page.request.get(f"{address}api/data/{data}/inline/7/tiles/{job}/0/0/0").body()
+    middle = float(np.median(np.frombuffer(tile, np.uint8))) / 254  # half of it is salt then
+
+    def with_threshold(route: Route) -> None:
+        asked = json.loads(route.request.post_data or "{}")
+        if asked.get("kind") != "products":
+            return route.continue_()
+        asked["options"]["threshold"] = middle
+        return route.continue_(post_data=json.dumps(asked))
+
+    page.unroute("**/api/jobs")
+    page.route("**/api/jobs", with_threshold)
+    page.locator(".job").first.get_by_text("Horizons and bodies").click()
+    until(page, f"document.querySelectorAll('{done}').length === 3", 120)
+    until(page, "!document.getElementById('horizons').disabled")
+    job = page.locator(done).first.get_attribute("data-job")
+    files = f"{address}api/jobs/{job}/files/block.products/horizons/"
+    picks = [page.request.get(f"{files}{name}.dat").text() for name in ("top", "base")]
+    wanted = any(row.startswith("107 ") for one in picks for row in one.splitlines())
+    assert wanted, "the model of this test finds no salt on this inline"
+    page.click("#tab-view")
+    page.mouse.move(5, 5)
+    until(page, "!document.querySelector('.toast')")
+    first = pixels(page)
+    page.click("#horizons")
+    assert pixels(page) != first
+
+
+def test_a_dropped_picture_is_predicted(page: Page, tmp_path: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    Image.fromarray(np.random.default_rng(3).integers(0, 255, (80, 120), np.uint8)).save(
+        tmp_path / "dropped.png"
+    )
+    page.set_input_files("#pick", tmp_path / "dropped.png")
+    until(page, "document.getElementById('file-name').textContent === 'dropped.png'")
+    until(page, "document.getElementById('found').textContent.includes('are salt')")
