@@ -12,6 +12,7 @@ DOCS = Path(__file__).resolve().parent
 SOURCE = DOCS.parent / "src" / "diapir"
 FOLDERS = (
     "cli",
+    "serving",
     "api",
     "comparison",
     "reports",

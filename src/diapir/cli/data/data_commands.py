@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 
 from diapir.cli.options import Encoding, SkipBad, Whole, examples
 from diapir.cli.output import Answer, Injected
-from diapir.cli.pseudo import pseudo
+from diapir.cli.data.pseudo_labels import pseudo
 from diapir.errors import ConfigError
 from diapir.text import plural, size
 
