@@ -143,7 +143,7 @@ def test_python_m_diapir() -> None:
     ("words", "named"),
     [
         (["trian"], "train"),
-        (["train", "--recipe", "a", "--data", "b"], "--out"),
+        (["evaluate", "model"], "--data"),
         (["evaluate", "model", "--data", "b", "--device", "tpu"], "tpu"),
         (["data", "split", "a", "--out", "b", "--folds", "many"], "many"),
         (["train", "--recipe", "a", "--data", "b", "--out", "c", "--budget", "soon"], "20m"),

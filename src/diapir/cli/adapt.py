@@ -55,8 +55,8 @@ def adapt(
 
     Trains on for a minute from a model, without some of the labels first, on
     which it is evaluated, then on all, and last on confident predictions in
-    sections without labels as well. The settings of the survey are saved with the model, so that
-    `diapir predict RUN SURVEY` needs no options.
+    sections without labels as well. The settings of the survey are saved with
+    the model, so that `diapir predict RUN SURVEY` needs no options.
 
     Args:
         inputs: a survey, several 2D lines or a folder of them, or pictures.

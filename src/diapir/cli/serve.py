@@ -21,7 +21,7 @@ app = App(
   diapir serve block.sgy                   open the address that it prints
   diapir serve lines/ pictures/            all surveys and pictures in folders
   diapir serve runs/block block.sgy        with a model of your own
-  diapir serve block.sgy --host 0.0.0.0    for others in the network: with a token
+  diapir serve block.sgy --host 0.0.0.0    for the network: with a token
 
 Nothing is uploaded or fetched from elsewhere, and your files are never changed.
 Only the files and folders named here can be opened. Jobs, labels and files that

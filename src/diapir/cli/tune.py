@@ -20,8 +20,8 @@ app = App(
     name="tune",
     help_epilogue="""Examples:
 
-  diapir tune runs/fold* --data tgs.zip --tta flip --out tuned.json    try settings
-  diapir tune runs/fold* --data tgs.zip --tta flip --out tuned.json --apply --report
+  diapir tune runs/fold* --data tgs.zip --out tuned.json
+  diapir tune runs/fold* --data tgs.zip --out tuned.json --apply --report
   diapir tune runs/fold* --data tgs.zip --out tuned.json --apply --into runs/all""",
 )
 
