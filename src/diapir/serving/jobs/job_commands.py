@@ -107,7 +107,6 @@ def _products(asked: Asked, source: Job | None) -> list[str]:
 
 
 def _adapt(asked: Asked, source: Job | None) -> list[str]:
-    budget = _number({"budget_s": 60} | dict(asked.options), "budget_s", LEAST_BUDGET_S, 3600)
     words = ["adapt", str(asked.path), "--labels", str(asked.place / LABELS)]
     words += ["--out", str(asked.place / RESULT), "--model", asked.model_place]
     if asked.options.get("replay_share") is not None:
@@ -115,7 +114,9 @@ def _adapt(asked: Asked, source: Job | None) -> list[str]:
     steps = asked.options.get("steps")
     if steps is not None:
         return [*words, "--steps", f"{_number(asked.options, 'steps', 2, 100_000):.0f}"]
-    return [*words, "--budget", f"{budget:.0f}s"]
+    if asked.options.get("budget_s") is None:  # about a minute, longer on a slow machine
+        return words
+    return [*words, "--budget", f"{_number(asked.options, 'budget_s', LEAST_BUDGET_S, 3600):.0f}s"]
 
 
 def _suggest(asked: Asked, source: Job | None) -> list[str]:

@@ -433,7 +433,7 @@ $("number").onchange = () => {
 $("fit").onclick = () => viewer.fit();
 $("predict").onclick = predict;
 $("predict-all").onclick = () => start("predict", {});
-$("adapt").onclick = () => start("adapt", { budget_s: Number($("budget").value) });
+$("adapt").onclick = () => start("adapt", $("budget").value ? { budget_s: Number($("budget").value) } : {});
 $("suggest").onclick = () => start("suggest", {});
 $("model").onchange = modelChanged;
 $("layer").onchange = () => { const value = $("layer").value; viewer.restyle({ salt: value !== "none" }); if (value !== "none") state.layer = value; goTo(state.axis, state.index); };
