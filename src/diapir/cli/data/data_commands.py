@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from diapir.cli.data.pseudo_labels import pseudo
 from diapir.cli.options import Encoding, SkipBad, Whole, examples
 from diapir.cli.output import Answer, Injected
-from diapir.cli.data.pseudo_labels import pseudo
 from diapir.errors import ConfigError
 from diapir.text import plural, size
 
