@@ -39,7 +39,7 @@ def test_real_tiles_are_predicted_and_evaluated(real_tgs_zip: Path, tmp_path: Pa
         Image.fromarray(tiles.image(index)).save(tmp_path / "set" / "images" / name)
         Image.fromarray(255 * tiles.mask(index)).save(tmp_path / "set" / "masks" / name)
 
-    evaluated = without_extras("evaluate", "--data", tmp_path / "set")
+    evaluated = without_extras("evaluate", "--all-tiles", "--data", tmp_path / "set")
     metrics = evaluated["metrics"]
     assert isinstance(metrics, dict)
     assert metrics["n_images"] == len(chosen)

@@ -90,5 +90,5 @@ def test_a_signal_finishes_the_step_saves_and_exits(
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "Traceback" not in err
-    assert f"resume with: diapir train --recipe {run}/config.yaml " in out + err
+    assert f"resume with: diapir train --resume {run}" in out + err
     assert weights(run)

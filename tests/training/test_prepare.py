@@ -48,7 +48,8 @@ def device() -> Iterator[Device]:
 
 def narrow(name: str, *overrides: str) -> tuple[RunConfig, int]:
     """A recipe with a tiny U-Net of the same divisor instead of its network, and the divisor."""
-    config = load_recipe(name, ["train.batch=2", "optimizer.encoder_lr=null", *overrides])
+    settings = ["train.batch=2", "optimizer.encoder_lr=null", "train.start=null", *overrides]
+    config = load_recipe(name, settings)
     with torch.device("meta"):
         divisor = models.build(config.model).divisor
     small = UNetConfig(base=1, levels=divisor.bit_length() - 1)

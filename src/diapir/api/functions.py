@@ -246,6 +246,7 @@ def compare(
     budget_s: float | None = None,
     epochs: int | None = None,
     seeds: int | None = None,
+    no_latency: bool = False,
     overrides: Overrides = (),
     vary: Sequence[str] = (),
     baseline: str | None = None,
@@ -262,6 +263,7 @@ def compare(
         budget_s: training time of each in seconds.
         epochs: epochs of each, instead of the recipe's.
         seeds: trainings of each recipe, with consecutive seeds; 1 if not given.
+        no_latency: do not measure how long a prediction takes.
         overrides: changes of every recipe.
         vary: variants of each recipe, as `LABEL: key=value`.
         baseline: the model that the others are compared with; the first if not given.
@@ -286,6 +288,7 @@ def compare(
             budget_s=budget_s,
             epochs=epochs,
             seeds=seeds,
+            latency=not no_latency,
             overrides=set_words(overrides),
             vary=vary,
             baseline=baseline,

@@ -93,7 +93,7 @@ def evaluate(
     if out is not None:
         claim_evaluation(out, models, data)
         check_writable(out, RunError)
-    opening = Opening(running, output, post_processing)
+    opening = Opening(running, post_processing)
     done = evaluate_models(
         models,
         data,
@@ -109,7 +109,7 @@ def evaluate(
         show=output.progress,
     )
     evaluation = done.evaluation
-    output.say(*done.notes, *summary(evaluation, done.in_sections))
+    output.say(*opening.lines, *done.notes, *summary(evaluation, done.in_sections))
     content: dict[str, Any] = {
         "model": evaluation.model,
         "data": evaluation.data,

@@ -12,7 +12,6 @@ from cyclopts.validators import Number
 
 from diapir.choices import DeviceName
 from diapir.cli.options import Whole
-from diapir.cli.output import Output
 from diapir.text import listing
 
 if TYPE_CHECKING:
@@ -81,17 +80,15 @@ DEFAULT_POST_PROCESSING = PostProcessing()
 
 @dataclass
 class Opening:
-    """Opens models for a command, and says once of each which it is and how it runs.
+    """Opens models for a command, and records which they are and how they run.
 
     Attributes:
         running: how networks run.
         post_processing: what is predicted as salt.
-        output: where the lines go.
         used: the models that were opened, for JSON.
     """
 
     running: Running
-    output: Output
     post_processing: PostProcessing = DEFAULT_POST_PROCESSING
     used: list[dict[str, Any]] = field(default_factory=list)
 
@@ -104,8 +101,12 @@ class Opening:
         found = used_models(segmenter, threshold, min_area)
         if found not in self.used:
             self.used.append(found)
-            self.output.say(model_line(found))
         return segmenter
+
+    @property
+    def lines(self) -> list[str]:
+        """A line for each, to say with the result."""
+        return [model_line(used) for used in self.used]
 
 
 def used_models(segmenter: Segmenter, threshold: float, min_area: int) -> dict[str, Any]:

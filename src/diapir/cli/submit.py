@@ -58,7 +58,7 @@ def submit(
     from diapir.tiles import load_tiles
 
     post_processing.check()
-    opening = Opening(running, output, post_processing)
+    opening = Opening(running, post_processing)
     predictor = opening(models or [])
     tiles = load_tiles(data, labelled=False, part="test", skip_bad=skip_bad)
     with output.progress("predicting") as progress:
@@ -71,7 +71,8 @@ def submit(
             progress=progress,
         )
     output.say(
+        *opening.lines,
         f"{plural(made.tiles, 'tile')} written to {made.out}: {made.empty} without salt, "
-        f"{made.salt_share:.1%} of all pixels predicted as salt"
+        f"{made.salt_share:.1%} of all pixels predicted as salt",
     )
     return Answer(made.to_json() | {"models": opening.used})

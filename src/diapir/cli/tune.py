@@ -72,7 +72,7 @@ def tune(
 
     refuse_unapplied(apply=apply, into=bool(into), report=report)
     claim_tuning(out)
-    opening = Opening(running, output)
+    opening = Opening(running)
     tuned = tune_runs(
         runs,
         data,
@@ -89,7 +89,7 @@ def tune(
         tuned.write(out)
     else:
         tuned.save(out)
-    output.say(*_lines(tuned, len(expand(runs))), *_written(tuned, applied=apply))
+    output.say(*opening.lines, *_lines(tuned, len(expand(runs))), *_written(tuned, applied=apply))
     answer = tuned.to_json() | {
         "out": out,
         "written": tuned.written if apply else {},

@@ -216,7 +216,7 @@ def test_a_folder_in_use_is_reported(refuse: Refuse, here: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words", "names"),
     [
-        (lambda here: None, ["--set", "optimizer.lr=1e-3"], ["optimizer.lr: 0.0005 → 0.001"]),
+        (lambda here: None, ["--set", "loss.ce=0.4"], ["loss.ce: 0.3 → 0.4"]),
         (lambda here: None, ["--set", "data.val_fraction=0.5"], ["data.val_fraction"]),
         (
             lambda here: Image.new("L", (30, 30), 7).save(here / "tiles/images/tile003.png"),

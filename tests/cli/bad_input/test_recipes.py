@@ -19,7 +19,7 @@ SET = {
     "train.epochs=many": ["train.epochs = 'many'", "integer"],
     "train.epochs=": ["train.epochs = None", "integer"],
     "train.epochs=0": ["train.epochs = 0", "greater than or equal to 1"],
-    "train=3": ["train = 3", "section", "batch, epochs"],
+    "train=3": ["train = 3", "section", "batch, accumulate, epochs"],
     "model.name=unett": ["model.name = 'unett'", "did you mean 'unet'?"],
     "data.mask_encoding=gray8": ["data.mask_encoding = 'gray8'", "did you mean 'grey8'?", "'auto'"],
     "device.name=gpu": ["device.name = 'gpu'", "'cuda'"],
@@ -34,7 +34,6 @@ SET = {
     "data.folds=99": ["12 tiles", "99 parts", "fewer folds"],
     "data.split=gone.json": ["gone.json", "diapir data split"],
     "preprocess.size=33": ["preprocess.size = 33", "--set preprocess.size=36"],
-    "preprocess.size=16": ["30 × 30", "preprocess.size = 16", "N at least 30"],
     "model.levels=6": ["multiple of 64", "--set preprocess.size=64"],
 }
 """`--set` values, and what the message has to name."""
@@ -99,7 +98,7 @@ def test_an_unknown_recipe_names_the_nearest(refuse: Refuse, recipe: str, names:
     [
         (train("--budget", "0"), "'0' is not a duration such as 90s, 20m or 1.5h"),
         (train("--budget", "20"), "'20' is not a duration"),
-        (train("--set", "train.epochs", "3", "4"), "'4'"),
+        (train("--set", "train.epochs", "3", "4"), "4 is given without an option"),
         (train("--sett", "a=b"), "--set?"),
         (("predict", "run", "tiles", "--out", "salt", "--threshold", "half"), '"half"'),
         (("predict", "run", "tiles", "--out", "salt", "--device", "gpu"), '"gpu"'),

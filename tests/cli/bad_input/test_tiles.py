@@ -253,7 +253,9 @@ def test_bad_tiles_can_be_left_out(run_cli: RunCli, here: Path) -> None:
         "parts"
     ]
     assert sum(part["tiles"] for part in parts.values()) == 10
-    evaluated = run_cli("evaluate", "run/best", "--data", "tiles", "--skip-bad", "--json")
+    evaluated = run_cli(
+        *("evaluate", "run/best", "--data", "tiles", "--skip-bad", "--all-tiles", "--json")
+    )
     assert evaluated.answer["metrics"]["n_images"] == 10
     trained = run_cli(*train("--set", "data.skip_bad=true"))
     assert trained.code == 0

@@ -12,7 +12,7 @@ from diapir.config import load_recipe
 from diapir.errors import ConfigError, RunError
 from diapir.run.folder import CONFIG
 from diapir.training import EpochState, Parts, train
-from diapir.training.from_python.parts import with_loss
+from diapir.training.from_python.parts import loss_sums, with_loss
 from diapir.training.loss.losses import LossTerms
 from tests.helpers.tiny import tiny_recipe, write_bright_salt
 
@@ -122,8 +122,8 @@ def test_what_a_callback_raises_comes_after_the_checkpoint(
 def test_a_loss_that_is_no_scalar_is_refused() -> None:
     terms = LossTerms(*torch.ones(3))
     logits, masks = torch.zeros(1, 2, 4, 4), torch.zeros(1, 4, 4, dtype=torch.long)
-    assert with_loss(terms, None, logits, masks) is terms
-    assert with_loss(terms, lambda *_: torch.tensor(7.0), logits, masks).total == 7
+    assert with_loss(terms, {}) is terms
+    assert with_loss(terms, loss_sums(lambda *_: torch.tensor(7.0), logits, masks)).total == 7
     for wrong in (lambda *_: 3.0, lambda scores, _: scores.mean(dim=1)):
         with pytest.raises(ConfigError, match="returned"):
-            with_loss(terms, wrong, logits, masks)
+            loss_sums(wrong, logits, masks)
