@@ -98,7 +98,6 @@ def test_an_unknown_recipe_names_the_nearest(refuse: Refuse, recipe: str, names:
     [
         (train("--budget", "0"), "'0' is not a duration such as 90s, 20m or 1.5h"),
         (train("--budget", "20"), "'20' is not a duration"),
-        (train("--set", "train.epochs", "3", "4"), "4 is given without an option"),
         (train("--sett", "a=b"), "--set?"),
         (("predict", "run", "tiles", "--out", "salt", "--threshold", "half"), '"half"'),
         (("predict", "run", "tiles", "--out", "salt", "--device", "gpu"), '"gpu"'),
