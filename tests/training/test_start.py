@@ -177,7 +177,8 @@ def test_validation_tiles_that_the_start_was_trained_on_are_counted(
     assert f"{first} was trained on {count} of the 6 validation tiles" in other
     assert f"--set data.split={first / 'split.json'}" in other
     alone = said("bundle", first / "best", "data.split_seed=1")
-    assert "was trained on tiles of this set" in alone
+    assert f"was trained on {count} of the 6 validation tiles" in alone
+    assert "--set data.split" not in alone
     assert "optimistic" not in said("kept", first / "best")
 
 

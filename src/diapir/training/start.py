@@ -15,9 +15,8 @@ from diapir.config import RunConfig
 from diapir.errors import ConfigError
 from diapir.models import Network
 from diapir.models.trained import AUXILIARY, misfits, put_weights
-from diapir.run.folder import SPLIT, saved_config
+from diapir.run.folder import SPLIT
 from diapir.text import integer, listing, plural
-from diapir.tiles import Split
 from diapir.training.run_tiles import RunTiles
 
 
@@ -112,28 +111,19 @@ def seen_note(model: str, tiles: RunTiles) -> str | None:
 
     Raises:
         BundleError: there is no such model.
-        ConfigError, SplitError: it is a run whose recipe or split cannot be read.
     """
-    file = Path(model) / SPLIT
-    if file.is_file():
-        split, config = Split.load(file), saved_config(Path(model))
-        trained = {split.tiles[tile] for tile in split.part("train")}
-        if config is not None and config.data.use_all:
-            trained = set(split.tiles.values())
-        seen = sum(content in trained for content in tiles.validation.content)
-        if not seen:
-            return None
+    known = bundle.read_info(model).training_tiles
+    seen = (
+        0 if known is None else sum(each in known.known for each in tiles.validation.fingerprints)
+    )
+    if seen:
+        file = Path(model) / SPLIT
+        held_out = f"; --set data.split={file} validates on the tiles that it held out"
         return (
             f"Note: {model} was trained on {integer(seen)} of the "
-            f"{plural(len(tiles.validation), 'validation tile')}, so scores are optimistic; "
-            f"--set data.split={file} validates on the tiles that it held out"
+            f"{plural(len(tiles.validation), 'validation tile')}, so scores are optimistic"
+            + (held_out if file.is_file() else "")
         )
-    training = bundle.read_info(model).training
-    if training.get("data hash") != tiles.labelled.hash:
-        return None
-    if training.get("split hash") == tiles.split.hash and "further tiles" not in training:
-        return None
-    return (
-        f"Note: {model} was trained on tiles of this set, and its bundle does not record on which; "
-        "scores are optimistic where validation tiles are among them"
-    )
+    if known is None or not known.complete:
+        return f"Note: the bundle of {model} does not record all tiles that it was trained on"
+    return None
