@@ -1,5 +1,6 @@
 """docs/tutorial.ipynb runs, and the outputs that it shows are those of its cells."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorial.ipynb"
 
 
 def kinds(cell: Any) -> list[str]:
-    """What a code cell shows: its streams, and the kinds of its displayed results."""
-    return [
+    """What a code cell shows: its streams, and the kinds of its displayed results.
+
+    A stream comes in one part or in several, as its timing has it.
+    """
+    shown = [
         output.get("name", "") or " ".join(sorted(output.data))
         for output in cell.get("outputs", [])
     ]
+    return [kind for kind, _ in groupby(shown)]
 
 
 @pytest.mark.slow
