@@ -12,7 +12,10 @@ from tests.fuzz.child import read
 from tests.fuzz.mutate import spoil_bytes, spoil_text, spoil_tree
 from tests.fuzz.target import NAMES, Target, build, chance
 
-FAST = ("segy", "images", "zips", "recipes", "tables", "labels", "onnx", "bundles", "weights")
+FAST = (
+    *("segy", "images", "zips", "recipes", "tables", "labels", "onnx", "bundles", "weights"),
+    *("arrays", "stores"),
+)
 """Targets whose inputs are read in milliseconds."""
 INPUTS = 16
 
@@ -22,6 +25,8 @@ ONCE_WRONG: dict[str, tuple[tuple[int, int], ...]] = {
     "labels": ((2, 304), (2, 374), (2, 592)),  # an empty grid; polygons that are no list
     "onnx": ((1, 36),),  # a Resize without sizes: ONNX Runtime ended the process
     "bundles": ((1, 3),),  # an interval that no card could show
+    "arrays": ((77, 13), (77, 1187)),  # numbers whose squares, or that themselves, overflow
+    "stores": ((77, 6), (77, 182)),  # an array that is missing; coordinates that overflow
 }
 """Seed and number of inputs that ended in anything but a DiapirError, or never ended."""
 

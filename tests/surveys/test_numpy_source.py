@@ -88,3 +88,16 @@ def test_the_axis_of_real_sections_is_found(tmp_path: Path) -> None:
         assert open_survey(path).grid.shape == (1, *values.T.shape)
         turned = open_survey(saved(tmp_path / path.name, values.T))
         assert turned.grid.shape == (1, *values.T.shape)
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e300])
+def test_large_values_are_read_or_refused_without_a_warning(tmp_path: Path, scale: float) -> None:
+    values = line(traces=20, samples=9).astype(np.float64) * scale
+    np.save(tmp_path / "line.npy", values)
+    try:
+        found = open_survey(tmp_path / "line.npy")
+    except SurveyError as error:
+        assert scale == 1e300
+        assert error.fix
+    else:
+        assert found.grid.kind == "2d"

@@ -115,8 +115,11 @@ def _smoothness(sections: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
     """
     found = []
     for part in sections:
+        if min(part.shape) < FEWEST:
+            continue
+        part = part.astype(np.float64)  # squares of large values overflow in float32
         spread = float(part.var())
-        if min(part.shape) >= FEWEST and spread > 0:
+        if spread > 0:
             rough = [float(np.diff(part, axis=axis).var()) / spread for axis in (0, 1)]
             found.append(tuple(1 / max(one, 1e-9) for one in rough))
     return _median([first for first, _ in found]), _median([last for _, last in found])
@@ -130,7 +133,8 @@ def _sections(values: NpyFile) -> Iterator[NDArray[np.float32]]:
         [(slice(place, place + 1),) for place in _places(shape[1])] if len(shape) > 2 else [()]
     )
     for place in between:
-        part = values[(rows, *place, columns)].astype(np.float32)
+        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is not known
+            part = values[(rows, *place, columns)].astype(np.float32)
         part = part.reshape(part.shape[0], part.shape[-1])
         hide_undefined(part, find_undefined(part))
         known = np.isfinite(part) & (part != 0)

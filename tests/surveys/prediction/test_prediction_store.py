@@ -107,3 +107,11 @@ def test_a_store_is_created_whole_or_not_at_all(
     assert list(tmp_path.iterdir()) == []
     create_store(tmp_path / name, grid, record())
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_array_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    grid = MemorySurvey(volume((6, 7, 9))).grid
+    create_store(tmp_path / "made.prediction", grid, record(), "uint8")
+    (tmp_path / "made.prediction" / "easting.npy").unlink()
+    with pytest.raises(SurveyError, match=r"easting\.npy does not exist"):
+        open_store(tmp_path / "made.prediction")

@@ -76,3 +76,9 @@ def test_the_size_of_a_cell(
         assert size is not None
         assert size[0] == pytest.approx(expected[0])
         assert size[1] == expected[1]
+
+
+def test_coordinates_too_large_for_arithmetic_have_no_bins() -> None:
+    grid = volume_grid((4, 5, 3))
+    huge = np.where(np.arange(20).reshape(4, 5) == 7, 1e200, grid.easting)
+    assert fit_bins(replace(grid, easting=huge)) is None

@@ -200,6 +200,8 @@ class NumpyArrays:
 
     def read(self, name: str, place: Place) -> NDArray[Any]:
         """Read a copy of a part."""
+        if name not in self:
+            raise _not_there(self._path, f"{self._file(name).name} does not exist")
         return NpyFile(self._file(name))[place]
 
     def write(self, name: str, place: Place, values: NDArray[Any]) -> None:

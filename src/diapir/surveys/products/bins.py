@@ -98,12 +98,16 @@ def fit_bins(grid: Grid) -> Bins | None:
     plane = grid.plane
     away = coordinates - middle - (numbers - centre) @ slopes
     away *= (plane.east, plane.north)
+    with np.errstate(over="ignore"):
+        misfit = float(np.sqrt((away**2).sum(axis=1).mean()))
+    if not np.isfinite(misfit):
+        return None
     origin = middle - centre @ slopes
     return Bins(
         origin=(float(origin[0]), float(origin[1])),
         inline=(float(slopes[0, 0]), float(slopes[0, 1])),
         crossline=(float(slopes[1, 0]), float(slopes[1, 1])),
-        misfit=float(np.sqrt((away**2).sum(axis=1).mean())),
+        misfit=misfit,
         inline_step=_step(grid.inlines),
         crossline_step=_step(grid.crosslines),
         plane=plane,
