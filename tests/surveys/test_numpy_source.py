@@ -90,14 +90,12 @@ def test_the_axis_of_real_sections_is_found(tmp_path: Path) -> None:
         assert turned.grid.shape == (1, *values.T.shape)
 
 
-@pytest.mark.parametrize("scale", [1e30, 1e300])
-def test_large_values_are_read_or_refused_without_a_warning(tmp_path: Path, scale: float) -> None:
-    values = line(traces=20, samples=9).astype(np.float64) * scale
-    np.save(tmp_path / "line.npy", values)
-    try:
-        found = open_survey(tmp_path / "line.npy")
-    except SurveyError as error:
-        assert scale == 1e300
-        assert error.fix
-    else:
-        assert found.grid.kind == "2d"
+def test_large_values_are_read_without_a_warning(tmp_path: Path) -> None:
+    np.save(tmp_path / "line.npy", line(traces=20, samples=9).astype(np.float64) * 1e30)
+    assert open_survey(tmp_path / "line.npy").grid.kind == "2d"
+
+
+def test_values_too_large_for_amplitudes_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "line.npy", line(traces=20, samples=9).astype(np.float64) * 1e300)
+    with pytest.raises(SurveyError):
+        open_survey(tmp_path / "line.npy")

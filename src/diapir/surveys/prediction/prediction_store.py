@@ -27,6 +27,7 @@ from diapir.surveys.prediction.chunked_arrays import Arrays, NumpyArrays, ZarrAr
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.survey_options import Precision
 from diapir.surveys.units import XyUnit
+from diapir.text import plural
 
 FORMAT = 1
 STEPS = 254
@@ -84,8 +85,19 @@ class PredictionStore:
         return decode(self.raw(name, inlines, crosslines))
 
     def raw(self, name: str, inlines: slice, crosslines: slice) -> NDArray[Any]:
-        """Read stored values, `uint8` or `float16`, of a part of the grid; see `read`."""
-        return self.arrays.read(name, (inlines, crosslines))
+        """Read stored values, `uint8` or `float16`, of a part of the grid; see `read`.
+
+        Raises:
+            SurveyError: the array has another number of samples than the grid.
+        """
+        stored = self.arrays.read(name, (inlines, crosslines))
+        if stored.ndim != 3 or stored.shape[2] != self.grid.samples:
+            raise SurveyError(
+                f"{self.path} cannot be read: {name} has the shape {stored.shape}",
+                expected=f"{plural(self.grid.samples, 'sample')} a trace, as its description says",
+                fix="predict again",
+            )
+        return stored
 
     def write(self, name: str, inlines: slice, crosslines: slice, stored: NDArray[Any]) -> None:
         """Write stored values (see `encode`) of a part of the grid, in whole chunks."""
