@@ -244,7 +244,9 @@ def _tag(section: Any) -> str | None:
     if not isinstance(section, dict | BaseModel):
         return "unet"  # whose error says that it is no section
     name = section.get("name") if isinstance(section, dict) else getattr(section, "name", None)
-    return name if name is None or name in ARCHITECTURES else _OTHER
+    if not isinstance(name, str):  # missing, or a mistake that any section names
+        return None if name is None else "unet"
+    return name if name in ARCHITECTURES else _OTHER
 
 
 ModelConfig = Annotated[

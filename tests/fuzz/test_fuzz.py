@@ -20,13 +20,17 @@ FAST = (
 INPUTS = 16
 
 ONCE_WRONG: dict[str, tuple[tuple[int, int], ...]] = {
-    "recipes": ((1, 11),),  # brackets in brackets: PyYAML took minutes
+    # brackets in brackets: PyYAML took minutes; lists where a name belongs
+    "recipes": ((1, 11), (2026, 324), (2026, 526)),
     "tables": ((1, 0), (1, 11)),  # JSON nested so deep that its reader gave up
     "labels": ((2, 304), (2, 374), (2, 592)),  # an empty grid; polygons that are no list
     "onnx": ((1, 36),),  # a Resize without sizes: ONNX Runtime ended the process
     "bundles": ((1, 3),),  # an interval that no card could show
     "arrays": ((77, 13), (77, 1187)),  # numbers whose squares, or that themselves, overflow
     # an array that is missing; huge coordinates; another number of samples
+    # a colour map of blacks and greys; a NaN that signals
+    "images": ((2026, 743), (2026, 6360)),
+    "zips": ((2026, 7070),),  # a name that is not the UTF-8 that its flag says
     "stores": ((77, 6), (77, 182), (77, 10959)),
 }
 """Seed and number of inputs that ended in anything but a DiapirError, or never ended."""

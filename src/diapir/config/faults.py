@@ -75,7 +75,7 @@ def _complaint(issue: ErrorDetails, location: Sequence[str]) -> str:
     if issue["type"] in {"model_type", "model_attributes_type"}:
         keys, found = _valid_keys(location), issue["input"]
         hint = ""
-        if location == ["model"] and found in ARCHITECTURES:
+        if location == ["model"] and isinstance(found, str) and found in ARCHITECTURES:
             hint = f" (the recipe {found} has this architecture)"
         elif isinstance(found, str) and "name" in keys:
             hint = f" (did you mean '{location[-1]}.name'?)"

@@ -254,7 +254,7 @@ def _own_map(colours: Colours, weights: NDArray[np.float64]) -> ColourMap | None
     if any(len(arm) < 2 for arm in arms):
         return None
     names = [_word(arm[-1]) for arm in arms]
-    if names[0] == names[1]:
+    if names[0] == names[1] or {*names} <= {"black", "grey"}:
         return None
     warm = [float(arm[-1][0] - arm[-1][2]) for arm in arms]
     first = int(np.argmin(warm))

@@ -119,8 +119,12 @@ class Store:
                 raise EOFError("it is a pipe, a socket or a device")
             _refuse_size(name, file.stat().st_size, MAX_FILE_BYTES)
             return file.read_bytes()
-        # RuntimeError: an encrypted member; NotImplementedError: an unknown compression
-        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        # RuntimeError: an encrypted member; NotImplementedError: an unknown compression;
+        # UnicodeError: a name that is not the UTF-8 that its flag says
+        except (
+            *(OSError, EOFError, RuntimeError, UnicodeError),
+            *(zipfile.BadZipFile, zlib.error),
+        ) as error:
             raise DataError(
                 f"{name} in {self.path} cannot be read: {_reason(error)}",
                 expected="a complete, readable file",
