@@ -28,7 +28,15 @@ def unfit(error: ValidationError, source: str) -> ConfigError:
     """
     faults: dict[str, list[str]] = {}  # messages by key; of a union each choice has its own
     fixes = []
-    for issue in error.errors():
+    try:
+        issues = error.errors()
+    except UnicodeError as unreadable:
+        return ConfigError(
+            f"{source} holds text that is not valid Unicode: {unreadable}",
+            expected="keys and values in Unicode, without escapes such as \\ud800",
+            fix="correct the text",
+        )
+    for issue in issues:
         parts = list(issue["loc"])
         # pydantic puts the union's tag into the path
         tagged = parts[:1] == ["model"] and len(parts) > 1
