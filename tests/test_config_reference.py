@@ -50,7 +50,7 @@ def test_the_keys_are_those_of_a_configuration() -> None:
         ("data.folds", "whole number from 2 to 1,000,000 or null", None),
         ("optimizer.lr", "number above 0", 5e-4),
         ("preprocess.pad", "one of zero, reflect, edge", "zero"),
-        ("preprocess.std", "list of 3, each: number above 0", (0.229, 0.224, 0.225)),
+        ("preprocess.std", "list of 3, each: number from 1e-06 to 1,000", (0.229, 0.224, 0.225)),
         ("device.compile", "one of auto, true, false", "auto"),
         ("track.trackers", "list of: one of tensorboard, wandb", ()),
         ("seed", "whole number from 0, below 2**32", 42),

@@ -101,6 +101,10 @@ class DataConfig(Section):
         return self
 
 
+_Mean = Annotated[float, Field(ge=-1000, le=1000)]
+_Std = Annotated[float, Field(ge=1e-6, le=1000)]
+
+
 class PreprocessConfig(Section):
     """How a tile becomes the network's input; saved in the bundle as well."""
 
@@ -110,16 +114,9 @@ class PreprocessConfig(Section):
     suitable size above the tiles, at most 256."""
     pad: Literal["zero", "reflect", "edge"] = "zero"
     """How images are padded, before normalisation; masks are always padded with 255."""
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    mean: tuple[_Mean, _Mean, _Mean] = (0.485, 0.456, 0.406)
     """Subtracted from images in [0, 1], a number for each channel; those of ImageNet by default."""
-    std: Annotated[
-        tuple[
-            Annotated[float, Field(gt=0)],
-            Annotated[float, Field(gt=0)],
-            Annotated[float, Field(gt=0)],
-        ],
-        Field(),
-    ] = (0.229, 0.224, 0.225)
+    std: tuple[_Std, _Std, _Std] = (0.229, 0.224, 0.225)
     """Images are divided by it, a number for each channel; those of ImageNet by default."""
 
     @property
