@@ -192,4 +192,7 @@ def _tile_scores(table: bytes) -> list[TileScore]:
     # the reader converts unquoted values to floats
     rows: Iterator[list[Any]] = csv.reader(stream, quoting=csv.QUOTE_NONNUMERIC)
     next(rows)
-    return [TileScore(tile, group, int(pixels), *shares) for tile, group, pixels, *shares in rows]
+    return [
+        TileScore(tile, group, int(pixels), *map(float, shares))
+        for tile, group, pixels, *shares in rows
+    ]

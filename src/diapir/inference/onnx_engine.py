@@ -38,18 +38,22 @@ class OnnxEngine:
         # ONNX Runtime's errors have no common base class
         except Exception as error:
             raise unusable(network, "onnx", str(error).strip()) from None
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        try:
+            inputs, outputs = (
+                [(one.name, one.type, one.shape) for one in found]
+                for found in (self._session.get_inputs(), self._session.get_outputs())
+            )
+        except UnicodeError as error:
+            raise unusable(network, "onnx", f"a name in it is no text: {error}") from None
         if len(inputs) != 1 or len(outputs) != 1:
             raise unusable(
                 network, "onnx", f"it has {len(inputs)} inputs and {len(outputs)} outputs"
             )
         self._network = network
-        self._input = inputs[0].name
-        for value, channels in ((inputs[0], 3), (outputs[0], 2)):
-            if value.type != "tensor(float)" or len(value.shape) != 4 or value.shape[1] != channels:
-                raise unusable(
-                    network, "onnx", f"{value.name} is {value.type} of shape {value.shape}"
-                )
+        self._input = inputs[0][0]
+        for (name, kind, shape), channels in ((inputs[0], 3), (outputs[0], 2)):
+            if kind != "tensor(float)" or len(shape) != 4 or shape[1] != channels:
+                raise unusable(network, "onnx", f"{name} is {kind} of shape {shape}")
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""

@@ -279,7 +279,8 @@ class Predictor:
 def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Softmax over background and salt: logits `(2, H, W)` → probability of salt `(H, W)`."""
     background, salt = logits
-    with np.errstate(over="ignore"):  # exp overflows where the probability rounds to 0
+    # exp overflows where the probability rounds to 0; infinite logits give NaN, which is refused
+    with np.errstate(over="ignore", invalid="ignore"):
         odds_against: NDArray[np.float32] = np.exp(background - salt)
     odds_against += 1
     return np.reciprocal(odds_against, out=odds_against)

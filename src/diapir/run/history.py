@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from diapir.config import RunConfig
 from diapir.text import plural
 
+_MOST_EPOCHS = 2**53
+"""From here on, not every whole number has a float of its own."""
+
 
 @dataclass(frozen=True)
 class History:
@@ -79,7 +82,7 @@ def read_history(path: Path) -> History:
         with path.open(encoding="utf-8", errors="replace", newline="") as stream:
             for line in csv.DictReader(stream):
                 row = {name: _number(cell) for name, cell in line.items() if name}
-                if row.get("epoch", 0) >= 1:
+                if 1 <= row.get("epoch", 0) < _MOST_EPOCHS:
                     rows.append(row)
     except (OSError, csv.Error):
         rows = []

@@ -86,7 +86,12 @@ def crossing_labels(
     samples = _samples(picks, placing, options, notes)
     salts = []
     for one, z in zip(picks, samples.values(), strict=True):
-        assert one.number is not None  # noqa: S101 - read as crossings
+        if one.number is None:
+            raise DataError(
+                f"the picks of {one.name or 'a file'} have no numbers of crossings",
+                expected="crossings.dat of `diapir products`: every entry into and exit from salt",
+                fix="--label-kind horizons, if they are horizons",
+            )
         for interval in np.unique((one.number + 1) // 2).tolist():
             ends = [
                 _chosen(one, one.number == number).to_map(placing, z[one.number == number])

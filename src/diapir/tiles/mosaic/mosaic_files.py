@@ -118,7 +118,10 @@ def read_mosaic(folder: Path) -> tuple[MosaicSection, ...]:
             )
             for each in content["sections"]
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        *(OSError, ValueError, KeyError, TypeError, AttributeError),
+        OverflowError,  # of infinite places
+    ) as error:
         raise DataError(
             f"{folder} holds no mosaic that can be read: {error}",
             expected="a folder written by `diapir data mosaic`",

@@ -122,7 +122,7 @@ class _Trace:
         if not (found.size and known.size):
             return False
         most = np.nanmax(known[np.isfinite(known)], initial=0.0)
-        return bool(np.isfinite(found).all() and found.max() <= _LARGER * most)
+        return bool(np.isfinite(found).all() and float(found.max()) <= _LARGER * float(most))
 
 
 def _meaning(trace: _Trace, stated: Sequence[int]) -> Spacing:
