@@ -35,7 +35,7 @@ class Run:
             by the time budget (`budget`) or by a callback (`callback`); empty if it is not known.
 
     Raises:
-        RunError: it is no run folder.
+        RunError: it is not a run folder.
     """
 
     def __init__(self, path: Paths, stopped: str = "") -> None:

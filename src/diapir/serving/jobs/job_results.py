@@ -109,7 +109,7 @@ def file_of(place: Path, name: str) -> Path:
     """A file that a job made.
 
     Raises:
-        RequestError: there is no such file, or it lies elsewhere.
+        RequestError: there is no such file, or it is outside the folders named at start.
     """
     root = (place / RESULT).resolve()
     try:
