@@ -22,7 +22,7 @@ from diapir.tiles import TileSet
 
 if TYPE_CHECKING:
     from diapir.models.custom import Module
-    from diapir.training import Callback, Parts
+    from diapir.training import Callback
     from diapir.training.from_python.parts import LossFunction
 
 
@@ -171,14 +171,17 @@ def train(
         parts = Parts(model, loss, tuple(callbacks))
         start = None if init is None else os.fspath(init)
         if folds is not None:
-            _refuse_in_folds(data, parts, given=parts != Parts())
-            assert not isinstance(data, TileSet)  # noqa: S101 - refused
-            return _train_folds(
-                *(config, data, Path(out), folds, start),
+            from diapir.comparison.evaluate_folds import train_and_evaluate
+
+            train_and_evaluate(
+                *(config, _path_for_folds(data, given=parts != Parts()), Path(out), folds),
+                init=start,
                 resume=resume,
                 budget_s=budget_s,
                 stream=stream or silence,
+                show=quiet,
             )
+            return Folds(out)
         result = train_run(
             config,
             data,
@@ -194,7 +197,8 @@ def train(
     return Run(result.run, result.stopped)
 
 
-def _refuse_in_folds(data: Path | TileSet, parts: Parts, *, given: bool) -> None:
+def _path_for_folds(data: Path | TileSet, *, given: bool) -> Path:
+    """The tiles of folds, which are trained without parts from Python and read by each fold."""
     if given:
         raise ConfigError(
             "folds are trained with a network, loss or callbacks from Python",
@@ -207,36 +211,4 @@ def _refuse_in_folds(data: Path | TileSet, parts: Parts, *, given: bool) -> None
             expected="the path of the tiles, which each fold reads",
             fix=f"data={str(data.path)!r}",
         )
-
-
-def _train_folds(
-    config: RunConfig,
-    data: Path,
-    out: Path,
-    folds: int,
-    init: str | None,
-    *,
-    resume: bool,
-    budget_s: float | None,
-    stream: TextIO,
-) -> Folds:
-    """Train, evaluate and report each fold that is not done yet, then all together."""
-    from diapir.comparison.evaluate_folds import evaluate_folds
-    from diapir.comparison.evaluate_run import evaluate_run
-    from diapir.comparison.train_folds import train_folds
-    from diapir.comparison.trainings import is_evaluated
-
-    for result in train_folds(
-        config,
-        data,
-        out,
-        folds=folds,
-        init=init,
-        resume=resume,
-        budget_s=budget_s,
-        stream=stream,
-    ):
-        if not is_evaluated(result.run):
-            evaluate_run(result.run, data, run_config(result.run))
-    evaluate_folds(out, data, config, folds, quiet)
-    return Folds(out)
+    return data

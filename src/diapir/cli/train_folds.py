@@ -40,30 +40,22 @@ def train_all_folds(
     Raises:
         Interrupted: by Ctrl-C; what is done is saved.
     """
-    from diapir.comparison.evaluate_folds import evaluate_folds
-    from diapir.comparison.evaluate_run import evaluate_run
-    from diapir.comparison.train_folds import train_folds
-    from diapir.comparison.trainings import is_evaluated
+    from diapir.comparison.evaluate_folds import train_and_evaluate
     from diapir.evaluation.summary import summary
     from diapir.run.folder import resume_words
 
-    done = []
     try:
-        for result in train_folds(
+        done, scored = train_and_evaluate(
             config,
             data,
             folder,
-            folds=folds,
+            folds,
             init=init,
             resume=resume,
             budget_s=budget_s,
             stream=output.stream,
-        ):
-            if not is_evaluated(result.run):
-                with output.progress(f"evaluating {result.run.name}") as progress:
-                    evaluate_run(result.run, data, config, progress)
-            done.append(result)
-        scored = evaluate_folds(folder, data, config, folds, output.progress)
+            show=output.progress,
+        )
     except KeyboardInterrupt:  # while evaluating: training saves and ends by itself
         command = shlex.join(resume_words(folder))
         message = f"interrupted while evaluating; resume with: {command}"

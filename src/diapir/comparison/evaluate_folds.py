@@ -1,11 +1,15 @@
-"""The last step of a training of folds: evaluate them out of fold, and report."""
+"""Folds trained and evaluated: each on what it held out, and all out of fold, with a report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from diapir import bundle as bundles
+from diapir.comparison.evaluate_run import evaluate_run
+from diapir.comparison.train_folds import train_folds
+from diapir.comparison.trainings import is_evaluated
 from diapir.config import RunConfig
 from diapir.evaluation import save_in_sections
 from diapir.evaluation.evaluate_models import Evaluated, evaluate_models
@@ -13,6 +17,7 @@ from diapir.progress import ShowProgress
 from diapir.reports import write_evaluation_report
 from diapir.run.folder import EVALUATION, REPORT
 from diapir.run.folds import fold_runs
+from diapir.training import TrainResult
 
 
 @dataclass(frozen=True)
@@ -63,3 +68,46 @@ def evaluate_folds(
         in_sections=done.in_sections,
     )
     return EvaluatedFolds(done, report)
+
+
+def train_and_evaluate(
+    config: RunConfig,
+    data: Path,
+    folder: Path,
+    folds: int,
+    *,
+    init: str | None = None,
+    resume: bool = False,
+    budget_s: float | None = None,
+    stream: TextIO,
+    show: ShowProgress,
+) -> tuple[list[TrainResult], EvaluatedFolds]:
+    """Train all folds that are not done yet, evaluate each, then all out of fold.
+
+    Args:
+        config: the recipe.
+        data: labelled tiles in any layout.
+        folder: of the folds.
+        folds: number of folds.
+        init: as for `train_folds`.
+        resume: as for `train_folds`.
+        budget_s: as for `train_folds`.
+        stream: where lines or the progress display of a training go.
+        show: opens a progress display of an evaluation.
+    """
+    done = []
+    for result in train_folds(
+        config,
+        data,
+        folder,
+        folds=folds,
+        init=init,
+        resume=resume,
+        budget_s=budget_s,
+        stream=stream,
+    ):
+        if not is_evaluated(result.run):
+            with show(f"evaluating {result.run.name}") as progress:
+                evaluate_run(result.run, data, config, progress)
+        done.append(result)
+    return done, evaluate_folds(folder, data, config, folds, show)
