@@ -229,11 +229,10 @@ def tune(
     else:
         tuned.save(Path(out))
     if report:
-        from diapir.comparison.evaluate_run import evaluate_run
-        from diapir.run.folder import run_config
+        from diapir.comparison.evaluate_run import evaluate_again
 
-        for run in expand(paths(runs)):
-            evaluate_run(run, data if isinstance(data, TileSet) else Path(data), run_config(run))
+        tiles = data if isinstance(data, TileSet) else Path(data)
+        evaluate_again(expand(paths(runs)), tiles, quiet)
     return tuned
 
 

@@ -108,15 +108,10 @@ def tune(
 
 def _reports(runs: list[Path], data: Path, output: Output) -> list[Path]:
     """Evaluate runs again with their new setting; returns their reports."""
-    from diapir.comparison.evaluate_run import evaluate_run
-    from diapir.run.folder import run_config
+    from diapir.comparison.evaluate_run import evaluate_again
 
-    reports = []
-    for run in runs:
-        with output.progress("evaluating") as progress:
-            done = evaluate_run(run, data, run_config(run), progress)
-        output.say(f"report  {done.report}")
-        reports.append(done.report)
+    reports = [done.report for done in evaluate_again(runs, data, output.progress)]
+    output.say(*(f"report  {report}" for report in reports))
     return reports
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,9 +25,9 @@ from diapir.evaluation import (
 )
 from diapir.evaluation.held_out import plan_run, split_notes
 from diapir.inference import Engine, EngineOptions, Predictor
-from diapir.progress import Progress
+from diapir.progress import Progress, ShowProgress
 from diapir.reports import write_run_report
-from diapir.run.folder import EVALUATION, SPLIT
+from diapir.run.folder import EVALUATION, SPLIT, run_config
 from diapir.tiles import Split, TileSet
 
 if TYPE_CHECKING:
@@ -104,6 +105,23 @@ def evaluate_run(
     )
     report = write_run_report(run, evaluation, validation, probabilities, found, notes)
     return EvaluatedRun(evaluation, bundle, report, found, notes)
+
+
+def evaluate_again(
+    runs: Sequence[Path], data: Path | TileSet, show: ShowProgress
+) -> list[EvaluatedRun]:
+    """Evaluate runs with the settings that their models have now, and rewrite their reports.
+
+    Args:
+        runs: run folders.
+        data: the tiles they were trained on.
+        show: opens a progress display for each.
+    """
+    done = []
+    for run in runs:
+        with show("evaluating") as progress:
+            done.append(evaluate_run(run, data, run_config(run), progress))
+    return done
 
 
 def _engine(bundle: Bundle, options: EngineOptions, module: Module | None) -> Engine | None:
