@@ -14,9 +14,9 @@ from typing import Any
 
 import numcodecs
 import numpy as np
-from zarr import config
 from zarr.codecs import BloscCodec
-from zarr.registry import register_codec
+
+from diapir.surveys.chunk_guard import check_decoded, register
 
 _HEADER = struct.Struct("<4B3I")
 """Versions, flags, size of an item; then bytes decoded, bytes of a block, bytes of the chunk."""
@@ -63,8 +63,7 @@ def check_blosc(chunk: Any) -> None:
         raise ValueError(f"a Blosc chunk has {size} bytes, but its header says {encoded}")
     if block > decoded:
         raise ValueError(f"a Blosc chunk has blocks of {block} bytes in {decoded}")
+    check_decoded(decoded)
 
 
-numcodecs.registry.register_codec(CheckedBlosc, "blosc")
-register_codec("blosc", CheckedBloscCodec)
-config.set({"codecs.blosc": f"{CheckedBloscCodec.__module__}.{CheckedBloscCodec.__qualname__}"})
+register("blosc", CheckedBloscCodec, CheckedBlosc)

@@ -7,6 +7,7 @@ from them while reading is turned into one kind of error here.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import DiapirError, MissingDependencyError, SurveyError
+
+_MOST_OUTSIDE = 1 << 28
+"""Bytes of a chunk that is larger than its array: a claim that costs nothing."""
 
 
 class ZarrArray:
@@ -47,6 +51,7 @@ class ZarrArray:
             names = getattr(array.metadata, "dimension_names", None)
             names = names or self.attributes.get("_ARRAY_DIMENSIONS") or ()
             self.dimensions = tuple(map(str, names)) if all(names) else ()
+            self._chunk_bytes = _chunk_bytes(array, self.shape, self.dtype.itemsize)
 
     def __getitem__(self, place: tuple[slice, ...] | slice) -> NDArray[Any]:
         """Read a copy of a part.
@@ -54,7 +59,9 @@ class ZarrArray:
         Raises:
             SurveyError: a chunk of it is damaged, or cannot be read.
         """
-        with zarr_reading(self.path):
+        from diapir.surveys.chunk_guard import chunk_bytes
+
+        with zarr_reading(self.path), chunk_bytes(self._chunk_bytes):
             return np.asarray(self._array[place])
 
     def write(self, place: tuple[slice, ...], values: NDArray[Any]) -> None:
@@ -63,12 +70,21 @@ class ZarrArray:
         Raises:
             OSError: the disk is full or not writable.
         """
-        with zarr_writing(self.path):
+        from diapir.surveys.chunk_guard import chunk_bytes
+
+        with zarr_writing(self.path), chunk_bytes(self._chunk_bytes):
             self._array[place] = values
 
 
+def _chunk_bytes(array: Any, shape: tuple[int, ...], itemsize: int) -> int:
+    """Bytes of a decoded chunk, or shard; those outside the array do not count without end."""
+    chunk = tuple(map(int, getattr(array, "shards", None) or array.chunks))
+    inside = math.prod(map(min, chunk, shape)) * max(1, itemsize)
+    return min(math.prod(chunk) * max(1, itemsize), max(inside, _MOST_OUTSIDE))
+
+
 def open_node(path: Path, *, mode: str = "r", **options: Any) -> Any:
-    """Open an array or a group as Zarr does, with the chunks of Blosc checked.
+    """Open an array or a group as Zarr does, with the chunks checked as they are decoded.
 
     Raises:
         MissingDependencyError: the package Zarr is not installed.
@@ -80,7 +96,7 @@ def open_node(path: Path, *, mode: str = "r", **options: Any) -> Any:
 
 
 def import_zarr() -> Any:
-    """The package Zarr, with the chunks of Blosc checked.
+    """The package Zarr, with the chunks checked as they are decoded.
 
     Raises:
         MissingDependencyError: it is not installed.
@@ -91,7 +107,7 @@ def import_zarr() -> Any:
         if error.name != "zarr":
             raise
         raise MissingDependencyError("zarr", "volume") from None
-    import diapir.surveys.blosc_guard  # noqa: F401 - registers its codecs
+    import diapir.surveys.blosc_guard  # noqa: F401 - registers checked codecs, of chunk_guard too
 
     return zarr
 
