@@ -50,6 +50,8 @@ def test_a_folder_of_lines_is_one_job(
     assert "is truncated" in rows["damaged"]["error"]
     assert rows["b"]["report"] == "b/b.products/report.html"
     assert int(rows["b"]["bodies"]) > 0
+    notes = [note.rstrip(".").lower() for note in rows["b"]["notes"].split(" | ")]
+    assert len(notes) == len(set(notes)) > 0
     page = (out / "lines.html").read_text(encoding="utf-8")
     for said in ("north_a", "is truncated", "b/b.products/report.html"):
         assert said in page

@@ -292,6 +292,66 @@ def test_results_are_replaced_and_an_interrupted_prediction_is_repeated(
         }
 
 
+def test_an_earlier_prediction_of_others_is_replaced_whole_and_said(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("a/old.png", "a/deep/old.png", "a/both.png", "b/both.png")):
+        _save(tmp_path / name, _grey(12, 12, seed=number))
+    _save(tmp_path / "b" / "new.png", _grey(12, 12, seed=9))
+    out = tmp_path / "out"
+    assert predict_images(predictor, [tmp_path / "a"], out).notes == []
+    (out / "mask" / "mine.txt").write_text("mine")
+    notes = predict_images(predictor, [tmp_path / "b"], out).notes
+    assert notes == [
+        f"replaces an earlier prediction of 3 images in {out}",
+        f"removed from {out}: the results of 2 images of an earlier prediction, not among these",
+    ]
+    pictures = [f"{kind}/{name}.png" for kind in ("mask", "overlay", "probability")
+                for name in ("both", "new")]  # fmt: skip
+    assert _files(out) == sorted([*pictures, "mask/mine.txt", "predictions.csv"])
+    assert [row["name"] for row in _table(out)] == ["both", "new"]
+    alone = tmp_path / "alone"
+    predict_images(predictor, [tmp_path / "b"], alone)
+    assert (out / "mask/both.png").read_bytes() == (alone / "mask/both.png").read_bytes()
+
+
+def test_no_image_of_a_prediction_that_was_killed_stays(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    old = [_save(tmp_path / "old" / f"o{number}.png", _grey(12, 12)) for number in range(6)]
+    new = _save(tmp_path / "new.png", _grey(12, 12))
+    out = tmp_path / "out"
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_images(predictor, old, out, progress=stop)
+    assert "mask/o0.png" in _files(out)
+    (note,) = predict_images(predictor, [new], out).notes
+    assert "the results of 3 images of an earlier prediction" in note
+    assert len(_files(out)) == 4
+    predict_images(predictor, old, out)
+    with pytest.raises(KeyboardInterrupt):
+        predict_images(predictor, [new], out, progress=stop)
+    assert "removed" in predict_images(predictor, [new], out).notes[-1]
+    assert len(_files(out)) == 4
+
+
+def test_a_table_that_names_other_places_removes_nothing_there(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    mine = _save(tmp_path / "mine.png", _grey(12, 12))
+    path = _save(tmp_path / "a.png", _grey(12, 12))
+    out = tmp_path / "out"
+    predict_images(predictor, [path], out)
+    table = out / "predictions.csv"
+    table.write_text(table.read_text().replace(",a,", ",../../mine,"))
+    (out / ".predicting").write_text(f"../../mine\n{tmp_path / 'mine'}\n\0\n")
+    predict_images(predictor, [path], out)
+    assert mine.exists()
+
+
 def test_an_out_that_is_a_file_is_refused(predictor: Predictor, tmp_path: Path) -> None:
     path = _save(tmp_path / "a.png", _grey(12, 12))
     (tmp_path / "out").write_text("mine")

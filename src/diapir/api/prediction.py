@@ -15,7 +15,7 @@ from PIL import Image
 from diapir.api.arguments import Paths
 from diapir.extras import extras_explained
 from diapir.files import check_writable, claim, disk_errors
-from diapir.inference.images import (
+from diapir.inference.image_results import (
     COLUMNS,
     may_be_replaced,
     write_pictures,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -12,28 +10,28 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from diapir.errors import DataError
-from diapir.files import check_writable, claim, disk_errors, replace_file
+from diapir.files import check_writable, claim, disk_errors
 from diapir.inference.ensemble import tta_of
-from diapir.inference.left_out import PREDICTIONS as TABLE
-from diapir.inference.overlay import overlay
+from diapir.inference.image_results import (
+    COLUMNS,
+    TABLE,
+    EarlierImages,
+    may_be_replaced,
+    write_pictures,
+    write_table,
+)
 from diapir.inference.postprocess import check_postprocessing, salt_mask
 from diapir.inference.predictor import Segmenter
 from diapir.inference.sections.caveats import Confidence, image_caveats
 from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
-from diapir.inference.sources import OUTPUTS, PICTURES, Found, Source, find_pictures, on_one_scale
+from diapir.inference.sources import PICTURES, Found, Source, find_pictures, on_one_scale
 from diapir.inference.tiling import WindowGrid
 from diapir.locks import locked
 from diapir.progress import Progress
-from diapir.text import csv_cell, plural
+from diapir.text import plural
 from diapir.tiles.files.picture_options import PictureOptions
-
-STARTED = ".predicting"
-"""Marks a folder whose prediction is incomplete and may be repeated."""
-COLUMNS = ("input", "name", "width", "height", "salt_share", "mean_probability", "error")
-"""Columns of the table; sizes in pixels, shares in [0, 1]."""
 
 DEFAULTS = LargeImageOptions()
 """How images larger than a tile are predicted, unless an option says otherwise."""
@@ -61,7 +59,8 @@ class PredictionSummary:
         resampled: vertical factor of each image that was resampled for the network, by its name.
         unsure: share of the pixels that may be salt without being certain, for each image larger
             than a tile by its name.
-        notes: what was done to images larger than a tile, each with the option that changes it.
+        notes: what was done to images larger than a tile, each with the option that changes it, and
+            what was replaced.
         caveats: signs that the model does not suit the images.
     """
 
@@ -154,11 +153,12 @@ def predict_images(
     problems: list[DataError] = []
     sections = LargeImages(predictor, large, both_signs=polarity == "both")
     confidence: dict[str, Confidence] = {}
+    earlier = EarlierImages(target, [source.name for source in sources])
     with disk_errors(out), locked(target / ".lock", out):
         with ThreadPoolExecutor(_WRITERS) as pool:
             for chunk in _chunks(sources, predictor):
                 problems += [image for _, image in chunk if isinstance(image, DataError)]
-                rows += _predict(sections, chunk, out, threshold, min_area, pool, confidence)
+                rows += _predict(sections, chunk, earlier, threshold, min_area, pool, confidence)
                 if progress:
                     progress(len(rows), len(sources))
         failed = {row["input"]: row["error"] for row in rows if row["error"]}
@@ -170,8 +170,8 @@ def predict_images(
                 fix=problems[0].fix,
             )
         write_table(out / TABLE, rows)
-        (out / STARTED).unlink(missing_ok=True)
-    predicted = [row for row in rows if not row["error"]]
+        predicted = [row for row in rows if not row["error"]]
+        replaced = earlier.end(row["name"] for row in predicted)
     pixels = sum(row["width"] * row["height"] for row in predicted)
     salt = sum(row["salt_share"] * row["width"] * row["height"] for row in predicted)
     return PredictionSummary(
@@ -187,21 +187,13 @@ def predict_images(
         tta=tta_of(predictor),
         resampled=sections.factors,
         unsure={name: one.unsure for name, one in confidence.items()},
-        notes=[*found.notes, *read_notes, *sections.notes()],
+        notes=[*found.notes, *read_notes, *sections.notes(), *replaced],
         caveats=image_caveats(confidence),
     )
 
 
 def _in_windows(predictor: Segmenter, height: int, width: int) -> bool:
     return any(grid.count(height, width) > 1 for grid in predictor.grids)
-
-
-def may_be_replaced(out: Path) -> bool:
-    """Whether a folder contains a prediction, or nothing under the names of its results."""
-    if (out / STARTED).exists() or not any((out / name).exists() for name in (*OUTPUTS, TABLE)):
-        return True
-    with (out / TABLE).open("rb") as table:
-        return table.readline() == ",".join(COLUMNS).encode() + b"\n"
 
 
 _Read = tuple[Source, NDArray[np.uint8] | DataError]
@@ -232,7 +224,7 @@ def _chunks(sources: Sequence[Source], predictor: Segmenter) -> Iterator[list[_R
 def _predict(
     sections: LargeImages,
     chunk: Sequence[_Read],
-    out: Path,
+    earlier: EarlierImages,
     threshold: float,
     min_area: int,
     pool: ThreadPoolExecutor,
@@ -251,9 +243,8 @@ def _predict(
     probabilities = (
         one.restored(probability) for one, probability in zip(prepared, found, strict=True)
     )
-    if prepared and not (out / STARTED).exists():
-        out.mkdir(parents=True, exist_ok=True)
-        replace_file(out / STARTED, b"")
+    if prepared:
+        earlier.begin()
     rows: list[dict[str, Any]] = []
     written = []
     for source, image in chunk:
@@ -270,43 +261,10 @@ def _predict(
             row["height"], row["width"] = image.shape
             row["salt_share"] = float(mask.mean())
             row["mean_probability"] = float(probability.mean(dtype=np.float64))
-            written.append(pool.submit(write_pictures, out, source.name, image, probability, mask))
+            written.append(
+                pool.submit(write_pictures, earlier.out, source.name, image, probability, mask)
+            )
         rows.append(row)
     for writing in written:
         writing.result()
     return rows
-
-
-def write_pictures(
-    out: Path,
-    name: str,
-    image: NDArray[np.uint8],
-    probability: NDArray[np.float32],
-    mask: NDArray[np.uint8],
-) -> None:
-    """Write probability, mask and overlay of an image, each into its folder."""
-    pictures = (
-        np.rint(probability * np.float32(65535)).astype(np.uint16),
-        mask * np.uint8(255),
-        overlay(image, mask),
-    )
-    for folder, picture in zip(OUTPUTS, pictures, strict=True):
-        content = io.BytesIO()
-        Image.fromarray(picture).save(content, "PNG", compress_level=3)
-        path = out / folder / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, content.getbuffer())
-
-
-def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the table of all images; see `COLUMNS`."""
-    text = io.StringIO(newline="")
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    for row in rows:
-        shares = {
-            key: f"{row[key]:.6f}" for key in ("salt_share", "mean_probability") if row[key] != ""
-        }
-        names = {key: csv_cell(row[key]) for key in ("input", "name")}
-        table.writerow(row | shares | names)
-    replace_file(path, text.getvalue())

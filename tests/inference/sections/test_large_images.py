@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diapir.bundle import SurveySettings
 from diapir.errors import ConfigError
-from diapir.inference import predict_images
+from diapir.inference import Predictor, predict_images
 from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
+from tests.helpers.tiny import small_bundle
 from tests.surveys.made import Pointwise, predictor
 
 WINDOW = 32
@@ -70,6 +72,25 @@ def test_a_factor_can_be_given_or_left_out() -> None:
     images = large(match_sampling="none")
     assert images.prepare("line", picture).image is picture
     assert "as --match-sampling asks" in images.notes()[0]
+
+
+def test_pictures_are_resampled_as_those_that_the_model_was_adapted_to(tmp_path: Path) -> None:
+    bundle = small_bundle(tmp_path / "model", survey=SurveySettings(vertical=2, horizontal=1.5))
+    images = LargeImages(Predictor(bundle), LargeImageOptions())
+    picture = waves(14)
+    picture[:, 50:] = 30
+    prepared = images.prepare("line", picture)
+    assert prepared.image.shape == (400, 90)
+    probability = prepared.restored(np.ones(prepared.image.shape, np.float32))
+    assert probability.shape == picture.shape
+    assert set(np.unique(probability[:, 50:])) == {0}
+    assert probability[:, :50].min() == 1
+    tile = np.ones((images.tile, images.tile), np.uint8)
+    assert images.prepare("tile", tile).empty is None
+    sampling, blank = images.notes()
+    assert "2 images resampled for the network, as in the data that the model was ad" in sampling
+    assert "(--match-sampling FACTOR sets another)" in sampling
+    assert "16.7 % of pixels, in 1 image, are no data" in blank
 
 
 def test_several_images_are_told_together() -> None:

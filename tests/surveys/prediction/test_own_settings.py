@@ -65,3 +65,8 @@ def test_a_survey_is_predicted_with_both_factors(tmp_path: Path) -> None:
     summary = predict_survey(model, survey(), tmp_path / "out", SurveyOptions(view="inline"))
     assert summary.samples == 80 * 60
     assert summary.plan.seen_samples == 120
+    (told,) = (note for note in summary.plan.notes if "resampled" in note)
+    assert "by 2 for the network, as in the data that the model was adapted to" in told
+    asked = SurveyOptions(view="inline", match_sampling=2.0)
+    summary = predict_survey(model, survey(), tmp_path / "asked", asked)
+    assert any("as --match-sampling asks" in note for note in summary.plan.notes)

@@ -15,6 +15,7 @@ from diapir.inference.sections.no_data import blank, least_run
 from diapir.inference.sections.presentation import present, restore, settings_of
 from diapir.inference.sections.resample import resample
 from diapir.inference.sections.wavelet import (
+    AS_ADAPTED,
     LARGEST,
     SamplingMatch,
     match_sampling,
@@ -88,6 +89,7 @@ class LargeImages:
         factors: vertical factor of each image that was resampled, by its name.
         matches: what was measured in each image larger than a tile.
         both_signs: whether each image is predicted with black and white exchanged as well.
+        as_adapted: number of images resampled by the factors of a model adapted to others.
     """
 
     segmenter: Segmenter
@@ -95,6 +97,7 @@ class LargeImages:
     factors: dict[str, float] = field(default_factory=dict)
     matches: list[SamplingMatch] = field(default_factory=list)
     both_signs: bool = False
+    as_adapted: int = 0
     _empty_pixels: int = 0
     _empty_images: int = 0
     _pixels: int = 0
@@ -131,25 +134,32 @@ class LargeImages:
         height, width = image.shape
         shape = height, width
         settings = settings_of(self.segmenter.bundles)
+        large = max(image.shape) > self.tile
+        match, empty = self._measure(image) if large else (None, None)
         if settings is not None and self.options.match_sampling == "auto":
             # a model adapted to a survey is shown it as it was in its training
-            return PreparedImage(present(image, settings), shape, None)
-        if max(image.shape) <= self.tile:
+            seen = present(image, settings)
+            self.as_adapted += seen is not image
+            return PreparedImage(seen, shape, empty)
+        if match is None:
             return PreparedImage(image, shape, None)
+        self.matches.append(match)
+        rows = self._rows(height, match)
+        if rows == height:
+            return PreparedImage(image, shape, empty)
+        self.factors[name] = rows / height
+        fine = _resampled(image.astype(np.float32), rows)
+        grey = np.clip(np.rint(fine), 0, 255).astype(np.uint8)
+        return PreparedImage(grey, shape, empty)
+
+    def _measure(self, image: NDArray[np.uint8]) -> tuple[SamplingMatch, NDArray[np.bool_] | None]:
+        """How the sampling of a large image compares, and where it has no data."""
         match = match_sampling(
             image.T,
             vertical_scale(self.segmenter.bundles),
             trained_first_zero(self.segmenter.bundles),
         )
-        self.matches.append(match)
-        empty = self._empty(image, match)
-        rows = self._rows(height, match)
-        if rows == height:
-            return PreparedImage(image, shape, empty)
-        self.factors[name] = rows / height
-        seen = _resampled(image.astype(np.float32), rows)
-        grey = np.clip(np.rint(seen), 0, 255).astype(np.uint8)
-        return PreparedImage(grey, shape, empty)
+        return match, self._empty(image, match)
 
     def _rows(self, height: int, match: SamplingMatch) -> int:
         asked = self.options.match_sampling
@@ -172,9 +182,11 @@ class LargeImages:
 
     def notes(self) -> list[str]:
         """What was done to the images larger than a tile, each with the option that changes it."""
-        if not self.matches:
-            return []
-        notes = [self._sampling()]
+        notes = [self._sampling()] if self.matches else []
+        if self.as_adapted:
+            notes.append(
+                f"{plural(self.as_adapted, 'image')} resampled for the network, {AS_ADAPTED}"
+            )
         if self._empty_pixels:
             notes.append(
                 f"{percent(self._empty_pixels / self._pixels, 1)} of pixels, in "

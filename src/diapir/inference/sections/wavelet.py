@@ -26,6 +26,7 @@ LARGEST = 4.0
 """Largest factor by which traces are stretched or squeezed."""
 FEWEST_SAMPLES = 32
 """Samples of a trace from which a wavelet length can be told."""
+AS_ADAPTED = "as in the data that the model was adapted to (--match-sampling FACTOR sets another)"
 NOISE = 1.2
 """First zero in samples below which data are taken for noise; that of white noise is 1."""
 
@@ -75,16 +76,18 @@ class SamplingMatch:
             "(--match-sampling none leaves them as they are)"
         )
 
-    def compared(self, factor: float) -> str:
-        """What a factor that was asked for is beside the measurement.
+    def compared(self, factor: float, *, of_model: bool = False) -> str:
+        """What a factor that was not chosen by the measurement is beside it.
 
         Args:
             factor: 1 for none.
+            of_model: whether it belongs to an adapted model; otherwise the user asked for it.
         """
         done = "not resampled" if factor == 1 else f"resampled by {factor:.3g} for the network"
+        why = AS_ADAPTED if of_model else "as --match-sampling asks"
         if not np.isfinite(self.found):
-            return f"traces are {done}, as --match-sampling asks"
-        return f"traces are {done}, as --match-sampling asks: {self._measured}"
+            return f"traces are {done}, {why}"
+        return f"traces are {done}, {why}: {self._measured}"
 
     @property
     def _measured(self) -> str:

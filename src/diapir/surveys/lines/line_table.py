@@ -15,6 +15,7 @@ from diapir.errors import DataError
 from diapir.files import replace_file
 from diapir.surveys.lines.find_lines import SurveyFile
 from diapir.surveys.prediction.predict import SurveySummary
+from diapir.surveys.products.from_prediction import sentence
 from diapir.surveys.products.make import Products
 from diapir.surveys.survey import Survey
 from diapir.text import csv_cell
@@ -108,7 +109,7 @@ class LineRow:
             body_share=round(int(table["cells"].sum()) / max(1, live), 5),
             unit=grid.unit,
             report=report,
-            notes=tuple(dict.fromkeys((*self.notes, *made.notes))),
+            notes=(*(note for note in self.notes if sentence(note) not in made.notes), *made.notes),
             **ends,
         )
 

@@ -99,7 +99,8 @@ def settle(
             the survey cannot have; no amplitude other than 0; or a window larger than the sections.
         MissingDependencyError: a volume, and the package Zarr is not installed.
     """
-    options, clipped = with_own_settings(segmenter, survey, options)
+    given = options
+    options, clipped = with_own_settings(segmenter, survey, given)
     threshold = segmenter.threshold if options.threshold is None else options.threshold
     views = choose_views(survey.grid.shape, options.view, skips(survey))
     store, unfinished = _folders(out, survey, views)
@@ -108,7 +109,10 @@ def settle(
     asked = json.loads(json.dumps(_asked(segmenter, survey, options)))
     record = _earlier(asked, (store, unfinished))
     if record is None:
-        record = _new_record(segmenter, survey, options, asked, views, threshold, clipped)
+        record = _new_record(
+            segmenter, survey, options, asked, views, threshold, clipped,
+            of_model=options.match_sampling != given.match_sampling,
+        )  # fmt: skip
     segmenter = segmenter.with_grids(record.windows)
     sections = SectionPredictor(segmenter, options.polarity, record.stretch)
     return SettledPrediction(survey, options, record, sections, exports, store, unfinished)
@@ -129,10 +133,14 @@ def settle_sections(
     Raises:
         SurveyError: no amplitude other than 0, or a window larger than the sections.
     """
-    options, clipped = with_own_settings(segmenter, survey, options)
+    given = options
+    options, clipped = with_own_settings(segmenter, survey, given)
     threshold = segmenter.threshold if options.threshold is None else options.threshold
     views = choose_views(survey.grid.shape, options.view, skips(survey))
-    record = _new_record(segmenter, survey, options, {}, views, threshold, clipped, timed=False)
+    record = _new_record(
+        segmenter, survey, options, {}, views, threshold, clipped,
+        of_model=options.match_sampling != given.match_sampling, timed=False,
+    )  # fmt: skip
     segmenter = segmenter.with_grids(record.windows)
     return record, SectionPredictor(segmenter, options.polarity, record.stretch)
 
@@ -217,10 +225,11 @@ def _new_record(
     threshold: float,
     notes: Sequence[str],
     *,
+    of_model: bool,
     timed: bool = True,
 ) -> PredictionRecord:
     traces = sample_traces(survey, most=_SAMPLED_TRACES)
-    match, told = _sampling(segmenter, traces, options)
+    match, told = _sampling(segmenter, traces, options, of_model=of_model)
     stretch = match.factor
     scale = _scale(survey, options)
     equal_runs, blank = _equal_runs(with_true_zeros(traces, scale), match, options)
@@ -319,7 +328,7 @@ def _asked(segmenter: Segmenter, survey: Survey, options: SurveyOptions) -> dict
 
 
 def _sampling(
-    segmenter: Segmenter, traces: NDArray[np.float32], options: SurveyOptions
+    segmenter: Segmenter, traces: NDArray[np.float32], options: SurveyOptions, *, of_model: bool
 ) -> tuple[SamplingMatch, str]:
     """Factor by which traces are resampled for the network, and what is said about it."""
     match = match_sampling(
@@ -328,7 +337,7 @@ def _sampling(
     if options.match_sampling == "auto":
         return match, match.note
     factor = 1.0 if options.match_sampling == "none" else float(options.match_sampling)
-    return replace(match, factor=factor), match.compared(factor)
+    return replace(match, factor=factor), match.compared(factor, of_model=of_model)
 
 
 def _equal_runs(

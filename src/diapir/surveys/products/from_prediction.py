@@ -123,7 +123,7 @@ def store_products(
             chunk=(block, block),
             notes=[
                 *_part_notes(store, part, skipped),
-                *map(_sentence, (*store.record.caveats, *store.record.notes)),
+                *map(sentence, (*store.record.caveats, *store.record.notes)),
                 *unseen,
             ],
             skips=skipped,
@@ -180,7 +180,7 @@ def _part_notes(store: PredictionStore, part: Extent | None, skipped: tuple[int,
     return notes
 
 
-def _sentence(note: str) -> str:
+def sentence(note: str) -> str:
     """A note of the prediction as a sentence of the page."""
     return f"{note[:1].upper()}{note[1:]}."
 
