@@ -179,6 +179,33 @@ def hostile(rng: Rng) -> Any:
     return pick(rng, NUMBERS)
 
 
+def hostile_json(rng: Rng, tree: Any) -> bytes:
+    """JSON that is nested without end, has huge numbers, keys twice, or another encoding."""
+    text = json.dumps(tree)
+    kind = int(rng.integers(7))
+    if kind == 0:
+        depth = int(10 ** rng.uniform(1, 5))
+        opening, closing = pick(rng, (("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")))
+        return (opening * depth + "1" + closing * depth * int(rng.integers(2))).encode()
+    if kind == 1:
+        digits = pick(
+            rng, ("9" * 5000, "-" + "9" * 400, "1e400", "1" + "0" * 310, "NaN", "-0", "0.1e-999")
+        )
+        places = [at for at, letter in enumerate(text) if letter.isdigit()] or [0]
+        at = places[int(rng.integers(len(places)))]
+        return (text[:at] + digits + text[at + 1 :]).encode()
+    if kind == 2:
+        return text.encode(pick(rng, ("utf-16", "utf-32", "utf-8-sig", "utf-16-le")))
+    if kind == 3:  # every key twice
+        return text.replace("{", "{" + text[1:-1] + ", " if text[:1] == "{" else "{", 1).encode()
+    if kind == 4:
+        return text.encode() + pick(rng, (b"\n" + text.encode(), b"\0", b" //", b",", b"\xff"))
+    if kind == 5:
+        spoilt = spoil_tree(rng, tree)
+        return json.dumps(spoilt).replace('"', '"\\u0000', int(rng.integers(1, 4))).encode()
+    return json.dumps([tree] * int(rng.integers(2, 50))).encode()
+
+
 def to_json(tree: Any) -> str:
     """JSON, with NaN and lone surrogates as Python writes them."""
     return json.dumps(tree)

@@ -54,6 +54,17 @@ def build(name: str, home: Path) -> Target:
     return target
 
 
+def later(rng: Rng, share: float) -> Rng | None:
+    """Chance for kinds of input that were added later; None for the others, which stay the same.
+
+    Args:
+        rng: of the input; nothing is drawn from it.
+        share: of the inputs that are of these kinds.
+    """
+    (own,) = rng.spawn(1)
+    return own if own.random() < share else None
+
+
 def chance(name: str, seed: int, number: int) -> Rng:
     """The random numbers of an input."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), number])

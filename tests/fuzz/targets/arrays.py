@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import gzip
 import io
 import json
+import lzma
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numcodecs
 import numpy as np
 import zarr
 
 from diapir.surveys import describe, open_survey, percentile
 from tests.fuzz.mutate import pick, spoil_bytes, spoil_text, spoil_tree
-from tests.fuzz.target import Rng
+from tests.fuzz.target import Rng, later
 
 _TYPES = (
     "<f4",
@@ -71,7 +76,10 @@ class Inputs:
                 self._stores.append(path)
 
     def make(self, rng: Rng, folder: Path) -> Callable[[], object]:
-        if rng.random() < 0.5:
+        if (own := later(rng, 0.3)) is not None:
+            path = folder / "volume.zarr"
+            _packed(own, path)
+        elif rng.random() < 0.5:
             path = folder / "volume.npy"
             path.write_bytes(_npy(rng))
         else:
@@ -86,6 +94,57 @@ class Inputs:
                 survey.read(slice(0, 2), slice(0, 5))
 
         return use
+
+
+def _packed(rng: Rng, path: Path) -> None:
+    """An array with any chain of codecs, whose chunks are bombs, or cut, or of another array."""
+    shape = tuple(int(n) for n in rng.integers(1, (5, 9, 40)))
+    chunks = (
+        tuple(int(n) for n in rng.integers(1, np.array(shape) + 1)) if rng.random() < 0.5 else shape
+    )
+    version = pick(rng, (2, 3, 3))
+    codecs = _CODECS_2 if version == 2 else _CODECS_3
+    chain = [pick(rng, codecs)() for _ in range(1 if version == 2 else int(rng.integers(1, 4)))]
+    further = {}
+    if version == 3 and rng.random() < 0.3:
+        further = {"shards": tuple(n * 2 for n in chunks)}
+    elif version == 2 and rng.random() < 0.3:
+        further = {"filters": [pick(rng, _CODECS_2)()]}
+    values = rng.normal(size=shape).astype(pick(rng, ("f4", "f8", "i2")))
+    array = zarr.create_array(
+        str(path), shape=shape, chunks=chunks, dtype=values.dtype, zarr_format=version,
+        compressors=chain, **further,
+    )  # fmt: skip
+    with contextlib.suppress(ValueError):  # a chain that cannot be written, but may be read
+        array[:] = values
+    files = sorted(file for file in path.rglob("*") if file.is_file() and "z" not in file.name)
+    for file in files[:: int(rng.integers(1, 4))]:
+        kind = int(rng.integers(4))
+        if kind == 0:
+            content = bytes(int(10 ** rng.uniform(2, 7.5)))
+            for _ in range(int(rng.integers(1, 3))):
+                content = pick(rng, _PACKERS)(content)
+            file.write_bytes(content)
+        elif kind == 1:
+            file.write_bytes(spoil_bytes(rng, file.read_bytes()))
+        elif kind == 2:
+            file.write_bytes(pick(rng, files).read_bytes())
+    if rng.random() < 0.3:
+        (place,) = [*path.glob("zarr.json"), *path.glob(".zarray")]
+        place.write_text(json.dumps(spoil_tree(rng, json.loads(place.read_bytes()), most=2)))
+
+
+_CODECS_2 = (
+    numcodecs.Zstd, numcodecs.GZip, numcodecs.Zlib, numcodecs.BZ2, numcodecs.LZMA, numcodecs.LZ4,
+    numcodecs.Blosc, numcodecs.CRC32, numcodecs.Shuffle, numcodecs.PackBits,
+)  # fmt: skip
+_CODECS_3 = (
+    zarr.codecs.ZstdCodec, zarr.codecs.GzipCodec, zarr.codecs.BloscCodec, zarr.codecs.Crc32cCodec,
+)  # fmt: skip
+_PACKERS: tuple[Callable[[bytes], bytes], ...] = (
+    gzip.compress, zlib.compress, bz2.compress, lzma.compress, numcodecs.Zstd().encode,
+    numcodecs.LZ4().encode, numcodecs.Blosc().encode,
+)  # fmt: skip
 
 
 def _npy(rng: Rng) -> bytes:

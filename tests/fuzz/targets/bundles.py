@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from diapir.bundle import INFO
-from tests.fuzz.mutate import spoil_bytes, spoil_tree
-from tests.fuzz.target import Rng
+from tests.fuzz.mutate import hostile_json, spoil_bytes, spoil_tree
+from tests.fuzz.target import Rng, later
 from tests.fuzz.targets.models import rewrite, use
 from tests.helpers.tiny import small_bundle
 from tests.surveys.made import onnx_bundle
@@ -27,7 +27,10 @@ class Inputs:
     def make(self, rng: Rng, folder: Path) -> Callable[[], object]:
         model = folder / "model"
         shutil.copytree(self._models[int(rng.integers(2))], model)
-        if rng.random() < 0.15:
+        if (own := later(rng, 0.1)) is not None:
+            tree = json.loads((model / INFO).read_bytes())
+            (model / INFO).write_bytes(hostile_json(own, tree))
+        elif rng.random() < 0.15:
             (model / INFO).write_bytes(spoil_bytes(rng, (model / INFO).read_bytes()))
         else:
             rewrite(model, spoil_tree(rng, json.loads((model / INFO).read_bytes())))

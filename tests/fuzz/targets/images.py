@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from diapir.tiles import check_tiles, load_tiles
 from diapir.tiles.files.decode import decode_values, read_image
 from tests.fuzz.mutate import pick, spoil_bytes
-from tests.fuzz.target import Rng
+from tests.fuzz.target import Rng, later
+from tests.fuzz.tiff import array, tiff
 
 _MODES = {
     "PNG": ("1", "L", "LA", "I;16", "P", "RGB", "RGBA"),
@@ -30,6 +32,8 @@ class Inputs:
         pass
 
     def make(self, rng: Rng, folder: Path) -> Callable[[], object]:
+        if (own := later(rng, 0.3)) is not None:
+            return _set(own, folder)
         kind = pick(rng, tuple(_MODES))
         content = _png_of(rng) if rng.random() < 0.1 else _image(rng, kind)
         if rng.random() < 0.9:
@@ -42,6 +46,48 @@ class Inputs:
             decode_values(content, path.name, suffix=suffix)
 
         return use if rng.random() < 0.4 else lambda: read_image(path)
+
+
+def _set(rng: Rng, folder: Path) -> Callable[[], object]:
+    """A tile set of TIFFs, arrays, moving pictures and colours; loaded, or one picture read."""
+    for place in ("images", "masks"):
+        (folder / place).mkdir()
+        kind = pick(rng, ("tiff", "tiff", "npy", "moving", "colours"))
+        for number in range(int(rng.integers(1, 3))):
+            path = folder / place / f"t{number}"
+            if kind == "tiff":
+                path.with_suffix(".tif").write_bytes(tiff(rng))
+            elif kind == "npy":
+                np.save(path.with_suffix(".npy"), array(rng))
+            elif kind == "moving":
+                _moving(rng, path)
+            else:
+                colours = rng.integers(0, 256, (int(rng.integers(1, 5)), 3), dtype=np.uint8)
+                picture = colours[rng.integers(0, len(colours), (12, 9))]
+                Image.fromarray(picture).save(path.with_suffix(".png"))
+    first = min((folder / "images").iterdir())
+    content = first.read_bytes()
+    uses: tuple[Callable[[], object], ...] = (
+        lambda: load_tiles(folder),
+        lambda: load_tiles(folder, skip_bad=True),
+        lambda: check_tiles(folder),
+        lambda: decode_values(content, first.name, suffix=first.suffix),
+        lambda: read_image(first),
+    )
+    return pick(rng, uses)
+
+
+def _moving(rng: Rng, path: Path) -> None:
+    """A GIF or WebP of several frames, at times damaged."""
+    shape = (int(rng.integers(1, 4)), 12, 9)
+    frames = [Image.fromarray(frame) for frame in rng.integers(0, 256, shape, dtype=np.uint8)]
+    kind = pick(rng, ("GIF", "WEBP"))
+    file = io.BytesIO()
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:])
+    content = file.getvalue()
+    if rng.random() < 0.5:
+        content = spoil_bytes(rng, content)
+    path.with_suffix(f".{kind.lower()}").write_bytes(content)
 
 
 def _image(rng: Rng, kind: str) -> bytes:

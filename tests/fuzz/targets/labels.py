@@ -12,8 +12,8 @@ import numpy as np
 from diapir.surveys import LabelOptions, read_labels
 from diapir.surveys.labels.label_options import LABEL_KINDS, LABEL_UNITS
 from diapir.surveys.labels.strokes import KIND
-from tests.fuzz.mutate import pick, spoil_bytes, spoil_text, spoil_tree, to_json
-from tests.fuzz.target import Rng
+from tests.fuzz.mutate import hostile_json, pick, spoil_bytes, spoil_text, spoil_tree, to_json
+from tests.fuzz.target import Rng, later
 from tests.surveys.labels.made_labels import Geometry
 from tests.surveys.made_salt import line_grid, volume_grid, without_coordinates
 
@@ -100,7 +100,9 @@ def _geojson(survey: Geometry) -> Any:
 
 
 def _write_json(rng: Rng, path: Path, tree: Any) -> None:
-    if rng.random() < 0.2:
+    if (own := later(rng, 0.2)) is not None:
+        path.write_bytes(hostile_json(own, tree))
+    elif rng.random() < 0.2:
         path.write_bytes(spoil_bytes(rng, json.dumps(tree).encode()))
     else:
         path.write_text(to_json(spoil_tree(rng, tree) if rng.random() < 0.9 else tree))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from diapir.config import load_recipe, recipe_names
 from tests.fuzz.mutate import hostile, pick, spoil_bytes, spoil_text, spoil_tree
-from tests.fuzz.target import Rng
+from tests.fuzz.target import Rng, later
 
 _VALUES = (
     *("!!int ''", "!!bool x", "!!float x", "!!timestamp x", "!!binary x", "!!map [1]", "!!set [a]"),
@@ -44,6 +45,41 @@ _VALUES = (
 )
 
 
+def _yaml(rng: Rng, tree: Any) -> str:
+    """A recipe with anchors that multiply, merges, several documents, or keys twice."""
+    text = yaml.safe_dump(tree, sort_keys=False)
+    key = pick(rng, tuple(tree))
+    kind = int(rng.integers(7))
+    if kind == 0:  # each anchor holds the one before it several times
+        width, depth = int(rng.integers(2, 12)), int(rng.integers(2, 30))
+        opening, closing = pick(rng, (("[", "]"), ("{k0: ", "}")))
+        rows = ["a0: &a0 [x]"]
+        for level in range(1, depth):
+            parts = [f"*a{level - 1}"] * width
+            if opening != "[":
+                parts = [parts[0], *(f"k{n}: {part}" for n, part in enumerate(parts[1:], 1))]
+            rows.append(f"a{level}: &a{level} {opening}{', '.join(parts)}{closing}")
+        return "\n".join([*rows, f"{key}: *a{depth - 1}", text])
+    if kind == 1:
+        merges = pick(
+            rng, ("<<: *m", "<<: [*m, *m]", "<<: {<<: *m}", "<<: 1", "<<: [1, *m]", "? <<\n: *m")
+        )
+        return f"m: &m {{name: x, seed: 3}}\n{merges}\n{text}"
+    if kind == 2:
+        return pick(rng, ("---\n", "...\n", "%YAML 9.9\n---\n", "%TAG ! tag:x,1:\n---\n")).join(
+            [text] * 2
+        )
+    if kind == 3:
+        return f"{text}{key}: {pick(rng, _VALUES)}\n"
+    if kind == 4:
+        return f"{pick(rng, _VALUES)}: 1\n{text}"
+    if kind == 5:
+        return text.replace("  ", pick(rng, ("\t", " ", "   ", "\u00a0\u00a0")))
+    return text.replace(
+        ": ", f": {pick(rng, ('!x ', '!!seq ', '&b ', '!!python/object:os.system '))}"
+    )
+
+
 class Inputs:
     def __init__(self, home: Path) -> None:
         self._names = recipe_names()
@@ -56,6 +92,9 @@ class Inputs:
 
     def make(self, rng: Rng, folder: Path) -> Callable[[], object]:
         path = folder / "mine.yaml"
+        if (own := later(rng, 0.15)) is not None:
+            path.write_text(_yaml(own, pick(own, self._trees)), errors="surrogatepass")
+            return lambda: load_recipe(path).to_yaml()
         overrides = []
         tree = pick(rng, self._trees)
         kind = int(rng.integers(4))

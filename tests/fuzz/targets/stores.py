@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numcodecs
 import numpy as np
 
 from diapir.surveys import open_store
@@ -13,8 +14,8 @@ from diapir.surveys.prediction.blocks import prepare
 from diapir.surveys.prediction.prediction_store import create_store, encode
 from diapir.surveys.products.from_prediction import find_stores, store_products
 from diapir.surveys.products.product_options import ProductOptions
-from tests.fuzz.mutate import pick
-from tests.fuzz.target import Rng
+from tests.fuzz.mutate import hostile_json, pick
+from tests.fuzz.target import Rng, later
 from tests.fuzz.targets.arrays import spoil_store
 from tests.surveys.made import record
 from tests.surveys.made_salt import ball, line_grid, volume_grid
@@ -39,7 +40,10 @@ class Inputs:
         source = pick(rng, self._stores)
         path = folder / source.name
         shutil.copytree(source, path)
-        spoil_store(rng, path)
+        if (own := later(rng, 0.15)) is not None:
+            _exchange(own, path)
+        else:
+            spoil_store(rng, path)
         if rng.random() < 0.7:
             return lambda: open_store(path).read("probability", slice(0, 2), slice(0, 5))
         options = ProductOptions(formats=("csv",))
@@ -49,3 +53,17 @@ class Inputs:
                 store_products(store, options)
 
         return products
+
+
+def _exchange(rng: Rng, path: Path) -> None:
+    """Replace files of a store by others of it, or by much of nothing."""
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    for _ in range(int(rng.integers(1, 4))):
+        kind = int(rng.integers(3))
+        file = pick(rng, files)
+        if kind == 0:
+            file.write_bytes(pick(rng, files).read_bytes())
+        elif kind == 1:
+            file.write_bytes(numcodecs.Blosc().encode(bytes(int(10 ** rng.uniform(2, 7.5)))))
+        else:
+            file.write_bytes(hostile_json(rng, {"shape": [1, 9, 12], "diapir": {"asked": {}}}))

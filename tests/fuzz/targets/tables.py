@@ -16,6 +16,8 @@ from diapir.comparison.variants import variants
 from diapir.errors import ConfigError
 from diapir.evaluation.result import SCORES, TILES, Evaluation, TileScore
 from diapir.evaluation.summary import summary
+from diapir.inference.image_results import COLUMNS as COLUMNS_OF_IMAGES
+from diapir.inference.image_results import STARTED, EarlierImages
 from diapir.run.folder import run_config
 from diapir.run.history import read_history
 from diapir.tiles import Split, load_tiles
@@ -23,8 +25,16 @@ from diapir.tiles.groups import read_groups
 from diapir.tiles.mosaic.mosaic_files import MARKER, read_mosaic
 from diapir.training.epoch_metrics import COLUMNS
 from diapir.training.tracking.metrics_file import read_metrics
-from tests.fuzz.mutate import TEXTS, pick, spoil_bytes, spoil_text, spoil_tree, to_json
-from tests.fuzz.target import Rng
+from tests.fuzz.mutate import (
+    TEXTS,
+    hostile_json,
+    pick,
+    spoil_bytes,
+    spoil_text,
+    spoil_tree,
+    to_json,
+)
+from tests.fuzz.target import Rng, later
 from tests.helpers.tile_sets import write_tiles
 
 _DURATIONS = ("20m", "1h30m", "90s", "1e3", "inf", "-1s", "nan", "", "1d", "9" * 400, "1h1h", "٣m")
@@ -58,6 +68,8 @@ class Inputs:
         )  # fmt: skip
 
     def make(self, rng: Rng, folder: Path) -> Callable[[], object]:
+        if (own := later(rng, 0.1)) is not None:
+            return self._predictions_csv(own, folder)
         return pick(rng, self._uses)(rng, folder)
 
     def _metrics_csv(self, rng: Rng, folder: Path) -> Callable[[], object]:
@@ -125,6 +137,22 @@ class Inputs:
         text = spoil_text(rng, pick(rng, _VARIES), most=2)
         return lambda: variants(["compact/unet", "compact/fcn"], [text])
 
+    def _predictions_csv(self, rng: Rng, folder: Path) -> Callable[[], object]:
+        table = ",".join(COLUMNS_OF_IMAGES) + "\na.png,a,4,5,0.1,0.2,\nb.png,deep/b,4,5,0.1,0.2,\n"
+        _write_text(rng, folder / "predictions.csv", table)
+        if rng.random() < 0.5:
+            _write_text(rng, folder / STARTED, "a\ndeep/b\n../../x\n")
+        outside = folder.parent / "kept.png"
+        outside.touch()
+
+        def use() -> None:
+            earlier = EarlierImages(folder, ["a"])
+            earlier.begin()
+            earlier.end(["a"])
+            assert outside.exists()
+
+        return use
+
     def _config_yaml(self, rng: Rng, folder: Path) -> Callable[[], object]:
         text = "name: run\nseed: 1\nmodel: {name: unet, base: 2}\ntrain:\n  batch: 2\n"
         _write_text(rng, folder / "config.yaml", text)
@@ -155,7 +183,9 @@ def _write_text(rng: Rng, path: Path, text: str) -> Path:
 
 
 def _write_json(rng: Rng, path: Path, tree: Any) -> Path:
-    if rng.random() < 0.2:
+    if (own := later(rng, 0.15)) is not None:
+        path.write_bytes(hostile_json(own, tree))
+    elif rng.random() < 0.2:
         path.write_bytes(spoil_bytes(rng, to_json(tree).encode()))
     elif rng.random() < 0.05:
         path.write_text("[" * 100_000)

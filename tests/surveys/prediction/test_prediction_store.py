@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +116,39 @@ def test_an_array_that_is_missing_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "made.prediction" / "easting.npy").unlink()
     with pytest.raises(SurveyError, match=r"easting\.npy does not exist"):
         open_store(tmp_path / "made.prediction")
+
+
+@pytest.mark.parametrize("name", ["made.zarr", "made.prediction"])
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ("crosslines", "crosslines has the shape (4, 5), not (4,)"),
+        ("inlines", "live has the shape (4, 5), not (5, 5)"),
+        ("easting", "easting has the shape (5,), not (4, 5)"),
+        ("probability", "probability has the shape (5,), not (4, 5, 6)"),
+    ],
+)
+def test_an_array_of_another_shape_is_refused(
+    tmp_path: Path, name: str, other: str, said: str
+) -> None:
+    store = create_store(tmp_path / name, MemorySurvey(volume((4, 5, 6))).grid, record())
+    store.add("probability", (2, 2, 6), "uint8", store.fill)
+    suffix = ".npy" if name.endswith("prediction") else ""
+    source = store.path / (("easting" if other == "crosslines" else "crosslines") + suffix)
+    place = store.path / (other + suffix)
+    if suffix:
+        shutil.copy(source, place)
+    else:
+        shutil.rmtree(place)
+        shutil.copytree(source, place)
+    with pytest.raises(SurveyError) as caught:
+        open_store(store.path)
+    assert said in caught.value.found
+
+
+@pytest.mark.parametrize("name", ["made.zarr", "made.prediction"])
+def test_probabilities_of_another_type_are_refused(tmp_path: Path, name: str) -> None:
+    store = create_store(tmp_path / name, MemorySurvey(volume((4, 5, 6))).grid, record())
+    store.add("probability", (2, 2, 6), "int16", 0)
+    with pytest.raises(SurveyError, match="probability holds int16, not uint8"):
+        open_store(store.path)

@@ -57,6 +57,10 @@ class Arrays(Protocol):
         """Create an array filled with `fill`."""
         ...
 
+    def form(self, name: str) -> tuple[tuple[int, ...], str]:
+        """Shape of an array and the name of its type."""
+        ...
+
     def read(self, name: str, place: Place) -> NDArray[Any]:
         """Read a copy of a part."""
         ...
@@ -132,6 +136,11 @@ class ZarrArrays:
             )
         self._opened[name] = ZarrArray(array, self._path / name)
 
+    def form(self, name: str) -> tuple[tuple[int, ...], str]:
+        """Shape of an array and the name of its type."""
+        array = self._array(name)
+        return array.shape, array.dtype.name
+
     def read(self, name: str, place: Place) -> NDArray[Any]:
         """Read a copy of a part."""
         return self._array(name)[place]
@@ -198,11 +207,14 @@ class NumpyArrays:
         row = np.full(shape[1:], fill, dtype)
         write_npy(self._file(name), shape, row.dtype, itertools.repeat(row, shape[0]))
 
+    def form(self, name: str) -> tuple[tuple[int, ...], str]:
+        """Shape of an array and the name of its type."""
+        array = self._array(name)
+        return array.shape, array.dtype.name
+
     def read(self, name: str, place: Place) -> NDArray[Any]:
         """Read a copy of a part."""
-        if name not in self:
-            raise _not_there(self._path, f"{self._file(name).name} does not exist")
-        return NpyFile(self._file(name))[place]
+        return self._array(name)[place]
 
     def write(self, name: str, place: Place, values: NDArray[Any]) -> None:
         """Write a part."""
@@ -226,6 +238,11 @@ class NumpyArrays:
         except ValueError as error:
             raise _not_there(self._path, f"{_DESCRIPTION} is not valid JSON: {error}") from None
         return kept if isinstance(kept, dict) else {}
+
+    def _array(self, name: str) -> NpyFile:
+        if name not in self:
+            raise _not_there(self._path, f"{self._file(name).name} does not exist")
+        return NpyFile(self._file(name))
 
     def _file(self, name: str) -> Path:
         return self._path / f"{name}.npy"

@@ -27,7 +27,6 @@ from diapir.surveys.prediction.chunked_arrays import Arrays, NumpyArrays, ZarrAr
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.survey_options import Precision
 from diapir.surveys.units import XyUnit
-from diapir.text import plural
 
 FORMAT = 1
 STEPS = 254
@@ -85,19 +84,8 @@ class PredictionStore:
         return decode(self.raw(name, inlines, crosslines))
 
     def raw(self, name: str, inlines: slice, crosslines: slice) -> NDArray[Any]:
-        """Read stored values, `uint8` or `float16`, of a part of the grid; see `read`.
-
-        Raises:
-            SurveyError: the array has another number of samples than the grid.
-        """
-        stored = self.arrays.read(name, (inlines, crosslines))
-        if stored.ndim != 3 or stored.shape[2] != self.grid.samples:
-            raise SurveyError(
-                f"{self.path} cannot be read: {name} has the shape {stored.shape}",
-                expected=f"{plural(self.grid.samples, 'sample')} a trace, as its description says",
-                fix="predict again",
-            )
-        return stored
+        """Read stored values, `uint8` or `float16`, of a part of the grid; see `read`."""
+        return self.arrays.read(name, (inlines, crosslines))
 
     def write(self, name: str, inlines: slice, crosslines: slice, stored: NDArray[Any]) -> None:
         """Write stored values (see `encode`) of a part of the grid, in whole chunks."""
@@ -216,10 +204,16 @@ def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
         )
     try:
         facts = description["grid"]
+        axes = [arrays.read(name, (slice(None),)) for name in _AXES]
+        sides = tuple(len(axis) for axis in axes)
+        for number, name in enumerate(_AXES):
+            _check_form(arrays, name, sides[number : number + 1])
+        for name in _MAPS:
+            _check_form(arrays, name, sides)
         grid = Grid(
             kind=_one_of(facts["kind"], get_args(Kind)),
-            inlines=arrays.read("inlines", (slice(None),)),
-            crosslines=arrays.read("crosslines", (slice(None),)),
+            inlines=axes[0],
+            crosslines=axes[1],
             samples=int(facts["samples"]),
             interval=float(facts["interval"]),
             start=float(facts["start"]),
@@ -232,13 +226,27 @@ def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
         )
         precision = _one_of(description["precision"], get_args(Precision))
         record = PredictionRecord.model_validate(description["record"])
-        return PredictionStore(folder, grid, record, arrays, precision)
+        store = PredictionStore(folder, grid, record, arrays, precision)
+        for name in store.names:
+            _check_form(arrays, name, grid.shape, precision)
+        return store
     except (KeyError, TypeError, ValueError) as error:
         raise SurveyError(
             f"{folder} cannot be read: {_reason(error)}",
             expected="predictions written by `diapir predict`",
             fix="remove the folder and predict again",
         ) from None
+
+
+def _check_form(
+    arrays: Arrays, name: str, shape: tuple[int, ...], dtype: str | None = None
+) -> None:
+    """Refuse an array that is not that of this store: what is read from it would lie elsewhere."""
+    found, kind = arrays.form(name)
+    if found != shape:
+        raise ValueError(f"{name} has the shape {found}, not {shape}")
+    if dtype is not None and kind != dtype:
+        raise ValueError(f"{name} holds {kind}, not {dtype}")
 
 
 def _one_of(value: Any, known: tuple[Any, ...]) -> Any:
