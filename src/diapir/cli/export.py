@@ -68,10 +68,14 @@ def export(
     from diapir.bundle import WEIGHTS
     from diapir.exports import GREY_NETWORK
     from diapir.run.folds import expand
+    from diapir.tiles import load_tiles
 
     named: list[Path | None] = [*expand(models or [])]
     sources = [bundles.load(model) for model in named or [None]]
     output.say("model: " + ", ".join(f"{one.info.name} ({one.path})" for one in sources))
+    tiles = None if data is None else load_tiles(data, labelled=False)
+    notes = () if tiles is None else tiles.notes
+    output.note(*notes)
     exported = export_models(
         models or (),
         to=to,
@@ -79,7 +83,7 @@ def export(
         half=half,
         trainable=trainable,
         name=name,
-        data=data,
+        data=tiles,
         with_preprocessing=with_preprocessing,
         progress=output.progress,
     )
@@ -107,6 +111,6 @@ def export(
         {"out": out, "bytes": count}
         | made.model_dump()
         | {"weights": None if weights is None else weights.model_dump()}
-        | {"with_preprocessing": whole}
+        | {"with_preprocessing": whole, "notes": notes}
         | {"models": [{"name": one.info.name, "path": one.path} for one in sources]}
     )

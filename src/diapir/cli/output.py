@@ -77,6 +77,10 @@ class Output:
         for line in lines:
             print(line, flush=True)
 
+    def note(self, *notes: str) -> None:
+        """Print what was found in the input and taken for something; the answer has it as well."""
+        self.say(*(f"note: {note}" for note in notes))
+
     def finish(self, content: Mapping[str, Any]) -> None:
         """Print the JSON object, with `--json`."""
         if self.json and is_main_process():

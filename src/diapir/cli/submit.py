@@ -70,9 +70,10 @@ def submit(
             min_area=post_processing.min_area,
             progress=progress,
         )
+    output.say(*opening.lines)
+    output.note(*tiles.notes)
     output.say(
-        *opening.lines,
         f"{plural(made.tiles, 'tile')} written to {made.out}: {made.empty} without salt, "
         f"{made.salt_share:.1%} of all pixels predicted as salt",
     )
-    return Answer(made.to_json() | {"models": opening.used})
+    return Answer(made.to_json() | {"models": opening.used, "notes": tiles.notes})

@@ -89,11 +89,14 @@ def tune(
         tuned.write(out)
     else:
         tuned.save(out)
-    output.say(*opening.lines, *_lines(tuned, len(expand(runs))), *_written(tuned, applied=apply))
+    output.say(*opening.lines, *_lines(tuned, len(expand(runs))))
+    output.note(*tuned.notes)
+    output.say(*_written(tuned, applied=apply))
     answer = tuned.to_json() | {
         "out": out,
         "written": tuned.written if apply else {},
         "models": opening.used,
+        "notes": tuned.notes,
     }
     if report:
         answer["reports"] = _reports(expand(runs), data, output)
@@ -131,7 +134,6 @@ def _lines(tuned: Tuned, runs: int) -> Iterator[str]:
         yield "the best setting scores no more than predicting nothing: it is not used"
     elif not tuning.gains:
         yield "no gain when cross-validated: the setting in use is kept"
-    yield from tuned.notes
 
 
 def _written(tuned: Tuned, *, applied: bool) -> Iterator[str]:

@@ -117,7 +117,7 @@ class Tuned:
         fields: what `write` records in every model: `threshold` and `min_area` if tuning gains,
             with `tuned`, the tiles they were chosen on, and `tta` if one was given.
         metrics: out-of-fold metrics of the runs; empty if no model needs them.
-        notes: lines for the user: where scores are optimistic.
+        notes: lines for the user: where scores are optimistic, and how the tiles were read.
     """
 
     tuning: Tuning
@@ -252,9 +252,8 @@ def tune_runs(
         fields["tuned"] = (_tuned_on(predictions.tiles, planned.part, tuning),)
     without_metrics = tuple(bundle for bundle in models[len(runs) :] if not bundle.info.metrics)
     metrics = _metrics(predictions, tuning.chosen, planned, len(runs)) if without_metrics else {}
-    return Tuned(
-        tuning, predictions, tuple(models), without_metrics, fields, metrics, planned.notes[1:]
-    )
+    notes = (*planned.notes[1:], *tiles.notes)
+    return Tuned(tuning, predictions, tuple(models), without_metrics, fields, metrics, notes)
 
 
 def _tuned_on(tiles: TileSet, part: str, tuning: Tuning) -> TunedOn:

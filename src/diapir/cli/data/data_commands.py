@@ -116,7 +116,8 @@ def show(
     tiles = load_tiles(path, encoding=encoding, skip_bad=skip_bad)
     save_sheet(contact_sheet(tiles, per_row=per_row), out)
     flagged = {tiles.ids[index]: reason for index, reason in flags(tiles).items()}
-    output.say(tiles.describe(), *(f"note: {note}" for note in tiles.notes))
+    output.say(tiles.describe())
+    output.note(*tiles.notes)
     for reason, count in Counter(flagged.values()).items():
         output.say(f"to look at: {plural(count, 'tile')}, {reason}")
     output.say(f"sheet  {out}")
@@ -285,7 +286,7 @@ def split(
     else:
         chosen = make_folds(tiles, folds=folds, seed=seed)
     chosen.save(out)
-    output.say(*(f"note: {note}" for note in notes))
+    output.note(*notes)
     parts = {}
     for name, ids in chosen.parts.items():
         part = tiles.select(ids)

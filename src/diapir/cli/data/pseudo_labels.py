@@ -68,12 +68,13 @@ def pseudo(
         made = write_pseudo_labels(
             predictor, tiles, out, low=low, high=high, confident=confident, progress=progress
         )
+    output.note(*tiles.notes)
     output.say(
         f"{made.tiles} of {plural(len(tiles), 'tile')} labelled in {made.out}: "
         f"{_listed(made.shares)}",
         f"left out: {made.unsure} low-confidence, {made.repeated} with a repeated image",
     )
-    return Answer(made.to_json())
+    return Answer(made.to_json() | {"notes": tiles.notes})
 
 
 def _in_sections(
@@ -93,12 +94,13 @@ def _in_sections(
         made = write_pseudo_sections(
             predictor, tiles, mosaic, out, limits=limits, progress=progress
         )
+    output.note(*tiles.notes)
     output.say(
         f"{made.tiles} of {plural(made.tiles + made.unsure, 'unlabelled tile')} in "
         f"{plural(made.sections, 'section')} labelled in {made.out}: {_listed(made.shares)}",
         f"left out: {made.unsure} low-confidence; {made.labelled} have labels",
     )
-    return Answer(made.to_json())
+    return Answer(made.to_json() | {"notes": tiles.notes})
 
 
 def _listed(shares: dict[str, float]) -> str:

@@ -28,7 +28,7 @@ class MosaicSummary:
     Attributes:
         out: the folder.
         figures: see `mosaic_figures`.
-        notes: tiles that were left out, with the reason.
+        notes: how the tiles were read, and those that were left out, with the reason.
     """
 
     out: Path
@@ -37,7 +37,7 @@ class MosaicSummary:
 
     def lines(self) -> list[str]:
         """The result as lines of text."""
-        return [*self.notes, *figure_lines(self.figures)]
+        return [*(f"note: {note}" for note in self.notes), *figure_lines(self.figures)]
 
 
 def make_mosaic(
@@ -66,7 +66,8 @@ def make_mosaic(
     tiles = load_tiles(path, encoding=encoding, skip_bad=skip_bad)
     _require_one_size(tiles)
     images, masks = tiles.stack(range(len(tiles)))
-    ids, notes = list(tiles.ids), [f"left out {tile}: {reason}" for tile, reason in tiles.skipped]
+    ids = list(tiles.ids)
+    notes = [*tiles.notes, *(f"left out {tile}: {reason}" for tile, reason in tiles.skipped)]
     if tiles.layout == "kaggle":
         more, note = _unlabelled(path, tiles, skip_bad=skip_bad)
         notes += note
@@ -107,7 +108,8 @@ def _unlabelled(
         for index, tile in enumerate(test.ids)
         if tile not in known and tuple(test.shapes[index]) == (height, width)
     ]
-    notes = [f"left out {tile}: {reason}" for tile, reason in test.skipped]
+    notes = [note for note in test.notes if note not in tiles.notes]
+    notes += [f"left out {tile}: {reason}" for tile, reason in test.skipped]
     if others := len(test) - len(fitting):
         notes.append(
             f"left out {plural(others, 'unlabelled tile')} of another size or with an id in use"
