@@ -12,13 +12,13 @@ from diapir.config import MaskEncoding
 from diapir.errors import DataError
 from diapir.text import integer, plural
 from diapir.tiles.check_report import CheckReport, Duplicates, counted, named
-from diapir.tiles.files.decode import ALPHA
+from diapir.tiles.files.mask_origins import MaskOrigins
 from diapir.tiles.files.file_store import Store
 from diapir.tiles.files.grey_levels import GreyCensus, Pixels
 from diapir.tiles.files.layouts import VAL, TileFiles, find_tiles
 from diapir.tiles.files.mask_census import Decision, MaskCensus, refuse_without_background
 from diapir.tiles.files.masks import StoredMask
-from diapir.tiles.files.scan import BadTile, ReadTile, alpha_note, mask_name, read_tiles
+from diapir.tiles.files.scan import BadTile, ReadTile, mask_name, read_tiles
 from diapir.tiles.splitting import split_note
 
 _THREE_CLASSES = bytes([0] + [1] * 254 + [255])
@@ -61,7 +61,7 @@ class _Facts:
         self.mask_modes: Counter[str] = Counter()
         self.constant: list[str] = []
         self.grey = GreyCensus()
-        self.in_alpha: list[str] = []
+        self.origins = MaskOrigins()
         self.same: dict[bytes, list[tuple[str, bytes]]] = {}
         self.unreadable: dict[str, str] = {}
         self.mismatched: dict[str, str] = {}
@@ -75,8 +75,7 @@ class _Facts:
             bad = self.mismatched if tile.mismatch else self.unreadable
             bad[tile.id] = tile.problem.found
         elif tile.mask is not None:
-            if tile.mask_mode.endswith(ALPHA):
-                self.in_alpha.append(tile.id)
+            self.origins.add(tile.id, tile.mask_mode)
             self._add_pair(tile.id, tile.image, tile.mask)
 
     def _add_pair(self, tile: str, image: Pixels, mask: StoredMask) -> None:
@@ -97,6 +96,7 @@ class _Facts:
         decision: Decision | None = None
         if self.ids:
             try:
+                self.origins.check()
                 decision = self.values.decide(encoding)
                 refuse_without_background(decision)
             except DataError as error:
@@ -207,7 +207,7 @@ class _Facts:
         """What was taken for what, as loading the tiles says it."""
         yield from self.files.notes
         yield from self.grey.decide().notes()
-        yield from alpha_note(self.in_alpha)
+        yield from self.origins.notes()
         yield from decision.notes if decision else ()
         held_out = sum(tile.startswith(VAL) for tile in self.ids)
         if held_out and self.files.layout == "pairs":

@@ -103,6 +103,7 @@ def remake(tiles: Path, kind: str) -> None:
 
 COLOURED = np.zeros((*SIZE, 3), np.uint8)
 COLOURED[5, 5] = (255, 0, 0)
+COLOURED[5, 6] = (0, 255, 0)
 
 BAD = {
     "no such folder": Bad(lambda tiles: remake(tiles, "gone"), ["tiles"], whole=True),

@@ -256,10 +256,14 @@ def test_a_coloured_palette_gives_classes_and_a_grey_one_its_greys() -> None:
     np.testing.assert_array_equal(decode_values(saved(grey, "PNG"), "mask")[0], classes * 255)
 
 
-def test_a_mask_in_colour_is_refused() -> None:
-    colours = np.zeros((2, 2, 3), np.uint8)
+def test_a_mask_in_several_colours_is_refused() -> None:
+    colours = np.full((2, 2, 3), 255, np.uint8)
     colours[0, 0] = (255, 0, 0)
-    with pytest.raises(DataError, match="in colour"):
+    with pytest.raises(DataError, match=r"in 2 colours: #ffffff 75\.0%, #ff0000 25\.0%") as caught:
+        decode_values(png(colours), "mask")
+    assert "as grey 0 and 255; with NumPy" in caught.value.fix
+    colours = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    with pytest.raises(DataError, match="in 81 colours: .* and others"):
         decode_values(png(colours), "mask")
 
 

@@ -158,3 +158,34 @@ def test_the_limit_of_pixels_is_said_with_the_way_past_it() -> None:
     assert "--max-megapixels" in caught.value.fix
     assert ".npy" in caught.value.expected
     assert decode_image(content, "a.png", max_pixels=1200).grey.shape == (30, 40)
+
+
+def coloured(mask: NDArray[np.uint8], colour: tuple[int, int, int]) -> bytes:
+    return png((mask[..., None] > 0) * np.array(colour, np.uint8))
+
+
+@pytest.mark.parametrize("colour", [(255, 0, 0), (12, 200, 9), (0, 0, 255)])
+def test_one_colour_on_black_is_salt(colour: tuple[int, int, int]) -> None:
+    values, mode = decode_values(coloured(SALT, colour), "mask")
+    np.testing.assert_array_equal(values, SALT)
+    assert mode == "RGB colour #{:02x}{:02x}{:02x}".format(*colour)
+    values, _ = decode_values(coloured(np.ones_like(SALT), colour), "mask")
+    assert (values == 255).all()
+
+
+def test_a_set_of_masks_in_colour_says_so_and_has_one_colour(tmp_path: Path) -> None:
+    images, masks = make_tiles()
+    files = {f"images/{name}.png": png(image) for name, image in images.items()}
+    files |= {f"masks/{name}.png": coloured(mask, (255, 0, 0)) for name, mask in masks.items()}
+    write_files(tmp_path / "set", files)
+    tiles = load_tiles(tmp_path / "set")
+    for index, name in enumerate(tiles.ids):
+        np.testing.assert_array_equal(tiles.mask(index), masks[name])
+    salt = sum(mask.any() for mask in masks.values())
+    (note,) = tiles.notes
+    assert f"the colour #ff0000 on black was taken for salt in {salt} masks: t001, t002" in note
+    assert note in check_tiles(tmp_path / "set").warnings
+    (tmp_path / "set/masks/t001.png").write_bytes(coloured(masks["t001"], (0, 255, 0)))
+    with pytest.raises(DataError, match="#00ff00 in 1 mask such as t001; #ff0000 in") as caught:
+        load_tiles(tmp_path / "set")
+    assert caught.value.found in " ".join(check_tiles(tmp_path / "set").errors)

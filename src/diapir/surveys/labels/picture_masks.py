@@ -17,6 +17,7 @@ from diapir.text import listing
 from diapir.tiles.files import pairing
 from diapir.tiles.files.decode import FORMATS, decode_values
 from diapir.tiles.files.mask_census import MaskCensus
+from diapir.tiles.files.mask_origins import MaskOrigins
 from diapir.tiles.files.masks import ENCODINGS, StoredMask, stored_mask
 
 FOLDERS = ("masks", "labels")
@@ -110,7 +111,11 @@ def read_masks(
         DataError: a file that cannot be read, values that no encoding has, or no salt in any.
     """
     paths = list(paths)
-    values = {path: _stored_values(path) for path in paths}
+    origins, values = MaskOrigins(), {}
+    for path in paths:
+        values[path], mode = _stored_values(path)
+        origins.add(path.name, mode)
+    origins.check()
     if options.salt_value is not None:
         chosen = {path: _by_value(found, options.salt_value) for path, found in values.items()}
         if not any((mask == 1).any() for mask in chosen.values()):
@@ -119,9 +124,10 @@ def read_masks(
                 expected="a value that the masks hold",
                 fix="correct --salt-value",
             )
-        return chosen, ()
+        return chosen, tuple(origins.notes())
     masks = {path: stored_mask(found) for path, found in values.items()}
-    return _decoded(masks, options.encoding)
+    decoded, notes = _decoded(masks, options.encoding)
+    return decoded, (*origins.notes(), *notes)
 
 
 def _decoded(
@@ -152,7 +158,7 @@ def _by_value(values: NDArray[np.uint8] | NDArray[np.uint16], salt: int) -> Mask
     return classes
 
 
-def _stored_values(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def _stored_values(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], str]:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -161,7 +167,7 @@ def _stored_values(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
             expected="a mask as PNG, TIFF or BMP",
             fix="correct the path",
         ) from None
-    return decode_values(content, str(path), suffix=path.suffix)[0]
+    return decode_values(content, str(path), suffix=path.suffix)
 
 
 def _by_stem(pictures: Sequence[Path]) -> dict[str, Path]:

@@ -24,11 +24,15 @@ from diapir.tiles.files.array_images import array_pixels
 from diapir.tiles.files.colour_maps import in_colour
 from diapir.tiles.files.file_store import MAX_FILE_BYTES
 from diapir.tiles.files.grey_levels import Pixels, is_grey, own_grey
-from diapir.tiles.files.mask_pixels import alpha_mask, array_values, numbers_of, picture_values
+from diapir.tiles.files.mask_origins import ALPHA, COLOUR
+from diapir.tiles.files.mask_pixels import (
+    alpha_mask,
+    array_values,
+    coloured_mask,
+    numbers_of,
+    picture_values,
+)
 from diapir.tiles.files.picture_options import MAX_PIXELS
-
-ALPHA = "alpha"
-"""What the mode of a mask ends in whose alpha channel was taken."""
 
 FORMATS = {
     ".png": "PNG",
@@ -158,12 +162,12 @@ def decode_values(
     """Decode the bytes of a mask to its stored values, unscaled, and its mode.
 
     Alpha is dropped, unless all that can be seen has one colour: then it is the mask. Channels must
-    be equal, 1-bit masks read 0/255. A grey palette gives its grey values; a coloured one its
+    be equal, or one colour on black, which reads 255; 1-bit masks read 0/255. A grey palette gives its grey values; a coloured one its
     indices, as in Pascal VOC masks. Arrays of floats from 0 to 1 read 0 to 255 where they hold
     anything between.
 
     Returns:
-        `uint8` or `uint16 (H, W)`, and Pillow's name of the mode.
+        `uint8` or `uint16 (H, W)`, and Pillow's name of the mode, with what `MaskOrigins` reads.
 
     Raises:
         DataError: unreadable, in colour, or with values outside 0 … 65535.
@@ -176,6 +180,9 @@ def decode_values(
         alpha = alpha_mask(image)
         if alpha is not None:
             return alpha, f"{mode} {ALPHA}"
+        coloured = coloured_mask(image, name)
+        if coloured is not None:
+            return coloured[0], f"{mode}{COLOUR}{coloured[1]}"
         return picture_values(image, name), mode
 
 

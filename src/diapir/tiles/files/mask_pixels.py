@@ -1,4 +1,4 @@
-"""The stored values of a mask: from grey, a palette, equal channels or the alpha channel."""
+"""The stored values of a mask: from grey, a palette, equal channels, alpha or a colour on black."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from diapir.errors import DataError
 from diapir.tiles.files.colour_maps import in_colour
 from diapir.tiles.files.grey_levels import Pixels
 
+_NAMED_COLOURS = 4
+"""Colours of a mask that a refusal names at most."""
 Values = NDArray[np.uint8] | NDArray[np.uint16]
 """`(H, W)`."""
 
@@ -27,7 +29,7 @@ def picture_values(image: Image.Image, name: str) -> Values:
     """The stored values of an opened picture.
 
     Raises:
-        DataError: it is in colour, or holds values outside 0 … 65535.
+        DataError: it holds values outside 0 … 65535.
     """
     mode = image.mode
     if mode.startswith("I;16"):
@@ -44,15 +46,36 @@ def picture_values(image: Image.Image, name: str) -> Values:
             return colours[..., 0]
         return np.asarray(image)
     if mode in {"RGB", "RGBA", "RGBX"}:
-        colours = np.asarray(image)
-        if not in_colour(colours):
-            return colours[..., 0]
-        raise DataError(
-            f"{name} is in colour: its channels differ",
-            expected="a grey mask, or three equal channels",
-            fix="save the mask as grey 0 and 255",
-        )
+        return np.asarray(image)[..., 0]
     raise _refusal(name, f"is stored as {mode}, which is not a mask format")
+
+
+def coloured_mask(image: Image.Image, name: str) -> tuple[NDArray[np.uint8], str] | None:
+    """The mask in one colour on black, as 0 and 255, and the colour; None for grey pictures.
+
+    Raises:
+        DataError: other colours.
+    """
+    if image.mode not in {"RGB", "RGBA", "RGBX"}:
+        return None
+    picture = np.asarray(image)[..., :3]
+    if not in_colour(picture):
+        return None
+    packed = picture.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    values, counts = np.unique(packed, return_counts=True)
+    colours = [f"#{value:06x}" for value in values.tolist()]
+    if len(values) <= 2 and len(values) - (values[0] == 0) == 1:
+        return np.where(packed, np.uint8(255), np.uint8(0)), colours[-1]
+    order = np.argsort(-counts)[:_NAMED_COLOURS]
+    named = ", ".join(f"{colours[one]} {counts[one] / packed.size:.1%}" for one in order)
+    if len(values) > _NAMED_COLOURS:
+        named += " and others"
+    raise DataError(
+        f"{name} is in {len(values):,} colours: {named}",
+        expected="a grey mask, or one colour on black",
+        fix="save the mask as grey 0 and 255; with NumPy, where the salt is #rrggbb: "
+        "255 * (rgb == [0xrr, 0xgg, 0xbb]).all(-1)",
+    )
 
 
 def alpha_mask(image: Image.Image) -> NDArray[np.uint8] | None:

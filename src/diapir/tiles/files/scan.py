@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.errors import DataError
-from diapir.text import listing, plural
-from diapir.tiles.files.decode import ALPHA, decode_image, decode_values
+from diapir.tiles.files.decode import decode_image, decode_values
 from diapir.tiles.files.file_store import Store
 from diapir.tiles.files.grey_levels import GreyCensus, Pixels, is_grey
 from diapir.tiles.files.layouts import TileFiles
 from diapir.tiles.files.mask_census import MaskCensus
+from diapir.tiles.files.mask_origins import MaskOrigins
 from diapir.tiles.files.masks import StoredMask, stored_mask
 from diapir.tiles.files.rle import rle_decode
 from diapir.tiles.pixels import PixelsBuilder
@@ -62,7 +62,7 @@ class Scan:
     census: MaskCensus = field(default_factory=MaskCensus)
     bad: list[BadTile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """How images became grey, and masks that lie in an alpha channel."""
+    """How images became grey, and masks that lie in an alpha channel or a colour."""
 
 
 def read_all(store: Store, files: TileFiles, *, labelled: bool) -> Scan:
@@ -72,7 +72,7 @@ def read_all(store: Store, files: TileFiles, *, labelled: bool) -> Scan:
     """
     scan, grey = Scan(), GreyCensus()
     unscaled: dict[str, int] = {}
-    in_alpha = []
+    origins = MaskOrigins()
     for tile in read_tiles(store, files, labelled=labelled):
         if isinstance(tile, BadTile):
             scan.bad.append(tile)
@@ -86,24 +86,14 @@ def read_all(store: Store, files: TileFiles, *, labelled: bool) -> Scan:
         scan.pixels.add(image, tile.mask.codes if tile.mask else None)
         if tile.mask:
             scan.census.add(mask_name(files, tile.id), tile.mask)
-        if tile.mask_mode.endswith(ALPHA):
-            in_alpha.append(tile.id)
+        origins.add(tile.id, tile.mask_mode)
+    origins.check()
     rule = grey.decide()
     for tile_id, index in unscaled.items():
         scan.pixels.replace(index, rule.grey(tile_id, _read_image(store, files, tile_id)[0]))
     scan.notes += rule.notes()
-    scan.notes += alpha_note(in_alpha)
+    scan.notes += origins.notes()
     return scan
-
-
-def alpha_note(in_alpha: Sequence[str]) -> list[str]:
-    """What is to know about masks that lie in an alpha channel."""
-    if not in_alpha:
-        return []
-    return [
-        f"the alpha channel of {plural(len(in_alpha), 'mask')} was taken, as all that can be seen "
-        f"in these has one colour: {listing(in_alpha)}"
-    ]
 
 
 def read_tiles(store: Store, files: TileFiles, *, labelled: bool) -> Iterator[ReadTile | BadTile]:
