@@ -16,12 +16,12 @@ from diapir.files import check_writable, claim, disk_errors
 from diapir.inference.ensemble import tta_of
 from diapir.inference.image_results import (
     COLUMNS,
-    TABLE,
     EarlierImages,
     may_be_replaced,
     write_pictures,
     write_table,
 )
+from diapir.inference.left_out import PREDICTIONS as TABLE
 from diapir.inference.postprocess import check_postprocessing, salt_mask
 from diapir.inference.predictor import Segmenter
 from diapir.inference.sections.caveats import Confidence, image_caveats

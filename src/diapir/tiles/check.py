@@ -12,11 +12,11 @@ from diapir.config import MaskEncoding
 from diapir.errors import DataError
 from diapir.text import integer, plural
 from diapir.tiles.check_report import CheckReport, Duplicates, counted, named
-from diapir.tiles.files.mask_origins import MaskOrigins
 from diapir.tiles.files.file_store import Store
 from diapir.tiles.files.grey_levels import GreyCensus, Pixels
 from diapir.tiles.files.layouts import VAL, TileFiles, find_tiles
 from diapir.tiles.files.mask_census import Decision, MaskCensus, refuse_without_background
+from diapir.tiles.files.mask_origins import MaskOrigins
 from diapir.tiles.files.masks import StoredMask
 from diapir.tiles.files.scan import BadTile, ReadTile, mask_name, read_tiles
 from diapir.tiles.splitting import split_note

@@ -263,7 +263,7 @@ def test_a_mask_in_several_colours_is_refused() -> None:
         decode_values(png(colours), "mask")
     assert "as grey 0 and 255; with NumPy" in caught.value.fix
     colours = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
-    with pytest.raises(DataError, match="in 81 colours: .* and others"):
+    with pytest.raises(DataError, match=r"in 81 colours: .* and others"):
         decode_values(png(colours), "mask")
 
 

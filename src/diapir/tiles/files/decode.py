@@ -162,9 +162,9 @@ def decode_values(
     """Decode the bytes of a mask to its stored values, unscaled, and its mode.
 
     Alpha is dropped, unless all that can be seen has one colour: then it is the mask. Channels must
-    be equal, or one colour on black, which reads 255; 1-bit masks read 0/255. A grey palette gives its grey values; a coloured one its
-    indices, as in Pascal VOC masks. Arrays of floats from 0 to 1 read 0 to 255 where they hold
-    anything between.
+    be equal, or one colour on black, which reads 255; 1-bit masks read 0/255. A grey palette gives
+    its grey values; a coloured one its indices, as in Pascal VOC masks. Arrays of floats from 0 to
+    1 read 0 to 255 where they hold anything between.
 
     Returns:
         `uint8` or `uint16 (H, W)`, and Pillow's name of the mode, with what `MaskOrigins` reads.
