@@ -159,3 +159,14 @@ class Interrupted(Exception):  # noqa: N818 - a requested stop is not an error
     def __init__(self, signum: int, message: str) -> None:
         super().__init__(message)
         self.exit_code = 128 + signum
+
+
+def failure(name: str, path: Path, error: DiapirError) -> dict[str, str]:
+    """The JSON object of a line that failed."""
+    return {
+        "name": name,
+        "path": str(path),
+        "found": error.found,
+        "expected": error.expected,
+        "mend": error.fix,
+    }

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.adaptation.made_block import write_block
 from tests.adaptation.made_pictures import write_pictures
 from tests.cli.conftest import RunCli
+from tests.helpers.segy import write_segy
 from tests.helpers.tiny import small_bundle
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "adapt.md"
@@ -74,3 +77,33 @@ def test_what_cannot_be_done_is_refused_without_a_trace(
     assert done.code == 2
     assert told in " ".join(done.stderr.split())
     assert not (tmp_path / "run").exists()
+
+
+def test_a_survey_that_cannot_be_read_is_named_and_stops_none(
+    run_cli: RunCli, model: Path, tmp_path: Path
+) -> None:
+    lines, labels = tmp_path / "lines", tmp_path / "labels"
+    lines.mkdir()
+    labels.mkdir()
+    amplitude = np.random.default_rng(1).normal(0, 100, (90, 120))
+    write_segy(lines / "a.sgy", amplitude, inlines=None)
+    amplitude[:, :20] = 1e30
+    write_segy(lines / "other.sgy", amplitude, inlines=None)
+    (lines / "bad.sgy").write_bytes(b"no data")
+    mask = np.zeros((120, 90), np.uint8)
+    mask[40:80, 30:60] = 255
+    Image.fromarray(mask).save(labels / "a.png")
+    words = ("adapt", lines, "--labels", labels, "--out", tmp_path / "run", "--model", model)
+    done = run_cli(*words, "--steps", 2, "--threads", 1, "--json")
+    assert done.code == 2, done.stderr
+    (failed,) = done.answer["failed"]
+    assert (failed["name"], failed["path"]) == ("bad", str(lines / "bad.sgy"))
+    assert "only 7 bytes" in failed["found"]
+    assert f"failed: {failed['path']}: {failed['found']}" in done.stderr
+    assert any(f"left out {failed['path']}" in note for note in done.answer["notes"])
+    assert any("other.sgy: about 16.7 % of samples are 1e+30" in n for n in done.answer["notes"])
+    assert (tmp_path / "run" / "best").is_dir()
+    again = run_cli(*words, "--steps", 2, "--threads", 1)
+    assert again.code == 2
+    assert "already holds this adaptation" in again.stdout
+    assert f"failed: {failed['path']}" in again.stdout

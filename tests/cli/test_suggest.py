@@ -41,10 +41,13 @@ def test_notes_of_surveys_are_told_and_a_bad_one_stops_none(
     write_segy(lines / "a.sgy", amplitude, inlines=None)
     (lines / "b.sgy").write_bytes(b"no data")
     done = run_cli("suggest", model, lines, "--json")
-    assert done.code == 0
+    assert done.code == 2
     assert any("a.sgy: about 15.0 % of samples are 1e+30" in one for one in done.answer["notes"])
-    assert any("left out b.sgy" in one for one in done.answer["notes"])
-    assert "note: left out b.sgy" in done.stderr
+    (failed,) = done.answer["failed"]
+    assert (failed["name"], failed["path"]) == ("b", str(lines / "b.sgy"))
+    assert "only 7 bytes" in failed["found"]
+    assert f"failed: {lines / 'b.sgy'}: {failed['found']}" in done.stderr
+    assert [one["name"] for one in done.answer["sections"]] == ["a"]
     alone = run_cli("suggest", model, lines / "b.sgy")
     assert alone.code == 2
     assert "only 7 bytes" in alone.stderr

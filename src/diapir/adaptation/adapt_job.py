@@ -144,6 +144,8 @@ class AdaptJob:
             return
         for note in self._labelled.notes:
             self._say(note)
+        for failure in self._labelled.failed:
+            self._say(f"left out {failure['path']}: {failure['found']}")
         self._note(f"Labels: {self._labelled.describe()}")
         self._note(f"Scale: {self._scale.reason}")
         self._note(f"Held out: {self._held.problem or self._held.words}")
@@ -294,6 +296,7 @@ class AdaptJob:
         folder = self._state.folder
         notes = (
             *self._labelled.notes,
+            *(f"left out {one['path']}: {one['found']}" for one in self._labelled.failed),
             *([self._held.problem] if self._held.problem else []),
         )
         if self._held.problem:
@@ -340,6 +343,7 @@ class AdaptJob:
             steps=progressed.total,
             seconds=seconds,
             notes=notes,
+            failed=self._labelled.failed,
         )
         try:
             write_adapt_report(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -92,7 +93,9 @@ def adapt(
         horizontal=options.horizontal,
     )
     held = hold_out(labelled.sections)
-    others = _unlabelled(_paths(inputs), labelled, out, hints) if options.pseudo_labels else []
+    others: list[Bytes] = []
+    if options.pseudo_labels:
+        others, labelled = _unlabelled(_paths(inputs), labelled, out, hints)
     replayed = Replay.open(options.replay_share, None if replay is None else Path(replay))
     asked = options.asked() | {
         "model": base.info.weights_sha256,
@@ -126,13 +129,22 @@ def adapt(
 
 def _unlabelled(
     files: Sequence[Path], labelled: LabelledSections, out: Path, hints: SurveyHints | None
-) -> list[Bytes]:
-    """Grey images of sections without labels, `uint8 (samples, traces)` each."""
+) -> tuple[list[Bytes], LabelledSections]:
+    """Grey images of sections without labels, `uint8 (samples, traces)` each.
+
+    The labelled sections get what is to know of the surveys that these lie in.
+    """
     wanted = Wanted(
         MOST, MOST, known={section.name for section in labelled.sections}, clip=labelled.clip
     )
-    read = unlabelled_sections(files, wanted, out=out, hints=hints, tell=lambda note: None)
-    return [section.image for section, _ in read if section is not None]
+    notes, failed = list(labelled.notes), list(labelled.failed)
+    read = unlabelled_sections(
+        files, wanted, out=out, hints=hints, tell=notes.append, fail=failed.append
+    )
+    images = [section.image for section, _ in read if section is not None]
+    known = {failure["path"]: failure for failure in failed}
+    notes = list(dict.fromkeys(notes))
+    return images, replace(labelled, notes=tuple(notes), failed=tuple(known.values()))
 
 
 def _paths(given: str | Path | Sequence[str | Path]) -> list[Path]:

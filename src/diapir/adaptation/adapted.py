@@ -28,6 +28,7 @@ class Adaptation:
         steps: optimiser steps of all stages.
         seconds: duration, in this and earlier calls.
         notes: guesses and what could not be done.
+        failed: surveys that could not be used, as `failure` describes them.
     """
 
     run: Path
@@ -43,6 +44,7 @@ class Adaptation:
     steps: int
     seconds: float
     notes: tuple[str, ...]
+    failed: tuple[dict[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object."""
@@ -67,6 +69,7 @@ class Adaptation:
             "before": scored("before"),
             "after": scored("after"),
             "notes": tuple(content["notes"]),
+            "failed": tuple(content.get("failed", ())),
             "places": {
                 name: None if place is None else tuple(place)
                 for name, place in content["places"].items()

@@ -61,6 +61,7 @@ def suggest(
     hints: SurveyHints | None = None,
     engine: EngineOptions | None = None,
     tell: Callable[[str], object] = lambda note: None,
+    fail: Callable[[dict[str, str]], object] = lambda failure: None,
     progress: Progress | None = None,
 ) -> list[Suggestion]:
     """Name the sections whose labels would help a model most.
@@ -75,6 +76,7 @@ def suggest(
         hints: what is known of survey files.
         engine: how the network runs.
         tell: called with each oddity of a survey's file.
+        fail: called with what is wrong with one of several surveys, which stops no other.
         progress: called with the sections done and the number there are.
 
     Returns:
@@ -90,7 +92,7 @@ def suggest(
     settings = settings_of(segmenter.bundles)
     known = _labelled(Path(model))
     wanted = Wanted(most, known=known, clip=settings.clip if settings else None)
-    chosen = unlabelled_sections(files, wanted, out=Path(MARKER), hints=hints, tell=tell)
+    chosen = unlabelled_sections(files, wanted, out=Path(MARKER), hints=hints, tell=tell, fail=fail)
     found: list[tuple[Suggestion, Place | None]] = []
     for done, (candidate, total) in enumerate(chosen, start=1):
         if candidate is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.config import IGNORE
-from diapir.errors import DataError
+from diapir.errors import DataError, failure
 from diapir.inference.sources import find_sources, on_one_scale
 from diapir.surveys import PERCENTILE, Survey, SurveyHints, open_survey, percentile
 from diapir.surveys.labels.label_options import LabelOptions
@@ -71,6 +71,7 @@ class LabelledSections:
         sections: those with labels; at least one.
         clip: amplitude that is clipped to full white; None for pictures.
         notes: guesses and oddities that the user should know.
+        failed: surveys that cannot be used, as `failure` describes them.
     """
 
     name: str
@@ -78,6 +79,7 @@ class LabelledSections:
     sections: tuple[Section, ...]
     clip: float | None
     notes: tuple[str, ...] = ()
+    failed: tuple[dict[str, str], ...] = ()
 
     @property
     def hash(self) -> str:
@@ -193,11 +195,12 @@ def _of_surveys(
     sections: list[Section] = []
     notes: list[str] = []
     clips: list[float] = []
+    failed: list[dict[str, str]] = []
     for path in files:
         own = labels if len(files) == 1 else _labels_of(path, labels)
         if not own:
             continue
-        opened = open_one_of(path, hints, alone=len(files) == 1, tell=notes.append)
+        opened = open_one_of(path, hints, alone=len(files) == 1, fail=failed.append)
         if opened is None:
             continue
         with contextlib.closing(opened) as survey:
@@ -225,12 +228,13 @@ def _of_surveys(
     refuse_one_class([section.mask for section in sections], listing(labels))
     name = files[0].stem if len(files) == 1 else files[0].resolve().parent.name
     return LabelledSections(
-        name, "survey", tuple(sections), float(np.median(clips)), tuple(dict.fromkeys(notes))
-    )
+        name, "survey", tuple(sections), float(np.median(clips)), tuple(dict.fromkeys(notes)),
+        tuple(failed),
+    )  # fmt: skip
 
 
 def open_one_of(
-    path: Path, hints: SurveyHints | None, *, alone: bool, tell: Callable[[str], object]
+    path: Path, hints: SurveyHints | None, *, alone: bool, fail: Callable[[dict[str, str]], object]
 ) -> Survey | None:
     """Open one of several surveys; None for one that cannot be used, which stops no other.
 
@@ -238,7 +242,7 @@ def open_one_of(
         path: the survey.
         hints: what is known of it.
         alone: whether it is the only one, so that it is refused instead.
-        tell: called with why it is left out.
+        fail: called with what is wrong with it; see `failure`.
 
     Raises:
         DiapirError: it is the only one, and cannot be used.
@@ -248,7 +252,7 @@ def open_one_of(
     except DataError as error:
         if alone:
             raise
-        tell(f"left out {path.name}: {error.found}")
+        fail(failure(path.stem, path, error))
         return None
 
 

@@ -65,6 +65,7 @@ def unlabelled_sections(
     out: Path,
     hints: SurveyHints | None,
     tell: Callable[[str], object],
+    fail: Callable[[dict[str, str]], object],
 ) -> Iterator[tuple[Unlabelled | None, int]]:
     """Read sections without labels, one after the other.
 
@@ -74,6 +75,7 @@ def unlabelled_sections(
         out: a folder that pictures must not lie in.
         hints: what is known of survey files.
         tell: called with each oddity of a survey's file.
+        fail: called with what is wrong with a survey that cannot be used; see `failure`.
 
     Yields:
         A section and their number; None for one without live traces.
@@ -89,7 +91,7 @@ def unlabelled_sections(
     if not alone:
         paths = _spread([path for path in paths if path.stem not in wanted.known], wanted)
     for path in paths:
-        opened = open_one_of(path, hints, alone=alone, tell=tell)
+        opened = open_one_of(path, hints, alone=alone, fail=fail)
         if opened is None:
             continue
         with contextlib.closing(opened) as survey:

@@ -99,4 +99,5 @@ def adapt(
     ]
     report = result.report or f"none: it needs {install_command('report')}"
     output.say("", *lines, f"model   {result.model}", f"report  {report}")
-    return Answer(result.to_json())
+    output.say(*(f"failed: {one['path']}: {one['found']}" for one in result.failed))
+    return Answer(result.to_json(), exit_code=2 if result.failed else 0)

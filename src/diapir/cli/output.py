@@ -8,13 +8,11 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Self, TextIO
 
 from cyclopts import Parameter
 
-from diapir.errors import DiapirError
 from diapir.progress import Progress, is_main_process, progress
 from diapir.text import plain
 
@@ -91,17 +89,6 @@ class Output:
     ) -> contextlib.AbstractContextManager[Progress]:
         """Show the progress of long work; see `diapir.progress`."""
         return progress(doing, unit=unit, per=per)
-
-
-def failure(name: str, path: Path, error: DiapirError) -> dict[str, str]:
-    """The JSON object of a line that failed."""
-    return {
-        "name": name,
-        "path": str(path),
-        "found": error.found,
-        "expected": error.expected,
-        "mend": error.fix,
-    }
 
 
 Injected = Annotated[Output, Parameter(parse=False)]

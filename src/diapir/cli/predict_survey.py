@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diapir.cli.options import options_of
-from diapir.cli.output import Answer, Output, failure
+from diapir.cli.output import Answer, Output
 from diapir.cli.running import Running
-from diapir.errors import ConfigError, install_command
+from diapir.errors import ConfigError, failure, install_command
 from diapir.text import percent, plural
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter, Token
 
 from diapir.cli.options import Whole
-from diapir.cli.output import Answer, Injected, Output, failure
+from diapir.cli.output import Answer, Injected, Output
 from diapir.cli.survey import PART, WHOLE
-from diapir.errors import ConfigError, DataError, install_command
+from diapir.errors import ConfigError, DataError, failure, install_command
 from diapir.surveys.extent import Extent
 from diapir.text import plural
 

@@ -57,6 +57,7 @@ def suggest(
     from diapir.adaptation import suggest as suggest_sections
 
     notes: list[str] = []
+    failed: list[dict[str, str]] = []
     with output.progress("looking at sections") as progress:
         found = suggest_sections(
             model,
@@ -66,10 +67,11 @@ def suggest(
             hints=hints,
             engine=running.options(),
             tell=notes.append,
+            fail=failed.append,
             progress=progress,
         )
     width = max(len(each.name) for each in found)
-    output.say(*(f"note: {note}" for note in notes))
+    output.note(*notes)
     output.say("Label next, the most doubtful section first:")
     output.say(
         *(
@@ -78,4 +80,6 @@ def suggest(
             for each in found
         )
     )
-    return Answer({"sections": [each.to_json() for each in found], "notes": notes})
+    output.say(*(f"failed: {one['path']}: {one['found']}" for one in failed))
+    content = {"sections": [each.to_json() for each in found], "notes": notes, "failed": failed}
+    return Answer(content, exit_code=2 if failed else 0)

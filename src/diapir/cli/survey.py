@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from diapir.cli.options import options_of
-from diapir.cli.output import Answer, Injected, Output, failure
-from diapir.errors import DataError, DiapirError
+from diapir.cli.output import Answer, Injected, Output
+from diapir.errors import DataError, DiapirError, failure
 from diapir.surveys.extent import Extent
 from diapir.surveys.hints import SurveyHints
 from diapir.text import plural
