@@ -80,3 +80,28 @@ def test_two_lines_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_missing_inputs_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(DiapirError, match="does not exist"):
         read_sections([tmp_path / name], [tmp_path], tmp_path / "run")
+
+
+def test_labels_where_there_is_no_signal_are_not_used(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    amplitude = np.cumsum(rng.normal(0, 100, (40, 120)), axis=1).astype(np.float32)
+    amplitude -= amplitude.mean(axis=1, keepdims=True)
+    amplitude[:, :30] = 0  # a mute
+    amplitude[5] = 0  # a dead trace
+    amplitude[9, 100:] = 1e30
+    write_segy(tmp_path / "line.sgy", amplitude, inlines=None)
+    mask = np.zeros((120, 40), np.uint8)
+    mask[:60, 10:20] = 255
+    Image.fromarray(mask).save(tmp_path / "salt.png")
+    found = read_sections([tmp_path / "line.sgy"], [tmp_path / "salt.png"], tmp_path / "run")
+    (section,) = found.sections
+    empty = (~np.isfinite(np.where(amplitude > 1e29, np.nan, amplitude)) | (amplitude == 0)).T
+    np.testing.assert_array_equal(section.mask == 255, empty)
+    np.testing.assert_array_equal(section.mask[~empty] == 1, mask[~empty] == 255)
+    assert len(np.unique(section.image[:30, 20])) > 5, "filled from below"
+    assert any("of samples have no signal: runs of at least" in note for note in found.notes)
+    strokes = np.full(mask.shape, 7, np.uint8)
+    strokes[:10], strokes[10:20] = 0, 1
+    np.save(tmp_path / "salt.npy", np.where(strokes == 7, 255, strokes))
+    with pytest.raises(DataError, match="all labels lie where there is no signal: line"):
+        read_sections([tmp_path / "line.sgy"], [tmp_path / "salt.npy"], tmp_path / "run")

@@ -23,6 +23,7 @@ from diapir.surveys.labels.read_labels import read_labels
 from diapir.surveys.labels.section_labels import refuse_one_class
 from diapir.surveys.lines.find_lines import is_survey
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
+from diapir.surveys.prediction.blank_samples import BlankSamples, find_blank
 from diapir.text import listing, plural
 from diapir.tiles.files.picture_options import PictureOptions
 
@@ -196,6 +197,7 @@ def _of_surveys(
     notes: list[str] = []
     clips: list[float] = []
     failed: list[dict[str, str]] = []
+    silent: list[str] = []
     for path in files:
         own = labels if len(files) == 1 else _labels_of(path, labels)
         if not own:
@@ -205,20 +207,32 @@ def _of_surveys(
             continue
         with contextlib.closing(opened) as survey:
             clip = percentile(survey, PERCENTILE)
+            blank, told = find_blank(survey, clip)
             found = read_labels(own, survey, options)
-            notes += [f"{path.name}: {note}" for note in (*survey.notes, *found.notes)]
+            notes += [f"{path.name}: {note}" for note in (*survey.notes, *told, *found.notes)]
             alone = len(files) == 1
             for each in found:
                 name = each.name(survey.grid)
+                image, gaps = section_image(survey, each.slices, blank)
+                mask = np.where(gaps, np.uint8(IGNORE), each.mask)
+                if (mask == IGNORE).all() and (each.mask != IGNORE).any():
+                    silent.append(name)
+                    continue
                 sections.append(
                     Section(
                         name if alone else f"{survey.name} {name}".removesuffix(" line"),
-                        section_image(survey, each.slices, clip),
-                        each.mask,
+                        image,
+                        mask,
                         (f"{survey.name} {each.axis}", each.index) if name != "line" else None,
                     )
                 )
         clips.append(clip)
+    if silent and not sections:
+        raise DataError(
+            f"all labels lie where there is no signal: {listing(silent)}",
+            expected="labels in samples other than mutes, water, padding and gaps",
+            fix="label sections that have signal, or check the file with `diapir survey`",
+        )
     if not sections:
         raise DataError(
             f"no labels of {listing([path.name for path in files])} in {listing(labels)}",
@@ -256,16 +270,23 @@ def open_one_of(
         return None
 
 
-def section_image(survey: Survey, slices: tuple[slice, slice], clip: float) -> Bytes:
-    """A section as grey values without gaps, `uint8 (samples, traces)`.
+def section_image(
+    survey: Survey, slices: tuple[slice, slice], blank: BlankSamples
+) -> tuple[Bytes, NDArray[np.bool_]]:
+    """A section as a prediction shows it to the network.
 
     Args:
         survey: an open survey.
         slices: of one inline or crossline, as `Survey.read` takes them.
-        clip: amplitude that is clipped to full white, above 0.
+        blank: which samples have no signal, and the scale.
+
+    Returns:
+        Grey values without gaps, `uint8 (samples, traces)`, and where the gaps were, `bool`.
     """
     amplitude = survey.read(*slices).reshape(-1, survey.grid.samples)
-    return np.ascontiguousarray(fill_gaps(to_grey(amplitude, clip), missing(amplitude)).T)
+    gaps = missing(amplitude) | blank.mask(amplitude)
+    image = np.ascontiguousarray(fill_gaps(to_grey(amplitude, blank.scale), gaps).T)
+    return image, np.ascontiguousarray(gaps.T)
 
 
 def _labels_of(survey: Path, labels: Sequence[Path]) -> list[Path]:

@@ -20,6 +20,7 @@ from diapir.adaptation.survey_sections import (
 from diapir.inference.sources import find_sources, on_one_scale
 from diapir.surveys import PERCENTILE, Survey, SurveyHints, percentile
 from diapir.surveys.labels.picture_masks import split_pictures
+from diapir.surveys.prediction.blank_samples import BlankSamples, find_blank
 from diapir.surveys.prediction.settle import NARROWEST
 from diapir.tiles.files.picture_options import PictureOptions
 
@@ -98,10 +99,13 @@ def unlabelled_sections(
             for note in survey.notes:
                 tell(f"{path.name}: {note}")
             clip = wanted.clip or percentile(survey, PERCENTILE)
+            blank, told = find_blank(survey, clip)
+            for note in told:
+                tell(f"{path.name}: {note}")
             sections = list(_sections(survey, max(1, wanted.most // len(paths))))
             total = len(sections) * len(paths)
             for axis, index in sections:
-                found = _read(survey, axis, index, clip, alone=alone, known=wanted.known)
+                found = _read(survey, axis, index, blank, alone=alone, known=wanted.known)
                 yield found, total
 
 
@@ -137,14 +141,20 @@ def _sections(survey: Survey, most: int) -> Iterator[tuple[str, int]]:
 
 
 def _read(
-    survey: Survey, axis: str, index: int, clip: float, *, alone: bool, known: Collection[str]
+    survey: Survey,
+    axis: str,
+    index: int,
+    blank: BlankSamples,
+    *,
+    alone: bool,
+    known: Collection[str],
 ) -> Unlabelled | None:
     one, every = slice(index, index + 1), slice(None)
     slices = (one, every) if axis == "inline" else (every, one)
     name, place = _named(survey, axis, index, alone=alone)
     if name in known or not survey.grid.live[slices].any():
         return None
-    return Unlabelled(name, place, section_image(survey, slices, clip))
+    return Unlabelled(name, place, section_image(survey, slices, blank)[0])
 
 
 def _named(

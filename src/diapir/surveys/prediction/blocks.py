@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from diapir.inference import EngineOptions, open_models
-from diapir.inference.sections.no_data import no_data, with_true_zeros
 from diapir.surveys.open import reopen
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
+from diapir.surveys.prediction.blank_samples import BlankSamples
 from diapir.surveys.prediction.prediction_store import PredictionStore, decode, encode, open_store
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.section_predictor import SectionPredictor
@@ -214,7 +214,8 @@ def levels_and_gaps(
     Returns:
         Grey levels `uint8` and gaps `bool` of each, `(traces, samples)`.
     """
-    gaps = [missing(section) | _no_data(section, record) for section in amplitude]
+    blank = BlankSamples(record.scale, record.equal_runs, record.quiet_top)
+    gaps = [missing(section) | blank.mask(section) for section in amplitude]
     return [to_grey(section, record.scale) for section in amplitude], gaps
 
 
@@ -237,16 +238,6 @@ def _second_view(work: Workplace, lines: slice, tick: Tick | None) -> None:
             tick(sum(one.size for one in first))
     store.write("uncertainty", *cut, uncertainty)
     store.write("probability", *cut, stored)
-
-
-def _no_data(section: NDArray[np.float32], record: PredictionRecord) -> NDArray[np.bool_]:
-    """Mask of the samples without signal: equal to their neighbours, or above the water bottom."""
-    blank = np.zeros(section.shape, np.bool_)
-    if record.equal_runs is not None:
-        blank |= no_data(with_true_zeros(section, record.scale), record.equal_runs)
-    if record.quiet_top is not None:
-        blank |= record.quiet_top.mask(section)
-    return blank
 
 
 def predict_levels(

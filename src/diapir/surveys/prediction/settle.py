@@ -28,6 +28,7 @@ from diapir.inference.sections.wavelet import (
     trained_first_zero,
     vertical_scale,
 )
+from diapir.surveys.prediction.blank_samples import SAMPLED_TRACES
 from diapir.surveys.prediction.chunked_arrays import has_zarr
 from diapir.surveys.prediction.exports import Exports
 from diapir.surveys.prediction.own_settings import with_own_settings
@@ -56,8 +57,6 @@ _DASK_WORKERS = 8
 """Number of Dask workers assumed when the block is chosen."""
 _WHOLE = "whole"
 """The part that is predicted, where no range is given."""
-_SAMPLED_TRACES = 1024
-"""Traces on which the sampling of a survey and its share of no data are measured."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +227,7 @@ def _new_record(
     of_model: bool,
     timed: bool = True,
 ) -> PredictionRecord:
-    traces = sample_traces(survey, most=_SAMPLED_TRACES)
+    traces = sample_traces(survey, most=SAMPLED_TRACES)
     match, told = _sampling(segmenter, traces, options, of_model=of_model)
     stretch = match.factor
     scale = _scale(survey, options)
