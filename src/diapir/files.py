@@ -193,6 +193,7 @@ def check_writable(out: Path, kind: type[DiapirError] = DataError) -> None:
     place = out
     while not place.exists() and place != place.parent:
         place = place.parent
+    remove_stale(place / out.name)
     scratch = scratch_name(place / out.name)
     with disk_errors(out, kind):
         os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL))

@@ -22,6 +22,16 @@ Work = Callable[[Path], object]
 """Work on what it writes into a folder."""
 
 
+def contents(folder: Path) -> dict[str, str]:
+    """Hash of every file below a folder, hidden ones too; nothing for a folder."""
+    return {
+        path.relative_to(folder).as_posix(): (
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        )
+        for path in folder.rglob("*")
+    }
+
+
 def killed_at(number: int, folder: Path, work: Callable[[], object]) -> bool:
     """Do some work in a fork that is killed before its operation `number`, from 1, in a folder.
 
@@ -68,7 +78,12 @@ def completes_when_killed(
 
 
 def completes_when_full(
-    folder: Path, work: Work, *, step: int, named: Callable[[Path], str] = str
+    folder: Path,
+    work: Work,
+    *,
+    step: int,
+    named: Callable[[Path], str] = str,
+    kept: Callable[[Path], object] = contents,
 ) -> int:
     """Fill the disk at every `step`-th operation; the same work completes when there is room.
 
@@ -77,6 +92,7 @@ def completes_when_full(
         work: what is done, at last in full.
         step: between operations.
         named: what the error has to name for a folder, beside the bytes free.
+        kept: what has to be equal in two folders at the end.
 
     Returns:
         The number of full disks.
@@ -94,21 +110,16 @@ def completes_when_full(
         assert status in (0, 2), number
         return status == 2
 
-    return _completes(folder, work, step, lambda parent: None, interrupted)
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Hash of every file below a folder, hidden ones too; nothing for a folder."""
-    return {
-        path.relative_to(folder).as_posix(): (
-            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        )
-        for path in folder.rglob("*")
-    }
+    return _completes(folder, work, step, lambda parent: None, interrupted, kept)
 
 
 def _completes(
-    folder: Path, work: Work, step: int, begin: Work, interrupted: Callable[[int, Path], bool]
+    folder: Path,
+    work: Work,
+    step: int,
+    begin: Work,
+    interrupted: Callable[[int, Path], bool],
+    kept: Callable[[Path], object] = contents,
 ) -> int:
     def begun(name: str) -> Path:
         parent = folder / name
@@ -118,13 +129,13 @@ def _completes(
 
     whole = begun("whole")
     work(whole)
-    expected = contents(whole)
+    expected = kept(whole)
     for done, number in enumerate(moments(step)):
         parent = begun(str(number))
         if not interrupted(number, parent):
             return done
         work(parent)
-        assert contents(parent) == expected, number
+        assert kept(parent) == expected, number
     raise AssertionError  # `moments` never end
 
 

@@ -38,7 +38,8 @@ class Operations:
         self._number, self._fault, self._stays = number, fault, stays
         self._lock = threading.RLock()
         self._busy = False
-        self.count = 0
+        self.seen: list[str] = []
+        """The audit event of each operation so far."""
 
     def install(self) -> None:
         sys.addaudithook(self)
@@ -52,9 +53,9 @@ class Operations:
             self._busy = True
             try:
                 if self._counts(event, args):
-                    self.count += 1
-                    met = self.count >= self._number if self._stays else self.count == self._number
-                    if self._number and met:
+                    self.seen.append(event)
+                    beyond = len(self.seen) - self._number
+                    if self._number and (beyond == 0 or (self._stays and beyond > 0)):
                         self._fault()
             finally:
                 self._busy = False
