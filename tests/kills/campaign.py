@@ -59,20 +59,27 @@ def campaign(
     all_outcomes = []
     for name in names:
         trials = Trials(COMMANDS[name], folder / name, small=fault == "room")
-        operations = len(trials.seen)
-        outcomes = Outcomes(name, operations, volatile=trials.volatile)
-        note(f"{name}: compared by name alone: {', '.join(sorted(trials.volatile)) or 'nothing'}")
-        among = _places(trials, fault)
-        for number in chosen(name, seed, count, among):
-            outcome, details, faults = _trial(trials, fault, number, seed)
-            outcomes.counts[outcome] += faults
-            if outcome != RECOVERED:
-                outcomes.found.append((number, f"{outcome}: {details}"))
-            note(f"{name} {number}/{operations}: {outcome} ×{faults} {details}".rstrip())
-        all_outcomes.append(outcomes)
-        trials.close()
+        try:
+            all_outcomes.append(_outcomes(name, trials, seed, count, fault, note))
+        finally:
+            trials.close()
         shutil.rmtree(folder / name)
     return all_outcomes
+
+
+def _outcomes(
+    name: str, trials: Trials, seed: int, count: int, fault: str, note: Callable[[str], None]
+) -> Outcomes:
+    operations = len(trials.seen)
+    outcomes = Outcomes(name, operations, volatile=trials.volatile)
+    note(f"{name}: compared by name alone: {', '.join(sorted(trials.volatile)) or 'nothing'}")
+    for number in chosen(name, seed, count, _places(trials, fault)):
+        outcome, details, faults = _trial(trials, fault, number, seed)
+        outcomes.counts[outcome] += faults
+        if outcome != RECOVERED:
+            outcomes.found.append((number, f"{outcome}: {details}"))
+        note(f"{name} {number}/{operations}: {outcome} ×{faults} {details}".rstrip())
+    return outcomes
 
 
 def _places(trials: Trials, fault: str) -> list[int]:
