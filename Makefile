@@ -8,6 +8,7 @@ STAMP := $(VENV)/.installed
 SECONDS ?= 60
 SEED ?= 1
 COUNT ?= 10
+FAULT ?= kill
 
 .PHONY: help venv demo test fuzz kills lint types format clean
 
@@ -25,8 +26,8 @@ test: lint types  ## lint, types, then all tests, one process with one thread pe
 fuzz: $(STAMP)  ## read hostile inputs for SECONDS=60, from SEED=1 (TARGET=images,zips NUMBER=17)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED) --target "$(TARGET)" $(if $(NUMBER),--number $(NUMBER))
 
-kills: $(STAMP)  ## kill each command at COUNT=10 moments, from SEED=1 (COMMAND=train,tune)
-	$(BIN)/python -m tests.kills --count $(COUNT) --seed $(SEED) --command "$(COMMAND)"
+kills: $(STAMP)  ## kill each command at COUNT=10 moments (FAULT=full: fill its disk), from SEED=1 (COMMAND=train,tune)
+	$(BIN)/python -m tests.kills --fault $(FAULT) --count $(COUNT) --seed $(SEED) --command "$(COMMAND)"
 
 lint: $(STAMP)  ## ruff: errors and formatting
 	$(BIN)/ruff check .

@@ -400,6 +400,15 @@ def test_a_killed_folder_is_whole_or_absent_and_the_next_call_completes_it(
     assert kills > 5
 
 
+@forks
+def test_what_a_killed_check_of_a_place_leaves_is_removed_by_the_next(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out"
+    assert killed_at(2, tmp_path, lambda: check_writable(out))
+    assert len(list(tmp_path.iterdir())) == 1
+    check_writable(out)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_kill_between_the_renames_keeps_what_is_carried_over(tmp_path: Path) -> None:
     out = tmp_path / "out"
     previous(out).mkdir()

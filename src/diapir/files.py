@@ -193,6 +193,7 @@ def check_writable(out: Path, kind: type[DiapirError] = DataError) -> None:
     place = out
     while not place.exists() and place != place.parent:
         place = place.parent
+    remove_stale(place / out.name)
     scratch = scratch_name(place / out.name)
     with disk_errors(out, kind):
         os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
@@ -229,8 +230,11 @@ def unwritable(
             expected="a place that no other process is writing to",
             fix="wait until that process ends, stop it, or choose another --out",
         )
+    reason = error.strerror or str(error)
+    if error.errno in FULL:
+        reason = _with_free(reason, Path(path))
     return kind(
-        f"{path} cannot be written: {error.strerror or error}",
+        f"{path} cannot be written: {reason}",
         expected="a writable folder on a disk with free space",
         fix=fix,
     )
@@ -300,16 +304,31 @@ def _named_finally(error: OSError, path: Path, written: int, left: int | None) -
     full = number in FULL
     if _named(error) or (error.filename is None and not full):
         return error  # of another file
-    free = _free(path.parent)
-    if full and free is not None and " free" not in text:  # not said of a file within the folder
-        needed = f"more than {size(written)} needed, " if written >= 1000 else ""
-        text += f": {needed}{size(free)} free"
+    if full:
+        text = _with_free(text, path, written)
     return OSError(number, text, str(path))
 
 
-def _free(folder: Path) -> int | None:
-    with contextlib.suppress(OSError):
-        return shutil.disk_usage(folder).free
+def _with_free(text: str, path: Path, written: int = 0) -> str:
+    """What an error of a full disk says, with the space that writing `path` lacks.
+
+    Args:
+        text: what it says; unchanged if it says so already, of a file within a folder.
+        path: what was to be written.
+        written: bytes of it for which there was room.
+    """
+    free = _free(path)
+    if free is None or " free" in text:
+        return text
+    needed = f"more than {size(written)} needed, " if written >= 1000 else ""
+    return f"{text}: {needed}{size(free)} free"
+
+
+def _free(path: Path) -> int | None:
+    """Free bytes where a path is, or is to be."""
+    for place in (path, *path.absolute().parents):
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(place).free
     return None
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from diapir import bundle as bundles
+from diapir.comparison import evaluate_run
+from diapir.errors import RunError
 from diapir.evaluation import tuning
 from diapir.evaluation.tuning import tune_runs
 from tests.cli.conftest import RunCli, train_again
@@ -113,6 +115,27 @@ def test_a_killed_tuning_is_completed_by_the_same_command(
         assert json.loads(out.read_text())["applied"] is True
     for name in ("early", "between", "late"):
         assert kept[name] == kept["whole"], name
+
+
+@pytest.mark.usefixtures("poor_models_gain")
+def test_a_tuning_interrupted_in_its_reports_keeps_the_setting_that_was_in_use(
+    run_cli: RunCli, runs: list[Path], survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise RunError("interrupted", expected="an end", fix="again")
+
+    for run in runs:
+        bundles.annotate(bundles.load(run), threshold=0.01)
+    out = tmp_path / "tuned.json"
+    words = ("tune", *runs, "--data", survey, "--out", out, "--apply", "--report")
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate_run, "evaluate_again", interrupted)
+        assert run_cli(*words).code == 2
+    kept = json.loads(out.read_text())
+    assert kept["applied"] is False
+    assert bundles.load(runs[0]).info.threshold != 0.01
+    assert run_cli(*words).code == 0
+    assert json.loads(out.read_text()) == kept | {"applied": True}
 
 
 def test_a_model_trained_on_all_tiles_gets_the_metrics_of_the_runs(

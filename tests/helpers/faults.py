@@ -1,25 +1,35 @@
-"""Kills and failing disks at an exact moment: before the N-th operation that changes a folder.
-
-The work runs in a fork, whose audit hook sees each file that is opened for writing and each name
-that is made, changed or removed below the folder.
-"""
+"""Kills and full disks at an exact moment of some work, which runs in a fork."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import itertools
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from diapir.errors import DiapirError
+from tests.helpers.operations import Fault, Operations, fail, kill
+
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 
-_NAMES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"}
-_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+Work = Callable[[Path], object]
+"""Work on what it writes into a folder."""
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Hash of every file below a folder, hidden ones too; nothing for a folder."""
+    return {
+        path.relative_to(folder).as_posix(): (
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        )
+        for path in folder.rglob("*")
+    }
 
 
 def killed_at(number: int, folder: Path, work: Callable[[], object]) -> bool:
@@ -28,10 +38,6 @@ def killed_at(number: int, folder: Path, work: Callable[[], object]) -> bool:
     Returns:
         Whether it came to that operation; if not, the work has ended well.
     """
-
-    def kill() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
     return _forked(number, folder, work, kill) == -signal.SIGKILL
 
 
@@ -42,11 +48,7 @@ def failing_at(number: int, folder: Path, work: Callable[[], object], error: int
         The exit status of the work: 0 if it ended well, 1 after a traceback, 2 where it ended by
         calling `os._exit(2)`.
     """
-
-    def fail() -> None:
-        raise OSError(error, os.strerror(error))
-
-    return _forked(number, folder, work, fail, stays=True)
+    return _forked(number, folder, work, lambda: fail(error), stays=True)
 
 
 def moments(step: int = 1) -> Iterator[int]:
@@ -54,63 +56,104 @@ def moments(step: int = 1) -> Iterator[int]:
     return itertools.count(1, step)
 
 
+def completes_when_killed(
+    folder: Path, work: Work, *, step: int, begin: Work = lambda parent: None
+) -> int:
+    """Kill some work before every `step`-th operation; done again, it has to leave what it should.
+
+    Args:
+        folder: an empty folder; the work is done in folders below it.
+        work: what is done, at last in full.
+        step: between operations.
+        begin: what is there before.
+
+    Returns:
+        The number of kills.
+    """
+
+    def interrupted(number: int, parent: Path) -> bool:
+        return killed_at(number, parent, lambda: work(parent))
+
+    return _completes(folder, work, step, begin, interrupted)
+
+
+def completes_when_full(
+    folder: Path,
+    work: Work,
+    *,
+    step: int,
+    named: Callable[[Path], str] = str,
+    kept: Callable[[Path], object] = contents,
+) -> int:
+    """Fill the disk at every `step`-th operation; the same work completes when there is room.
+
+    Args:
+        folder: an empty folder; the work is done in folders below it.
+        work: what is done, at last in full.
+        step: between operations.
+        named: what the error has to name for a folder, beside the bytes free.
+        kept: what has to be equal in two folders at the end.
+
+    Returns:
+        The number of full disks.
+    """
+
+    def refused(parent: Path) -> None:
+        try:
+            work(parent)
+        except DiapirError as error:
+            parts = (named(parent), "No space left on device", " free")
+            os._exit(2 if all(part in error.found for part in parts) else 3)
+
+    def interrupted(number: int, parent: Path) -> bool:
+        status = failing_at(number, parent, lambda: refused(parent), errno.ENOSPC)
+        assert status in (0, 2), number
+        return status == 2
+
+    return _completes(folder, work, step, lambda parent: None, interrupted, kept)
+
+
+def _completes(
+    folder: Path,
+    work: Work,
+    step: int,
+    begin: Work,
+    interrupted: Callable[[int, Path], bool],
+    kept: Callable[[Path], object] = contents,
+) -> int:
+    def begun(name: str) -> Path:
+        parent = folder / name
+        parent.mkdir()
+        begin(parent)
+        return parent
+
+    whole = begun("whole")
+    work(whole)
+    expected = kept(whole)
+    for done, number in enumerate(moments(step)):
+        parent = begun(str(number))
+        if not interrupted(number, parent):
+            return done
+        work(parent)
+        assert kept(parent) == expected, number
+    raise AssertionError  # `moments` never end
+
+
 def _forked(
     number: int,
     folder: Path,
     work: Callable[[], object],
-    fault: Callable[[], None],
+    fault: Fault,
     *,
     stays: bool = False,
 ) -> int:
     child = os.fork()
     if not child:
         try:
-            _install(number, folder.resolve(), fault, stays)
+            Operations(folder, number, fault, stays=stays).install()
             work()
         except BaseException:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def _install(number: int, folder: Path, fault: Callable[[], None], stays: bool) -> None:
-    """Add the hook, which a process can never remove again."""
-    count = 0
-    busy = False
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        nonlocal count, busy
-        if busy or not _changes(event, arguments):
-            return
-        busy = True
-        try:
-            if _path(event, arguments).is_relative_to(folder):
-                count += 1
-                if count == number or (stays and count > number):
-                    fault()
-        finally:
-            busy = False
-
-    sys.addaudithook(hook)
-
-
-def _changes(event: str, arguments: tuple[object, ...]) -> bool:
-    if event != "open":
-        return event in _NAMES
-    _, mode, flags = arguments
-    if isinstance(mode, str):
-        return any(letter in mode for letter in "wax+")
-    return isinstance(flags, int) and bool(flags & _WRITE)
-
-
-def _path(event: str, arguments: tuple[object, ...]) -> Path:
-    named = arguments[1 if event == "os.rename" else 0]
-    if not isinstance(named, (str, bytes, os.PathLike)):  # a descriptor: opened by name before
-        return Path("/")
-    path = Path(os.fsdecode(named))
-    if event in ("os.remove", "os.rmdir") and not path.is_absolute():
-        descriptor = arguments[-1]
-        if isinstance(descriptor, int) and descriptor > 2:  # as `shutil.rmtree` does
-            path = Path(f"/proc/self/fd/{descriptor}").readlink() / path
-    return Path(os.path.abspath(path))  # noqa: PTH100 - does not follow links

@@ -1,31 +1,16 @@
-"""The commands that are killed, and the small inputs that they work on."""
+"""The commands that are killed."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from diapir import bundle as bundles
-from diapir.architectures import UNetConfig
 from diapir.errors import DiapirError
-from tests.helpers.segy import write_segy
-from tests.helpers.tile_sets import write_tiles
-from tests.helpers.tiny import small_bundle, small_network, tiny_recipe, write_bright_salt
-from tests.surveys.made import onnx_bundle, volume
-from tests.tiles.mosaic.sections import SIDE, make_section
-
-_TRAINED = ("--data", "tiles", "--set", "device.threads=1")
-_SMALL = UNetConfig(base=4, levels=3)
-OUT = "out"
-"""Folder below which operations count, and what is compared."""
+from tests.kills import inputs
+from tests.kills.inputs import OUT, TRAINED
 
 
 @dataclass(frozen=True)
@@ -43,117 +28,71 @@ class Command:
     models: bool = False
 
 
-def _recipe(folder: Path) -> None:
-    write_bright_salt(folder / "tiles", 12)
-    (folder / "tiny.yaml").write_text(tiny_recipe(train={"epochs": 2}))
-    (folder / "other.yaml").write_text(tiny_recipe(train={"epochs": 2, "batch": 3}))
-
-
-def _model(folder: Path) -> None:
-    made = onnx_bundle(folder / "made", size=16)
-    shutil.move(made, folder / "model")
-    shutil.rmtree(folder / "made")
-
-
-def _volume(folder: Path) -> None:
-    _model(folder)
-    write_segy(folder / "vol.sgy", volume((12, 20, 24)))
-
-
-def _line(folder: Path) -> None:
-    _model(folder)
-    write_segy(folder / "line.sgy", volume((1, 40, 24))[0], inlines=None)
-
-
-def _images(folder: Path) -> None:
-    _model(folder)
-    (folder / "images").mkdir()
-    noise = np.random.default_rng(1)
-    for number in range(3):
-        image = noise.integers(0, 256, (16, 16), dtype=np.uint8)
-        Image.fromarray(image).save(folder / "images" / f"a{number}.png")
-
-
-def _store(folder: Path) -> None:
-    from diapir.inference import EngineOptions
-    from diapir.surveys import SurveyOptions, open_survey, predict_survey
-
-    _volume(folder)
-    survey = open_survey(folder / "vol.sgy")
-    options = SurveyOptions(block=8, formats=("none",))
-    predict_survey([folder / "model"], survey, folder / OUT, options, engine=EngineOptions())
-    survey.close()
-
-
-def _models(folder: Path) -> None:
-    """A run and a model below `out`, which tuning changes in place."""
-    write_bright_salt(folder / "tiles", 24)
-    (folder / "tiny.yaml").write_text(tiny_recipe(train={"epochs": 1}))
-    words = ("train", "--recipe", "tiny.yaml", *_TRAINED, "--out", "out/run")
-    subprocess.run(
-        [sys.executable, "-m", "diapir", *words], cwd=folder, check=True, stdout=subprocess.DEVNULL
-    )
-    small_bundle(folder / OUT / "b", network=small_network(_SMALL, 1), name="b")
-
-
-def _one_model(folder: Path) -> None:
-    small_bundle(folder / "model")
-
-
-def _zip(folder: Path) -> None:
-    shutil.move(write_tiles(folder / "zip", "kaggle_zip", count=4), folder / "tiles.zip")
-
-
-def _sections(folder: Path) -> None:
-    section = make_section(1, 2, 3)
-    images = {
-        f"t{row}{column}": section[
-            row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE
-        ]
-        for row, column in np.ndindex(2, 3)
-    }
-    masks = {tile: (image > 150).astype(np.uint8) for tile, image in images.items()}
-    write_tiles(folder / "tiles", images=images, masks=masks)
-
-
-def _tiles(folder: Path) -> None:
-    write_bright_salt(folder / "tiles", 12)
-
+_THREAD = ("--threads", "1")
+_VOLUME = ("predict", "model", "vol.sgy", "--out", OUT, "--block", "8", *_THREAD)
+_TRAIN = ("train", "--recipe", "tiny.yaml", *TRAINED, "--resume", "--out")
 
 COMMANDS: dict[str, Command] = {
-    "train": Command(
-        ("train", "--recipe", "tiny.yaml", *_TRAINED, "--out", "out/run", "--resume"),
-        _recipe,
-        models=True,
+    "train": Command((*_TRAIN, "out/run"), inputs.recipes, models=True),
+    "train-folds": Command(
+        (*_TRAIN, "out/cv", "--folds", "2", "--epochs", "1"), inputs.recipes, models=True
     ),
-    "predict-volume": Command(
-        ("predict", "model", "vol.sgy", "--out", OUT, "--block", "8", "--threads", "1"), _volume
+    "predict-volume": Command(_VOLUME, inputs.survey),
+    "predict-formats": Command(
+        (*_VOLUME, "--formats", "npy", "--precision", "float16", "--horizons"), inputs.survey
     ),
-    "predict-line": Command(
-        ("predict", "model", "line.sgy", "--out", OUT, "--threads", "1"), _line
-    ),
+    "predict-workers": Command((*_VOLUME, "--workers", "2"), inputs.survey),
+    "predict-line": Command(("predict", "model", "line.sgy", "--out", OUT, *_THREAD), inputs.line),
     "predict-images": Command(
-        ("predict", "model", "images", "--out", "out/salt", "--threads", "1"), _images
+        ("predict", "model", "images", "--out", "out/salt", *_THREAD), inputs.images
     ),
-    "products": Command(("products", OUT), _store),
+    "predict-images-again": Command(
+        ("predict", "model", "images", "--out", "out/salt", *_THREAD), inputs.predicted_images
+    ),
+    "products": Command(("products", OUT), inputs.store),
+    "products-again": Command(("products", OUT), inputs.with_products),
     "tune": Command(
         (
             *("tune", "out/run", "--into", "out/b", "--data", "tiles", "--out", "out/tuned.json"),
-            *("--threads", "1"),
+            *("--apply", "--report", *_THREAD),
         ),
-        _models,
+        inputs.tuned,
         models=True,
     ),
     "compare": Command(
-        ("compare", "--recipes", "tiny.yaml,other.yaml", *_TRAINED, "--out", "out/comparison"),
-        _recipe,
+        ("compare", "--recipes", "tiny.yaml,other.yaml", *TRAINED, "--out", "out/comparison"),
+        inputs.recipes,
         models=True,
     ),
-    "export": Command(("export", "model", "--to", "onnx", "--out", "out/onnx"), _one_model),
-    "import": Command(("data", "import", "tiles.zip", "--out", "out/tiles"), _zip),
-    "mosaic": Command(("data", "mosaic", "tiles", "--out", "out/mosaic"), _sections),
+    "export": Command(("export", "model", "--to", "onnx", "--out", "out/onnx"), inputs.two_models),
+    "average": Command(("average", "model", "second", "--out", "out/mean"), inputs.two_models),
+    "evaluate": Command(
+        ("evaluate", "model", "--data", "tiles", "--out", "out/scores", *_THREAD),
+        inputs.two_models,
+    ),
+    "submit": Command(
+        ("submit", "model", "--data", "tiles.zip", "--out", "out/a.csv", *_THREAD),
+        lambda folder: (inputs.zipped(folder), inputs.model(folder)),
+    ),
+    "pseudo": Command(
+        (
+            *("data", "pseudo", "model", "--data", "tiles/images", "--out", "out/labelled"),
+            *("--low", "0.499", "--high", "0.501", "--confident", "0", *_THREAD),
+        ),
+        inputs.two_models,
+    ),
+    "adapt": Command(
+        (
+            *("adapt", "pictures", "--labels", "pictures", "--model", "model"),
+            *("--steps", "6", "--out", "out/run", *_THREAD),
+        ),
+        inputs.pictures,
+        models=True,
+    ),
+    "import": Command(("data", "import", "tiles.zip", "--out", "out/tiles"), inputs.zipped),
+    "mosaic": Command(("data", "mosaic", "tiles", "--out", "out/mosaic"), inputs.sections),
     "synth": Command(("data", "synth", "--out", "out/set", "--tiles", "4"), lambda folder: None),
-    "split": Command(("data", "split", "tiles", "--out", "out/split.json"), _tiles),
+    "split": Command(("data", "split", "tiles", "--out", "out/split.json"), inputs.two_models),
 }
 
 

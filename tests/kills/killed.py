@@ -1,82 +1,146 @@
-"""Runs the command line, and kills its own process before a file operation.
+"""Runs the command line with a fault before a file operation, in a fresh process or in warm forks.
 
-    python -m tests.kills.killed FOLDER NUMBER RECORD COMMAND…
+    python -m tests.kills.killed FOLDER RECORD WORD…    once, without a fault
+    python -m tests.kills.killed FOLDER RECORD          a server of forks
 
-Operations are those below FOLDER that open a file for writing, or rename, remove or make one; they
-are counted from 1. With number 0 nothing is killed, and their count is written to RECORD.
+The first writes to RECORD the audit event of each operation below FOLDER, and the names of all
+modules that were imported. The second imports these modules and does nothing more: it has one
+thread, and a fork of it is a process in which `diapir` starts. It answers each line of JSON on
+stdin, an `Attempt`, with a line `[exit code, end of stderr]` once the fork has ended.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib
+import json
 import os
+import random
+import select
 import signal
 import sys
-import threading
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
-_CHANGES = frozenset(
-    f"os.{name}" for name in ("rename", "remove", "rmdir", "mkdir", "link", "symlink", "truncate")
-)
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+from tests.helpers.operations import Operations, fail, kill, tear
+
+LIMIT_S = 600
+_LEFT_OUT = ("tests.", "__m")
+"""Of the modules that the server imports: this one, and the running program's."""
 
 
-class Counter:
-    """An audit hook that counts operations below a folder."""
+@dataclass(frozen=True)
+class Attempt:
+    """One run of a command.
 
-    def __init__(self, folder: str, number: int) -> None:
-        self._folder, self._number = folder, number
-        self._lock = threading.RLock()
-        self._busy = False
-        self.count = 0
+    Attributes:
+        words: after `diapir`.
+        folder: the working folder.
+        mark: in the environment of all its processes.
+        number: of the operation that meets the fault; 0 for none.
+        fault: `kill` before the operation; `tear` the first write beyond `size` bytes that follows
+            it; `full`: it and all later operations fail as on a full disk.
+        size: for `tear`.
+    """
 
-    def __call__(self, event: str, args: tuple[object, ...]) -> None:
-        if event != "open" and event not in _CHANGES:
-            return
-        with self._lock:
-            if self._busy:
-                return
-            self._busy = True
-            try:
-                if not self._counts(event, args):
-                    return
-            finally:
-                self._busy = False
-            self.count += 1
-            if self.count == self._number:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    def _counts(self, event: str, args: tuple[object, ...]) -> bool:
-        if event == "open":
-            path, mode, flags = args
-            writes = isinstance(flags, int) and flags & _WRITING
-            if not (any(letter in mode for letter in "wax+") if isinstance(mode, str) else writes):
-                return False
-        else:
-            path = args[1] if event == "os.rename" else args[0]
-        if not isinstance(path, str | bytes | os.PathLike):
-            return False
-        name = os.fsdecode(path)
-        handles = [one for one in args[1:] if isinstance(one, int) and one > 2]
-        if not Path(name).is_absolute() and handles and event != "open":  # in an open folder
-            try:
-                name = str(Path(f"/proc/self/fd/{handles[-1]}").readlink() / name)
-            except OSError:
-                return False
-        # not resolved: a link that is renamed or removed is meant itself
-        return os.path.abspath(name).startswith(self._folder + os.sep)  # noqa: PTH100
+    words: tuple[str, ...]
+    folder: str = ""
+    mark: str = ""
+    number: int = 0
+    fault: str = "kill"
+    size: int = 0
 
 
 def main() -> None:
-    folder, number, record, *words = sys.argv[1:]
-    counter = Counter(os.path.realpath(folder), int(number))
-    sys.addaudithook(counter)
+    folder, record, *words = sys.argv[1:]
+    if not words:
+        modules = json.loads(Path(record).read_text())["modules"]
+        _serve(Path(folder), modules)
+        return
+    operations = Operations(Path(folder), 0, kill)
+    operations.install()
+    try:
+        _run(words)
+    finally:
+        content = {"operations": operations.seen, "modules": list(sys.modules)}
+        if os.environ.get("KILLS_MARK"):  # not in a worker process, which imports this as well
+            Path(record).write_text(json.dumps(content))
+
+
+def _run(words: list[str]) -> None:
     from diapir.cli import main as command_line
 
-    try:
-        command_line(words)
-    finally:
-        if counter.count and not int(number):
-            Path(record).write_text(str(counter.count))
+    sys.argv = ["diapir", *words]
+    command_line(words)
+
+
+def _serve(folder: Path, modules: list[str]) -> None:
+    for name in modules:
+        if not name.startswith(_LEFT_OUT):
+            with contextlib.suppress(ImportError), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                importlib.import_module(name)
+    gc.freeze()  # a collection in a fork would copy the memory of the server
+    print("ready", flush=True)
+    for line in sys.stdin:
+        values = json.loads(line)
+        attempt = Attempt(**values | {"words": tuple(values["words"])})
+        if threads := len(list(Path("/proc/self/task").iterdir())) - 1:
+            raise RuntimeError(f"{threads} threads run beside the one that forks")
+        print(json.dumps(_forked(folder, attempt)), flush=True)
+
+
+def _forked(folder: Path, attempt: Attempt) -> tuple[int, str]:
+    """Run a command in a fork; its exit code and the end of its stderr."""
+    out, into = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(out)
+        os.dup2(into, 2)
+        os.close(into)
+        _in_child(folder, attempt)
+    os.close(into)
+    os.set_blocking(out, False)
+    ended = os.pidfd_open(child)
+    errors = b""
+    ready: list[int] = []
+    while ended not in ready:
+        ready = select.select([out, ended], [], [], LIMIT_S)[0]
+        if not ready:
+            os.kill(child, signal.SIGKILL)
+            ready, errors = [ended], errors + f"\nno end after {LIMIT_S} s".encode()
+        errors += _read(out)
+    os.close(out)
+    os.close(ended)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return code, errors[-4000:].decode(errors="replace")
+
+
+def _read(pipe: int) -> bytes:
+    found = b""
+    with contextlib.suppress(BlockingIOError):
+        while more := os.read(pipe, 65_536):
+            found += more
+    return found
+
+
+def _in_child(folder: Path, attempt: Attempt) -> NoReturn:
+    """Run a command in place of the server, which this process leaves as `diapir` ends."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.chdir(attempt.folder)
+    os.environ["KILLS_MARK"] = attempt.mark
+    random.seed()  # the server's state would be the same in all forks
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+    fault = {"kill": kill, "full": fail}.get(attempt.fault) or tear(attempt.size)
+    Operations(folder, attempt.number, fault, stays=attempt.fault == "full").install()
+    _run(list(attempt.words))
+    sys.exit(0)
 
 
 if __name__ == "__main__":

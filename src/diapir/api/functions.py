@@ -224,15 +224,15 @@ def tune(
             open_models=_opener(runs, running),
             earlier=Path(out),
         )
-    if apply:
-        tuned.write(Path(out))
-    else:
+    if not apply:
         tuned.save(Path(out))
-    if report:
-        from diapir.comparison.evaluate_run import evaluate_again
+        return tuned
+    with tuned.applying(Path(out)):
+        if report:
+            from diapir.comparison.evaluate_run import evaluate_again
 
-        tiles = data if isinstance(data, TileSet) else Path(data)
-        evaluate_again(expand(paths(runs)), tiles, quiet)
+            tiles = data if isinstance(data, TileSet) else Path(data)
+            evaluate_again(expand(paths(runs)), tiles, quiet)
     return tuned
 
 

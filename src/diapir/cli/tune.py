@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,27 +86,26 @@ def tune(
         show=output.progress,
         earlier=out,
     )
-    if apply:
-        tuned.write(out)
-    else:
+    if not apply:
         tuned.save(out)
-    output.say(*opening.lines, *_lines(tuned, len(expand(runs))))
-    output.note(*tuned.notes)
-    output.say(*_written(tuned, applied=apply))
     answer = tuned.to_json() | {
         "out": out,
         "written": tuned.written if apply else {},
         "models": opening.used,
         "notes": tuned.notes,
     }
-    if report:
-        answer["reports"] = _reports(expand(runs), data, output)
-    elif apply and tuned.fields:
-        output.say(
-            f"report.html and evaluation/ of {plural(len(expand(runs)), 'run')} "
-            "are those of before: "
-            "--report rewrites them"
-        )
+    runs = expand(runs)
+    with tuned.applying(out) if apply else contextlib.nullcontext():
+        output.say(*opening.lines, *_lines(tuned, len(runs)))
+        output.note(*tuned.notes)
+        output.say(*_written(tuned, applied=apply))
+        if report:
+            answer["reports"] = _reports(runs, data, output)
+        elif apply and tuned.fields:
+            output.say(
+                f"report.html and evaluation/ of {plural(len(runs), 'run')} are those of before: "
+                "--report rewrites them"
+            )
     return Answer(answer)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -151,8 +151,17 @@ class Tuned:
     def write(self, out: Path) -> None:
         """Write every setting that was tried to a JSON file, and the chosen one into the models.
 
-        The file says (`applied`) whether all models have got it, so that `tune_runs` can complete
-        what a kill has interrupted; null where that was not asked for.
+        See `applying`.
+        """
+        with self.applying(out):
+            pass
+
+    @contextlib.contextmanager
+    def applying(self, out: Path) -> Iterator[None]:
+        """The same as `write`, with a block that runs once the models have the setting.
+
+        The file says (`applied`) whether all models have got it and the block has ended, so that
+        `tune_runs` can complete what a kill has interrupted; null where that was not asked for.
 
         Args:
             out: the file; see `claim_tuning`.
@@ -163,6 +172,7 @@ class Tuned:
         """
         self._save(out, applied=False)
         self._apply()
+        yield
         self._save(out, applied=True)
 
     def _save(self, out: Path, *, applied: bool | None) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from diapir.errors import DataError, DiapirError
+from diapir.errors import DataError
 from diapir.locks import lock_beside, locked
 from diapir.surveys import SurveyOptions, open_store, predict_survey
 from diapir.surveys.prediction import settle
-from tests.helpers.faults import failing_at, forks, killed_at, moments
+from tests.helpers.faults import completes_when_full, completes_when_killed, forks
 from tests.surveys.made import MemorySurvey, Pointwise, predictor, volume
 
 VOLUME, LINE = (9, 9, 12), (1, 12, 14)
@@ -30,32 +28,12 @@ def predict(shape: tuple[int, int, int], out: Path) -> None:
     predict_survey(predictor(Pointwise()), MemorySurvey(volume(shape)), out, options)
 
 
-def contents(folder: Path) -> dict[str, str]:
-    """Hash of every file below a folder, hidden ones and the empty folders too."""
-    return {
-        path.relative_to(folder).as_posix(): (
-            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        )
-        for path in folder.rglob("*")
-    }
-
-
 @forks
 @pytest.mark.parametrize(("shape", "step"), [(VOLUME, 41), (LINE, 5)])
 def test_the_same_call_completes_a_killed_prediction(
     tmp_path: Path, shape: tuple[int, int, int], step: int
 ) -> None:
-    predict(shape, tmp_path / "whole")
-    expected = contents(tmp_path / "whole")
-    kills = 0
-    for moment in moments(step):
-        out = tmp_path / str(moment)
-        out.mkdir()
-        if not killed_at(moment, out, lambda out=out: predict(shape, out)):
-            break
-        kills += 1
-        predict(shape, out)
-        assert contents(out) == expected, moment
+    kills = completes_when_killed(tmp_path, lambda out: predict(shape, out), step=step)
     assert kills > 3
 
 
@@ -64,27 +42,7 @@ def test_the_same_call_completes_a_killed_prediction(
 def test_a_full_disk_is_named_and_the_same_call_goes_on(
     tmp_path: Path, shape: tuple[int, int, int], step: int
 ) -> None:
-    predict(shape, tmp_path / "whole")
-    expected = contents(tmp_path / "whole")
-
-    def refused(out: Path) -> None:
-        try:
-            predict(shape, out)
-        except DiapirError as error:
-            parts = (str(out), "No space left on device", " free")
-            os._exit(2 if all(part in error.found for part in parts) else 3)
-
-    full = 0
-    for moment in moments(step):
-        out = tmp_path / str(moment)
-        out.mkdir()
-        status = failing_at(moment, out, lambda out=out: refused(out), errno.ENOSPC)
-        if status == 0:
-            break
-        assert status == 2, moment
-        full += 1
-        predict(shape, out)
-        assert contents(out) == expected, moment
+    full = completes_when_full(tmp_path, lambda out: predict(shape, out), step=step)
     assert full > 2
 
 
