@@ -1,9 +1,10 @@
 // Outline of probabilities at a threshold: marching squares with linear interpolation.
 
-// values: Uint8Array of rows × columns (255: none); returns a Path2D in pixels of the grid, centres at + 0.5
+// values: Uint8Array of rows × columns (255: none); returns a Path2D in pixels of the grid, centres at + 0.5, with its number of segments
 export function contour(values, rows, columns, threshold) {
   const path = new Path2D(), level = threshold * 254;
-  const line = (x0, y0, x1, y1) => { path.moveTo(x0, y0); path.lineTo(x1, y1); };
+  let segments = 0;
+  const line = (x0, y0, x1, y1) => { path.moveTo(x0, y0); path.lineTo(x1, y1); segments++; };
   for (let row = 0; row < rows - 1; row++) {
     const y = row + 0.5;
     let i = row * columns, a = known(values[i]), d = known(values[i + columns]);
@@ -28,7 +29,7 @@ export function contour(values, rows, columns, threshold) {
       a = b; d = c;
     }
   }
-  return path;
+  return { path, segments };
 }
 
 const known = (value) => (value === 255 ? 0 : value);

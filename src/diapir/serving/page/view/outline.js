@@ -3,6 +3,7 @@
 import { contour } from "./contour.js";
 
 const BUDGET_MS = 5, KEPT = 400;
+const MOST_SEGMENTS = 2500; // more are drawn as a hairline while the section moves, as strokes with an edge take longer than a frame
 
 export class Outline {
   // changed: called where more is to be drawn in the next frame
@@ -17,12 +18,15 @@ export class Outline {
     if (!wanted.missing) this.level = level;
     const drawn = this.level === level ? wanted : this.paths(viewer, this.level, false);
     const path = new Path2D(), size = 1 << this.level, { sx, sy } = viewer.view;
+    let segments = 0;
     for (const [one, row, column] of drawn.found) {
       const [x, y] = viewer.toScreen(column * viewer.side * size, row * viewer.side * size);
-      path.addPath(one, new DOMMatrix([sx * size, 0, 0, sy * size, x, y]));
+      path.addPath(one.path, new DOMMatrix([sx * size, 0, 0, sy * size, x, y]));
+      segments += one.segments;
     }
-    context.lineWidth = 3.2; context.strokeStyle = "rgba(0, 0, 0, 0.75)"; context.stroke(path);
-    context.lineWidth = 1.6; context.strokeStyle = colour; context.stroke(path);
+    const quick = viewer.moving && segments > MOST_SEGMENTS;
+    if (!quick) { context.lineWidth = 3.2; context.strokeStyle = "rgba(0, 0, 0, 0.75)"; context.stroke(path); }
+    context.lineWidth = quick ? 1 : 1.6; context.strokeStyle = colour; context.stroke(path);
     if (wanted.late) this.changed();
   }
 
@@ -37,14 +41,14 @@ export class Outline {
       if (tile.columns === 0) continue;
       const near = [at(0, 1), at(1, 0), at(1, 1)]; // the outline goes on between tiles
       const key = `${this.section} ${level} ${row} ${column} ${near.map((one) => (one ? 1 : 0)).join("")}`;
-      let path = this.held.get(key);
-      if (!path && make) {
+      let made = this.held.get(key);
+      if (!made && make) {
         if (performance.now() > until) { missing++; late = true; continue; }
-        path = contour(...joined(tile, near), this.threshold);
-        this.held.set(key, path);
+        made = contour(...joined(tile, near), this.threshold);
+        this.held.set(key, made);
         if (this.held.size > KEPT) this.held.delete(this.held.keys().next().value);
       }
-      if (path) found.push([path, row, column]);
+      if (made) found.push([made, row, column]);
     }
     return { found, missing, late };
   }

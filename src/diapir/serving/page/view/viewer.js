@@ -5,7 +5,7 @@ import { amplitudeColours, outlineColour, palette, probabilityColours } from "./
 import { Outline } from "./outline.js";
 import { Tiles, coloured } from "./tiles.js";
 
-const SIDE = 256, LEFT = 58, TOP = 26, MOST_STRETCH = 6;
+const SIDE = 256, LEFT = 58, TOP = 26, MOST_STRETCH = 6, REST_MS = 150;
 
 export class Viewer {
   constructor(canvas, style) {
@@ -19,6 +19,7 @@ export class Viewer {
     this.overlays = []; // draw horizons, labels, the tool
     this.onstate = null;
     this.view = { x: 0, y: 0, sx: 1, sy: 1 };
+    this.movedAt = -Infinity;
     new ResizeObserver(() => this.resized()).observe(canvas);
     this.tools();
   }
@@ -65,11 +66,20 @@ export class Viewer {
 
   pan(dx, dy) { this.view.x += dx; this.view.y += dy; this.fitted = false; this.keepInSight(); }
 
+  // whether the section was moved or zoomed a moment ago
+  get moving() { return performance.now() - this.movedAt < REST_MS; }
+  moved() {
+    this.movedAt = performance.now();
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.changed(), REST_MS + 10);
+    this.changed();
+  }
+
   keepInSight() {
     const { rows, columns } = this.section, view = this.view, edge = 60;
     view.x = Math.min(this.width - edge, Math.max(edge - columns * view.sx, view.x));
     view.y = Math.min(this.height - edge, Math.max(edge - rows * view.sy, view.y));
-    this.changed();
+    this.moved();
   }
 
   // place on the section, in columns and rows (0.5 is the centre of the first)
