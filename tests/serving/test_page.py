@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import re
@@ -9,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import ConsoleMessage, Page, Route
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
@@ -37,6 +40,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     model = small_bundle(folder / "model").path
     command = [sys.executable, "-m", "diapir", "serve", str(model), str(block)]
     command += ["--port", "0", "--out", str(folder / "out"), "--threads", "1"]
+    command += ["--upload-mb", "3"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     found = re.search(r"http://\S+", process.stdout.readline())
@@ -56,12 +60,19 @@ def page(address: str) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1366, "height": 768})
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: faults.append(said.text) if is_fault(said) else None)
         page.goto(address)
         page.wait_for_selector("html[data-ready=yes]")
         yield page
         browser.close()
     assert faults == []
+
+
+def is_fault(said: ConsoleMessage) -> bool:
+    """Whether the browser complains of more than a file that the service refuses."""
+    return (
+        said.type == "error" and "status of 422" not in said.text and "ERR_FAILED" not in said.text
+    )
 
 
 def until(page: Page, condition: str, seconds: float = 30) -> None:
@@ -74,6 +85,7 @@ def until(page: Page, condition: str, seconds: float = 30) -> None:
 
 def pixels(page: Page) -> str:
     """A hash of what the canvas shows."""
+    frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
     script = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
         const canvas = document.getElementById('view');
         const values = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -81,6 +93,8 @@ def pixels(page: Page) -> str:
         for (let i = 0; i < values.length; i += 7) sum = (sum * 31 + values[i]) | 0;
         done(String(sum));
     })))"""
+    page.evaluate(f"() => {frames}")
+    until(page, "document.getElementById('view').getAttribute('aria-busy') === 'false'")
     until(page, "!document.getElementById('state').classList.contains('shown')")
     return str(page.evaluate(script))
 
@@ -152,9 +166,9 @@ def test_strokes_are_painted_undone_and_kept(page: Page, address: str) -> None:
     paint(page, "s", [(480, 350), (620, 380)])
     paint(page, "n", [(160, 200), (300, 220)])
     paint(page, "n", [(800, 600), (960, 610)])
-    assert page.inner_text("#labelled").split()[:4] == ["inline", "107", "3", "strokes"]
+    assert page.inner_text("#labelled").split()[:4] == ["inline", "107", "3", "labels"]
     page.keyboard.press("Control+z")
-    assert "2 strokes" in page.inner_text("#labelled")
+    assert "2 labels" in page.inner_text("#labelled")
     page.keyboard.press("Control+Shift+Z")
     page.keyboard.press("t")
     for place in ((500, 300), (560, 290), (620, 300)):
@@ -172,7 +186,8 @@ def test_strokes_are_painted_undone_and_kept(page: Page, address: str) -> None:
     kept = json.loads(page.request.get(f"{address}api/data/{data}/strokes").text())
     (section,) = kept["sections"]
     assert section["inline"] == 107
-    assert len(section["strokes"]) > 6  # those of the polygon are many
+    assert len(section["strokes"]) == 6  # three strokes, two bands of top salt, an area
+    assert len(section["strokes"][-1]["polygon"]) == 4
     assert {stroke["label"] for stroke in section["strokes"]} == {"salt", "not salt"}
     first = section["strokes"][0]["points"]
     assert 300 <= first[0][0] < first[-1][0] <= 419
@@ -263,13 +278,131 @@ def test_horizons_are_extracted_and_seen(page: Page, address: str) -> None:
     assert pixels(page) != first
 
 
-def test_a_dropped_picture_is_predicted(page: Page, tmp_path: Path) -> None:
+def test_all_results_are_downloaded_as_one_zip(page: Page, tmp_path: Path) -> None:
+    import segyio
+
+    page.click("#tab-jobs")
+    card = page.locator(".job[data-status=done]").nth(1)  # the prediction
+    if not card.locator("details").evaluate("node => node.open"):
+        card.locator("summary").click()
+    with page.expect_download() as waiting:
+        card.get_by_role("link", name="Download all").click()
+    waiting.value.save_as(tmp_path / "got.zip")
+    with zipfile.ZipFile(tmp_path / "got.zip") as content:
+        assert content.testzip() is None
+        (name,) = (one for one in content.namelist() if one.endswith("block_probability.sgy"))
+        content.extract(name, tmp_path)
+    with segyio.open(tmp_path / name) as file:
+        assert segyio.tools.cube(file).shape == (16, 120, 40)
+
+
+def test_an_area_is_erased_undone_and_opened_again(page: Page, address: str) -> None:
+    data = page.evaluate("location.hash.slice(1).split('/')[0]")
+
+    def kept() -> list[dict[str, object]]:
+        until(page, "document.getElementById('saved').textContent === 'Saved'")
+        sections = json.loads(page.request.get(f"{address}api/data/{data}/strokes").text())
+        return sections["sections"][0]["strokes"]  # type: ignore[no-any-return]
+
+    page.click("#tab-view")
+    page.keyboard.press("h")
+    page.keyboard.press("g")
+    for place in ((300, 300), (360, 300), (330, 360)):
+        page.mouse.click(*place)
+    page.keyboard.press("Enter")
+    until(page, "document.getElementById('saved').textContent !== 'Saved'")
+    area = kept()[-1]
+    assert list(area) == ["label", "polygon"]
+    page.keyboard.press("Control+z")
+    until(page, "document.getElementById('saved').textContent !== 'Saved'")
+    assert area not in kept()
+    page.keyboard.press("Control+Shift+Z")
+    until(page, "document.getElementById('saved').textContent !== 'Saved'")
+    assert kept()[-1] == area
+    page.mouse.move(5, 5)
+    shown = pixels(page)
+    page.keyboard.press("Control+z")
+    assert pixels(page) != shown
+    page.keyboard.press("Control+y")
+    assert pixels(page) == shown
+    until(page, "document.getElementById('saved').textContent === 'Saved'")
+    page.keyboard.press("h")
+
+
+def drop(page: Page, name: str, content: bytes) -> None:
+    """Drop a file on the page."""
+    script = """([name, text]) => {
+        const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+        const held = new DataTransfer();
+        held.items.add(new File([bytes], name));
+        return held;
+    }"""
+    held = page.evaluate_handle(script, [name, base64.b64encode(content).decode()])
+    page.dispatch_event("#view", "dragenter", {"dataTransfer": held})
+    assert page.is_visible("#drop")
+    page.dispatch_event("#view", "drop", {"dataTransfer": held})
+    assert not page.is_visible("#drop")
+
+
+def test_a_dropped_picture_is_predicted(page: Page) -> None:
     import numpy as np
     from PIL import Image
 
+    content = io.BytesIO()
     Image.fromarray(np.random.default_rng(3).integers(0, 255, (80, 120), np.uint8)).save(
-        tmp_path / "dropped.png"
+        content, "PNG"
     )
-    page.set_input_files("#pick", tmp_path / "dropped.png")
+    drop(page, "dropped.png", content.getvalue())
     until(page, "document.getElementById('file-name').textContent === 'dropped.png'")
     until(page, "document.getElementById('found').textContent.includes('are salt')")
+
+
+def test_dropped_surveys_are_opened(page: Page, tmp_path: Path) -> None:
+    import numpy as np
+
+    from tests.adaptation.made_block import write_block
+
+    drop(page, "dropped.sgy", write_block(tmp_path).read_bytes())
+    until(page, "document.getElementById('file-name').textContent === 'dropped.sgy'")
+    until(page, "document.getElementById('file-facts').textContent.startsWith('16 inlines')")
+    content = io.BytesIO()
+    np.save(content, np.random.default_rng(1).normal(0, 9, (50, 60)).astype(np.float32))
+    drop(page, "dropped.npy", content.getvalue())
+    until(page, "document.getElementById('file-name').textContent === 'dropped.npy'")
+    until(page, "document.getElementById('file-facts').textContent.includes('50 traces')")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("noise.sgy", b"no survey" * 900, "noise.sgy"),
+        ("notes.txt", b"x", "neither a survey nor a picture"),
+        ("nothing.png", b"", "is empty"),
+        ("large.sgy", bytes(3_100_000), "diapir serve large.sgy"),
+    ],
+)
+def test_what_cannot_be_dropped_is_told(page: Page, name: str, content: bytes, words: str) -> None:
+    before = page.inner_text("#file-name")
+    page.evaluate("() => document.getElementById('toasts').replaceChildren()")
+    drop(page, name, content)
+    until(page, "document.querySelector('.toast')")
+    assert words in page.inner_text(".toast")
+    assert page.inner_text("#file-name") == before
+    until(page, "!document.getElementById('state').classList.contains('shown')")
+
+
+def test_a_file_is_chosen_with_the_keyboard(page: Page, tmp_path: Path) -> None:
+    page.keyboard.press("o")
+    page.wait_for_selector("#files[open]")
+    with page.expect_file_chooser():
+        page.focus("#choose-file")
+        page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#files")
+
+
+def test_a_service_that_has_gone_is_told(page: Page) -> None:
+    page.route("**/api/jobs", lambda route: route.abort())
+    until(page, "!document.getElementById('offline').hidden")
+    page.unroute("**/api/jobs")
+    until(page, "document.getElementById('offline').hidden")

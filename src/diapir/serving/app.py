@@ -79,7 +79,6 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[Middleware(Guard, settings=settings)],
         exception_handlers={
             HTTPException: _http_error,
-            DiapirError: _error,
             Exception: _bug,
         },
         lifespan=lifespan,
@@ -142,12 +141,6 @@ def _error_answer(error: DiapirError) -> Response:
     if isinstance(error, RequestError) and error.retry_s is not None:
         headers["retry-after"] = str(error.retry_s)
     return JSONResponse(content_of(error), status_of(error), headers=headers)
-
-
-async def _error(request: Request, error: Exception) -> Response:
-    if isinstance(error, DiapirError):
-        return _error_answer(error)
-    raise error
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

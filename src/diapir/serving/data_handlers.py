@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 from functools import partial
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -14,19 +12,19 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
-from diapir.errors import DiapirError
-from diapir.files import disk_errors, writing
 from diapir.serving.jobs.job_results import block_of, shows
-from diapir.serving.opened import Axis, Opened, OpenedSurvey, value_at
-from diapir.serving.operations import as_json, read_body, read_object, text_of, too_slow, whole
-from diapir.serving.request_errors import RequestError, bad_request, not_found
+from diapir.serving.library import MOST_LISTED
+from diapir.serving.opened import Opened, value_at
+from diapir.serving.opened_section import Axis
+from diapir.serving.opened_survey import OpenedSurvey
+from diapir.serving.operations import as_json, read_body, read_object, text_of, whole
+from diapir.serving.request_errors import bad_request, not_found
 from diapir.serving.section_levels import COLUMNS, TILE, Bytes, Layer, levels_of, tile
 from diapir.serving.service import Service
+from diapir.serving.upload_handler import SUFFIXES
 from diapir.surveys.prediction.prediction_store import NOTHING, STEPS
-from diapir.tiles.files.decode import FORMATS
 
 AMPLITUDE = "amplitude"
-_SURVEYS = frozenset({".sgy", ".segy", ".npy"})
 _CACHED = {"cache-control": "private, no-cache"}
 """Kept by the browser, but asked for again: the answer is short where nothing has changed."""
 
@@ -34,7 +32,12 @@ _CACHED = {"cache-control": "private, no-cache"}
 async def list_files(request: Request, service: Service) -> Response:
     """The files that the page offers."""
     entries = await service.lanes.run("list", service.library.entries)
-    return as_json({"files": [entry.to_json() for entry in entries]})
+    uploads = {
+        "most_bytes": round(service.settings.limits.upload_mb * 1e6),
+        "suffixes": list(SUFFIXES),
+    }
+    files = [entry.to_json() for entry in entries]
+    return as_json({"files": files, "left_out": len(files) >= MOST_LISTED, "uploads": uploads})
 
 
 async def open_file(request: Request, service: Service) -> Response:
@@ -42,62 +45,6 @@ async def open_file(request: Request, service: Service) -> Response:
     path = text_of(await read_object(request, service), "path")
     entry = await service.lanes.run("list", partial(service.library.find, path))
     return as_json(entry.to_json(), 201)
-
-
-async def upload_file(request: Request, service: Service) -> Response:
-    """Keep a file that was dropped on the page."""
-    name = _upload_name(request.query_params.get("name", ""))
-    limits = service.settings.limits
-    folder = service.library.uploads
-    folder.mkdir(parents=True, exist_ok=True)
-    used = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    announced = request.headers.get("content-length", "")
-    expected = int(announced) if announced.isascii() and announced.isdigit() else 0
-    if used + expected > limits.upload_total_mb * 1e6:
-        raise RequestError(
-            507,
-            f"{used / 1e6:,.0f} MB of dropped files",
-            expected=f"at most {limits.upload_total_mb:,.0f} MB in all",
-            fix=f"remove files from {folder}",
-        )
-    path = folder / name
-    number = 1
-    while path.exists():
-        number += 1
-        path = folder / f"{PurePath(name).stem}-{number}{PurePath(name).suffix}"
-    seconds = 10 * limits.body_seconds
-    try:
-        with disk_errors(path):
-            async with asyncio.timeout(seconds):
-                with writing(path) as stream:
-                    async for part in request.stream():
-                        await service.lanes.run("upload", partial(stream.write, part))
-    except TimeoutError:
-        raise too_slow(seconds) from None
-    try:
-        entry = service.library.add(path)
-        await service.lanes.run(entry.id, partial(service.library.get, entry.id))
-    except DiapirError:
-        path.unlink(missing_ok=True)  # it is not data that can be shown
-        raise
-    return as_json(entry.to_json(), 201)
-
-
-def _upload_name(name: str) -> str:
-    """A file name without anything that means something to a system.
-
-    Raises:
-        RequestError: no name, or not of data (400).
-    """
-    suffix = PurePath(name).suffix.lower()
-    stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in PurePath(name).stem)
-    if not stem.strip("._") or suffix not in _SURVEYS | set(FORMATS):
-        raise bad_request(
-            f"a file named {name[:80]!r}",
-            f"a name that ends in {', '.join(sorted(_SURVEYS))}, or "
-            f"a picture: {', '.join(sorted(FORMATS))}",
-        )
-    return stem[:80].lstrip(".") + suffix
 
 
 async def describe_file(request: Request, service: Service) -> Response:

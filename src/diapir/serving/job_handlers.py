@@ -5,22 +5,26 @@ from __future__ import annotations
 import mimetypes
 import shutil
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from diapir.serving.jobs.job import Job, Kind, log_of
 from diapir.serving.jobs.job_commands import LABELS, Asked, make_job
 from diapir.serving.jobs.job_results import file_of, files_of
-from diapir.serving.opened import OpenedPicture
+from diapir.serving.jobs.results_zip import zip_of
+from diapir.serving.opened_picture import OpenedPicture
 from diapir.serving.operations import as_json, read_object, text_of
-from diapir.serving.request_errors import bad_request
+from diapir.serving.request_errors import RequestError, bad_request, not_found
 from diapir.serving.safety import REPORT_POLICY
 from diapir.serving.service import Service
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+MOST_FILES = 500
+"""Files of a job that are listed; a zip has them all."""
 _FOR_SURVEYS = frozenset({"products", "suggest"})
 
 
@@ -84,10 +88,12 @@ async def describe_job(request: Request, service: Service) -> Response:
     place = _result_place(service, job)
 
     def describe() -> dict[str, Any]:
-        files = [] if job.active else [{"name": n, "bytes": b} for n, b in files_of(place)]
+        shown = [] if job.active else list(islice(files_of(place), MOST_FILES))
+        every = [] if job.active else files_of(place, stores=True)
         return service.jobs.describe(job) | {
             "log": log_of(service.jobs.place(job.id)),
-            "files": files,
+            "files": [{"name": name, "bytes": path.stat().st_size} for name, path in shown],
+            "bytes": sum(path.stat().st_size for _, path in every),
         }
 
     return as_json(await service.lanes.run("jobs", describe))
@@ -112,7 +118,7 @@ async def remove_job(request: Request, service: Service) -> Response:
     """Remove a job and what it made."""
     identity = request.path_params["job"]
     service.results.forget(service.jobs.place(identity))
-    service.jobs.remove(identity)
+    await service.jobs.remove(identity)
     return as_json({"removed": identity})
 
 
@@ -130,3 +136,22 @@ async def read_job_file(request: Request, service: Service) -> Response:
         content_disposition_type="inline" if page or path.suffix == ".png" else "attachment",
         headers=headers,
     )
+
+
+async def read_results(request: Request, service: Service) -> Response:
+    """All that a job made, as a zip."""
+    job = service.jobs.get(request.path_params["job"])
+    if job.active:
+        raise RequestError(
+            409,
+            f"the job {job.id} is {job.status}",
+            expected="a job that has ended",
+            fix="wait until it has ended, or cancel it",
+        )
+    place = _result_place(service, job)
+    files = await service.lanes.run("jobs", lambda: list(files_of(place, stores=True)))
+    if not files:
+        raise not_found(f"results of {job.id}")
+    content = zip_of((f"{job.id}/{name}", path) for name, path in files)
+    headers = {"content-disposition": f'attachment; filename="{job.id}.zip"'}
+    return StreamingResponse(content, media_type="application/zip", headers=headers)

@@ -16,13 +16,9 @@ from pathlib import Path
 from diapir.errors import DataError
 from diapir.inference.left_out import masks_beside
 from diapir.serving.byte_cache import ByteCache
-from diapir.serving.opened import (
-    Opened,
-    OpenedPicture,
-    OpenedSurvey,
-    default_pictures,
-    version_of,
-)
+from diapir.serving.opened import Opened, version_of
+from diapir.serving.opened_picture import OpenedPicture, picture_options
+from diapir.serving.opened_survey import OpenedSurvey
 from diapir.serving.request_errors import RequestError, not_found
 from diapir.serving.settings import Settings
 from diapir.surveys import open_survey
@@ -80,17 +76,23 @@ class Library:
         self._open: dict[str, Opened] = {}
         self._lock = threading.Lock()
         self._opening: dict[str, threading.Lock] = {}
+        self._reserved: set[Path] = set()
 
     def entries(self) -> list[Entry]:
-        """The files that the page lists: those named, those in folders named, and uploads."""
-        found: list[Entry] = []
+        """The files that the page lists: those named, those in folders named, and uploads.
+
+        They are `MOST_LISTED` at most; `find` finds further ones by their path.
+        """
+        found: dict[str, Entry] = {}
         for root in (*self._settings.shown, self._uploads):
             for path in _within(root, _DEEPEST) if root.exists() else ():
+                if len(found) == MOST_LISTED:
+                    break
                 entry = self._entry(path, root)
-                if entry is not None and len(found) < MOST_LISTED:
-                    found.append(entry)
-        masks = masks_beside([entry.path for entry in found])
-        return list({entry.id: entry for entry in found if entry.path not in masks}.values())
+                if entry is not None:
+                    found.setdefault(entry.id, entry)
+        masks = masks_beside([entry.path for entry in found.values()])
+        return [entry for entry in found.values() if entry.path not in masks]
 
     def find(self, path: str) -> Entry:
         """The file of a path.
@@ -156,18 +158,18 @@ class Library:
                 self._open[entry.id] = held  # used last
                 return held
         if held is not None:
-            held.close()
+            held.forget()
         opened: Opened
         if entry.kind == "survey":
             survey = open_survey(entry.path, self._settings.hints)
             opened = OpenedSurvey(entry.id, survey, version, self._cache)
         else:
-            pictures = default_pictures(self._settings.limits.picture_megapixels)
+            pictures = picture_options(self._settings.limits.picture_megapixels)
             opened = OpenedPicture.of(entry.path, entry.id, version, self._cache, pictures)
         with self._lock:
             self._open[entry.id] = opened
             while len(self._open) > MOST_OPEN:
-                self._open.pop(next(iter(self._open))).close()
+                self._open.pop(next(iter(self._open))).forget()
         return opened
 
     def entry(self, identity: str) -> Entry:
@@ -192,6 +194,24 @@ class Library:
         if entry is None:
             raise not_found(f"data in {path.name}")
         return entry
+
+    def reserve(self, name: str) -> Path:
+        """A place for an upload that nothing has and no other upload is given."""
+        with self._lock:
+            path, number = self._uploads / name, 1
+            while path in self._reserved or path.exists():
+                number += 1
+                path = self._uploads / f"{Path(name).stem}-{number}{Path(name).suffix}"
+            self._reserved.add(path)
+            return path
+
+    def release(self, path: Path) -> None:
+        """End a reservation."""
+        self._reserved.discard(path)
+
+    def uploaded_bytes(self) -> int:
+        """Bytes of all uploads."""
+        return sum(entry.stat().st_size for entry in os.scandir(self._uploads) if entry.is_file())
 
     @property
     def uploads(self) -> Path:

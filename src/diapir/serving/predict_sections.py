@@ -17,7 +17,10 @@ from diapir.inference.sections.caveats import Confidence
 from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
 from diapir.serving.byte_cache import ByteCache
 from diapir.serving.loaded_models import LoadedModels
-from diapir.serving.opened import Axis, Opened, OpenedPicture, OpenedSurvey
+from diapir.serving.opened import Opened
+from diapir.serving.opened_picture import OpenedPicture
+from diapir.serving.opened_section import Axis
+from diapir.serving.opened_survey import OpenedSurvey
 from diapir.serving.request_errors import bad_request
 from diapir.serving.section_levels import Bytes
 from diapir.surveys import SurveyOptions

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from diapir.serving import data_handlers, job_handlers, predict_handlers
+from diapir.serving import data_handlers, job_handlers, predict_handlers, upload_handler
 from diapir.serving.job_handlers import KINDS
 from diapir.serving.operations import JSON_BYTES, Operation, as_json
 from diapir.serving.predict_handlers import FORMS
@@ -75,7 +75,8 @@ def operations(limits: Limits) -> tuple[Operation, ...]:
         ),
         Operation("GET", "/api/models", list_models, "List models", "name and origin of each"),
         Operation(
-            "GET", "/api/files", data.list_files, "List files", "id, name, kind, bytes of each"
+            "GET", "/api/files", data.list_files, "List files",
+            "id, name, kind, bytes of each; what may be uploaded",
         ),
         Operation(
             "POST", "/api/files", data.open_file,
@@ -83,8 +84,8 @@ def operations(limits: Limits) -> tuple[Operation, ...]:
             body=_object(["path"], path=_TEXT), body_bytes=JSON_BYTES,
         ),
         Operation(
-            "POST", "/api/uploads", data.upload_file, "Send a survey or picture", "id, name, kind",
-            {"name": _TEXT | {"description": "file name"}}, (_ANY_FILE, _BINARY),
+            "POST", "/api/uploads", upload_handler.upload_file, "Send a survey or picture",
+            "id, name, kind", {"name": _TEXT | {"description": "file name"}}, (_ANY_FILE, _BINARY),
             round(limits.upload_mb * 1e6),
         ),
         Operation(
@@ -150,6 +151,10 @@ def operations(limits: Limits) -> tuple[Operation, ...]:
         Operation(
             "DELETE", "/api/jobs/{job}", jobs.remove_job, "Remove a job and its files", "its id",
             _JOB,
+        ),
+        Operation(
+            "GET", "/api/jobs/{job}/results.zip", jobs.read_results, "All files of a job", "a zip",
+            _JOB, media="application/zip",
         ),
         Operation(
             "GET", "/api/jobs/{job}/files/{name:path}", jobs.read_job_file, "A file of a job",

@@ -20,6 +20,7 @@ from diapir.serving.request_errors import RequestError, content_of
 from diapir.serving.settings import Settings, is_loopback
 
 COOKIE = "diapir-token"
+"""Start of the cookie's name; the port follows, as cookies go to every port of a host."""
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -58,6 +59,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._token = settings.token
+        self._cookie = f"{COOKIE}-{settings.port}"
         self._names = _names(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +82,7 @@ class Guard:
         if refusal is None and given is not None and scope["path"] == "/":
             answer = RedirectResponse("/", status_code=303)
             if self._token is not None:
-                answer.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
+                answer.set_cookie(self._cookie, self._token, httponly=True, samesite="strict")
             await answer(scope, receive, sending)
         elif refusal is not None:
             await JSONResponse(content_of(refusal), refusal.status)(scope, receive, sending)
@@ -115,7 +117,7 @@ class Guard:
     def _knows_token(self, scope: Scope, headers: Headers) -> bool:
         bearer = headers.get("authorization", "")
         cookie: Mapping[str, str] = cookie_parser(headers.get("cookie", ""))
-        given = [bearer.removeprefix("Bearer "), cookie.get(COOKIE, "")]
+        given = [bearer.removeprefix("Bearer "), cookie.get(self._cookie, "")]
         if scope["path"] == "/":
             given.append(QueryParams(scope["query_string"]).get("token", ""))
         token = (self._token or "").encode()

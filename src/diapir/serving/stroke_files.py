@@ -61,7 +61,7 @@ class StrokeFiles:
             ) from None
         count = sum(len(section.strokes) for section in strokes.sections)
         points = sum(
-            len(stroke.points) for section in strokes.sections for stroke in section.strokes
+            len(stroke.places) for section in strokes.sections for stroke in section.strokes
         )
         if count > MOST_STROKES or points > MOST_POINTS:
             raise bad_request(

@@ -28,7 +28,8 @@ class Lanes:
         limiter = self._lanes.setdefault(lane, anyio.CapacityLimiter(1))
         self._lanes.move_to_end(lane)
         for other in list(self._lanes)[:-_MOST_LANES]:
-            if not self._lanes[other].statistics().tasks_waiting:
+            found = self._lanes[other].statistics()
+            if not (found.tasks_waiting or found.borrowed_tokens):
                 del self._lanes[other]
         return await anyio.to_thread.run_sync(work, limiter=limiter)
 

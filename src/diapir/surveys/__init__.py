@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from diapir.surveys.labels.read_labels import read_labels
     from diapir.surveys.labels.section_labels import PictureLabels, SectionLabels, SurveyLabels
     from diapir.surveys.labels.strokes import (
+        Area,
         Stroke,
         Strokes,
         StrokeSection,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from diapir.surveys.survey import Survey
 
 _HOMES = {
+    "Area": "labels.strokes",
     "Allowance": "hints",
     "Domain": "grid",
     "Endian": "hints",
@@ -75,6 +77,7 @@ _HOMES = {
 __all__ = [
     "PERCENTILE",
     "Allowance",
+    "Area",
     "Domain",
     "Endian",
     "Extent",

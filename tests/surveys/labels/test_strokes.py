@@ -13,6 +13,7 @@ from diapir.errors import DataError
 from diapir.surveys.labels.picture_labels import read_picture_labels
 from diapir.surveys.labels.read_labels import read_labels
 from diapir.surveys.labels.strokes import (
+    Area,
     Stroke,
     Strokes,
     StrokeSection,
@@ -32,13 +33,18 @@ STROKES = st.builds(
     height=st.floats(0.1, 1e3),
     points=st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=4).map(tuple),
 )
+AREAS = st.builds(
+    Area,
+    label=st.sampled_from(["salt", "not salt", "unknown"]),
+    polygon=st.lists(st.tuples(NUMBERS, NUMBERS), min_size=3, max_size=5).map(tuple),
+)
 SECTIONS = st.builds(
     lambda where, strokes: StrokeSection(**{where[0]: where[1]}, strokes=tuple(strokes)),
     st.one_of(
         st.tuples(st.sampled_from(["inline", "crossline"]), st.integers(-99, 99999)),
         st.tuples(st.sampled_from(["line", "picture"]), st.text(min_size=1, max_size=8)),
     ),
-    st.lists(STROKES, max_size=3),
+    st.lists(STROKES | AREAS, max_size=3),
 )
 
 
@@ -55,7 +61,7 @@ def test_written_strokes_come_back(
     strokes = Strokes(sections=tuple(sections))
     write_strokes(path, strokes)
     assert read_strokes(path) == strokes
-    assert json.loads(path.read_text(encoding="utf-8"))["format"] == 1
+    assert json.loads(path.read_text(encoding="utf-8"))["format"] == strokes.format
 
 
 def test_strokes_are_drawn_in_order(tmp_path: Path) -> None:
@@ -156,6 +162,49 @@ def test_points_far_away_do_no_harm(tmp_path: Path) -> None:
 
 def test_a_later_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "strokes.json"
-    path.write_text(json.dumps({"format": 2, "kind": "diapir strokes", "sections": []}))
-    with pytest.raises(DataError, match="format 2"):
+    path.write_text(json.dumps({"format": 3, "kind": "diapir strokes", "sections": []}))
+    with pytest.raises(DataError, match="format 3"):
         read_labels(path, Geometry(VOLUME))
+
+
+def test_an_area_covers_the_pixels_inside_its_polygon(tmp_path: Path) -> None:
+    path = tmp_path / "strokes.json"
+    area = Area(label="salt", polygon=((302.5, 235), (316, 235), (316, 262), (302.5, 262)))
+    section = StrokeSection(
+        inline=102,
+        strokes=(
+            area,
+            stroke("unknown", (304, 240), width=1, height=8),
+            stroke("not salt", (301, 200)),
+        ),
+    )
+    write_strokes(path, Strokes(sections=(section,)))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["format"] == 2  # a reader of version 1 would draw its edge only
+    assert "width" not in content["sections"][0]["strokes"][0]
+    (labels,) = read_labels(path, Geometry(VOLUME))
+    salt = np.argwhere(labels.mask == 1)
+    assert set(salt[:, 0]) == {9, 10, 11, 12, 13, 14, 15}  # 236 to 260 ms
+    assert labels.mask[10, 2] == 255  # crossline 304, erased
+    assert (labels.mask[9:16, [0, 1, 3]] == 1).all()  # 306 to 303: the polygon leaves the section
+    assert (labels.mask[:, 4:] != 1).all()
+    assert (labels.mask == 0).sum() == 1
+
+
+def test_an_area_that_covers_nothing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "strokes.json"
+    area = Area(label="salt", polygon=((302.1, 235), (302.2, 235), (302.2, 236)))
+    write_strokes(path, Strokes(sections=(StrokeSection(inline=102, strokes=(area,)),)))
+    with pytest.raises(DataError, match="an area of salt covers no sample of inline 102"):
+        read_labels(path, Geometry(VOLUME))
+
+
+def test_an_area_on_a_picture(tmp_path: Path) -> None:
+    picture, path = tmp_path / "picture.png", tmp_path / "strokes.json"
+    Image.fromarray(np.zeros((40, 50), np.uint8)).save(picture)
+    area = Area(label="salt", polygon=((9.5, 4.5), (20.5, 4.5), (20.5, 10.5), (9.5, 10.5)))
+    section = StrokeSection(picture="picture", strokes=(area, stroke("not salt", (30, 30))))
+    write_strokes(path, Strokes(sections=(section,)))
+    (mask,) = read_picture_labels(path, [picture]).values()
+    assert np.array_equal(np.argwhere(mask == 1)[[0, -1]], [[5, 10], [10, 20]])
+    assert (mask == 1).sum() == 6 * 11

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import shlex
 import time
@@ -24,6 +25,8 @@ _LOOK_S = 0.2
 PATIENCE_S = 30.0
 """Seconds that a command has to save before it is killed."""
 _RETRY_S = 60
+
+log = logging.getLogger("diapir.serving")
 
 
 class JobQueue:
@@ -181,20 +184,30 @@ class JobQueue:
         self._wake.set()
         return self._jobs[identity]
 
-    def remove(self, identity: str) -> None:
+    async def remove(self, identity: str) -> None:
         """Remove a job and what it made.
 
         Raises:
-            RequestError: it waits or runs (409).
+            RequestError: it waits or runs, or a job that does needs it (409).
         """
         job = self.get(identity)
         if job.active:
             raise _wrong_state(job, "ended")
-        try:
-            remove_folder(self.place(identity))
-        except OSError as error:
-            raise unwritable(self.place(identity), error) from None
+        place = self.place(identity)
+        for other in self._jobs.values():
+            if other.active and any(word.startswith(str(place)) for word in other.words):
+                raise RequestError(
+                    409,
+                    f"the job {other.id}, which is {other.status}, needs {identity}",
+                    expected="a job that no other one needs",
+                    fix="wait until that has ended, or cancel it",
+                )
         del self._jobs[identity]
+        try:
+            await asyncio.to_thread(remove_folder, place)
+        except OSError as error:
+            self._jobs.setdefault(identity, job)
+            raise unwritable(place, error) from None
 
     def _set(self, job: Job) -> None:
         self._jobs[job.id] = job
@@ -224,6 +237,7 @@ class JobQueue:
             self._set(job)
             self._process = job.id, JobProcess.start(self.place(job.id), job)
         except Exception:  # a job that cannot start stops no other
+            log.exception("%s cannot be started", job.id)
             self._jobs[job.id] = job.model_copy(update={"status": "failed", "ended": time.time()})
         return True
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from diapir.errors import DiapirError
-from diapir.run.folder import BEST
+from diapir.run.folder import BEST, LAST
 from diapir.serving.jobs.job import RESULT, Job
-from diapir.serving.opened import Axis, OpenedSurvey
+from diapir.serving.opened_section import Axis
+from diapir.serving.opened_survey import OpenedSurvey
 from diapir.serving.request_errors import not_found
 from diapir.serving.section_levels import COLUMNS, Bytes
 from diapir.surveys import PredictionStore, open_store
 from diapir.surveys.prediction.prediction_store import NUMPY, ZARR, decode, encode
 
-MOST_FILES = 500
 _KEPT = 8
 
 
@@ -87,22 +87,28 @@ def block_of(
     return np.asarray(found if found.dtype == np.uint8 else encode(decode(found), "uint8"))
 
 
-def files_of(place: Path) -> Iterator[tuple[str, int]]:
-    """Name and bytes of each file that a job made, without the insides of stores."""
+def files_of(place: Path, *, stores: bool = False) -> Iterator[tuple[str, Path]]:
+    """Name and place of each file that a job made, without checkpoints.
+
+    Args:
+        place: folder of the job.
+        stores: whether to go into stores of predictions, which have very many files.
+    """
     root = place / RESULT
-    count = 0
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and not name.endswith((ZARR, NUMPY)) and name != "last"
-        )
+        parts = Path(folder).relative_to(root).parts
+        in_store = any(part.endswith((ZARR, NUMPY)) for part in parts)  # all of it is needed
+        folders[:] = sorted(name for name in folders if in_store or _is_result(name, stores=stores))
         for name in sorted(names):
             path = Path(folder) / name
-            if name.startswith(".") or path.is_symlink() or count >= MOST_FILES:
-                continue
-            count += 1
-            yield path.relative_to(root).as_posix(), path.stat().st_size
+            if (in_store or not name.startswith(".")) and not path.is_symlink():
+                yield path.relative_to(root).as_posix(), path
+
+
+def _is_result(folder: str, *, stores: bool) -> bool:
+    if folder == LAST or folder.startswith("."):
+        return False
+    return stores or not folder.endswith((ZARR, NUMPY))
 
 
 def file_of(place: Path, name: str) -> Path:

@@ -28,11 +28,28 @@ async function ask(path, options) {
 
 export const getJson = async (path, signal) => (await ask(path, { signal })).json();
 
-export const sendJson = async (method, path, content) => (await ask(path, {
-  method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(content),
+// keepalive: sent even while the page is closed, up to 64 kB
+export const sendJson = async (method, path, content, keepalive = false) => (await ask(path, {
+  method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(content), keepalive,
 })).json();
 
-export const send = async (method, path, body) => (await ask(path, { method, body })).json();
+export const send = async (method, path) => (await ask(path, { method })).json();
+
+// address of a file that a job made
+export const fileAddress = (job, name) => `/api/jobs/${job}/files/${name.split("/").map(encodeURIComponent).join("/")}`;
+
+// sends a file; told how much of it has gone, from 0 to 1; `signal` stops it
+export const sendFile = (path, file, told, signal) => new Promise((resolve, reject) => {
+  const request = new XMLHttpRequest(), fail = (status, content) => reject(new ApiError(status, content));
+  request.open("POST", path);
+  request.responseType = "json";
+  request.upload.onprogress = (event) => told(event.loaded / Math.max(1, event.total));
+  request.onload = () => (request.status < 300 ? resolve(request.response) : fail(request.status, request.response?.error ?? {}));
+  request.onerror = () => fail(0, { found: `${file.name} could not be sent`, fix: "see whether `diapir serve` still runs, and whether the file can be read" });
+  request.onabort = () => fail(0, { found: `${file.name} was not sent: cancelled` });
+  signal.addEventListener("abort", () => request.abort());
+  request.send(file);
+});
 
 export async function getTile(path, signal) {
   const response = await ask(path, { signal });

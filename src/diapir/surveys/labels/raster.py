@@ -38,7 +38,7 @@ def fill_polygon(rings: Sequence[Points], shape: Shape) -> NDArray[np.bool_]:
     height, width = shape
     columns: list[NDArray[np.int64]] = []
     crossings: list[Points] = []
-    for ring in rings:
+    for ring in (np.clip(ring, -_FAR, _FAR) for ring in rings):
         starts, ends = ring, np.roll(ring, -1, axis=0)
         for (x0, y0), (x1, y1) in zip(starts.tolist(), ends.tolist(), strict=True):
             if x0 == x1:

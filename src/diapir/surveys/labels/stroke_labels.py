@@ -10,9 +10,9 @@ import numpy as np
 from diapir.config import IGNORE
 from diapir.errors import DataError
 from diapir.surveys.labels.placing import Placing, span
-from diapir.surveys.labels.raster import Points, Shape, paint_stroke
+from diapir.surveys.labels.raster import Points, Shape, fill_polygon, paint_stroke
 from diapir.surveys.labels.section_labels import Axis, Mask, SectionLabels
-from diapir.surveys.labels.strokes import Stroke, Strokes, StrokeSection, names, read_strokes
+from diapir.surveys.labels.strokes import Area, Drawn, Strokes, StrokeSection, names, read_strokes
 from diapir.surveys.labels.vertical_units import to_samples
 
 _VALUES = {"salt": 1, "not salt": 0, "unknown": IGNORE}
@@ -68,10 +68,8 @@ def picture_strokes(path: Path, shapes: dict[Path, Shape]) -> dict[Path, Mask]:
         if picture is None:
             continue
         mask = found.setdefault(picture, np.full(shapes[picture], IGNORE, np.uint8))
-        for stroke in section.strokes:
-            _paint(
-                mask, stroke, np.array(stroke.points), (stroke.width, stroke.height), section, path
-            )
+        for drawn in section.strokes:
+            _paint(mask, drawn, _points(drawn), 1.0, section, path)
     if not found:
         raise _none(path, strokes, "strokes on these pictures, by name", "")
     return found
@@ -104,38 +102,56 @@ def _draw(sections: Sequence[StrokeSection], axis: Axis, placing: Placing, path:
     across: Axis = "crossline" if axis == "inline" else "inline"
     mask = np.full((grid.samples, len(placing.numbers(across))), IGNORE, np.uint8)
     for section in sections:
-        for stroke in section.strokes:
-            x, z = np.array(stroke.points).T
+        for drawn in section.strokes:
+            x, z = _points(drawn).T
             points = np.stack([placing.position(across, x), to_samples(z, grid)], axis=1)
-            size = stroke.width, stroke.height / grid.interval
-            _paint(mask, stroke, points, size, section, path)
+            _paint(mask, drawn, points, grid.interval, section, path)
     return mask
+
+
+def _points(drawn: Drawn) -> Points:
+    """Its points or corners in data coordinates, `float64 (n, 2)`."""
+    return np.array(drawn.places, np.float64)
 
 
 def _paint(
     mask: Mask,
-    stroke: Stroke,
+    drawn: Drawn,
     points: Points,
-    size: tuple[float, float],
+    interval: float,
     section: StrokeSection,
     path: Path,
 ) -> None:
-    """Draw one stroke over a mask.
+    """Draw one stroke or area over a mask.
+
+    Args:
+        mask: is drawn over.
+        drawn: the stroke or area.
+        points: its points in pixels.
+        interval: height of a pixel, in the unit of a stroke's height.
+        section: where it is drawn, for messages.
+        path: its file, for messages.
 
     Raises:
         DataError: no pixel of it lies in the section.
     """
-    painted = paint_stroke(points, size, mask.shape)
+    if isinstance(drawn, Area):
+        painted = fill_polygon([points], mask.shape)
+    else:
+        painted = paint_stroke(points, (drawn.width, drawn.height / interval), mask.shape)
     if not painted.any():
-        x, y = np.array(stroke.points).T
+        area = isinstance(drawn, Area)
+        what = f"{'an area' if area else 'a stroke'} of {drawn.label}"
+        where = f"{'covers no sample of' if area else 'lies outside'} {section.name}"
+        x, y = _points(drawn).T
         raise DataError(
-            f"{path}: a stroke of {stroke.label} lies outside {section.name}: {span(x)}, {span(y)}",
+            f"{path}: {what} {where}: {span(x)}, {span(y)}",
             expected="points on the section: number of the trace, and time or depth"
             if section.picture is None
             else "points on the picture, in pixels",
-            fix="correct the stroke, or give the strokes of this survey",
+            fix="correct it, or give the strokes of this survey",
         )
-    mask[painted] = _VALUES[stroke.label]
+    mask[painted] = _VALUES[drawn.label]
 
 
 def _none(path: Path, strokes: Strokes, expected: str, line: str) -> DataError:

@@ -1,6 +1,6 @@
 // Top and base of salt from the products of a survey, drawn on its sections.
 
-import { getBytes, getJson } from "./api.js";
+import { fileAddress, getBytes, getJson } from "../api.js";
 
 const MOST_BYTES = 60e6, NAMES = ["top", "base"];
 
@@ -13,8 +13,7 @@ export async function loadHorizons(data, line) {
   for (const name of NAMES) {
     const file = files.find((one) => one.name.endsWith(`horizons/${name}.dat`));
     if (!file || file.bytes > MOST_BYTES) continue;
-    const address = `/api/jobs/${job.id}/files/${file.name.split("/").map(encodeURIComponent).join("/")}`;
-    found[name] = parse(new TextDecoder().decode(await getBytes(address)), line);
+    found[name] = parse(new TextDecoder().decode(await getBytes(fileAddress(job.id, file.name))), line);
   }
   return Object.keys(found).length ? found : null;
 }
@@ -33,17 +32,15 @@ function parse(text, line) {
   return found;
 }
 
+const paths = new WeakMap(); // by list of picks, in columns and rows of the section
+
 export function drawHorizons(context, viewer, horizons, axis, number, axes) {
   for (const name of NAMES) {
     const picks = horizons[name]?.[axis]?.get(number);
     if (!picks) continue;
-    const path = new Path2D();
-    let last = -9;
-    for (const [trace, z] of [...picks].sort((a, b) => axes.across.index(a[0]) - axes.across.index(b[0]))) {
-      const column = axes.across.index(trace), [x, y] = viewer.toScreen(column + 0.5, axes.down.index(z) + 0.5);
-      if (column - last > 1.5) { path.moveTo(x - 1, y); path.lineTo(x, y); } else path.lineTo(x, y);
-      last = column;
-    }
+    if (!paths.has(picks)) paths.set(picks, pathOf(picks, axes));
+    const path = new Path2D(), [x, y] = viewer.toScreen(0, 0);
+    path.addPath(paths.get(picks), new DOMMatrix([viewer.view.sx, 0, 0, viewer.view.sy, x, y]));
     context.save();
     context.lineJoin = "round";
     context.lineWidth = 4; context.strokeStyle = "rgba(0, 0, 0, 0.75)"; context.stroke(path);
@@ -51,4 +48,14 @@ export function drawHorizons(context, viewer, horizons, axis, number, axes) {
     context.lineWidth = 2; context.strokeStyle = "#ffffff"; context.stroke(path);
     context.restore();
   }
+}
+
+function pathOf(picks, axes) {
+  const path = new Path2D(), points = picks.map(([trace, z]) => [axes.across.index(trace) + 0.5, axes.down.index(z) + 0.5]);
+  let last = -9;
+  for (const [x, y] of points.sort((a, b) => a[0] - b[0])) {
+    if (x - last > 1.5) { path.moveTo(x - 0.5, y); path.lineTo(x, y); } else path.lineTo(x, y);
+    last = x;
+  }
+  return path;
 }

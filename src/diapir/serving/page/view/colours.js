@@ -31,3 +31,16 @@ export function probabilityColours({ colours, opacity }) {
   }
   return table;
 }
+
+export const outlineColour = (colours) => (colours === "rwb" ? "#ffe14d" : "#ff9a2e");
+
+let read = null, of = null;
+
+// colours of the style sheet that canvases use, read once for each theme
+export function palette(theme) {
+  if (of === theme) return read;
+  const css = getComputedStyle(document.documentElement), colour = (name) => css.getPropertyValue(`--${name}`).trim();
+  of = theme;
+  read = Object.fromEntries(["panel", "quiet", "hover", "salt", "rock", "accent-back"].map((name) => [name, colour(name)]));
+  return read;
+}

@@ -1,9 +1,11 @@
 // Tools that draw: brushes, polygon, top and base of salt.
 
+import { palette } from "../view/colours.js";
+
 const round = (value) => Math.round(value * 1000) / 1000;
 
 export class Painter {
-  // host: viewer, axes() of the section, brush() in pixels, polygonLabel(), add(strokes)
+  // host: viewer, axes() of the section, brush() in pixels, polygonLabel(), paintable(), add(strokes), told(text)
   constructor(host) {
     this.host = host; this.name = "hand"; this.points = []; this.pointer = null; this.space = false;
   }
@@ -16,11 +18,11 @@ export class Painter {
 
   down(event) {
     const place = this.host.viewer.place(event.offsetX, event.offsetY);
+    if (this.name !== "polygon" && !this.host.viewer.inside(event.offsetX, event.offsetY)) return; // a polygon may leave the section
     if (this.brushes) {
-      if (!this.host.viewer.inside(event.offsetX, event.offsetY)) return;
       this.drawing = true; this.points = [place];
       this.host.viewer.canvas.setPointerCapture(event.pointerId);
-    } else if (event.detail < 2) this.points.push(place);
+    } else if (event.detail < 2) this.points.push(place); // the second press of a double click ends it
     this.host.viewer.changed();
   }
 
@@ -45,13 +47,16 @@ export class Painter {
   drop() { this.points = []; this.drawing = false; this.host.viewer.changed(); }
 
   finish() {
-    const points = this.points, shifted = (rows) => points.map(([x, y]) => [x, y + rows]);
+    const { points } = this, [width, height] = this.size();
     this.points = [];
-    const [width, height] = this.size();
-    if (this.name === "polygon" && points.length >= 3) this.host.add(this.filled(points, this.host.polygonLabel()));
-    else if ((this.name === "top" || this.name === "base") && points.length >= 2) {
-      const salt = this.name === "top" ? height / 2 : -height / 2;
-      this.host.add([this.stroke("not salt", shifted(-salt), width, height), this.stroke("salt", shifted(salt), width, height)]);
+    if (this.name === "polygon" && points.length >= 3) {
+      if (covers(points, this.host.viewer.section)) this.host.add([{ label: this.host.polygonLabel(), polygon: this.inData(points) }]);
+      else this.host.told("This polygon holds no sample: zoom out, or draw it on the section.");
+    } else if ((this.name === "top" || this.name === "base") && points.length >= 2) {
+      const salt = this.name === "top" ? height / 2 : -height / 2, { rows } = this.host.viewer.section;
+      const bands = [["not salt", -salt], ["salt", salt]].map(([label, down]) => [label, points.map(([x, y]) => [x, y + down])]);
+      const there = bands.filter(([, band]) => band.some(([, y]) => y > 0 && y < rows)); // a band may lie above the first sample
+      this.host.add(there.map(([label, band]) => this.stroke(label, band, width, height)));
     }
     this.host.viewer.changed();
   }
@@ -60,36 +65,20 @@ export class Painter {
   size() { const { sx, sy } = this.host.viewer.view, px = this.host.brush(); return [px / sx, px / sy]; }
 
   stroke(label, points, width, height) {
-    const { across, down, rowHeight } = this.host.axes();
-    return {
-      label, width: round(Math.max(width, 0.5)), height: round(Math.max(height, 0.5) * rowHeight),
-      points: points.map(([x, y]) => [round(across.value(x - 0.5)), round(down.value(y - 0.5))]),
-    };
+    const { rowHeight } = this.host.axes();
+    return { label, width: round(Math.max(width, 0.5)), height: Math.max(0.001, round(Math.max(height, 0.5) * rowHeight)), points: this.inData(points) };
   }
 
-  // a polygon as strokes along rows
-  filled(points, label) {
-    const ys = points.map(([, y]) => y), low = Math.min(...ys), high = Math.max(...ys);
-    const step = Math.max(1, Math.ceil((high - low) / 150)), strokes = [];
-    for (let y = low + step / 2; y < high; y += step) {
-      const xs = [];
-      points.forEach(([x0, y0], i) => {
-        const [x1, y1] = points[(i + 1) % points.length];
-        if (y0 <= y !== y1 <= y) xs.push(x0 + ((y - y0) / (y1 - y0)) * (x1 - x0));
-      });
-      xs.sort((a, b) => a - b);
-      for (let i = 0; i + 1 < xs.length; i += 2) {
-        const inset = Math.min(0.5, (xs[i + 1] - xs[i]) / 2);
-        strokes.push(this.stroke(label, [[xs[i] + inset, y], [xs[i + 1] - inset, y]], 1, step * 1.1));
-      }
-    }
-    return strokes;
+  // columns and rows as line numbers, and time or depth
+  inData(points) {
+    const { across, down } = this.host.axes();
+    return points.map(([x, y]) => [round(across.value(x - 0.5)), round(down.value(y - 0.5))]);
   }
 
   draw(context) {
-    const { viewer } = this.host, css = getComputedStyle(document.documentElement);
+    const { viewer } = this.host, { salt, rock } = palette(viewer.style.theme);
     const label = this.brushes ? this.name : this.name === "polygon" ? this.host.polygonLabel() : "salt";
-    const colour = label === "unknown" ? "#ffffff" : css.getPropertyValue(label === "salt" ? "--salt" : "--rock");
+    const colour = label === "unknown" ? "#ffffff" : label === "salt" ? salt : rock;
     context.save();
     context.strokeStyle = colour;
     if (this.points.length) {
@@ -112,4 +101,20 @@ export class Painter {
     }
     context.restore();
   }
+}
+
+// whether the centre of a sample lies inside a polygon (even-odd), as when it is read
+function covers(points, { rows, columns }) {
+  const ys = points.map(([, y]) => y), first = Math.max(0, Math.ceil(Math.min(...ys) - 0.5)), last = Math.min(rows - 1, Math.floor(Math.max(...ys) - 0.5));
+  for (let row = first; row <= last; row++) {
+    const y = row + 0.5, xs = [];
+    points.forEach(([x0, y0], i) => {
+      const [x1, y1] = points[(i + 1) % points.length];
+      if (y0 <= y !== y1 <= y) xs.push(x0 + ((y - y0) / (y1 - y0)) * (x1 - x0));
+    });
+    xs.sort((a, b) => a - b);
+    for (let i = 0; i + 1 < xs.length; i += 2)
+      if (Math.max(0, Math.ceil(xs[i] - 0.5)) <= Math.min(columns - 1, Math.floor(xs[i + 1] - 0.5 - 1e-9))) return true;
+  }
+  return false;
 }

@@ -1,60 +1,47 @@
 // The list of jobs: progress, time left, results.
 
-import { getJson, send } from "./api.js";
+import { fileAddress, getJson, send } from "./api.js";
+import { element, percent, seconds, size } from "./dom.js";
 
-const FAST_MS = 700, SLOW_MS = 4000;
+const FAST_MS = 700, SLOW_MS = 4000, NEWEST_LOG = 1500;
 const WORDS = { waiting: "Waiting", running: "Running", done: "Done", failed: "Failed", cancelled: "Cancelled" };
-
-export function element(name, options = {}, ...children) {
-  const made = Object.assign(document.createElement(name), options);
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
-}
-
-const seconds = (s) => (s < 90 ? `${Math.max(1, Math.round(s))} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-export const size = (bytes) => (bytes < 1e3 ? `${bytes} B` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const isActive = (job) => ["waiting", "running"].includes(job.status);
 
 export class Jobs {
-  // host: told(error), ended(job), use(model), goTo(name), bodies(job, files), show(job)
+  // host: told(error), answering(does), ended(job), isSurvey(data), use(model), show(job), products(job), goTo(job, name), bodies(job, files)
   constructor(list, badge, host) {
-    this.list = list; this.badge = badge; this.host = host; this.status = new Map(); this.open = new Map(); this.drawn = new Map();
+    this.list = list; this.badge = badge; this.host = host; this.status = new Map(); this.open = new Set(); this.drawn = new Map(); this.turn = 0;
     this.poll();
   }
 
+  // asks for all jobs, and again in a while; of answers that overtake each other the last one counts
   async poll() {
     clearTimeout(this.timer);
-    let active = false;
-    try {
-      const { jobs } = await getJson("/api/jobs");
-      for (const job of jobs) {
-        const before = this.status.get(job.id);
-        if (before && before !== job.status && !["waiting", "running"].includes(job.status)) this.host.ended(job);
-        this.status.set(job.id, job.status);
-      }
-      active = jobs.some((job) => ["waiting", "running"].includes(job.status));
-      this.draw(jobs);
-    } catch { /* the next poll tells */ }
-    this.timer = setTimeout(() => this.poll(), active ? FAST_MS : SLOW_MS);
+    const turn = ++this.turn;
+    let jobs = null;
+    try { ({ jobs } = await getJson("/api/jobs")); } catch (error) { if (turn === this.turn) this.host.answering(error.status !== 0); }
+    if (turn !== this.turn) return;
+    if (jobs) { this.host.answering(true); this.follow(jobs); this.draw(jobs); }
+    this.timer = setTimeout(() => this.poll(), jobs?.some(isActive) ? FAST_MS : SLOW_MS);
+  }
+
+  follow(jobs) {
+    const before = this.status;
+    this.status = new Map(jobs.map((job) => [job.id, job.status]));
+    for (const job of jobs) if (["waiting", "running"].includes(before.get(job.id)) && !isActive(job)) this.host.ended(job);
   }
 
   draw(jobs) {
-    const active = jobs.filter((job) => ["waiting", "running"].includes(job.status)).length;
+    const active = jobs.filter(isActive).length;
     this.badge.hidden = !active;
     this.badge.textContent = active;
-    if (!jobs.length) {
-      this.drawn.clear();
-      this.list.replaceChildren(element("p", { className: "empty", textContent: "No jobs yet. Predict the whole survey, or adapt the model to your labels." }));
-      return;
-    }
     const cards = jobs.map((job) => {
       const text = JSON.stringify(job), held = this.drawn.get(job.id);
-      if (held?.text === text) return held.card; // what has not changed keeps its focus
-      const card = this.card(job);
-      this.drawn.set(job.id, { text, card });
-      return card;
+      return held?.text === text ? held : { id: job.id, text, card: this.card(job) }; // what has not changed keeps its focus
     });
-    if (cards.length !== this.list.children.length || cards.some((card, i) => this.list.children[i] !== card)) this.list.replaceChildren(...cards);
+    this.drawn = new Map(cards.map((one) => [one.id, one]));
+    const wanted = cards.length ? cards.map((one) => one.card) : [this.empty ??= element("p", { className: "empty", textContent: "No jobs yet. Predict the whole survey, or adapt the model to your labels." })];
+    if (wanted.length !== this.list.children.length || wanted.some((card, i) => this.list.children[i] !== card)) this.list.replaceChildren(...wanted);
   }
 
   card(job) {
@@ -76,12 +63,12 @@ export class Jobs {
       try { await send(method, `/api/jobs/${job.id}${verb}`); } catch (error) { this.host.told(error); }
       this.poll();
     };
-    if (["waiting", "running"].includes(job.status) && !job.cancelled) button("Cancel", call("/cancel"));
+    if (isActive(job) && !job.cancelled) button("Cancel", call("/cancel"));
     if (["failed", "cancelled"].includes(job.status)) button("Resume", call("/resume"));
     if (job.status === "done" && job.kind === "adapt") button("Use this model", () => this.host.use(job.id));
     if (job.status === "done" && job.kind === "predict" && this.host.isSurvey(job.data)) { button("Show", () => this.host.show(job)); button("Horizons and bodies", () => this.host.products(job)); }
     if (job.status === "done" && job.kind === "products") button("Bodies in 3D", () => this.host.bodies(job));
-    if (["done", "failed", "cancelled"].includes(job.status)) button("Remove", call("", "DELETE"));
+    if (!isActive(job)) button("Remove", call("", "DELETE"));
     if (row.children.length) card.append(row);
     card.append(this.details(job));
     return card;
@@ -124,24 +111,27 @@ export class Jobs {
 
   details(job) {
     const details = element("details", {}, element("summary", { textContent: "Files and command" }));
-    details.open = this.open.get(job.id) ?? false;
-    const fill = async () => {
-      this.open.set(job.id, details.open);
-      if (!details.open) return;
-      try {
-        const found = await getJson(`/api/jobs/${job.id}`);
-        const list = found.files.map((file) => element("li", {},
-          element("a", { textContent: file.name, href: `/api/jobs/${job.id}/files/${file.name.split("/").map(encodeURIComponent).join("/")}`, target: file.name.endsWith(".html") ? "_blank" : "", rel: "noopener", download: file.name.endsWith(".html") ? undefined : "" }),
-          element("span", { className: "quiet", textContent: size(file.bytes) })));
-        for (const item of list) if (item.firstChild.target === "_blank") item.firstChild.removeAttribute("download");
-        const meshes = found.files.filter((file) => file.name.endsWith(".ply"));
-        details.replaceChildren(details.firstChild,
-          meshes.length && job.kind !== "products" ? element("div", { className: "row" }, element("button", { textContent: "Bodies in 3D", onclick: () => this.host.bodies(job, meshes) })) : "",
-          element("ul", { className: "list" }, ...list), element("code", { textContent: found.command }),
-          found.log ? element("code", { textContent: found.log.slice(-1500) }) : "");
-      } catch (error) { this.host.told(error); }
-    };
-    details.addEventListener("toggle", fill);
+    details.open = this.open.has(job.id);
+    details.addEventListener("toggle", async () => {
+      if (details.open) this.open.add(job.id); else this.open.delete(job.id);
+      try { if (details.open) this.fill(details, job, await getJson(`/api/jobs/${job.id}`)); } catch (error) { this.host.told(error); }
+    });
     return details;
   }
+
+  fill(details, job, { files, command, log }) {
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0), meshes = files.filter((file) => file.name.endsWith(".ply"));
+    const row = element("div", { className: "row" });
+    if (files.length) row.append(element("a", { className: "button", textContent: `Download all, ${size(bytes)}`, href: `/api/jobs/${job.id}/results.zip`, download: `${job.id}.zip` }));
+    if (meshes.length && job.kind !== "products") row.append(element("button", { textContent: "Bodies in 3D", onclick: () => this.host.bodies(job, meshes) }));
+    const list = files.map((file) => element("li", {}, link(job, file), element("span", { className: "quiet", textContent: size(file.bytes) })));
+    details.replaceChildren(details.firstChild, row, element("ul", { className: "list" }, ...list), element("code", { textContent: command }), log ? element("code", { textContent: log.slice(-NEWEST_LOG) }) : "");
+  }
+}
+
+// pages are opened beside this one, other files are saved
+function link(job, file) {
+  const found = element("a", { textContent: file.name, href: fileAddress(job.id, file.name) });
+  if (file.name.endsWith(".html")) Object.assign(found, { target: "_blank", rel: "noopener" }); else found.download = "";
+  return found;
 }

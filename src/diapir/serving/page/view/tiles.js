@@ -1,8 +1,8 @@
 // Tiles of a section: fetched few at a time, coloured once, kept as long as there is room.
 
-import { getTile } from "./api.js";
+import { getTile } from "../api.js";
 
-const AT_ONCE = 6, KEPT = 900;
+const AT_ONCE = 6, KEPT = 900, RETRY_MS = 3000;
 
 export class Tiles {
   constructor(changed) {
@@ -19,9 +19,10 @@ export class Tiles {
     if (base === this.base) return;
     this.base = base;
     this.failed = null;
+    for (const { key } of this.waiting) this.held.delete(key);
+    this.waiting = [];
     this.abort?.abort();
     this.abort = new AbortController();
-    this.waiting = [];
   }
 
   key(layer, level, row, column) { return `${this.base}/tiles/${layer}/${level}/${row}/${column}`; }
@@ -47,8 +48,7 @@ export class Tiles {
 
   next() {
     while (this.running < AT_ONCE && this.waiting.length) {
-      const { key, signal } = this.waiting.shift();
-      if (signal.aborted) { this.held.delete(key); continue; }
+      const { key, signal } = this.waiting.pop(); // the newest: it is in sight
       this.running++;
       this.fetch(key, signal).finally(() => { this.running--; this.next(); this.changed(); });
     }
@@ -63,9 +63,8 @@ export class Tiles {
       this.held.delete(key);
       if (error.name !== "AbortError") {
         this.failed = error;
-        if (error.status !== 404) setTimeout(() => { this.failed = null; this.changed(); }, 3000);
-        this.held.set(key, { values: null }); // not asked for again at once
-        setTimeout(() => this.held.delete(key), 3000);
+        this.held.set(key, { values: null }); // asked for again in a while
+        setTimeout(() => { this.held.delete(key); this.failed = null; this.changed(); }, RETRY_MS);
       }
     }
   }

@@ -1,21 +1,25 @@
 // The canvas: pan, zoom, tiles in the size that suits the zoom, outline, axes, labels.
 
-import { amplitudeColours, probabilityColours } from "./colours.js";
-import { contour } from "./contour.js";
+import { drawAxes } from "./axes.js";
+import { amplitudeColours, outlineColour, palette, probabilityColours } from "./colours.js";
+import { Outline } from "./outline.js";
 import { Tiles, coloured } from "./tiles.js";
 
-const SIDE = 256, LEFT = 58, TOP = 26, MOST_STRETCH = 6;
+const SIDE = 256, LEFT = 58, TOP = 26, MOST_STRETCH = 6, REST_MS = 150;
 
 export class Viewer {
   constructor(canvas, style) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
-    this.style = style; // colours, gain, reverse, opacity, threshold, outline, theme
+    this.style = style; // colours, gain, reverse, opacity, threshold, outline, salt, theme
+    this.side = SIDE; // of a tile
     this.tiles = new Tiles(() => this.changed());
+    this.lines = new Outline(() => this.changed());
     this.section = null; // rows, columns, levels, base, layer, across, down
-    this.overlay = null; // draws labels
+    this.overlays = []; // draw horizons, labels, the tool
     this.onstate = null;
     this.view = { x: 0, y: 0, sx: 1, sy: 1 };
+    this.movedAt = -Infinity;
     new ResizeObserver(() => this.resized()).observe(canvas);
     this.tools();
   }
@@ -62,11 +66,20 @@ export class Viewer {
 
   pan(dx, dy) { this.view.x += dx; this.view.y += dy; this.fitted = false; this.keepInSight(); }
 
+  // whether the section was moved or zoomed a moment ago
+  get moving() { return performance.now() - this.movedAt < REST_MS; }
+  moved() {
+    this.movedAt = performance.now();
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.changed(), REST_MS + 10);
+    this.changed();
+  }
+
   keepInSight() {
     const { rows, columns } = this.section, view = this.view, edge = 60;
     view.x = Math.min(this.width - edge, Math.max(edge - columns * view.sx, view.x));
     view.y = Math.min(this.height - edge, Math.max(edge - rows * view.sy, view.y));
-    this.changed();
+    this.moved();
   }
 
   // place on the section, in columns and rows (0.5 is the centre of the first)
@@ -100,21 +113,27 @@ export class Viewer {
         this.pan(event.clientX - drag[0], event.clientY - drag[1]);
         drag = [event.clientX, event.clientY];
       } else this.tool?.move(event);
-      this.onpointer?.(this.inside(event.offsetX, event.offsetY));
+      this.point([event.offsetX, event.offsetY]);
     });
     const end = (event) => { if (drag) { drag = null; canvas.style.cursor = ""; } else this.tool?.up(event); };
     canvas.addEventListener("pointerup", end);
     canvas.addEventListener("pointercancel", end);
-    canvas.addEventListener("pointerleave", () => { this.onpointer?.(null); this.tool?.leave?.(); });
+    canvas.addEventListener("pointerleave", () => { this.point(null); this.tool?.leave?.(); });
     canvas.addEventListener("dblclick", (event) => this.tool?.double?.(event));
+  }
+
+  // tells where the pointer is, once in a frame
+  point(at) {
+    this.pointer = at;
+    this.pointed ??= requestAnimationFrame(() => { this.pointed = null; this.onpointer?.(this.pointer && this.inside(...this.pointer)); });
   }
 
   resized() {
     const ratio = devicePixelRatio || 1, { clientWidth, clientHeight } = this.canvas;
     this.canvas.width = Math.round(clientWidth * ratio);
     this.canvas.height = Math.round(clientHeight * ratio);
-    if (this.fitted ?? true) this.fit(); else this.changed();
-    this.draw();
+    if (this.fitted ?? true) this.fit();
+    this.draw(); // at once: the canvas is empty now
   }
 
   changed() {
@@ -142,11 +161,12 @@ export class Viewer {
         const salt = `${style.colours} ${style.opacity}`;
         if (this.saltStamp !== salt) { this.saltStamp = salt; this.saltTable = probabilityColours(style); }
         if (style.opacity > 0) this.drawLayer(section.layer, level, this.saltTable, salt);
-        if (style.outline) this.drawOutline(level);
+        context.lineJoin = "round";
+        if (style.outline) this.lines.draw(context, this, level, { threshold: style.threshold, colour: outlineColour(style.colours) });
       }
-      this.overlay?.(context, this);
+      for (const draw of this.overlays) draw(context, this);
       context.restore();
-      this.drawAxes();
+      drawAxes(context, this, { left: LEFT, top: TOP }, palette(style.theme));
     }
     this.onstate?.(this.tiles.pending, this.tiles.failed);
   }
@@ -195,100 +215,4 @@ export class Viewer {
     const source = part ?? [0, 0, canvas.width, canvas.height];
     this.context.drawImage(canvas, ...source, x0, y0, x1 - x0, y1 - y0);
   }
-
-  drawOutline(level) {
-    const [[r0, r1], [c0, c1]] = this.sight(level), { section, style, context } = this;
-    if (r1 < r0 || c1 < c0) return;
-    const width = Math.min((c1 + 1) * SIDE, Math.ceil(section.columns / (1 << level))) - c0 * SIDE;
-    const height = Math.min((r1 + 1) * SIDE, Math.ceil(section.rows / (1 << level))) - r0 * SIDE;
-    let there = "";
-    const found = [];
-    for (let row = r0; row <= r1; row++) for (let column = c0; column <= c1; column++) {
-      const tile = this.tiles.get(section.layer, level, row, column);
-      if (tile) { found.push([tile, row, column]); there += `${row},${column};`; }
-    }
-    const key = `${section.base} ${section.layer} ${level} ${style.threshold} ${there}`;
-    if (this.outlineKey !== key) {
-      const values = new Uint8Array(width * height).fill(255);
-      for (const [tile, row, column] of found)
-        for (let y = 0; y < tile.rows; y++)
-          values.set(tile.values.subarray(y * tile.columns, (y + 1) * tile.columns), ((row - r0) * SIDE + y) * width + (column - c0) * SIDE);
-      this.outline = contour(values, height, width, style.threshold);
-      this.outlineKey = key;
-      this.outlinePlace = [c0 * SIDE, r0 * SIDE];
-    }
-    const size = 1 << level, [x, y] = this.toScreen(this.outlinePlace[0] * size, this.outlinePlace[1] * size);
-    const path = new Path2D();
-    path.addPath(this.outline, new DOMMatrix([this.view.sx * size, 0, 0, this.view.sy * size, x, y]));
-    context.lineJoin = "round";
-    context.lineWidth = 3.2; context.strokeStyle = "rgba(0, 0, 0, 0.75)"; context.stroke(path);
-    context.lineWidth = 1.6; context.strokeStyle = style.colours === "rwb" ? "#ffe14d" : "#ff9a2e"; context.stroke(path);
-  }
-
-  drawAxes() {
-    const { context, section, view } = this, css = getComputedStyle(document.documentElement);
-    context.fillStyle = css.getPropertyValue("--panel");
-    context.fillRect(0, 0, LEFT + this.width, TOP);
-    context.fillRect(0, 0, LEFT, TOP + this.height);
-    context.strokeStyle = context.fillStyle = css.getPropertyValue("--quiet");
-    context.lineWidth = 1;
-    context.font = "11px system-ui, sans-serif";
-    context.textBaseline = "middle";
-    context.textAlign = "center";
-    const [c0, r0] = this.place(LEFT, TOP), [c1, r1] = this.place(LEFT + this.width, TOP + this.height);
-    context.beginPath();
-    for (const [column, text] of ticks(section.across, Math.max(0, c0), Math.min(section.columns, c1), this.width / 90)) {
-      const x = Math.round(LEFT + view.x + (column + 0.5) * view.sx) + 0.5;
-      if (x < LEFT + 8 || x > LEFT + this.width - 14) continue;
-      context.moveTo(x, TOP - 5); context.lineTo(x, TOP);
-      context.fillText(text, x, 11);
-    }
-    context.textAlign = "right";
-    for (const [row, text] of ticks(section.down, Math.max(0, r0), Math.min(section.rows, r1), this.height / 60)) {
-      const y = Math.round(TOP + view.y + (row + 0.5) * view.sy) + 0.5;
-      if (y < TOP + 6 || y > TOP + this.height - 6) continue;
-      context.moveTo(LEFT - 5, y); context.lineTo(LEFT, y);
-      context.fillText(text, LEFT - 8, y);
-    }
-    context.moveTo(LEFT + 0.5, TOP + this.height); context.lineTo(LEFT + 0.5, TOP + 0.5); context.lineTo(LEFT + this.width, TOP + 0.5);
-    context.stroke();
-    context.textAlign = "left";
-    context.fillText(section.down.unit, 4, 11);
-  }
 }
-
-// round values along an axis, as [index, text]; axis: value(index), index(value)
-function ticks(axis, from, to, count) {
-  const low = axis.value(from), high = axis.value(Math.max(from, to - 1)), least = Math.abs(high - low) / Math.max(1, count);
-  if (!(least > 0)) return [[0, String(axis.value(0))]];
-  const power = 10 ** Math.floor(Math.log10(least));
-  let step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= least);
-  if (axis.whole) step = Math.max(1, Math.round(step));
-  const found = [];
-  for (let value = Math.ceil(Math.min(low, high) / step) * step; value <= Math.max(low, high) + 1e-9; value += step)
-    found.push([axis.index(value), String(Math.round(value * 1000) / 1000)]);
-  return found;
-}
-
-// an axis from numbers of lines (rising or falling), or from start and interval
-export function axisOf(numbers, name) {
-  const last = numbers.length - 1, rising = numbers[last] >= numbers[0];
-  const value = (index) => {
-    const i = Math.max(0, Math.min(last, index)), low = Math.floor(i), high = Math.min(last, low + 1);
-    return numbers[low] + (numbers[high] - numbers[low]) * (i - low);
-  };
-  const index = (wanted) => {
-    let low = 0, high = last;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if ((numbers[middle] <= wanted) === rising) low = middle; else high = middle;
-    }
-    const gap = numbers[high] - numbers[low];
-    return gap ? low + (wanted - numbers[low]) / gap : low;
-  };
-  return { value, index, name, unit: "", whole: true };
-}
-
-export const evenAxis = (start, interval, name, unit) => ({
-  value: (index) => start + index * interval, index: (value) => (value - start) / interval, name, unit, whole: false,
-});
