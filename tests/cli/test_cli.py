@@ -14,7 +14,7 @@ import pytest
 from cyclopts import App
 
 from diapir import __version__, tiles
-from diapir.cli import COMMANDS, command_line
+from diapir.cli import COMMANDS, command_line, main
 from diapir.errors import DataError, DeviceError, Interrupted, install_command
 from tests.cli.conftest import RunCli
 from tests.helpers.tile_sets import write_tiles
@@ -74,7 +74,7 @@ def test_help_is_the_same_without_the_commands(capsys: pytest.CaptureFixture[str
     pages = []
     for words in ([], COMMANDS, ["--install-completion"]):
         with pytest.raises(SystemExit):
-            command_line(words).meta(["--help"])
+            command_line(words)(["--help"])
         pages.append(capsys.readouterr().out)
     assert "predict" in pages[0]
     assert pages[0] == pages[1] == pages[2]
@@ -266,7 +266,7 @@ def test_a_missing_package_names_its_extra(
 def test_a_missing_package_outside_the_extras_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     raising(monkeypatch, ModuleNotFoundError("No module named 'numpy'", name="numpy"))
     with pytest.raises(ModuleNotFoundError):
-        command_line().meta(["data", "check", "tgs"], result_action="return_value")
+        main(["data", "check", "tgs"])
 
 
 def test_a_full_disk_is_a_plain_message(run_cli: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:

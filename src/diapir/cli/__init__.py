@@ -10,6 +10,7 @@ or 128 + the signal number after an interruption.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json as json_module
 import os
@@ -18,7 +19,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
-from functools import partial
 from importlib import import_module
 from typing import Annotated
 
@@ -105,37 +105,40 @@ def command_line(words: Iterable[str] = tuple(COMMANDS)) -> App:
         app.register_install_completion_command(help=COMPLETES, group=EVERYWHERE)
     else:
         app.command(App(name=COMPLETION, help=COMPLETES, group=EVERYWHERE))
-    app.meta.suppress_keyboard_interrupt = False
-    app.meta.default(partial(_launch, app))
+    app.meta.default(_everywhere)
     return app
 
 
-def _launch(
-    app: Annotated[App, Parameter(parse=False)],
-    /,
-    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+def _everywhere(
+    *,
     json: Annotated[bool, Parameter(group=EVERYWHERE, negative="", show_default=False)] = False,
     debug: Annotated[bool, Parameter(group=EVERYWHERE, negative="", show_default=False)] = False,
-) -> int:
-    """Run one command.
+) -> None:
+    """Options of every command on the help pages; `_launch` and `main` read them.
 
     Args:
-        app: the tree of commands.
-        tokens: the command and its arguments.
         json: print one JSON object and nothing else on stdout.
         debug: show the traceback of an error.
     """
-    if tokens[:1] == ("train",):
+
+
+def _launch(words: Sequence[str]) -> int:
+    """Run one command and return the exit code."""
+    end = words.index("--") if "--" in words else len(words)
+    everywhere = {"--json", "--debug"}.intersection(words[:end])
+    tokens = [*(word for word in words[:end] if word not in everywhere), *words[end:]]
+    if tokens[:1] == ["train"]:
         from diapir.cli.train import with_run_apart
 
-        tokens = tuple(with_run_apart(tokens))
-    command, bound, ignored = app.parse_args(
+        tokens = list(with_run_apart(tokens))
+    command, bound, ignored = command_line(words).parse_args(
         join_settings(tokens), exit_on_error=False, print_error=False
     )
     if "output" not in ignored:  # --help and --version
         command(*bound.args, **bound.kwargs)
         return 0
-    with Output(json=json, command=shlex.join(("diapir", *tokens))) as output:
+    typed = shlex.join(("diapir", *tokens))
+    with Output(json="--json" in everywhere, command=typed) as output:
         answer: Answer = command(*bound.args, **bound.kwargs, output=output)
         output.finish(answer.content)
     return answer.exit_code
@@ -151,13 +154,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: always, except for a bug in diapir, whose traceback is kept.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:  # else pydantic reads the entry points of every installed package
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal's encoding has × and →
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code: int = command_line(words).meta(
-            words, exit_on_error=False, print_error=False, result_action="return_value"
-        )
+        code = _launch(words)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output, such as `head`, has ended
         with contextlib.suppress(OSError, ValueError):
@@ -174,6 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(message, file=sys.stderr)
             if "--json" in words:
                 print(json_module.dumps({"error": content | {"exit_code": code}}))
+    if arguments is None:  # the process ends: the interpreter need not search it for cycles
+        gc.freeze()
     sys.exit(code)
 
 
