@@ -15,9 +15,9 @@ from diapir.errors import ConfigError
 class Section(BaseModel):
     """A frozen section of a recipe that refuses unknown keys."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    # schemas of sections that a command does not read are not built; the strings below fields are
+    # read by `config.reference`, as pydantic would parse the source of each section at each import
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse to change a key in place: a run, its bundle and its report share one recipe.

@@ -1,14 +1,16 @@
 """The command line: one file per command.
 
-A command parses its arguments, calls the package and returns an `Answer`. It imports the package
-only when it runs, so that `diapir --help` loads nothing heavy. All text goes through `Output`, so
-that with `--json` stdout has only the JSON object. Errors of every command are handled here: a
-plain message and exit code 2, or 128 + the signal number after an interruption.
+A command parses its arguments, calls the package and returns an `Answer`. Only the file of the
+command that is typed is imported, and it imports the package only when it runs, so that
+`diapir --help` loads nothing heavy. All text goes through `Output`, so that with `--json` stdout
+has only the JSON object. Errors of every command are handled here: a plain message and exit code 2,
+or 128 + the signal number after an interruption.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json as json_module
 import os
@@ -16,30 +18,12 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 
-from diapir.cli import (
-    adapt,
-    average,
-    compare,
-    data,
-    demo,
-    evaluate,
-    export,
-    models,
-    predict,
-    products,
-    recipes,
-    serve,
-    submit,
-    suggest,
-    survey,
-    train,
-    tune,
-)
 from diapir.cli.options import Capitals, join_settings
 from diapir.cli.output import Answer, Output
 from diapir.errors import DataError, DiapirError, Interrupted
@@ -54,15 +38,7 @@ EXIT_PIPE = 141
 
 EVERYWHERE = Group("Everywhere", sort_key=100)
 
-app = App(
-    name="diapir",
-    help="Finds salt in seismic data: trains, evaluates and runs segmentation networks.",
-    version=__version__,
-    version_flags="--version",
-    help_format="plaintext",
-    help_formatter=Capitals(),
-    suppress_keyboard_interrupt=False,
-    help_epilogue="""Examples:
+EXAMPLES = """Examples:
 
   diapir demo                            whole workflow on a synthetic survey
   diapir data check tgs.zip              are these tiles OK to train on?
@@ -74,47 +50,95 @@ app = App(
   diapir survey line12.sgy               geometry and contents of a SEG-Y file
   diapir compare --recipes linknet,pspnet --data tgs.zip --out runs/zoo
 
-See `diapir COMMAND --help` for each command.""",
-)
-for position, command in enumerate(
-    (
-        *(demo, data, train, evaluate, predict, adapt, suggest, products, survey, serve, submit),
-        *(compare, tune, average, recipes, models, export),
+See `diapir COMMAND --help` for each command."""
+COMPLETES = "Install completion for bash, zsh, fish or PowerShell."
+
+COMMANDS = {
+    "demo": "Train, evaluate and predict on a synthetic survey.",
+    "data": "Check, show, import, generate, reassemble and split tile sets.",
+    "train": "Train a network on labelled tiles, evaluate it and report.",
+    "evaluate": "Evaluate a model on labelled tiles, with 95% CIs.",
+    "predict": "Predict salt in images, SEG-Y lines and volumes of any size.",
+    "adapt": "Adapt a model to your own survey with labels of a few sections.",
+    "suggest": "Name the sections to label next: where the model is least sure.",
+    "products": "Extract horizons (top salt, base salt), salt bodies and meshes from predictions.",
+    "survey": "Describe surveys: format, geometry, gaps, amplitudes, text header.",
+    "serve": "Open a page on surveys and pictures: look, predict, correct, adapt, take home.",
+    "submit": "Write submission.csv for the test tiles of Kaggle's zip.",
+    "compare": "Compare networks on equal terms: recipes or finished runs.",
+    "tune": "Tune threshold and minimum component size for Kaggle's mAP.",
+    "average": "Average the weights of trainings of one recipe.",
+    "recipes": "List the built-in recipes, or explain one.",
+    "models": "List the architectures and the bundled models, or describe one.",
+    "export": "Export a model to ONNX or OpenVINO, and measure the differences.",
+}
+"""Each command, a module of this package, and the first line of its help."""
+
+COMPLETION = "--install-completion"
+
+
+def command_line(words: Iterable[str] = tuple(COMMANDS)) -> App:
+    """The tree of commands, in which the commands among `words` are complete.
+
+    The others are not imported: they have the line that `diapir --help` shows, and no options.
+    """
+    app = App(
+        name="diapir",
+        help="Finds salt in seismic data: trains, evaluates and runs segmentation networks.",
+        version=__version__,
+        version_flags="--version",
+        help_format="plaintext",
+        help_formatter=Capitals(),
+        suppress_keyboard_interrupt=False,
+        help_epilogue=EXAMPLES,
     )
-):
-    command.app.sort_key = position
-    app.command(command.app)
+    wanted = {*words}
+    for position, (name, summary) in enumerate(COMMANDS.items()):
+        command: App = (
+            import_module(f"{__name__}.{name}").app
+            if name in wanted or COMPLETION in wanted
+            else App(name=name, help=summary)
+        )
+        command.sort_key = position
+        app.command(command)
+    if COMPLETION in wanted:
+        app.register_install_completion_command(help=COMPLETES, group=EVERYWHERE)
+    else:
+        app.command(App(name=COMPLETION, help=COMPLETES, group=EVERYWHERE))
+    app.meta.default(_everywhere)
+    return app
 
 
-app.register_install_completion_command(
-    help="Install completion for bash, zsh, fish or PowerShell.", group=EVERYWHERE
-)
-
-app.meta.suppress_keyboard_interrupt = False
-
-
-@app.meta.default
-def _launch(
-    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+def _everywhere(
+    *,
     json: Annotated[bool, Parameter(group=EVERYWHERE, negative="", show_default=False)] = False,
     debug: Annotated[bool, Parameter(group=EVERYWHERE, negative="", show_default=False)] = False,
-) -> int:
-    """Run one command.
+) -> None:
+    """Options of every command on the help pages; `_launch` and `main` read them.
 
     Args:
-        tokens: the command and its arguments.
         json: print one JSON object and nothing else on stdout.
         debug: show the traceback of an error.
     """
-    if tokens[:1] == ("train",):
-        tokens = tuple(train.with_run_apart(tokens))
-    command, bound, ignored = app.parse_args(
+
+
+def _launch(words: Sequence[str]) -> int:
+    """Run one command and return the exit code."""
+    end = words.index("--") if "--" in words else len(words)
+    everywhere = {"--json", "--debug"}.intersection(words[:end])
+    tokens = [*(word for word in words[:end] if word not in everywhere), *words[end:]]
+    if tokens[:1] == ["train"]:
+        from diapir.cli.train import with_run_apart
+
+        tokens = list(with_run_apart(tokens))
+    command, bound, ignored = command_line(words).parse_args(
         join_settings(tokens), exit_on_error=False, print_error=False
     )
     if "output" not in ignored:  # --help and --version
         command(*bound.args, **bound.kwargs)
         return 0
-    with Output(json=json, command=shlex.join(("diapir", *tokens))) as output:
+    typed = shlex.join(("diapir", *tokens))
+    with Output(json="--json" in everywhere, command=typed) as output:
         answer: Answer = command(*bound.args, **bound.kwargs, output=output)
         output.finish(answer.content)
     return answer.exit_code
@@ -130,13 +154,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: always, except for a bug in diapir, whose traceback is kept.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:  # else pydantic reads the entry points of every installed package
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal's encoding has × and →
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code: int = app.meta(
-            words, exit_on_error=False, print_error=False, result_action="return_value"
-        )
+        code = _launch(words)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output, such as `head`, has ended
         with contextlib.suppress(OSError, ValueError):
@@ -153,6 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(message, file=sys.stderr)
             if "--json" in words:
                 print(json_module.dumps({"error": content | {"exit_code": code}}))
+    if arguments is None:  # the process ends: the interpreter need not search it for cycles
+        gc.freeze()
     sys.exit(code)
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import inspect
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
@@ -13,7 +18,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from diapir.architectures import ARCHITECTURES
+from diapir.architectures import ARCHITECTURES, Section
 from diapir.config.sections import RunConfig
 
 MODEL = "model"
@@ -50,13 +55,14 @@ class SectionKeys:
 def sections(architecture: str = "unet") -> tuple[SectionKeys, ...]:
     """All sections of a recipe, with the `model` section of an architecture."""
     top, inner = [], []
+    meanings = _meanings(RunConfig)
     for name, field in RunConfig.model_fields.items():
         if name == MODEL:
             inner.append(architecture_keys(architecture))
         elif _is_section(field.annotation):
             inner.append(SectionKeys(name, _about(field.annotation), _keys(field.annotation, name)))
         else:
-            top.append(_key(name, field))
+            top.append(_key(name, field, meanings.get(name)))
     return (SectionKeys("", "The run itself.", tuple(top)), *inner)
 
 
@@ -98,17 +104,47 @@ def _about(section: type[BaseModel]) -> str:
 
 def _keys(section: type[BaseModel], prefix: str) -> tuple[Key, ...]:
     found: list[Key] = []
+    meanings = _meanings(section)
     for name, field in section.model_fields.items():
         inside = f"{prefix}.{name}"
         if _is_section(field.annotation):
             found += _keys(field.annotation, inside)
         else:
-            found.append(_key(inside, field))
+            found.append(_key(inside, field, meanings.get(name)))
     return tuple(found)
 
 
-def _key(name: str, field: FieldInfo) -> Key:
-    meaning = " ".join((field.description or "").split())
+def _meanings(section: type[BaseModel]) -> dict[str, str]:
+    """The strings below the fields of a section and of those that it extends."""
+    found: dict[str, str] = {}
+    for one in reversed(section.__mro__):
+        if issubclass(one, Section):
+            found |= _below_fields(one.__module__).get(one.__name__, {})
+    return found
+
+
+@cache
+def _below_fields(module: str) -> dict[str, dict[str, str]]:
+    """The strings below the fields of each class of a module; none without its source."""
+    found: dict[str, dict[str, str]] = {}
+    with contextlib.suppress(OSError):
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+        for section in tree.body:
+            if isinstance(section, ast.ClassDef):
+                found[section.name] = {
+                    field.target.id: text.value.value
+                    for field, text in pairwise(section.body)
+                    if isinstance(field, ast.AnnAssign)
+                    and isinstance(field.target, ast.Name)
+                    and isinstance(text, ast.Expr)
+                    and isinstance(text.value, ast.Constant)
+                    and isinstance(text.value.value, str)
+                }
+    return found
+
+
+def _key(name: str, field: FieldInfo, below: str | None) -> Key:
+    meaning = " ".join((field.description or below or "").split())
     values = _values(field.annotation, field.metadata)
     return Key(name, meaning, values, field.get_default(call_default_factory=True))
 

@@ -11,16 +11,13 @@ from pydantic_core import PydanticCustomError
 
 from diapir.architectures import ModelConfig, Section, UNetConfig, is_architecture
 from diapir.choices import DeviceName, MaskEncoding
-
-IGNORE = 255
-"""Mask value of pixels that are ignored in losses and metrics."""
+from diapir.config.preprocess_config import PreprocessConfig
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 WindowShare = Annotated[float, Field(ge=0, le=0.45)]
 WindowSize = Annotated[int, Field(ge=16, le=4096)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 """A number of epochs, steps or tiles: what any run can need, and no typing error beyond it."""
-InputSize = Annotated[int, Field(ge=16, le=4096)]
 Scale = Annotated[float, Field(ge=0.1, le=10)]
 ScaleRange = tuple[Scale, Scale]
 
@@ -99,32 +96,6 @@ class DataConfig(Section):
         if self.folds is not None and self.fold >= self.folds:
             raise ValueError(f"fold must be below folds ({self.folds}), found {self.fold}")
         return self
-
-
-_Mean = Annotated[float, Field(ge=-1000, le=1000)]
-_Std = Annotated[float, Field(ge=1e-6, le=1000)]
-
-
-class PreprocessConfig(Section):
-    """How a tile becomes the network's input; saved in the bundle as well."""
-
-    size: InputSize | Literal["auto"] = "auto"
-    """Height and width in pixels of the network's input: smaller tiles are padded to it, larger
-    ones are trained on in random crops and evaluated in overlapping windows. `auto` takes the next
-    suitable size above the tiles, at most 256."""
-    pad: Literal["zero", "reflect", "edge"] = "zero"
-    """How images are padded, before normalisation; masks are always padded with 255."""
-    mean: tuple[_Mean, _Mean, _Mean] = (0.485, 0.456, 0.406)
-    """Subtracted from images in [0, 1], a number for each channel; those of ImageNet by default."""
-    std: tuple[_Std, _Std, _Std] = (0.229, 0.224, 0.225)
-    """Images are divided by it, a number for each channel; those of ImageNet by default."""
-
-    @property
-    def side(self) -> int:
-        """The `size` in pixels of a run or bundle, where `auto` has been resolved."""
-        if self.size == "auto":
-            raise ValueError("preprocess.size = auto has not been resolved for any tiles")
-        return self.size
 
 
 class AugmentConfig(Section):
@@ -365,16 +336,16 @@ class RunConfig(Section):
     """Name of the run and of its model."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Seed of initial weights, order of tiles and augmentation."""
-    data: DataConfig = DataConfig()
-    model: ModelConfig = UNetConfig()
-    preprocess: PreprocessConfig = PreprocessConfig()
-    augment: AugmentConfig = AugmentConfig()
-    loss: LossConfig = LossConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    schedule: ScheduleConfig = ScheduleConfig()
-    train: TrainConfig = TrainConfig()
-    device: DeviceConfig = DeviceConfig()
-    track: TrackConfig = TrackConfig()
+    data: DataConfig = Field(default_factory=DataConfig)
+    model: ModelConfig = Field(default_factory=UNetConfig)
+    preprocess: PreprocessConfig = Field(default_factory=PreprocessConfig)
+    augment: AugmentConfig = Field(default_factory=AugmentConfig)
+    loss: LossConfig = Field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = Field(default_factory=ScheduleConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    device: DeviceConfig = Field(default_factory=DeviceConfig)
+    track: TrackConfig = Field(default_factory=TrackConfig)
 
     @field_validator("model", mode="before")
     @classmethod

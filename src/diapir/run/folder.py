@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from diapir.config import RunConfig, config_diff, load_recipe
 from diapir.errors import RunError
 from diapir.files import replace_file, unwritable
 from diapir.locks import locked
 from diapir.scratch import is_scratch
 from diapir.text import listing, size
+
+if TYPE_CHECKING:
+    from diapir.config import RunConfig
 
 CONFIG = "config.yaml"
 SPLIT = "split.json"
@@ -76,6 +79,8 @@ def saved_config(run: Path) -> RunConfig | None:
     Raises:
         ConfigError: it cannot be read.
     """
+    from diapir.config import load_recipe  # not needed for the names of files
+
     path = run / CONFIG
     return load_recipe(path) if path.is_file() else None
 
@@ -208,6 +213,8 @@ class RunFolder:
         saved = saved or saved_config(self.path)
         changes: dict[str, tuple[object, object]] = {}
         if saved is not None:
+            from diapir.config import config_diff
+
             changes = config_diff(saved, config)
             changeable = tuple(
                 key for key in CHANGEABLE if key != "train.epochs" or not _follows_steps(saved)

@@ -13,15 +13,17 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from diapir.config import RunConfig, parse_config
 from diapir.errors import RunError
 from diapir.files import replace_file
 from diapir.run.folder import FOLDS, LAST, resume_words
 from diapir.text import plural
+
+if TYPE_CHECKING:
+    from diapir.config import RunConfig
 
 _Model = TypeVar("_Model", Path, "str | Path")
 
@@ -88,6 +90,8 @@ class FoldsState:
         Raises:
             ConfigError: it cannot be read, or an override is wrong.
         """
+        from diapir.config import parse_config
+
         return parse_config(self.recipe, source=FOLDS, overrides=overrides)
 
     def with_budget(self, budget_s: float | None) -> FoldsState:
@@ -116,7 +120,8 @@ def saved_folds(folder: Path) -> FoldsState | None:
     """
     path = folder / FOLDS
     try:
-        return TypeAdapter(FoldsState).validate_json(path.read_bytes())
+        content = path.read_bytes()
+        return TypeAdapter(FoldsState).validate_json(content)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValidationError) as error:
