@@ -336,7 +336,8 @@ class DeviceConfig(Section):
     name: DeviceName = "auto"
     """Where the network is trained; `auto` takes CUDA, then MPS, then the CPU."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Arithmetic of the network; `auto` is bfloat16 on CUDA GPUs that support it, else float32."""
+    """Arithmetic of the network; `auto` is bfloat16 on CUDA GPUs that support it and on CPUs with
+    AVX512_BF16 or AMX, else float32. A run keeps its precision."""
     channels_last: bool | Literal["auto"] = "auto"
     """Store images with their channels last; `auto` does so where it is known to be faster."""
     compile: bool | Literal["auto"] = "auto"

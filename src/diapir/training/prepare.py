@@ -85,8 +85,6 @@ class PreparedRun:
             "Dice Score is the soft Dice of the training batches; Dice, IoU and Kaggle mAP are of "
             "the validation tiles at threshold 0.5"
         )
-        if advice := self.device.advice(self.config.device):
-            yield advice
 
 
 def prepare(
