@@ -140,11 +140,11 @@ def _of_weight(gradient: Tensor, features: Tensor, kernel: Tensor, stride: int) 
         parts = torch.zeros_like(_parted(kernel))
         for row, column in product(range(2), repeat=2):
             seen = features[:, :, row::2, column::2]
-            parts[:, :, row::2, column::2] = _call(gradient, seen, piece, 1, 1, (False, True))[1]
+            parts[:, :, row::2, column::2] = _of_nine_weights(gradient, seen, piece)
         ahead = 2 - _before(size, stride)
         return parts[:, :, ahead : ahead + size, ahead : ahead + size]
     if size == 3 and stride == 1:
-        return _call(gradient, features, kernel, 1, 1, (False, True))[1]
+        return _of_nine_weights(gradient, features, kernel)
     before, after = _before(size, stride), size // 2
     around = pad(features, (before, after, before, after))
     height, width = ((side - 1) * stride + 3 for side in gradient.shape[2:])
@@ -154,6 +154,14 @@ def _of_weight(gradient: Tensor, features: Tensor, kernel: Tensor, stride: int) 
         part = _call(gradient, seen, piece, stride, 0, (False, True))[1]
         found[:, :, row : row + 3, column : column + 3] = part
     return found
+
+
+def _of_nine_weights(gradient: Tensor, features: Tensor, kernel: Tensor) -> Tensor:
+    """The gradient of a kernel of 3 × 3 with stride 1 and a padding of 1."""
+    padding = 1
+    if min(features.shape[2:]) < 3:  # oneDNN takes up to a hundred times as long to pad these
+        features, padding = pad(features, (1, 1, 1, 1)), 0
+    return _call(gradient, features, kernel, 1, padding, (False, True))[1]
 
 
 def _parted(kernel: Tensor) -> Tensor:
