@@ -308,6 +308,9 @@ class TrainConfig(Section):
     times as large, in the memory of one, for a third more time."""
     epochs: Count = 50
     """Passes over the training tiles."""
+    epoch_steps: Count | None = None
+    """Steps in an epoch, on tiles drawn at random, for epochs shorter than a pass; null for a pass
+    over all tiles."""
     early_stopping: Count | None = 15
     """Epochs without a better validation loss (Kaggle mAP where `select` is kaggle_map) after which
     the run ends; null for no early stopping."""

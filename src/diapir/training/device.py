@@ -14,7 +14,7 @@ from torch.distributed.nn.functional import all_reduce
 
 from diapir.config import DeviceConfig
 from diapir.errors import DeviceError
-from diapir.models.device_choice import choose_device
+from diapir.models.device_choice import choose_device, computes_bfloat16
 
 _OPTION = "--set device.name="
 # parameters of glibc's `mallopt`
@@ -119,19 +119,21 @@ def settled(config: DeviceConfig, earlier: DeviceConfig | None = None) -> Device
     """
     if config.precision != "auto":
         return config
-    cpu = choose_device(config.name, option=_OPTION) == "cpu"
+    device = torch.device(choose_device(config.name, option=_OPTION))
     if earlier is not None and earlier.precision != "auto":
         precision = earlier.precision
-    elif earlier is not None and cpu:  # of a version in which `auto` was float32 on all CPUs
+    elif (
+        earlier is not None and device.type == "cpu"
+    ):  # of a version in which `auto` was float32 on all CPUs
         precision = "fp32"
     else:
-        precision = "bf16" if _fast_bfloat16(cpu=cpu) else "fp32"
+        precision = "bf16" if _fast_bfloat16(device) else "fp32"
     return config.model_copy(update={"precision": precision})
 
 
-def _fast_bfloat16(*, cpu: bool) -> bool:
-    if not cpu:
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+def _fast_bfloat16(device: torch.device) -> bool:
+    if device.type != "cpu":
+        return computes_bfloat16(device)
     able = torch.cpu.get_capabilities()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
@@ -150,7 +152,7 @@ def open_device(config: DeviceConfig) -> Device:
         torch.set_num_threads(config.threads)
     kind = choose_device(config.name, option=_OPTION)
     bf16 = settled(config).precision == "bf16"
-    if bf16 and kind.startswith("cuda") and not torch.cuda.is_bf16_supported():
+    if bf16 and kind == "cuda" and not computes_bfloat16(torch.device(kind)):
         raise DeviceError(
             "this GPU does not support bfloat16",
             expected="a GPU of compute capability 8.0 or later",
@@ -165,7 +167,7 @@ def open_device(config: DeviceConfig) -> Device:
     channels_last = config.channels_last
     if channels_last == "auto":
         wide = kind == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX512"
-        channels_last = kind.startswith("cuda") or wide
+        channels_last = kind == "cuda" or wide
     return Device(accelerator, channels_last)
 
 
