@@ -1,8 +1,8 @@
-"""Time of the gradients of depthwise convolutions in bfloat16 on a CPU.
+"""Time of the gradients of depthwise convolutions on a CPU.
 
 The depthwise convolutions of Halite's EfficientNet-Lite2, on maps of their size: a forward and
-backward step by PyTorch in float32 and in bfloat16, and by `diapir.models.depthwise` in bfloat16.
-One process, interleaved.
+backward step by PyTorch and by `diapir.models.depthwise`, in float32 and in bfloat16. One process,
+interleaved.
 
     python benchmarks/depthwise.py --size 128 --batch 24
 """
@@ -33,8 +33,8 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     print(machine.describe())
-    print("channels, kernel, stride, map: milliseconds in float32, bfloat16, bfloat16 as diapir")
-    total = [0.0, 0.0, 0.0]
+    print("channels, kernel, stride, map: ms in float32, as diapir, in bfloat16, as diapir")
+    total = [0.0] * 4
     for (channels, kernel, stride, side), times in _found(options.size).items():
         features = torch.randn(options.batch, channels, side, side).to(memory_format=LAYOUT)
         weight = torch.randn(channels, 1, kernel, kernel)
@@ -64,23 +64,25 @@ def _found(size: int) -> Counter[tuple[int, int, int, int]]:
 
 
 def _ways(features: Tensor, weight: Tensor, stride: int) -> dict[str, Callable[[], object]]:
-    before = weight.shape[-1] // 2 - stride + 1
-
     def plain(dtype: torch.dtype) -> Callable[[], object]:
         def convolve(features: Tensor, weight: Tensor) -> Tensor:
-            kernel, padding = depthwise.even_padding(weight, before)
+            kernel, padding = depthwise.even_padding(weight, stride)
             return conv2d(features, kernel, None, stride, padding, groups=len(weight))
 
         return _step(convolve, features.to(dtype), weight.to(dtype))
 
+    def ours(dtype: torch.dtype) -> Callable[[], object]:
+        def convolve(features: Tensor, weight: Tensor) -> Tensor:
+            with torch.autocast("cpu", dtype, enabled=dtype == torch.bfloat16):
+                return depthwise.convolve(features, weight, stride)
+
+        return _step(convolve, features.to(dtype), weight)
+
     return {
         "float32": plain(torch.float32),
+        "diapir, float32": ours(torch.float32),
         "bfloat16": plain(torch.bfloat16),
-        "diapir": _step(
-            lambda features, weight: depthwise.convolve(features, weight, stride, before),
-            features.bfloat16(),
-            weight,
-        ),
+        "diapir, bfloat16": ours(torch.bfloat16),
     }
 
 

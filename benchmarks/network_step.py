@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--compile", action="store_true", help="let our network be compiled")
+    parser.add_argument("--training-only", action="store_true", help="leave scoring out")
     parser.add_argument("--set", action="append", default=[], help="a key of our recipe")
     options = parser.parse_args()
     config = load_recipe(
@@ -87,7 +88,7 @@ def main() -> None:
             options.steps,
         )
         _report("training", options.batch, trained, halite, unet, images, training=True)
-        for count in (options.batch, 1):
+        for count in () if options.training_only else (options.batch, 1):
             scored = in_turns(
                 {
                     "diapir": scoring(halite, images[:count].to(memory_format=LAYOUT)),

@@ -1,4 +1,4 @@
-"""Depthwise convolutions in bfloat16: the same result and gradients, faster."""
+"""Depthwise convolutions for training: the same result and gradients, faster."""
 
 import pytest
 import torch
@@ -55,6 +55,13 @@ def test_result_and_gradients_are_those_of_float32(
     expected_gradients = torch.autograd.grad(expected, (features, reference.weight), gradient)
 
     ours = SameConv2d(reference)
+    assert depthwise.wants_help(ours, features)
+    found = ours(features)
+    gradients = torch.autograd.grad(found, (features, ours.weight), gradient)
+    for one, other in zip((found, *gradients), (expected, *expected_gradients), strict=True):
+        assert one.shape == other.shape
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5 * other.abs().max().item() + 1e-6)
+
     with torch.autocast("cpu", torch.bfloat16):
         assert depthwise.wants_help(ours, features)
         found = ours(features)
@@ -74,7 +81,7 @@ def test_result_and_gradients_are_those_of_float32(
 def test_gradients_are_right_whatever_onednn_supports(
     monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, kernel: int, stride: int
 ) -> None:
-    monkeypatch.setattr(depthwise, "fast_dtype", lambda: dtype)
+    monkeypatch.setattr(depthwise, "fast_dtype", lambda _: dtype)
     torch.manual_seed(0)
     reference = plain(5, kernel, stride)
     with torch.no_grad():
@@ -92,14 +99,18 @@ def test_gradients_are_right_whatever_onednn_supports(
         assert (one - other).abs().max() <= roundings * 2**-8 * other.abs().max()
 
 
-def test_it_is_used_for_training_in_bfloat16_only() -> None:
+def test_it_is_used_for_training_only() -> None:
     convolution = SameConv2d(plain(8, 3, 1))
     features = torch.randn(1, 8, 4, 4)
-    assert not depthwise.wants_help(convolution, features)
+    assert depthwise.wants_help(convolution, features)
+    assert not depthwise.wants_help(convolution, features.half())
+    assert not depthwise.wants_help(convolution, features.to("meta"))
+    with torch.inference_mode():
+        assert not depthwise.wants_help(convolution, features)
+    with torch.autocast("cpu", torch.float16):
+        assert not depthwise.wants_help(convolution, features)
     with torch.autocast("cpu", torch.bfloat16):
         assert depthwise.wants_help(convolution, features)
-        with torch.inference_mode():
-            assert not depthwise.wants_help(convolution, features)
         assert not depthwise.wants_help(SameConv2d(plain(8, 7, 1)), features)
         assert not depthwise.wants_help(nn.Conv2d(8, 8, 3, bias=False), features)
 

@@ -279,6 +279,9 @@ class TrainConfig(Section):
     times as large, in the memory of one, for a third more time."""
     epochs: Count = 50
     """Passes over the training tiles."""
+    epoch_steps: Count | None = None
+    """Steps in an epoch, on tiles drawn at random, for epochs shorter than a pass; null for a pass
+    over all tiles."""
     early_stopping: Count | None = 15
     """Epochs without a better validation loss (Kaggle mAP where `select` is kaggle_map) after which
     the run ends; null for no early stopping."""
@@ -307,7 +310,8 @@ class DeviceConfig(Section):
     name: DeviceName = "auto"
     """Where the network is trained; `auto` takes CUDA, then MPS, then the CPU."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Arithmetic of the network; `auto` is bfloat16 on CUDA GPUs that support it, else float32."""
+    """Arithmetic of the network; `auto` is bfloat16 on CUDA GPUs that support it and on CPUs with
+    AVX512_BF16 or AMX, else float32. A run keeps its precision."""
     channels_last: bool | Literal["auto"] = "auto"
     """Store images with their channels last; `auto` does so where it is known to be faster."""
     compile: bool | Literal["auto"] = "auto"

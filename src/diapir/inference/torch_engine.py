@@ -9,7 +9,7 @@ from torch import nn
 
 from diapir import models
 from diapir.bundle import Bundle
-from diapir.models.device_choice import choose_device
+from diapir.models.device_choice import choose_device, computes_bfloat16
 from diapir.models.trained import load_trained
 
 
@@ -42,7 +42,7 @@ class TorchEngine:
             torch.set_num_threads(threads)
         self._device = torch.device(choose_device(device, option="--device "))
         on_cuda = self._device.type == "cuda"
-        self._bfloat16 = on_cuda and torch.cuda.is_bf16_supported()
+        self._bfloat16 = computes_bfloat16(self._device)
         self._layout = torch.channels_last if on_cuda else torch.contiguous_format
         self._network = load_network(bundle, module).to(self._device)
         self._network.to(memory_format=self._layout)

@@ -40,3 +40,11 @@ def choose_device(name: str, *, option: str) -> str:
             fix=f"{option}auto, or install the driver and the PyTorch build for the device",
         )
     return name
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether a device is a CUDA GPU that computes in bfloat16; older ones only emulate it."""
+    if device.type != "cuda":
+        return False
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -134,7 +134,7 @@ def keep_resolution(model: nn.Module) -> None:
 class SameConv2d(nn.Conv2d):
     """TensorFlow's SAME convolution with stride 1, or with stride 2 for even height and width.
 
-    Depthwise convolutions train faster than PyTorch's in bfloat16 on a CPU (`depthwise`).
+    Depthwise convolutions train faster than PyTorch's on a CPU (`depthwise`).
 
     With stride 2, SAME pads one more row and column below and right than above and left. A kernel
     with an additional row and column of zeros gives the same result without copying the feature
@@ -163,8 +163,7 @@ class SameConv2d(nn.Conv2d):
         """Convolve `(N, C, H, W)` to `(N, out, H / stride, W / stride)`."""
         high, wide = (side // 2 for side in self.kernel_size)
         if depthwise.wants_help(self, features):
-            before = high if self.stride == (1, 1) else high - 1
-            convolved = depthwise.convolve(features, self.weight, self.stride[0], before)
+            convolved = depthwise.convolve(features, self.weight, self.stride[0])
         elif self.stride == (1, 1):
             convolved = self._conv_forward(features, self.weight, self.bias)
         elif torch.compiler.is_exporting():  # explicit padding for other runtimes

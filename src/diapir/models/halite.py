@@ -152,7 +152,7 @@ class ScSE(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Multiply features `(N, C, H, W)` by the sum of both weights, which is in (0, 2)."""
-        weighed: Tensor = features * self.channels(features) + features * self.places(features)
+        weighed: Tensor = features * (self.channels(features) + self.places(features))
         return weighed
 
 
@@ -180,7 +180,10 @@ class _Head(nn.Module):
                 coarse = _upsampled(coarse, 2.0) + column(finer)
             features = self.join(_upsampled(coarse, 2.0) + features)
         logits: Tensor = self.predict(self.dropout(features))
-        return logits if self.stride == 1 else _upsampled(logits, self.stride)
+        if self.stride == 1:
+            return logits
+        # two channels are too few for PyTorch's vectorised upsampling with channels last
+        return _upsampled(logits.contiguous(), self.stride)
 
 
 def _upsampled(features: Tensor, factor: float) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +14,11 @@ from torch.distributed.nn.functional import all_reduce
 
 from diapir.config import DeviceConfig
 from diapir.errors import DeviceError
-from diapir.models.device_choice import choose_device
+from diapir.models.device_choice import choose_device, computes_bfloat16
+
+_OPTION = "--set device.name="
+# parameters of glibc's `mallopt`
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 
 @dataclass(frozen=True)
@@ -97,40 +103,62 @@ class Device:
         processes = f", {self.world} processes" if self.world > 1 else ""
         return f"{name}, {precision}{processes}"
 
-    def advice(self, config: DeviceConfig) -> str | None:
-        """A line for the log where another precision is known to be faster, else None.
 
-        `auto` is float32 on all CPUs, so that a recipe gives the same results on each.
-        """
-        if config.precision != "auto" or self.torch_device.type != "cpu":
-            return None
-        if not torch.cpu.get_capabilities().get("amx_bf16"):
-            return None
-        return "This CPU has AMX: --set device.precision=bf16 trains faster at lower precision"
+def settled(config: DeviceConfig, earlier: DeviceConfig | None = None) -> DeviceConfig:
+    """The settings with a precision in place of `auto`, which a run keeps when it is resumed.
+
+    `auto` takes bfloat16 where the hardware computes it faster: on CUDA GPUs that support it, and
+    on CPUs with AVX512_BF16 or AMX, where docs/results.md measured a gain for every architecture.
+
+    Args:
+        config: the settings.
+        earlier: those of the run that is resumed, if there is one.
+
+    Raises:
+        DeviceError: the device is not available.
+    """
+    if config.precision != "auto":
+        return config
+    device = torch.device(choose_device(config.name, option=_OPTION))
+    if earlier is not None and earlier.precision != "auto":
+        precision = earlier.precision
+    elif (
+        earlier is not None and device.type == "cpu"
+    ):  # of a version in which `auto` was float32 on all CPUs
+        precision = "fp32"
+    else:
+        precision = "bf16" if _fast_bfloat16(device) else "fp32"
+    return config.model_copy(update={"precision": precision})
+
+
+def _fast_bfloat16(device: torch.device) -> bool:
+    if device.type != "cpu":
+        return computes_bfloat16(device)
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def open_device(config: DeviceConfig) -> Device:
     """Choose and open the device.
 
-    `auto` takes CUDA, then MPS, then the CPU; bfloat16 on CUDA; channels_last on CUDA and on CPUs
-    with AVX-512, where docs/results.md measured a gain. It never compiles: beside channels_last
-    there was no gain, and the first steps may take a minute.
+    `auto` takes CUDA, then MPS, then the CPU; the precision of `settled`; channels_last on CUDA
+    and on CPUs with AVX-512, where docs/results.md measured a gain. It never compiles: beside
+    channels_last there was no gain, and the first steps may take a minute.
 
     Raises:
         DeviceError: the requested device or precision is not available.
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    kind = choose_device(config.name, option="--set device.name=")
-    if config.precision == "bf16" and kind == "cuda" and not torch.cuda.is_bf16_supported():
+    kind = choose_device(config.name, option=_OPTION)
+    bf16 = settled(config).precision == "bf16"
+    if bf16 and kind == "cuda" and not computes_bfloat16(torch.device(kind)):
         raise DeviceError(
             "this GPU does not support bfloat16",
             expected="a GPU of compute capability 8.0 or later",
             fix="--set device.precision=fp32",
         )
-    bf16 = config.precision == "bf16" or (
-        config.precision == "auto" and kind == "cuda" and torch.cuda.is_bf16_supported()
-    )
+    _keep_freed_memory(kind == "cpu")
     accelerator = Accelerator(
         cpu=kind == "cpu",
         mixed_precision="bf16" if bf16 else "no",
@@ -146,6 +174,22 @@ def open_device(config: DeviceConfig) -> Device:
 def close_device(device: Device) -> None:
     """Leave the process group, so that this process can open another device."""
     device.accelerator.end_training()
+    _keep_freed_memory(False)
     # Accelerate keeps one state per process and then refuses another precision
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
+
+
+def _keep_freed_memory(keep: bool) -> None:
+    """Let glibc keep the memory of freed tensors for the next step, or return it to the system.
+
+    By default it returns large blocks at once, and the system clears every page again when the next
+    step needs it, which takes a tenth of a step.
+    """
+    libc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+    if libc is None or not hasattr(libc, "mallopt"):  # another C library
+        return
+    libc.mallopt(_MMAP_MAX, 0 if keep else 65536)
+    libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1 if keep else 64 << 20)
+    if not keep:
+        libc.malloc_trim(0)

@@ -85,8 +85,6 @@ class PreparedRun:
             "Dice Score is the soft Dice of the training batches; Dice, IoU and Kaggle mAP are of "
             "the validation tiles at threshold 0.5"
         )
-        if advice := self.device.advice(self.config.device):
-            yield advice
 
 
 def prepare(
@@ -160,7 +158,10 @@ def prepare(
 
 
 def batches_of(config: RunConfig, tiles: RunTiles, device: Device, *, epoch: int) -> list[Indices]:
-    """The batches of the optimiser steps of an epoch (from 1); each epoch has the same number."""
+    """The batches of the optimiser steps of an epoch (from 1); each epoch has the same number.
+
+    With `train.epoch_steps` they are the first ones of a pass over all images in random order.
+    """
     batches = tiles.windows.epoch_batches if tiles.windows else epoch_batches
     drawn = batches(
         tiles.images,
@@ -169,7 +170,7 @@ def batches_of(config: RunConfig, tiles: RunTiles, device: Device, *, epoch: int
         epoch=epoch,
         processes=device.world,
     )
-    return [tiles.indices(batch) for batch in drawn]
+    return [tiles.indices(batch) for batch in drawn[: config.train.epoch_steps]]
 
 
 def _divisor(config: RunConfig) -> int:

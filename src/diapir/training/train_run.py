@@ -17,7 +17,7 @@ from diapir.errors import RunError
 from diapir.files import unwritable
 from diapir.run.folder import CONFIG, LOG, RESUME, RunFolder, resume_words, saved_config
 from diapir.tiles import TileSet, load_tiles
-from diapir.training.device import Device, close_device, open_device
+from diapir.training.device import Device, close_device, open_device, settled
 from diapir.training.display.console import Console
 from diapir.training.from_python.parts import NO_PARTS, Parts
 from diapir.training.loop import Loop, TrainResult
@@ -62,15 +62,18 @@ def train(
         Interrupted: SIGINT or SIGTERM came, and a checkpoint was saved.
     """
     run, config = Path(run), parts.recorded(config)
-    config = adopt(starting_from(config, init, tiles_path), saved_config(run) if resume else None)
+    earlier = saved_config(run) if resume else None
+    config = adopt(starting_from(config, init, tiles_path), earlier)
+    config, line = _with_precision(config, earlier)
     with Stopping(budget_s) as stopping, _opened(config, run, resume=resume) as (device, folder):
         tiles = load_tiles(tiles_path, **config.data.reading())
         prepared = prepare(config, tiles, folder, device, parts)
         with _shown(prepared, stream) as (console, tracking):
             began = time.strftime("%Y-%m-%d %H:%M:%S")
             console.note(f"Configuration: {origin or 'given'}, all keys in {run / CONFIG}, {began}")
-            for line in [*prepared.introduction(), *(tracking.places() if tracking else [])]:
-                console.note(line)
+            places = tracking.places() if tracking else []
+            for each in [*prepared.introduction(), *filter(None, [line]), *places]:
+                console.note(each)
 
             def command() -> str:
                 if isinstance(tiles_path, TileSet) or parts != NO_PARTS:
@@ -92,6 +95,17 @@ def starting_from(
     start = config.train.start if init is None else str(init)
     train = config.train.model_copy(update={"start": start})
     return config.model_copy(update={"data": data, "train": train})
+
+
+def _with_precision(config: RunConfig, earlier: RunConfig | None) -> tuple[RunConfig, str]:
+    """The recipe with the precision that `auto` stands for, and a line on a choice of bfloat16."""
+    device = settled(config.device, earlier.device if earlier else None)
+    line = (
+        "Precision: bfloat16, which this hardware computes faster (device.precision = auto); "
+        "for float32: --set device.precision=fp32"
+    )
+    chosen = earlier is None and config.device.precision == "auto" and device.precision == "bf16"
+    return config.model_copy(update={"device": device}), line if chosen else ""
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def write_run_report(
             *findings(evaluation, history),
         ],
         "history": history,
-        "curves": figures.curves(history, config) if len(history) else [],
+        "curves": figures.curves(history, config) if len(history) > 1 else [],
         "settings": config.to_yaml() if config else "",
         "settings_title": "Full configuration (config.yaml)",
     }

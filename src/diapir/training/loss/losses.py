@@ -73,31 +73,27 @@ def segmentation_sums(
     logits: Tensor, masks: Tensor, config: LossConfig, ramped: float = 1.0
 ) -> Sums:
     """The sums that the terms of the loss are made of; arguments as for `segmentation_loss`."""
-    logits = logits.float()
-    salt = functional.softmax(logits, dim=1)[:, 1]
-    valid = masks != IGNORE
-    truth = (masks == 1).float()
-    salt = salt * valid
-    weights = None
-    pixels = valid.sum()
+    # for two classes the softmax is the sigmoid of the difference, in a third of the time
+    margins = logits[:, 1].float() - logits[:, 0].float()
+    valid, truth = masks != IGNORE, masks == 1
+    each = functional.softplus(torch.where(truth, -margins, margins)) * valid
+    salt = margins.sigmoid() * valid
+    entropy, pixels = each, valid
     if config.class_weights != (1, 1):
-        weights = logits.new_tensor(config.class_weights)
-        pixels = (weights[masks.clamp(max=1)] * valid).sum()
+        background, of_salt = config.class_weights
+        weights = torch.where(truth, of_salt, background)
+        entropy, pixels = each * weights, valid * weights
     sums = {
-        "ce": functional.cross_entropy(
-            logits, masks, weights, ignore_index=IGNORE, reduction="sum"
-        ),
-        "weights": pixels,
+        "ce": entropy.sum(),
+        "weights": pixels.sum(),
         "overlap": (salt * truth).sum(),
         "both": salt.sum() + truth.sum(),
     }
     if weight_at(config.lovasz, ramped):
-        margins = (logits[:, 1] - logits[:, 0]).flatten(1)
         known = valid.flatten(1)
-        hinges = symmetric_lovasz_hinge(margins, (masks == 1).flatten(1), known)
+        hinges = symmetric_lovasz_hinge(margins.flatten(1), truth.flatten(1), known)
         sums |= {"lovasz": hinges.sum(), "tiles": known.any(dim=1).sum()}
     if weight_at(config.focal, ramped):
-        each = functional.cross_entropy(logits, masks, ignore_index=IGNORE, reduction="none")
         hard = (1 - (-each).exp()).clamp(min=_TINY) ** config.focal_gamma
         sums |= {"focal": (hard * each).sum(), "valid": valid.sum()}
     if weight_at(config.tversky, ramped):
