@@ -10,6 +10,8 @@ from diapir.inference.engine_options import EngineChoice, EngineOptions
 from diapir.inference.open_engine import _choose, open_engine
 from tests.helpers.exports import exported
 
+OPENVINO = "openvino or openvino-bf16"
+
 
 def test_a_bundle_of_weights_runs_in_torch(bundle: Bundle) -> None:
     assert open_engine(bundle, EngineOptions(device="cpu")).name == "torch on cpu"
@@ -34,8 +36,13 @@ def test_threads_reach_the_engine(bundle: Bundle) -> None:
     ("form", "engine", "able", "fix"),
     [
         ("weights", "onnx", "torch", "--to onnx --out DIR` writes"),
-        ("onnx", "torch", "onnx or openvino or openvino-bf16", "the run that the model was exported from"),
-        ("openvino", "onnx", "openvino or openvino-bf16", "--to onnx --out DIR` writes"),
+        (
+            "onnx",
+            "torch",
+            "onnx or openvino or openvino-bf16",
+            "the run that the model was exported from",
+        ),
+        ("openvino", "onnx", OPENVINO, "--to onnx --out DIR` writes"),
     ],
 )
 def test_an_engine_that_cannot_run_what_the_bundle_holds_is_refused(
