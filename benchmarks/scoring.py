@@ -4,7 +4,8 @@ Ours is `Predictor.probabilities`: grey tiles in, probabilities of their size ou
 everything else included, with each engine that the model's files allow. Theirs is the library's
 U-Net on the first model's encoder (EfficientNet-Lite0 where it has none) in evaluation mode, on
 the same tiles padded and normalised beforehand, with the sigmoid. The same process, threads and
-tiles, alternating calls.
+tiles, alternating calls. The engine that `auto` takes for much work is marked, and its ratio to the
+library is printed at the end, with its rate against the convolutions alone in float32.
 
 For each the MAC rate is printed, with that of one large dense convolution (128 to 128 channels at
 64 × 64 pixels) for comparison, and the time of the network's convolutions alone in PyTorch as a
@@ -16,8 +17,10 @@ share of its own time. An engine faster than PyTorch can exceed 100 %.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import machine
@@ -31,11 +34,14 @@ from training_step import ENCODER
 from diapir import bundle as bundles
 from diapir import models, preprocess
 from diapir.config import PreprocessConfig
+from diapir.errors import DeviceError
 from diapir.inference import EngineOptions, Predictor
 from diapir.inference.open_engine import RUN_BY
 
 PEER = "segmentation-models-pytorch"
 TILE = 101
+MUCH = 10**9
+"""Pixels for which the fastest engine is chosen."""
 
 
 def main() -> None:
@@ -48,24 +54,25 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     print(machine.describe())
     print(f"load before: {os.getloadavg()[0]:.1f}")
-    print(f"one convolution: {dense_rate() / 1e9:.0f} GMAC/s")
+    rate = dense_rate()
+    print(f"one convolution: {rate / 1e9:.0f} GMAC/s")
     encoder = getattr(bundles.load(options.models[0]).info.model, "encoder", None) or ENCODER
     print(f"the peer's encoder: {encoder}")
     unet = smp.Unet(f"tu-{encoder}", encoder_weights=None, in_channels=3, classes=1).eval()
-    opened = {
-        f"{path.name}, {engine}": Predictor.load(
-            path,
-            EngineOptions(
-                engine=engine,
-                device="cpu",
-                threads=options.threads,
-                batch=options.batch,
-                tta="none",
-            ),
-        )
-        for path in options.models
-        for engine in RUN_BY[bundles.load(path).info.form]
-    }
+    running = EngineOptions(
+        device="cpu", threads=options.threads, batch=options.batch, tta="none", pixels=MUCH
+    )
+    opened: dict[str, Predictor] = {}
+    marked = ""
+    for path in options.models:
+        default = Predictor.load(path, running)
+        print(default.engine_note or f"engine: {default.engine.name}")
+        for engine in RUN_BY[bundles.load(path).info.form]:
+            name = f"{path.name}, {engine}" + (" *" if engine == default.engine_choice else "")
+            marked = marked or (name if name.endswith("*") else "")
+            with contextlib.suppress(DeviceError):  # no bfloat16
+                opened[name] = Predictor.load(path, replace(running, engine=engine))
+    ratios = []
     for count in (1, options.batch):
         tiles = list(np.random.default_rng(0).integers(0, 256, (count, TILE, TILE), dtype=np.uint8))
         calls: dict[str, Callable[[], object]] = {PEER: _theirs(unet, np.stack(tiles))}
@@ -78,11 +85,19 @@ def main() -> None:
                 info = opened[name].bundle.info
                 network, size = models.build(info.model).eval(), info.preprocess.size
             needed, adds = convolutions(network, torch.randn(count, 3, size, size), training=False)
+            if name == marked:
+                ratios.append(
+                    f"{count} at a time: {seconds[PEER] / taken:.2f} × {PEER}, "
+                    f"{needed / taken:.2f} × the convolutions of its network in float32, "
+                    f"{adds / taken / rate:.2f} × the rate of one dense convolution in float32"
+                )
             print(
                 f"  {name:32} {taken / count * 1e3:7.2f} ms/tile  {count / taken:7.1f} tiles/s  "
                 f"× {seconds[PEER] / taken:4.2f}  {adds / taken / 1e9:4.0f} G/s  "
                 f"convolutions {needed / taken:4.0%}"
             )
+    print(f"\n{marked}")
+    print(*ratios, sep="\n")
 
 
 def _ours(predictor: Predictor, tiles: list[NDArray[np.uint8]]) -> Callable[[], object]:

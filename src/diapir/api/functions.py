@@ -13,6 +13,7 @@ from diapir.api.arguments import Overrides, Paths, options, paths
 from diapir.api.loaded_model import LoadedModel
 from diapir.bundle import Bundle, Form
 from diapir.choices import MaskEncoding
+from diapir.errors import ConfigError
 from diapir.extras import extras_explained
 from diapir.inference import EngineOptions, Ensemble, Predictor, Segmenter
 from diapir.inference.ensemble import refuse_repeated
@@ -353,6 +354,7 @@ def export(
     to: Form,
     out: Paths,
     half: bool = False,
+    int8: bool = False,
     trainable: bool = False,
     name: str | None = None,
     data: Paths | TileSet | None = None,
@@ -367,6 +369,7 @@ def export(
         to: `onnx` or `openvino`.
         out: folder of the new bundle.
         half: store the weights as float16.
+        int8: convolutions in 8-bit integers, with ranges from `data`, which is needed.
         trainable: keep the weights, to train on from them.
         name: of the exported model; None for that of the model.
         data: tiles to measure on; None for a small synthetic survey.
@@ -382,6 +385,13 @@ def export(
     chosen: Sequence[Path | None] = expand(paths(models)) or [None]
     source, *further = map(bundles.load, chosen)
     refuse_repeated([source, *further])
+    if int8 and data is None:
+        raise ConfigError(
+            "--int8 without --data",
+            expected="tiles like the training tiles, on which the ranges of 8-bit integers are "
+            "measured",
+            fix="give --data TILES",
+        )
     with extras_explained(), TemporaryDirectory(prefix="diapir-") as folder:
         from diapir.exports import export_bundle
 
@@ -395,6 +405,7 @@ def export(
                 data=tiles.name,
                 further=further,
                 half=half,
+                int8=int8,
                 trainable=trainable,
                 name=name,
                 with_preprocessing=with_preprocessing,

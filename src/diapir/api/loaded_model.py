@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,11 +19,12 @@ from diapir.bundle import SECTIONS, SHIPPED, Bundle
 from diapir.errors import ConfigError
 from diapir.extras import extras_explained
 from diapir.inference import EngineOptions, Ensemble, Predictor, Segmenter, salt_mask, with_windows
-from diapir.inference.ensemble import tta_of
+from diapir.inference.ensemble import engine_notes, tta_of
+from diapir.inference.open_engine import WORTH_CHOOSING
 from diapir.inference.postprocess import check_postprocessing
 from diapir.inference.sections.caveats import Confidence, image_caveats
 from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
-from diapir.inference.sources import Source, are_larger, on_one_scale
+from diapir.inference.sources import Source, are_larger, expected_pixels, on_one_scale
 from diapir.inference.tiling import WindowGrid
 from diapir.progress import Progress
 from diapir.run.folds import expand
@@ -64,16 +66,20 @@ class LoadedModel:
                     fix="give each model once",
                 )
         self._opened: dict[str, Predictor] = {}
+        self._for_much: dict[str, Predictor] = {}
         self._segmenter = self._open(self.chosen or [SHIPPED])
 
-    def _open(self, models: Sequence[str]) -> Segmenter:
+    def _open(self, models: Sequence[str], pixels: int = 0) -> Segmenter:
+        """One model, or several as one, on the engines for so many pixels."""
+        opened = self._for_much if pixels >= WORTH_CHOOSING else self._opened
         for model in models:
-            if model not in self._opened:
+            if model not in opened:
                 bundle = bundles.load(model)
                 own = None if self._module is None else _torch_engine(bundle, self)
+                engine = replace(self._engine, pixels=self._engine.pixels or pixels)
                 with extras_explained():
-                    self._opened[model] = Predictor(bundle, self._engine, engine=own)
-        members = [self._opened[model] for model in models]
+                    opened[model] = Predictor(bundle, engine, engine=own)
+        members = [opened[model] for model in models]
         return members[0] if len(members) == 1 else Ensemble(members)
 
     def __repr__(self) -> str:
@@ -197,13 +203,17 @@ class LoadedModel:
 
     def _suited(self, sources: Sequence[Source]) -> tuple[Segmenter, list[str]]:
         """The model that was chosen, or else the bundled one for these images, and a note."""
+        pixels = expected_pixels(sources)
         if self.chosen:
-            return self._segmenter, []
+            segmenter = self._open(self.chosen, pixels)
+            return segmenter, [in_python(note) for note in engine_notes(segmenter)]
         large = are_larger(sources, bundles.read_info(SHIPPED).window)
         name, other = (SECTIONS, SHIPPED) if large else (SHIPPED, SECTIONS)
         what = "images larger than a tile" if large else "tiles"
-        return self._open([name]), [
-            f"model {name}, the bundled one for {what} (diapir.load({other!r}) for the other)"
+        segmenter = self._open([name], pixels)
+        return segmenter, [
+            f"model {name}, the bundled one for {what} (diapir.load({other!r}) for the other)",
+            *map(in_python, engine_notes(segmenter)),
         ]
 
     # a `Segmenter`, so that a model can be given wherever one is expected

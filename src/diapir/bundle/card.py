@@ -92,6 +92,7 @@ def _exported(info: BundleInfo) -> Iterator[str]:
         return
     parity = export.parity
     stored = ", weights stored as float16" if export.half else ""
+    stored += ", convolutions in int8" if export.int8 else ""
     yield (
         f"- Format: {' + '.join(export.files)}{stored}. Differs from the original network by at "
         f"most {parity.probability:.1e} in probability ({parity.logit:.1e} in logits); "
@@ -99,6 +100,13 @@ def _exported(info: BundleInfo) -> Iterator[str]:
         f"({_inert(parity.data)}) "
         "change class"
     )
+    if export.bf16 is not None:
+        bf16 = export.bf16
+        yield (
+            f"- In bfloat16 (OpenVINO) {bf16.flipped} of {bf16.pixels} pixels of {bf16.tiles} "
+            f"tiles ({_inert(bf16.data)}) change class; probabilities differ by "
+            f"{bf16.mean or 0:.1e} on average"
+        )
     if weights is not None:
         stored = ", large tensors stored as float16" if weights.half else ""
         yield f"- Trainable weights: {WEIGHTS}{stored}. `train.start` trains on from them"

@@ -43,6 +43,8 @@ class Parity(Section):
     """Largest difference in a logit."""
     probability: float = Field(ge=0)
     """Largest difference in a probability of salt."""
+    mean: float | None = Field(default=None, ge=0)
+    """Mean difference in a probability of salt; None where it was not recorded."""
     flipped: int = Field(ge=0)
     """Pixels that change sides of the threshold."""
 
@@ -55,10 +57,14 @@ class Export(Section):
     """SHA-256 of each file by its name; engines open the first."""
     half: bool
     """Whether the weights are stored as float16; all arithmetic is float32."""
+    int8: bool = False
+    """Whether its convolutions are in 8-bit integers."""
     any_size: bool
     """Whether it takes any height and width that are multiples of the network's divisor, or only
     `preprocess.size`."""
     parity: Parity
+    bf16: Parity | None = None
+    """Differences between the exported network in bfloat16 and in float32; None: not measured."""
 
 
 class SurveySettings(Section):

@@ -110,9 +110,9 @@ def predict(
         output: where lines and the answer go.
     """
     from diapir.inference import predict_images, with_windows
-    from diapir.inference.ensemble import engine_of
+    from diapir.inference.ensemble import engine_notes, engine_of
     from diapir.inference.sections.large_images import LargeImageOptions
-    from diapir.inference.sources import find_pictures
+    from diapir.inference.sources import expected_pixels, find_pictures
     from diapir.inference.tiling import grids_text
 
     models, inputs = (model, words) if model else split_words(words)
@@ -138,10 +138,11 @@ def predict(
             output=output,
         )
     predictor = with_windows(
-        running.open(models),
+        running.open(models, expected_pixels(found.sources if found else [])),
         size=survey.tile if isinstance(survey.tile, int) else None,
         overlap=survey.overlap,
     )
+    output.say(*engine_notes(predictor))
     with output.progress("predicting") as progress:
         summary = predict_images(
             predictor,

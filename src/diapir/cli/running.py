@@ -31,8 +31,8 @@ class Running:
 
     tta: Annotated[Literal["none", "flip"] | None, Parameter(show_default=False)] = None
     """Test-time augmentation (`flip`: mean with the mirrored image); by default the model's own."""
-    engine: Literal["auto", "onnx", "openvino", "torch"] = "auto"
-    """Engine, one that can run the model's files."""
+    engine: Literal["auto", "onnx", "openvino", "openvino-bf16", "torch"] = "auto"
+    """Engine, one that can run the model's files; `auto`: for much work the fastest here."""
     device: DeviceName = "auto"
     """Device of the network."""
     threads: Annotated[Whole | None, _AtLeastOne] = None
@@ -40,17 +40,17 @@ class Running:
     batch: Annotated[Whole, Parameter(validator=Number(gte=1))] = 16
     """Tiles or windows in one forward pass."""
 
-    def options(self) -> EngineOptions:
-        """The same, as the package takes it."""
+    def options(self, pixels: int | None = None) -> EngineOptions:
+        """The same, as the package takes it, with the pixels to predict where they are known."""
         from diapir.inference.engine_options import EngineOptions
 
-        return EngineOptions(**asdict(self))
+        return EngineOptions(**asdict(self), pixels=pixels)
 
-    def open(self, models: Sequence[Path]) -> Segmenter:
+    def open(self, models: Sequence[Path], pixels: int | None = None) -> Segmenter:
         """Load one model, or several as one; the bundled model if none is given."""
         from diapir.inference import open_models
 
-        return open_models(models, self.options())
+        return open_models(models, self.options(pixels))
 
 
 @Parameter(name="*")
@@ -86,15 +86,22 @@ class Opening:
         running: how networks run.
         post_processing: what is predicted as salt.
         used: the models that were opened, for JSON.
+        pixels: pixels to predict, as far as they are known.
+        notes: why engines were chosen.
     """
 
     running: Running
     post_processing: PostProcessing = DEFAULT_POST_PROCESSING
     used: list[dict[str, Any]] = field(default_factory=list)
+    pixels: int | None = None
+    notes: list[str] = field(default_factory=list)
 
     def __call__(self, models: Sequence[Path]) -> Segmenter:
         """Load one model, or several as one; the bundled model if none is given."""
-        segmenter = self.running.open(models)
+        from diapir.inference.ensemble import engine_notes
+
+        segmenter = self.running.open(models, self.pixels)
+        self.notes = list(dict.fromkeys([*self.notes, *engine_notes(segmenter)]))
         given = self.post_processing
         threshold = segmenter.threshold if given.threshold is None else given.threshold
         min_area = segmenter.min_area if given.min_area is None else given.min_area
@@ -106,7 +113,7 @@ class Opening:
     @property
     def lines(self) -> list[str]:
         """A line for each, to say with the result."""
-        return [model_line(used) for used in self.used]
+        return [*map(model_line, self.used), *self.notes]
 
 
 def used_models(segmenter: Segmenter, threshold: float, min_area: int) -> dict[str, Any]:

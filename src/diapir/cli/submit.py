@@ -58,9 +58,9 @@ def submit(
     from diapir.tiles import load_tiles
 
     post_processing.check()
-    opening = Opening(running, post_processing)
-    predictor = opening(models or [])
     tiles = load_tiles(data, labelled=False, part="test", skip_bad=skip_bad)
+    opening = Opening(running, post_processing, pixels=sum(image.size for image, _ in tiles))
+    predictor = opening(models or [])
     with output.progress("predicting") as progress:
         made = write_submission(
             predictor,

@@ -32,6 +32,9 @@ _LIBRARIES: dict[Form, tuple[str, ...]] = {
 }
 """Packages whose versions are recorded in the bundle."""
 
+FEWEST_INT8 = 64
+"""Minimum number of tiles for an export in int8."""
+
 MAX_TILES = 256
 """Maximum number of tiles that an export is measured on; of more, evenly spaced ones are used."""
 
@@ -45,6 +48,7 @@ def export_bundle(
     data: str,
     further: Sequence[Bundle] = (),
     half: bool = False,
+    int8: bool = False,
     trainable: bool = False,
     name: str | None = None,
     with_preprocessing: GreyType | None = None,
@@ -64,6 +68,9 @@ def export_bundle(
         further: models of the same architecture and preprocessing; the export is then the mean of
             all their probabilities.
         half: store the weights as float16; the arithmetic stays float32.
+        int8: convolutions in 8-bit integers, with ranges from `images`; half of them, as the
+            differences are measured on the other half. Not together with `half`, `trainable` or
+            `with_preprocessing`.
         trainable: keep the weights in the bundle, with all that only training uses. An ONNX file
             reads its large tensors from them, so that the bundle is hardly larger.
         name: name of the exported model; None for that of `source`.
@@ -93,8 +100,11 @@ def export_bundle(
             fix="leave --trainable out, or average the weights of trainings of one recipe with "
             "`diapir average` first",
         )
+    if int8:
+        _refuse_with_int8(images, half=half, trainable=trainable, whole=with_preprocessing)
     tensors = source.tensors() if trainable else None
     half = half or any(one.info.export and one.info.export.half for one in sources)
+    half = half and not int8
     references = [open_engine(one, EngineOptions(device="cpu")) for one in sources]
     with TemporaryDirectory(prefix="diapir-export-") as folder:
         networks = [Path(folder) / f"{place}.onnx" for place in range(len(sources))]
@@ -117,6 +127,11 @@ def export_bundle(
             from diapir.exports.graph import store_half
 
             store_half(network)
+        if int8:
+            from diapir.exports.int8 import store_int8
+
+            store_int8(network, images[1::2], info)
+            images = images[::2]
         write_facts(network, network_facts(info, any_size=all(sizes)))
         measured = images[:: -(-len(images) // MAX_TILES)]
         beside: tuple[Path, ...] = ()
@@ -134,7 +149,8 @@ def export_bundle(
             half=half,
             progress=progress,
         )
-        parity.refuse_beyond_tolerance(found, half=half)
+        parity.refuse_beyond_tolerance(found, half=half, int8=int8)
+        bf16 = parity.of_bf16(form, files[0], measured, info, data=data)
         with disk_errors(out, ExportError):
             out.parent.mkdir(parents=True, exist_ok=True)
         return bundles.save_export(
@@ -145,9 +161,32 @@ def export_bundle(
             beside=beside,
             form=form,
             half=half,
+            int8=int8,
             any_size=all(sizes),
             parity=found,
+            bf16=bf16,
             versions={library: version(library) for library in _LIBRARIES[form]},
+        )
+
+
+def _refuse_with_int8(
+    images: Sequence[NDArray[np.uint8]], *, half: bool, trainable: bool, whole: str | None
+) -> None:
+    """Refuse options that int8 does not go with, and too few tiles."""
+    options = {"--half": half, "--trainable": trainable, "--with-preprocessing": whole}
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise ExportError(
+            f"--int8 and {' and '.join(given)} are both given",
+            expected="--int8 alone: the kernels are stored in 8 bits and cannot be trained",
+            fix=f"leave --int8 or {' and '.join(given)} out",
+        )
+    if len(images) < FEWEST_INT8:
+        raise ExportError(
+            f"--int8 with {len(images)} tiles",
+            expected=f"at least {FEWEST_INT8} tiles: ranges are measured on half of them, and "
+            "differences on the other half",
+            fix="give --data with more tiles like the training tiles",
         )
 
 

@@ -41,6 +41,16 @@ class Engine(Protocol):
         ...
 
 
+def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Softmax over background and salt: logits `(2, H, W)` → probability of salt `(H, W)`."""
+    background, salt = logits
+    # exp overflows where the probability rounds to 0; infinite logits give NaN, which is refused
+    with np.errstate(over="ignore", invalid="ignore"):
+        odds_against: NDArray[np.float32] = np.exp(background - salt)
+    odds_against += 1
+    return np.reciprocal(odds_against, out=odds_against)
+
+
 def default_threads() -> int:
     """CPU threads when none are set: `OMP_NUM_THREADS`, else the cores this process may use."""
     wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()

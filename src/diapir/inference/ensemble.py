@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from diapir.bundle import Bundle
 from diapir.errors import ConfigError
-from diapir.inference.engine_options import EngineOptions
+from diapir.inference.engine_options import EngineChoice, EngineOptions
 from diapir.inference.predictor import Predictor, Segmenter
 from diapir.inference.tiling import WindowGrid
 from diapir.progress import Progress
@@ -105,13 +106,17 @@ class Ensemble:
 
 
 def open_models(
-    models: Sequence[str | Path], options: EngineOptions = EngineOptions()
+    models: Sequence[str | Path],
+    options: EngineOptions = EngineOptions(),
+    *,
+    engines: Sequence[EngineChoice] = (),
 ) -> Segmenter:
     """Open one model or several.
 
     Args:
         models: run folders, folders of folds and bundle folders; the bundled model if empty.
         options: how their networks are run.
+        engines: the engine of each, from `engines_of`; empty for that of `options`.
 
     Raises:
         BundleError: there is no model, or it has changed or does not fit.
@@ -120,7 +125,10 @@ def open_models(
         MissingDependencyError: an engine's library is not installed.
     """
     named: Sequence[str | Path | None] = expand(models) or [None]
-    members = [Predictor.load(model, options) for model in named]
+    members = [
+        Predictor.load(model, replace(options, engine=engine))
+        for model, engine in zip(named, engines or [options.engine] * len(named), strict=True)
+    ]
     return members[0] if len(members) == 1 else Ensemble(members)
 
 
@@ -135,6 +143,40 @@ def engine_of(segmenter: Segmenter) -> str:
     members = segmenter.members if isinstance(segmenter, Ensemble) else (segmenter,)
     engines = (getattr(member, "engine", None) for member in members)
     return " and ".join(sorted({str(getattr(engine, "name", "unknown")) for engine in engines}))
+
+
+def engines_of(segmenter: Segmenter) -> tuple[EngineChoice, ...]:
+    """The engine of each model, for `open_models`; empty where one was not opened by it."""
+    members = segmenter.members if isinstance(segmenter, Ensemble) else (segmenter,)
+    found: list[EngineChoice] = [getattr(member, "engine_choice", "auto") for member in members]
+    return () if "auto" in found else tuple(found)
+
+
+def with_engines(
+    segmenter: Segmenter, engines: Sequence[EngineChoice], options: EngineOptions
+) -> Segmenter:
+    """The same models with the same windows on other engines, those of `engines_of`.
+
+    Args:
+        segmenter: one model or several.
+        engines: the engine of each.
+        options: device and threads.
+
+    Raises:
+        DiapirError: an engine that this machine does not have.
+    """
+    if isinstance(segmenter, Ensemble):
+        pairs = zip(segmenter.members, engines, strict=True)
+        return Ensemble([one.with_engine(engine, options) for one, engine in pairs])
+    assert isinstance(segmenter, Predictor)  # noqa: S101 - nothing else has an `engine_choice`
+    return segmenter.with_engine(engines[0], options)
+
+
+def engine_notes(segmenter: Segmenter) -> list[str]:
+    """Why the engines were chosen, for people; empty where nothing was measured."""
+    members = segmenter.members if isinstance(segmenter, Ensemble) else (segmenter,)
+    notes = (getattr(member, "engine_note", "") for member in members)
+    return [note for note in dict.fromkeys(notes) if note]
 
 
 def with_windows(

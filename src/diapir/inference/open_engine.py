@@ -3,37 +3,61 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from diapir.bundle import Bundle
 from diapir.errors import BundleError, DeviceError, MissingDependencyError
 from diapir.inference.engine import Engine
 from diapir.inference.engine_options import EngineChoice, EngineOptions
 
+WORTH_CHOOSING = 2_500_000
+"""Pixels from which the engine is chosen by measurement: about 250 tiles. Below, the engine that
+starts fastest is done before another has started."""
 RUN_BY: dict[str, tuple[EngineChoice, ...]] = {
     "weights": ("torch",),
-    "onnx": ("onnx", "openvino"),
-    "openvino": ("openvino",),
+    "onnx": ("onnx", "openvino", "openvino-bf16"),
+    "openvino": ("openvino", "openvino-bf16"),
 }
-"""Engines that can run each form of a network; `auto` takes the first. PyTorch can run the weights
-beside an exported network as well."""
+"""Engines that can run each form of a network. `auto` takes the first for little work, and the
+fastest for much. PyTorch can run the weights beside an exported network as well."""
+
+
+class Opened(NamedTuple):
+    """An engine with a network.
+
+    Attributes:
+        engine: the engine.
+        choice: what opens the same again, on other machines too.
+        note: why it was chosen, for people; empty where nothing was measured.
+    """
+
+    engine: Engine
+    choice: EngineChoice
+    note: str = ""
 
 
 def open_engine(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Engine:
+    """Load a bundle's network into an engine, as `open_chosen` does."""
+    return open_chosen(bundle, options).engine
+
+
+def open_chosen(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Opened:
     """Load a bundle's network into an engine.
 
     Args:
         bundle: the model.
         options: engine, device and threads. The engine `auto` is PyTorch for weights, ONNX Runtime
-            for ONNX and OpenVINO for OpenVINO files; OpenVINO can also run an ONNX file. Only
-            PyTorch runs on another device than the CPU, and for such a device `auto` is PyTorch
-            where the bundle has weights.
+            for ONNX and OpenVINO for OpenVINO files; OpenVINO can also run an ONNX file. Where
+            `options.pixels` are many, `auto` is the fastest of those that run an exported network.
+            Only PyTorch runs on another device than the CPU, and for such a device `auto` is
+            PyTorch where the bundle has weights.
 
     Raises:
         BundleError: the engine cannot run what the bundle holds, or the network does not fit.
         DeviceError: the device is not available.
         MissingDependencyError: the engine's library is not installed.
     """
-    engine = _choose(bundle, options)
+    engine, note, opened = _choose(bundle, options)
     if engine != "torch" and options.device not in {"auto", "cpu"}:
         raise DeviceError(
             f"device {options.device!r} was requested, but the engine {engine!r} runs on the CPU",
@@ -41,21 +65,23 @@ def open_engine(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Eng
             fix="leave --device out, or give the run that the model was exported from",
         )
     if engine != "torch":
-        return open_network(engine, bundle.network, threads=options.threads)
+        network = opened or open_network(engine, bundle.network, threads=options.threads)
+        return Opened(network, engine, note)
     try:
         from diapir.inference.torch_engine import TorchEngine
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise MissingDependencyError("torch", "train") from None
-    return TorchEngine(bundle, device=options.device, threads=options.threads)
+    return Opened(TorchEngine(bundle, device=options.device, threads=options.threads), engine)
 
 
 def open_network(form: str, network: Path, *, threads: int | None = None) -> Engine:
-    """Load an exported network into the engine of its form, `onnx` or `openvino`.
+    """Load an exported network into an engine of its form: `onnx`, `openvino`, `openvino-bf16`.
 
     Raises:
         BundleError: the file cannot be used.
+        DeviceError: the CPU has no bfloat16.
         MissingDependencyError: the engine's library is not installed.
     """
     if form == "onnx":
@@ -68,26 +94,50 @@ def open_network(form: str, network: Path, *, threads: int | None = None) -> Eng
         if error.name != "openvino":
             raise
         raise MissingDependencyError("openvino", "openvino") from None
-    return OpenvinoEngine(network, threads=threads)
+    return OpenvinoEngine(network, threads=threads, bf16=form == "openvino-bf16")
 
 
-def _choose(bundle: Bundle, options: EngineOptions) -> EngineChoice:
-    """The engine to use, which must be one that runs what the bundle holds."""
+def _choose(bundle: Bundle, options: EngineOptions) -> tuple[EngineChoice, str, Engine | None]:
+    """The engine to use, which must be one that runs what the bundle holds.
+
+    Returns:
+        The engine, a note, and the engine itself where it was opened to be measured.
+    """
     able, engine = RUN_BY[bundle.info.form], options.engine
-    if bundle.info.trainable and "torch" not in able:
-        able = (*able, "torch")
     if engine == "auto":
         elsewhere = options.device not in {"auto", "cpu"}
-        return "torch" if elsewhere and "torch" in able else able[0]
+        if elsewhere and bundle.info.trainable:
+            return "torch", "", None
+        if bundle.info.export and not elsewhere and (options.pixels or 0) >= WORTH_CHOOSING:
+            return _fastest(bundle, able, options.threads)
+        return able[0], "", None
+    if bundle.info.trainable and "torch" not in able:
+        able = (*able, "torch")
     if engine in able:
-        return engine
+        return engine, "", None
+    form = engine.removesuffix("-bf16")
     source = (
         "the run that the model was exported from"
         if engine == "torch"
-        else f"what `diapir export {bundle.path} --to {engine} --out DIR` writes"
+        else f"what `diapir export {bundle.path} --to {form} --out DIR` writes"
     )
     raise BundleError(
         f"the engine {engine!r} cannot run {bundle.network.name} of {bundle.path}",
         expected=f"--engine {' or '.join(able)} for this model",
         fix=f"leave --engine out, or give {source}",
     )
+
+
+def _fastest(
+    bundle: Bundle, able: tuple[EngineChoice, ...], threads: int | None
+) -> tuple[EngineChoice, str, Engine | None]:
+    from diapir.inference.engine_choice import fastest
+
+    opened: dict[EngineChoice, Engine] = {}
+
+    def open_one(choice: EngineChoice) -> Engine:
+        opened[choice] = open_network(choice, bundle.network, threads=threads)
+        return opened[choice]
+
+    engine, note = fastest(bundle, able, open_one, threads)
+    return engine, note, opened.get(engine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -15,9 +16,9 @@ from diapir import bundle as bundles
 from diapir import preprocess
 from diapir.bundle import Bundle, Tta
 from diapir.errors import BundleError, ConfigError, DataError
-from diapir.inference.engine import Engine
-from diapir.inference.engine_options import EngineOptions
-from diapir.inference.open_engine import open_engine
+from diapir.inference.engine import Engine, salt_probability
+from diapir.inference.engine_options import EngineChoice, EngineOptions
+from diapir.inference.open_engine import Opened, open_chosen
 from diapir.inference.tiling import Window, WindowGrid
 from diapir.progress import Progress
 
@@ -113,7 +114,8 @@ class Predictor:
         _refuse_large(bundle, self.grid.size)
         self.batch = options.batch
         self.tta: Tta = options.tta or bundle.info.tta
-        self.engine = open_engine(bundle, options) if engine is None else engine
+        opened = open_chosen(bundle, options) if engine is None else Opened(engine, options.engine)
+        self.engine, self.engine_choice, self.engine_note = opened
 
     def __repr__(self) -> str:
         return f"Predictor({self.bundle.info.name!r}, {self.bundle.path}, {self.engine.name})"
@@ -155,6 +157,17 @@ class Predictor:
         _refuse_large(self.bundle, grid.size)
         other = copy.copy(self)
         other.grid = grid
+        return other
+
+    def with_engine(self, engine: EngineChoice, options: EngineOptions) -> Predictor:
+        """The same model with the same windows on another engine.
+
+        Raises:
+            DiapirError: the engine is not available.
+        """
+        other = copy.copy(self)
+        opened = open_chosen(self.bundle, replace(options, engine=engine))
+        other.engine, other.engine_choice, other.engine_note = opened
         return other
 
     @property
@@ -274,16 +287,6 @@ class Predictor:
             patch.window.add(
                 patch.probability, probability[:, ::-1] if patch.mirrored else probability
             )
-
-
-def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Softmax over background and salt: logits `(2, H, W)` → probability of salt `(H, W)`."""
-    background, salt = logits
-    # exp overflows where the probability rounds to 0; infinite logits give NaN, which is refused
-    with np.errstate(over="ignore", invalid="ignore"):
-        odds_against: NDArray[np.float32] = np.exp(background - salt)
-    odds_against += 1
-    return np.reciprocal(odds_against, out=odds_against)
 
 
 def _refuse_large(bundle: Bundle, size: int) -> None:

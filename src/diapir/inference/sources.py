@@ -167,6 +167,15 @@ def are_larger(sources: Sequence[Source], side: int) -> bool:
     return readable > 0
 
 
+def expected_pixels(sources: Sequence[Source]) -> int:
+    """About how many pixels images have, going by the first eight that can be read."""
+    readable = []
+    for source in sources[:_PROBED]:
+        with contextlib.suppress(DataError):
+            readable.append(source.read().size)
+    return sum(readable) * len(sources) // len(readable) if readable else 0
+
+
 def find_sources(
     inputs: Sequence[Path],
     out: Path,

@@ -13,7 +13,7 @@ from tests.surveys.made import MemorySurvey, record, volume
 KEYS = (
     *("diapir", "asked", "model", "model_name", "weights_sha256", "input", "survey", "threshold"),
     *("views", "scale", "polarity", "stretch", "tile", "windows_per_s", "block", "skips"),
-    *("tta", "equal_runs", "quiet_top", "notes", "caveats", "grids"),
+    *("tta", "equal_runs", "quiet_top", "notes", "caveats", "grids", "engines"),
 )
 """Keys on disk, in order."""
 

@@ -14,6 +14,7 @@ from diapir.text import plural
 
 if TYPE_CHECKING:
     from diapir.inference import Segmenter
+    from diapir.inference.ensemble import engine_notes
     from diapir.inference.pseudo import Limits
 
 
@@ -60,10 +61,12 @@ def pseudo(
     if confident is None:
         confident = CONFIDENT if mosaic is None else 0.0
     limits = Limits(low=low, high=high, confident=confident)
-    predictor = running.open(models or [])
     if mosaic is not None:
+        predictor = running.open(models or [])
         return _in_sections(predictor, data, mosaic, out, limits, skip_bad, output)
     tiles = load_tiles(data, labelled=False, part=part, skip_bad=skip_bad)
+    predictor = running.open(models or [], sum(image.size for image, _ in tiles))
+    output.say(*engine_notes(predictor))
     with output.progress("labelling") as progress:
         made = write_pseudo_labels(
             predictor, tiles, out, low=low, high=high, confident=confident, progress=progress

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +17,8 @@ from diapir.surveys.lines.line_table import LineRow
 from diapir.surveys.open import open_survey
 from diapir.surveys.prediction.plan import Plan
 from diapir.surveys.prediction.predict import SurveySummary, predict_survey
-from diapir.surveys.prediction.settle import choose_views
+from diapir.surveys.prediction.settle import section_pixels
 from diapir.surveys.prediction.survey_options import SurveyOptions
-from diapir.surveys.restricted import skips
 from diapir.surveys.survey import Survey
 
 
@@ -77,14 +75,16 @@ def predict_lines(
         DiapirError: a model or an option that no survey could be predicted with.
     """
     options, engine = options or SurveyOptions(), engine or EngineOptions()
-    # workers open the model themselves, and each then has its share of the threads
-    opened: Segmenter | Sequence[str | Path] = (
-        model if options.workers > 1 else open_models(model, engine)
-    )
     with contextlib.ExitStack() as stack:
         surveys = open_lines(files, None, stack) if surveys is None else surveys
         good = [one for one in surveys if not isinstance(one, DataError)]
-        meter = _Meter(sum(_pixels(one, options) for one in good), progress)
+        pixels = sum(section_pixels(one, options) for one in good)
+        engine = replace(engine, pixels=pixels)
+        # workers open the model themselves, and each then has its share of the threads
+        opened: Segmenter | Sequence[str | Path] = (
+            model if options.workers > 1 else open_models(model, engine)
+        )
+        meter = _Meter(pixels, progress)
         done = []
         for file, survey in zip(files, surveys, strict=True):
             if isinstance(survey, DataError):
@@ -104,7 +104,7 @@ def predict_lines(
                     file,
                     survey,
                 )
-                meter.next(_pixels(survey, options))
+                meter.next(section_pixels(survey, options))
             tell(line)
             done.append(line)
     return done
@@ -156,12 +156,6 @@ def _predict(run: Callable[[], SurveySummary], file: SurveyFile, survey: Survey)
 
 def _failed(file: SurveyFile, error: DataError) -> PredictedLine:
     return PredictedLine(file, None, error, LineRow.failed(file, error))
-
-
-def _pixels(survey: Survey, options: SurveyOptions) -> int:
-    """Section pixels of a survey in all its views."""
-    shape = survey.grid.shape
-    return len(choose_views(shape, options.view, skips(survey))) * math.prod(shape)
 
 
 class _Meter:

@@ -152,7 +152,8 @@ def run_block(job: str, view: View, index: int) -> int:
 def _workplace(text: str) -> Workplace:
     job = Job.model_validate_json(text)
     record = job.record
-    segmenter = open_models(job.models, job.engine).with_grids(record.windows)
+    segmenter = open_models(job.models, job.engine, engines=record.engines)
+    segmenter = segmenter.with_grids(record.windows)
     sections = SectionPredictor(segmenter, record.polarity, record.stretch)
     store = open_store(Path(job.store), writable=True)
     return Workplace(job, reopen(record.survey), store, sections)

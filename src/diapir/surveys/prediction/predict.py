@@ -19,6 +19,7 @@ from diapir.inference.sections.caveats import Confidence
 from diapir.locks import lock_beside, locked
 from diapir.progress import Progress
 from diapir.scratch import has_scratch
+from diapir.surveys.prediction.begun_engines import with_begun_engines
 from diapir.surveys.prediction.blocks import (
     FIRST_VIEW,
     GREY,
@@ -41,7 +42,7 @@ from diapir.surveys.prediction.prediction_store import (
     decode,
     open_store,
 )
-from diapir.surveys.prediction.settle import SettledPrediction, settle
+from diapir.surveys.prediction.settle import SettledPrediction, section_pixels, settle
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.surveys.prediction.workers import choose_runner
 from diapir.surveys.survey import Survey
@@ -141,12 +142,14 @@ def predict_survey(
     engine = engine or EngineOptions()
     if options.workers > 1 and not options.scheduler and engine.threads is None:
         engine = replace(engine, threads=max(1, default_threads() // options.workers))
+    if engine.pixels is None:
+        engine = replace(engine, pixels=section_pixels(survey, options))
     place = out / survey.name
     settled = None
     try:
         segmenter = open_models(model, engine) if isinstance(model, Sequence) else model
         with locked(lock_beside(place), place):
-            settled = settle(segmenter, survey, out, options)
+            settled = with_begun_engines(settle(segmenter, survey, out, options), engine)
             plan = make_plan(settled)
             if tell:
                 tell(plan)
@@ -203,7 +206,7 @@ def _compute(
     job = Job(
         store=str(settled.unfinished.resolve()),
         models=tuple(str(bundle.path.resolve()) for bundle in settled.sections.segmenter.bundles),
-        engine=engine,
+        engine=replace(engine, pixels=None),  # workers open the engines of the record
         average=options.average,
         record=record,
     )

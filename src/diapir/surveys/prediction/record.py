@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from diapir.inference.engine_options import EngineChoice
 from diapir.inference.sections.water import QuietTop
 from diapir.inference.tiling import TILE_OVERLAP, WindowGrid, grids_text
 from diapir.surveys.hints import SurveySpec
@@ -46,6 +47,7 @@ class PredictionRecord(BaseModel):
             changes it.
         caveats: signs that the model does not suit the survey.
         grids: side and overlap of the windows of each model; empty in stores of older versions.
+        engines: engine of each model, kept by whoever resumes; empty in stores of older versions.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=(), arbitrary_types_allowed=True)
@@ -72,6 +74,7 @@ class PredictionRecord(BaseModel):
     notes: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     grids: tuple[WindowGrid, ...] = ()
+    engines: tuple[EngineChoice, ...] = ()
 
     @property
     def windows(self) -> tuple[WindowGrid, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from diapir.errors import MissingDependencyError, SurveyError
 from diapir.files import claim
 from diapir.inference import Segmenter, with_windows
-from diapir.inference.ensemble import tta_of
+from diapir.inference.ensemble import engine_notes, engines_of, tta_of
 from diapir.inference.sections.no_data import (
     has_few_levels,
     least_run,
@@ -168,6 +169,12 @@ def choose_views(
     return ("inline",) if shape[1] >= shape[0] else ("crossline",)
 
 
+def section_pixels(survey: Survey, options: SurveyOptions) -> int:
+    """Section pixels of a survey in all its views."""
+    shape = survey.grid.shape
+    return len(choose_views(shape, options.view, skips(survey))) * math.prod(shape)
+
+
 def choose_block(shape: tuple[int, int, int], workers: int) -> int:
     """Lines per block: as many as memory allows, with enough blocks for all workers."""
     longest = max(shape[0], shape[1]) * shape[2]
@@ -256,8 +263,9 @@ def _new_record(
         tta=tta_of(segmenter),
         equal_runs=equal_runs,
         quiet_top=quiet_top,
-        notes=(*survey.notes, told, *notes, *blank, *water),
+        notes=(*survey.notes, told, *notes, *blank, *water, *engine_notes(segmenter)),
         grids=chosen.grids,
+        engines=engines_of(segmenter),
     )
 
 
