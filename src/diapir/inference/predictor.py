@@ -248,9 +248,7 @@ class Predictor:
             made = (self._windows(*one) for one in zip(images, lives, strict=True))
             yield from batches(made, self._together)
 
-    def _run(
-        self, todo: Iterator[Batch]
-    ) -> Iterator[tuple[Batch, list[NDArray[np.float32]]]]:
+    def _run(self, todo: Iterator[Batch]) -> Iterator[tuple[Batch, list[NDArray[np.float32]]]]:
         """Run batches in order: side by side where there are several."""
         first = list(islice(todo, 2))
         engine, lanes = self.engine, lanes_of(self.engine)
