@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from diapir.inference import EngineOptions
@@ -20,7 +22,7 @@ from diapir.surveys.prediction.prediction_store import PredictionStore
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.section_predictor import SectionPredictor
 from diapir.surveys.prediction.survey_options import Average, View
-from diapir.surveys.survey import Survey
+from diapir.surveys.segy.trace_table import TraceTable
 
 FIRST_VIEW, GREY = "first_view", "grey"
 """Arrays kept between the two passes of a volume, and removed at the end."""
@@ -72,6 +74,7 @@ class Job(BaseModel):
         engine: how the networks run.
         average: average of the two views.
         record: survey, scale, windows, views and block, as in the store.
+        traces: where the traces of a SEG-Y file are; None to open the survey again.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
@@ -81,6 +84,15 @@ class Job(BaseModel):
     engine: EngineOptions
     average: Average
     record: PredictionRecord
+    traces: TraceTable | None = None
+
+
+class Readable(Protocol):
+    """What amplitudes are read from."""
+
+    def read(self, inlines: slice, crosslines: slice) -> NDArray[np.float32]:
+        """Read the amplitudes of a part of the grid; see `Survey.read`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ class Workplace:
     """A job with its survey, store and model open: kept by a process from block to block."""
 
     job: Job
-    survey: Survey
+    survey: Readable
     store: PredictionStore
     sections: SectionPredictor
 

@@ -45,7 +45,8 @@ def _workplace(text: str) -> Workplace:
     segmenter = open_models(job.models, job.engine).with_grids(record.windows)
     sections = SectionPredictor(segmenter, record.polarity, record.stretch)
     store = open_store(Path(job.store), writable=True)
-    return Workplace(job, reopen(record.survey), store, sections)
+    survey = reopen(record.survey) if job.traces is None else job.traces
+    return Workplace(job, survey, store, sections)
 
 
 def compute_blocks(
