@@ -43,9 +43,16 @@ class Engine(Protocol):
 
 @runtime_checkable
 class Shared(Engine, Protocol):
-    """An engine that is faster with several batches at a time, in threads of their own."""
+    """An engine that is faster with several batches at a time, in threads of their own.
 
-    def lane(self, threads: int) -> Engine:
+    Attributes:
+        even: whether it prepares for every number of images anew, so that batches are filled up to
+            the same number.
+    """
+
+    even: bool
+
+    def lane(self, threads: int) -> Shared:
         """The same network on `threads` threads a call, which may be called at the same time.
 
         It is kept for the next call. Its logits are those of this engine.

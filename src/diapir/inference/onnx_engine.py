@@ -25,6 +25,8 @@ class OnnxEngine:
         BundleError: the file is not a network from images to logits of two classes.
     """
 
+    even = False
+
     def __init__(self, network: Path, *, threads: int | None = None) -> None:
         self.threads = threads or default_threads()
         self.name = "onnxruntime on cpu"

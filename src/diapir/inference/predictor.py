@@ -299,9 +299,11 @@ class Predictor:
         """Probabilities of the windows of a batch."""
         if not batch.patches:
             return []
-        logits = engine.logits(batch.inputs(self.bundle.info.preprocess))
+        room = batch.patches[0].room
+        most = self._together(room) if isinstance(engine, Shared) and engine.even else 0
+        logits = engine.logits(batch.inputs(self.bundle.info.preprocess, most))
         # (N, 2, H, W) is (2, N, H, W) to the softmax
-        together = salt_probability(np.moveaxis(logits, 1, 0))
+        together = salt_probability(np.moveaxis(logits[: len(batch.patches)], 1, 0))
         shapes = (patch.image.shape for patch in batch.patches)
         found = [preprocess.crop(one, *shape) for one, shape in zip(together, shapes, strict=True)]
         for probability in found:

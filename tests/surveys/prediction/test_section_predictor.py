@@ -86,7 +86,8 @@ def test_small_sections_share_batches() -> None:
     sections = SectionPredictor(predictor(Pointwise(), batch=8))
     assert sections.together(16, 16) == 8
     assert sections.together(16, 60) == 8
-    assert sections.together(60, 60) == 2
+    assert sections.together(60, 60) == 8
+    assert sections.together(130, 130) == 2
     assert sections.together(200, 200) == 1
     greys = [section(10, 12, seed) for seed in range(5)]
     for grey, found in zip(greys, sections.probabilities(greys), strict=True):

@@ -21,9 +21,9 @@ from diapir.inference.window_batches import Group
 from diapir.surveys.prediction.amplitude import reverse
 from diapir.surveys.prediction.survey_options import Polarity
 
-_BATCHES = 8
+_BATCHES = 32
 """Batches of one group of sections at most, of which only the last is not full."""
-_TOGETHER_VALUES = 2**22
+_TOGETHER_VALUES = 2**21
 """Samples of a group at most, as they are read at once."""
 
 
