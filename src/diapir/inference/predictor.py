@@ -199,8 +199,9 @@ class Predictor:
 
         Args:
             images: grey images `uint8 (H, W)` of any sizes.
-            live: `bool (W,)` for each image, True for columns that are live traces: windows without
-                any are not computed, and their probability is 0. None: all are.
+            live: `bool (W,)` for each image, True for columns that are live traces, or `(H, W)`,
+                True for pixels that hold data: windows without any are not computed, and their
+                probability is 0. None: all are.
             progress: called after each batch, and at the end, with the windows done and all
                 windows; mirrored windows count separately.
 
@@ -274,8 +275,10 @@ class Predictor:
     ) -> Iterator[Patch]:
         for window in self.grid.windows(*_shape(image)):
             inside = image[window.rows, window.columns]
-            if live is not None and not live[window.columns].any():
-                continue
+            if live is not None:
+                within = window.columns if live.ndim == 1 else (window.rows, window.columns)
+                if not live[within].any():
+                    continue
             if not np.ptp(inside):  # splits leave constant tiles out of training
                 continue
             room = self._room(inside.shape[0]), self._room(inside.shape[1])

@@ -22,7 +22,8 @@ from diapir.inference.engine import Engine, Shared
 from diapir.inference.tiling import Window
 
 Group = tuple[Sequence[NDArray[np.uint8]], Sequence[NDArray[np.bool_]] | None]
-"""Grey images `uint8 (H, W)` whose windows share batches, and the live columns of each."""
+"""Grey images `uint8 (H, W)` whose windows share batches, and what is live in each; see
+`Predictor.probabilities`."""
 
 MOST_LANES = 8
 """Batches that run at a time at most; with more cores, each takes several of them."""

@@ -67,7 +67,7 @@ def predict_stream(
     def filled() -> Iterator[Group]:
         for levels, gaps in groups:
             waiting.extend(gaps)
-            live = [np.logical_not(gap.all(axis=1)) for gap in gaps]
+            live = [np.logical_not(gap) for gap in gaps]
             yield [fill_gaps(level, gap) for level, gap in zip(levels, gaps, strict=True)], live
 
     for probability in sections.stream(filled()):

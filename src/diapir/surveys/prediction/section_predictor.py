@@ -78,8 +78,9 @@ class SectionPredictor:
 
         Args:
             sections: grey levels without gaps, `uint8 (traces, samples)`, all of one shape.
-            live: `bool (traces,)` for each section, True for live traces; windows without any are
-                not computed, and their probability is 0.
+            live: `bool (traces,)` for each section, True for live traces, or `(traces, samples)`,
+                True where there are data; windows without any are not computed, and their
+                probability is 0.
 
         Returns:
             `float32 (traces, samples)` in [0, 1] for each section.
@@ -124,7 +125,7 @@ class SectionPredictor:
                     # time runs down the rows of an image: it is the transpose of (traces, samples)
                     images.append(_stretched(shown, traces, seen).T)
                     if live is not None:
-                        columns.append(_nearest(live[place], traces))
+                        columns.append(_live(live[place], traces, seen))
             yield images, None if live is None else columns
 
     def _signs(self, section: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
@@ -140,7 +141,15 @@ def _restored(found: NDArray[np.float32], traces: int, samples: int) -> NDArray[
     return np.clip(probability, 0, 1, out=probability)
 
 
-def _nearest(live: NDArray[np.bool_], traces: int) -> NDArray[np.bool_]:
+def _live(live: NDArray[np.bool_], traces: int, samples: int) -> NDArray[np.bool_]:
+    """Where a section is live, as the network sees it.
+
+    Of a section that is resampled only whole traces count: its samples are spread over windows.
+    """
+    if live.ndim == 2:
+        if live.shape == (traces, samples):
+            return live.T
+        live = live.any(axis=1)
     places = ((np.arange(traces) + 0.5) * len(live) / traces).astype(np.intp)
     nearest: NDArray[np.bool_] = live[places]
     return nearest
