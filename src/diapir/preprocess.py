@@ -79,7 +79,9 @@ def to_input(
     """
     height, width = images.shape[1:]
     pads = padding(height, width, config) if room is None else centred(height, width, room)
-    grey = np.pad(images, ((0, 0), pads[:2], pads[2:]), mode=_NUMPY_MODE[config.pad])
+    grey = images
+    if any(pads):
+        grey = np.pad(images, ((0, 0), pads[:2], pads[2:]), mode=_NUMPY_MODE[config.pad])
     # a lookup table (256 grey levels, 3 channels) instead of arithmetic on every pixel
     levels = np.arange(256, dtype=np.float64)[:, None] / 255
     table = ((levels - np.array(config.mean)) / np.array(config.std)).astype(np.float32)

@@ -235,7 +235,8 @@ class Predictor:
     def _stream(
         self, groups: Iterable[Group], ran: Callable[[int], object]
     ) -> Iterator[NDArray[np.float32]]:
-        for batch, found in self._run(self._batches(groups)):
+        lanes = lanes_of(self.engine)
+        for batch, found in self._run(self._batches(groups, lanes), lanes):
             for patch, probability in zip(batch.patches, found, strict=True):
                 patch.add(probability)
             if found:
@@ -243,19 +244,22 @@ class Predictor:
             for whole in batch.ends:  # weights add up to 1 except for rounding
                 yield np.minimum(whole, 1, out=whole)
 
-    def _batches(self, groups: Iterable[Group]) -> Iterator[Batch]:
+    def _batches(self, groups: Iterable[Group], lanes: int) -> Iterator[Batch]:
         for images, live in groups:
             lives = [None] * len(images) if live is None else live
             made = (self._windows(*one) for one in zip(images, lives, strict=True))
-            yield from batches(made, self._together)
+            yield from batches(made, partial(self._together, lanes=lanes))
 
-    def _run(self, todo: Iterator[Batch]) -> Iterator[tuple[Batch, list[NDArray[np.float32]]]]:
+    def _run(
+        self, todo: Iterator[Batch], lanes: int
+    ) -> Iterator[tuple[Batch, list[NDArray[np.float32]]]]:
         """Run batches in order: side by side where there are several."""
         first = list(islice(todo, 2))
-        engine, lanes = self.engine, lanes_of(self.engine)
+        engine = self.engine
         if lanes > 1 and len(first) == 2 and isinstance(engine, Shared):
             lane = engine.lane(engine.threads // lanes)
-            yield from in_order(partial(self._found, lane), chain(first, todo), lanes)
+            full = partial(self._together, lanes=lanes) if lane.even else None
+            yield from in_order(partial(self._found, lane, full=full), chain(first, todo), lanes)
         else:
             for batch in chain(first, todo):
                 yield batch, self._found(engine, batch)
@@ -293,24 +297,26 @@ class Predictor:
             return info.preprocess.side
         return -(-side // info.input_step) * info.input_step
 
-    def _together(self, room: tuple[int, int]) -> int:
+    def _together(self, room: tuple[int, int], *, lanes: int) -> int:
         """Windows in a forward pass: `batch` windows of the usual size in all lanes together."""
-        pixels = self.batch * self.bundle.info.preprocess.side**2 // lanes_of(self.engine)
+        pixels = self.batch * self.bundle.info.preprocess.side**2 // lanes
         return max(1, pixels // (room[0] * room[1]))
 
-    def _found(self, engine: Engine, batch: Batch) -> list[NDArray[np.float32]]:
-        """Probabilities of the windows of a batch."""
+    def _found(
+        self, engine: Engine, batch: Batch, full: Callable[[tuple[int, int]], int] | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Probabilities of the windows of a batch, which is filled up to `full` windows."""
         if not batch.patches:
             return []
-        room = batch.patches[0].room
-        most = self._together(room) if isinstance(engine, Shared) and engine.even else 0
-        logits = engine.logits(batch.inputs(self.bundle.info.preprocess, most))
+        least = full(batch.patches[0].room) if full else 0
+        logits = engine.logits(batch.inputs(self.bundle.info.preprocess, least))
         # (N, 2, H, W) is (2, N, H, W) to the softmax
         together = salt_probability(np.moveaxis(logits[: len(batch.patches)], 1, 0))
         shapes = (patch.image.shape for patch in batch.patches)
         found = [preprocess.crop(one, *shape) for one, shape in zip(together, shapes, strict=True)]
+        known = np.isfinite(together.sum())  # if not, it may be the padding
         for probability in found:
-            if not np.isfinite(probability.sum()):
+            if not known and not np.isfinite(probability.sum()):
                 raise BundleError(
                     f"the network of {self.bundle.path} returns NaN",
                     expected="a model whose training did not diverge",

@@ -146,12 +146,11 @@ def _live(live: NDArray[np.bool_], traces: int, samples: int) -> NDArray[np.bool
 
     Of a section that is resampled only whole traces count: its samples are spread over windows.
     """
-    if live.ndim == 2:
-        if live.shape == (traces, samples):
-            return live.T
-        live = live.any(axis=1)
-    places = ((np.arange(traces) + 0.5) * len(live) / traces).astype(np.intp)
-    nearest: NDArray[np.bool_] = live[places]
+    if live.shape == (traces, samples):
+        return live.T
+    columns: NDArray[np.bool_] = live if live.ndim == 1 else np.asarray(live.any(axis=1))
+    places = ((np.arange(traces) + 0.5) * len(columns) / traces).astype(np.intp)
+    nearest: NDArray[np.bool_] = columns[places]
     return nearest
 
 
