@@ -79,11 +79,20 @@ def to_input(
     """
     height, width = images.shape[1:]
     pads = padding(height, width, config) if room is None else centred(height, width, room)
-    grey = np.pad(images, ((0, 0), pads[:2], pads[2:]), mode=_NUMPY_MODE[config.pad])
+    grey = images
+    if any(pads):
+        grey = np.pad(images, ((0, 0), pads[:2], pads[2:]), mode=_NUMPY_MODE[config.pad])
     # a lookup table (256 grey levels, 3 channels) instead of arithmetic on every pixel
     levels = np.arange(256, dtype=np.float64)[:, None] / 255
     table = ((levels - np.array(config.mean)) / np.array(config.std)).astype(np.float32)
-    return np.stack([table[:, channel][grey] for channel in range(3)], axis=1)
+    planes = np.empty((len(grey), 3, *grey.shape[1:]), np.float32)
+    planes[:, 0] = np.ascontiguousarray(table[:, 0])[grey]
+    for channel in (1, 2):
+        if np.array_equal(table[:, channel], table[:, 0]):  # copying is faster than looking up
+            planes[:, channel] = planes[:, 0]
+        else:
+            planes[:, channel] = np.ascontiguousarray(table[:, channel])[grey]
+    return planes
 
 
 def pad_masks(masks: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.uint8]:

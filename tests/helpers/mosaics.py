@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -94,6 +94,10 @@ class Function:
     ) -> list[NDArray[np.float32]]:
         self.shapes += [image.shape for image in images]
         return [np.asarray(self._of(image), np.float32) for image in images]
+
+    def stream(self, groups: Iterable[Any]) -> Iterator[NDArray[np.float32]]:
+        for images, _ in groups:
+            yield from self.probabilities(images)
 
     def with_grids(self, grids: Sequence[WindowGrid]) -> Function:
         """The function, which knows no windows."""

@@ -5,6 +5,7 @@ class TestOnnxEngine(EngineContract):
         return OnnxEngine(bundle)
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from diapir import models
 from diapir.bundle import Bundle
 from diapir.inference import Engine
+from diapir.inference.engine import Shared
 from tests.inference.conftest import SIZE
 
 
@@ -69,6 +71,22 @@ class EngineContract:
         before = batch.copy()
         engine.logits(batch)
         np.testing.assert_array_equal(batch, before)
+
+    def test_lanes_give_the_same_logits_at_the_same_time(
+        self, engine: Engine, batch: NDArray[np.float32]
+    ) -> None:
+        if not isinstance(engine, Shared):
+            pytest.skip("the engine has no lanes")
+        engine.threads = 2  # on whatever machine
+        lane = engine.lane(1)
+        assert lane.threads == 1
+        assert engine.lane(1) is lane
+        batches = [batch + number for number in range(6)]
+        with ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(lane.logits, batches))
+        for one, logits in zip(batches, found, strict=True):
+            np.testing.assert_allclose(logits, engine.logits(one), atol=self.tolerance)
+            np.testing.assert_array_equal(logits, lane.logits(one))
 
     def test_it_says_what_it_is(self, engine: Engine) -> None:
         assert engine.name

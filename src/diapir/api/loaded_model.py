@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +26,7 @@ from diapir.inference.sections.caveats import Confidence, image_caveats
 from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
 from diapir.inference.sources import Source, are_larger, expected_pixels, on_one_scale
 from diapir.inference.tiling import WindowGrid
+from diapir.inference.window_batches import Group
 from diapir.progress import Progress
 from diapir.run.folds import expand
 from diapir.text import listing
@@ -260,6 +261,10 @@ class LoadedModel:
     ) -> list[NDArray[np.float32]]:
         """Probabilities of salt of grey images: `uint8 (H, W)` → `float32 (H, W)` each."""
         return self._segmenter.probabilities(images, live=live, progress=progress)
+
+    def stream(self, groups: Iterable[Group]) -> Iterator[NDArray[np.float32]]:
+        """Probabilities of many grey images, each as soon as it is done, in order."""
+        return self._segmenter.stream(groups)
 
     @classmethod
     def load(cls, model: Any = None, **running: Any) -> LoadedModel:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,27 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class Shared(Engine, Protocol):
+    """An engine that is faster with several batches at a time, in threads of their own.
+
+    Attributes:
+        even: whether it prepares for every number of images anew, so that batches are filled up to
+            the same number.
+    """
+
+    even: bool
+
+    def lane(self, threads: int) -> Shared:
+        """The same network on `threads` threads a call, which may be called at the same time.
+
+        It is kept for the next call. Its logits are those of this engine.
+        """
+        ...
+
+
 def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Softmax over background and salt: logits `(2, H, W)` → probability of salt `(H, W)`."""
+    """Softmax over background and salt: logits `(2, …)` → probability of salt `(…)`."""
     background, salt = logits
     # exp overflows where the probability rounds to 0; infinite logits give NaN, which is refused
     with np.errstate(over="ignore", invalid="ignore"):

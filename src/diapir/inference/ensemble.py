@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from diapir.errors import ConfigError
 from diapir.inference.engine_options import EngineChoice, EngineOptions
 from diapir.inference.predictor import Predictor, Segmenter
 from diapir.inference.tiling import WindowGrid
+from diapir.inference.window_batches import Group
 from diapir.progress import Progress
 from diapir.run.folds import expand
 
@@ -103,6 +104,11 @@ class Ensemble:
             total /= count
             np.minimum(total, 1, out=total)  # the mean of ones may round to more than 1
         return mean
+
+    def stream(self, groups: Iterable[Group]) -> Iterator[NDArray[np.float32]]:
+        """Predict many images, a group at a time; see `Segmenter.stream`."""
+        for images, live in groups:
+            yield from self.probabilities(images, live=live)
 
 
 def open_models(

@@ -25,6 +25,8 @@ class OnnxEngine:
         BundleError: the file is not a network from images to logits of two classes.
     """
 
+    even = False
+
     def __init__(self, network: Path, *, threads: int | None = None) -> None:
         self.threads = threads or default_threads()
         self.name = "onnxruntime on cpu"
@@ -50,10 +52,19 @@ class OnnxEngine:
                 network, "onnx", f"it has {len(inputs)} inputs and {len(outputs)} outputs"
             )
         self._network = network
+        self._lane: OnnxEngine | None = None
         self._input = inputs[0][0]
         for (name, kind, shape), channels in ((inputs[0], 3), (outputs[0], 2)):
             if kind != "tensor(float)" or len(shape) != 4 or shape[1] != channels:
                 raise unusable(network, "onnx", f"{name} is {kind} of shape {shape}")
+
+    def lane(self, threads: int) -> OnnxEngine:
+        """The same network on fewer threads, for several callers at a time; see `Shared`."""
+        if threads == self.threads:
+            return self
+        if self._lane is None or self._lane.threads != threads:
+            self._lane = OnnxEngine(self._network, threads=threads)
+        return self._lane
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import openvino
@@ -20,6 +22,14 @@ NETWORKS = 8
 
 _Shape = tuple[int, int, int]
 """Images, height and width."""
+
+
+class _Slot(NamedTuple):
+    """A request, which serves one call at a time, and its memory."""
+
+    request: openvino.InferRequest
+    images: NDArray[np.float32]
+    logits: NDArray[np.float32]
 
 
 class OpenvinoEngine:
@@ -38,6 +48,8 @@ class OpenvinoEngine:
         BundleError: the file is not a network from images to logits of two classes.
         DeviceError: the CPU has no bfloat16.
     """
+
+    even = False
 
     def __init__(self, network: Path, *, threads: int | None = None, bf16: bool = False) -> None:
         self.threads = threads or default_threads()
@@ -64,6 +76,15 @@ class OpenvinoEngine:
         self._check_ports()
         self._compiled: dict[_Shape | None, openvino.InferRequest] = {}
         self._lock = threading.Lock()  # a request serves one call at a time
+        self._lanes: _Lanes | None = None
+
+    def lane(self, threads: int) -> OpenvinoEngine:
+        """The same network on fewer threads, for several callers at a time; see `Shared`."""
+        if threads == self.threads:
+            return self
+        if self._lanes is None or self._lanes.threads != threads:
+            self._lanes = _Lanes(self, threads)
+        return self._lanes
 
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
@@ -89,16 +110,18 @@ class OpenvinoEngine:
         """A compiled network for images of a shape, or of any; the last few are kept."""
         request = self._compiled.pop(shape, None)
         if request is None:
-            model = self._model
-            if shape is not None:
-                model = model.clone()
-                model.reshape([shape[0], 3, *shape[1:]])
-            compiled = self._core.compile_model(model, "CPU", self._settings)
-            request = compiled.create_infer_request()
+            request = self._compile(shape).create_infer_request()
         self._compiled[shape] = request
         while len(self._compiled) > NETWORKS:
             del self._compiled[next(iter(self._compiled))]
         return request
+
+    def _compile(self, shape: _Shape | None) -> openvino.CompiledModel:
+        model = self._model
+        if shape is not None:
+            model = model.clone()
+            model.reshape([shape[0], 3, *shape[1:]])
+        return self._core.compile_model(model, "CPU", self._settings)
 
     def _check_ports(self) -> None:
         inputs, outputs = self._model.inputs, self._model.outputs
@@ -113,6 +136,56 @@ class OpenvinoEngine:
 
     def _unusable(self, reason: object) -> Exception:
         return unusable(self._network, "openvino", str(reason).strip().splitlines()[-1])
+
+
+class _Lanes(OpenvinoEngine):
+    """The network of an engine for several callers at a time, which share its weights.
+
+    Every shape of a batch has a compiled network of its own.
+
+    Args:
+        whole: the engine.
+        threads: CPU threads of each caller.
+    """
+
+    even = True
+
+    def __init__(self, whole: OpenvinoEngine, threads: int) -> None:
+        self.__dict__.update(copy.copy(whole.__dict__))
+        self.threads = threads
+        self._settings = whole._settings | {"NUM_STREAMS": whole.threads // threads}
+        self._lock = threading.Lock()
+        self._networks: dict[_Shape, tuple[openvino.CompiledModel, list[_Slot]]] = {}
+
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits of a batch, called by several threads; see `OpenvinoEngine.logits`."""
+        count, _, height, width = batch.shape
+        try:
+            # memory is handed over here, as OpenVINO's own way blocks where threads meet in it
+            with self._lock:
+                free, slot = self._slot((count, height, width))
+            slot.images[...] = batch
+            slot.request.infer()
+        except RuntimeError as error:
+            raise self._unusable(error) from None
+        if slot.logits.shape != (count, 2, height, width):
+            raise self._unusable(f"it makes {slot.logits.shape} of a batch {batch.shape}")
+        result = slot.logits.copy()
+        free.append(slot)
+        return result
+
+    def _slot(self, shape: _Shape) -> tuple[list[_Slot], _Slot]:
+        """A free request, and the list that it goes back to."""
+        if shape not in self._networks:
+            self._networks[shape] = self._compile(shape), []
+        compiled, free = self._networks[shape] = self._networks.pop(shape)  # the last one used
+        while len(self._networks) > NETWORKS:
+            del self._networks[next(iter(self._networks))]
+        if free:
+            return free, free.pop()
+        request = compiled.create_infer_request()
+        images, logits = request.get_input_tensor(), request.get_output_tensor()
+        return free, _Slot(request, images.data, logits.data)
 
 
 def _pieces(count: int) -> Iterator[slice]:

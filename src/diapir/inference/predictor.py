@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby, islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,11 @@ from diapir import bundle as bundles
 from diapir import preprocess
 from diapir.bundle import Bundle, Tta
 from diapir.errors import BundleError, ConfigError, DataError
-from diapir.inference.engine import Engine, salt_probability
+from diapir.inference.engine import Engine, Shared, salt_probability
 from diapir.inference.engine_options import EngineChoice, EngineOptions
 from diapir.inference.open_engine import Opened, open_chosen
-from diapir.inference.tiling import Window, WindowGrid
+from diapir.inference.tiling import WindowGrid
+from diapir.inference.window_batches import Batch, Group, Patch, batches, in_order, lanes_of
 from diapir.progress import Progress
 
 
@@ -66,22 +68,26 @@ class Segmenter(Protocol):
         """Probabilities of salt: an image `uint8 (H, W)` → `float32 (H, W)`."""
         ...
 
+    def stream(self, groups: Iterable[Group]) -> Iterator[NDArray[np.float32]]:
+        """Probabilities of salt of many images, each as soon as it is done, in order.
+
+        Groups are taken while earlier ones are computed, so that reading them costs no time.
+
+        Args:
+            groups: images that may share batches, see `Group`; a batch holds windows of one group,
+                so that a result does not depend on the groups beside it.
+
+        Yields:
+            `float32 (H, W)` in [0, 1] of each image.
+
+        Raises:
+            BundleError: the network returns NaN.
+        """
+        ...
+
     def describe(self) -> dict[str, Any]:
         """Its name, settings and hashes as JSON values, recorded with its predictions."""
         ...
-
-
-class _Patch(NamedTuple):
-    """A window of an image, mirrored or not, and the array its probabilities are added to.
-
-    `room` is the height and width of the input that it is padded to.
-    """
-
-    window: Window
-    image: NDArray[np.uint8]
-    room: tuple[int, int]
-    mirrored: bool
-    probability: NDArray[np.float32]
 
 
 class Predictor:
@@ -206,8 +212,9 @@ class Predictor:
 
         Args:
             images: grey images `uint8 (H, W)` of any sizes.
-            live: `bool (W,)` for each image, True for columns that are live traces: windows without
-                any are not computed, and their probability is 0. None: all are.
+            live: `bool (W,)` for each image, True for columns that are live traces, or `(H, W)`,
+                True for pixels that hold data: windows without any are not computed, and their
+                probability is 0. None: all are.
             progress: called after each batch, and at the end, with the windows done and all
                 windows; mirrored windows count separately.
 
@@ -221,39 +228,80 @@ class Predictor:
         _refuse_unprepared(images)
         views = 2 if self.tta == "flip" else 1
         total = views * sum(self.grid.count(*_shape(image)) for image in images)
-        probabilities = [np.zeros(image.shape, np.float32) for image in images]
         done = 0
-        for room, patches in groupby(
-            self._patches(images, live, probabilities), lambda patch: patch.room
-        ):
-            while batch := list(islice(patches, self._together(room))):
-                self._predict(batch, room)
-                done += len(batch)
-                if progress:
-                    progress(done, total)
+
+        def ran(windows: int) -> None:
+            nonlocal done
+            done += windows
+            if progress:
+                progress(done, total)
+
+        found = list(self._stream([(images, live)], ran))
         if progress and done < total:  # the rest was constant
             progress(total, total)
-        for probability in probabilities:
-            np.minimum(probability, 1, out=probability)  # weights add up to 1 except for rounding
-        return probabilities
+        return found
+
+    def stream(self, groups: Iterable[Group]) -> Iterator[NDArray[np.float32]]:
+        """Predict many images; see `Segmenter.stream`."""
+        return self._stream(groups, lambda windows: None)
+
+    def _stream(
+        self, groups: Iterable[Group], ran: Callable[[int], object]
+    ) -> Iterator[NDArray[np.float32]]:
+        lanes = lanes_of(self.engine)
+        for batch, found in self._run(self._batches(groups, lanes), lanes):
+            for patch, probability in zip(batch.patches, found, strict=True):
+                patch.add(probability)
+            if found:
+                ran(len(found))
+            for whole in batch.ends:  # weights add up to 1 except for rounding
+                yield np.minimum(whole, 1, out=whole)
+
+    def _batches(self, groups: Iterable[Group], lanes: int) -> Iterator[Batch]:
+        for images, live in groups:
+            lives = [None] * len(images) if live is None else live
+            made = (self._windows(*one) for one in zip(images, lives, strict=True))
+            yield from batches(made, partial(self._together, lanes=lanes))
+
+    def _run(
+        self, todo: Iterator[Batch], lanes: int
+    ) -> Iterator[tuple[Batch, list[NDArray[np.float32]]]]:
+        """Run batches in order: side by side where there are several."""
+        first = list(islice(todo, 2))
+        engine = self.engine
+        if lanes > 1 and len(first) == 2 and isinstance(engine, Shared):
+            lane = engine.lane(engine.threads // lanes)
+            full = partial(self._together, lanes=lanes) if lane.even else None
+            yield from in_order(partial(self._found, lane, full=full), chain(first, todo), lanes)
+        else:
+            for batch in chain(first, todo):
+                yield batch, self._found(engine, batch)
+
+    def _windows(
+        self, image: NDArray[np.uint8], live: NDArray[np.bool_] | None
+    ) -> tuple[Iterator[Patch], NDArray[np.float32]]:
+        """The windows of an image that are not blank, and its probabilities, all 0 so far."""
+        probability = np.zeros(image.shape, np.float32)
+        return self._patches(image, live, probability), probability
 
     def _patches(
         self,
-        images: Sequence[NDArray[np.uint8]],
-        live: Sequence[NDArray[np.bool_]] | None,
-        probabilities: Sequence[NDArray[np.float32]],
-    ) -> Iterator[_Patch]:
-        for place, (image, probability) in enumerate(zip(images, probabilities, strict=True)):
-            for window in self.grid.windows(*_shape(image)):
-                inside = image[window.rows, window.columns]
-                if live is not None and not live[place][window.columns].any():
+        image: NDArray[np.uint8],
+        live: NDArray[np.bool_] | None,
+        probability: NDArray[np.float32],
+    ) -> Iterator[Patch]:
+        for window in self.grid.windows(*_shape(image)):
+            inside = image[window.rows, window.columns]
+            if live is not None:
+                within = window.columns if live.ndim == 1 else (window.rows, window.columns)
+                if not live[within].any():
                     continue
-                if not np.ptp(inside):  # splits leave constant tiles out of training
-                    continue
-                room = self._room(inside.shape[0]), self._room(inside.shape[1])
-                yield _Patch(window, inside, room, False, probability)
-                if self.tta == "flip":
-                    yield _Patch(window, inside[:, ::-1], room, True, probability)
+            if not np.ptp(inside):  # splits leave constant tiles out of training
+                continue
+            room = self._room(inside.shape[0]), self._room(inside.shape[1])
+            yield Patch(window, inside, room, False, probability)
+            if self.tta == "flip":
+                yield Patch(window, inside[:, ::-1], room, True, probability)
 
     def _room(self, side: int) -> int:
         """Side of the network's input for a window's height or width."""
@@ -262,21 +310,26 @@ class Predictor:
             return info.preprocess.side
         return -(-side // info.input_step) * info.input_step
 
-    def _together(self, room: tuple[int, int]) -> int:
-        """Windows in a forward pass: as many pixels as `batch` windows of the usual size have."""
-        return max(1, self.batch * self.bundle.info.preprocess.side**2 // (room[0] * room[1]))
+    def _together(self, room: tuple[int, int], *, lanes: int) -> int:
+        """Windows in a forward pass: `batch` windows of the usual size in all lanes together."""
+        pixels = self.batch * self.bundle.info.preprocess.side**2 // lanes
+        return max(1, pixels // (room[0] * room[1]))
 
-    def _predict(self, batch: list[_Patch], room: tuple[int, int]) -> None:
-        config = self.bundle.info.preprocess
-        by_shape = [list(group) for _, group in groupby(batch, lambda patch: patch.image.shape)]
-        inputs = [
-            preprocess.to_input(np.stack([patch.image for patch in group]), config, room)
-            for group in by_shape
-        ]
-        logits = self.engine.logits(inputs[0] if len(inputs) == 1 else np.concatenate(inputs))
-        for patch, of_patch in zip(batch, logits, strict=True):
-            probability = salt_probability(preprocess.crop(of_patch, *patch.image.shape))
-            if not np.isfinite(probability.sum()):
+    def _found(
+        self, engine: Engine, batch: Batch, full: Callable[[tuple[int, int]], int] | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Probabilities of the windows of a batch, which is filled up to `full` windows."""
+        if not batch.patches:
+            return []
+        least = full(batch.patches[0].room) if full else 0
+        logits = engine.logits(batch.inputs(self.bundle.info.preprocess, least))
+        # (N, 2, H, W) is (2, N, H, W) to the softmax
+        together = salt_probability(np.moveaxis(logits[: len(batch.patches)], 1, 0))
+        shapes = (patch.image.shape for patch in batch.patches)
+        found = [preprocess.crop(one, *shape) for one, shape in zip(together, shapes, strict=True)]
+        known = np.isfinite(together.sum())  # if not, it may be the padding
+        for probability in found:
+            if not known and not np.isfinite(probability.sum()):
                 raise BundleError(
                     f"the network of {self.bundle.path} returns NaN",
                     expected="a model whose training did not diverge",
@@ -284,9 +337,7 @@ class Predictor:
                 )
             if self.tta == "flip":
                 probability /= 2
-            patch.window.add(
-                patch.probability, probability[:, ::-1] if patch.mirrored else probability
-            )
+        return found
 
 
 def _refuse_large(bundle: Bundle, size: int) -> None:

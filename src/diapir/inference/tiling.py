@@ -43,9 +43,10 @@ class Window:
     column_weights: NDArray[np.float32]
 
     def add(self, section: NDArray[np.float32], values: NDArray[np.float32]) -> None:
-        """Add the weighted `values` `(rows, columns)` of this window to the section."""
-        weighted = values * self.row_weights[:, None] * self.column_weights
-        section[self.rows, self.columns] += weighted
+        """Add the `values` `(rows, columns)` of this window to the section; they are weighted."""
+        values *= self.row_weights[:, None]
+        values *= self.column_weights
+        section[self.rows, self.columns] += values
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from diapir.serving.opened_survey import OpenedSurvey
 from diapir.serving.request_errors import bad_request
 from diapir.serving.section_levels import Bytes
 from diapir.surveys import SurveyOptions
-from diapir.surveys.prediction.blocks import levels_and_gaps, predict_levels
+from diapir.surveys.prediction.levels import levels_and_gaps, predict_levels
 from diapir.surveys.prediction.prediction_store import encode
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.section_predictor import SectionPredictor

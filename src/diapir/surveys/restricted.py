@@ -119,6 +119,13 @@ def whole_survey(survey: Survey) -> Survey:
     return survey
 
 
+def first_sample(survey: Survey) -> int:
+    """Index of a survey's first sample in its file."""
+    if not isinstance(survey, RestrictedSurvey):
+        return 0
+    return first_sample(survey.whole) + survey.selection.first
+
+
 def places(survey: Survey) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
     """Where a survey lies in its file's grid.
 

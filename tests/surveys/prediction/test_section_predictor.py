@@ -82,10 +82,33 @@ def test_windows_without_a_live_trace_are_not_computed() -> None:
     assert not found[16:].any()
 
 
+@pytest.mark.parametrize(("stretch", "windows"), [(1.0, 4), (2.0, 16)])
+def test_windows_without_data_are_not_computed(stretch: float, windows: int) -> None:
+    engine = Smoothing()
+    seen = []
+
+    def counted(batch: np.ndarray) -> np.ndarray:
+        seen.append(len(batch))
+        return Smoothing().logits(batch)
+
+    engine.logits = counted  # type: ignore[method-assign]
+    model = with_windows(predictor(engine), overlap=0.0)
+    sections = SectionPredictor(model, stretch=stretch)
+    grey = section(32, 64)
+    data = np.zeros((32, 64), bool)
+    data[:, 33:] = True  # water above: half of the windows
+    (found,) = sections.probabilities([grey], [data])
+    assert sum(seen) == windows
+    (whole,) = sections.probabilities([grey])
+    np.testing.assert_array_equal(found[data], whole[data])
+
+
 def test_small_sections_share_batches() -> None:
     sections = SectionPredictor(predictor(Pointwise(), batch=8))
     assert sections.together(16, 16) == 8
-    assert sections.together(16, 60) == 2
+    assert sections.together(16, 60) == 8
+    assert sections.together(60, 60) == 8
+    assert sections.together(130, 130) == 2
     assert sections.together(200, 200) == 1
     greys = [section(10, 12, seed) for seed in range(5)]
     for grey, found in zip(greys, sections.probabilities(greys), strict=True):

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,19 @@ import pytest
 from diapir.errors import BundleError, SurveyError
 from diapir.inference import EngineOptions
 from diapir.surveys import (
+    SurveyHints,
     SurveyOptions,
     SurveySummary,
     open_store,
     open_survey,
     predict_survey,
 )
+from diapir.surveys.extent import Extent
 from diapir.surveys.prediction import workers
+from diapir.surveys.prediction.compute import run_block
+from diapir.surveys.prediction.survey_options import View
+from diapir.surveys.prediction.workers import Pool
+from diapir.surveys.segy.traces import TraceFile
 from tests.helpers.segy import write_segy
 from tests.surveys.made import onnx_bundle, volume
 
@@ -83,6 +89,32 @@ def test_a_pool_gives_what_one_process_gives(
     assert_same(summary, alone)
     assert steps[-1] == (summary.plan.pixels, summary.plan.pixels)
     assert len(steps) == summary.plan.blocks == 13
+
+
+def test_workers_read_no_trace_headers(
+    source: Path, model: Path, alone: SurveySummary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The jobs of a pool, run in this process where reading headers fails."""
+
+    class Here(Pool):
+        def _round(self, view: View, blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
+            with monkeypatch.context() as patch:
+                patch.setattr(TraceFile, "headers", None)
+                yield from [(block, run_block(self._job, view, block)) for block in blocks]
+
+    monkeypatch.setattr(workers, "Pool", Here)
+    extent = Extent(inlines="101:140", time="16:200")
+    for place, extents in (("whole", ()), ("part", (extent,))):
+        survey = open_survey(source, SurveyHints(extents=extents))
+        options = SurveyOptions(block=8, tile=48, workers=2)
+        summary = predict_survey([model], survey, tmp_path / place, options, engine=ENGINE)
+        assert not list((tmp_path / place).rglob("traces.npy"))
+        if not extents:
+            assert_same(summary, alone)
+            continue
+        options = SurveyOptions(block=8, tile=48)
+        expected = predict_survey([model], survey, tmp_path / "one", options, engine=ENGINE)
+        assert_same(summary, expected)
 
 
 def children() -> list[int]:

@@ -29,6 +29,7 @@ from diapir.surveys.prediction.blocks import (
     done_name,
     prepare,
 )
+from diapir.surveys.prediction.chunked_arrays import write_npy
 from diapir.surveys.prediction.plan import (
     Plan,
     disk_bytes,
@@ -45,8 +46,15 @@ from diapir.surveys.prediction.prediction_store import (
 from diapir.surveys.prediction.settle import SettledPrediction, section_pixels, settle
 from diapir.surveys.prediction.survey_options import SurveyOptions
 from diapir.surveys.prediction.workers import choose_runner
+from diapir.surveys.restricted import first_sample, places, whole_survey
+from diapir.surveys.segy.gzip_source import GzipSurvey
+from diapir.surveys.segy.segy_source import SegySurvey
+from diapir.surveys.segy.trace_table import TraceTable
 from diapir.surveys.survey import Survey
 from diapir.text import size
+
+_TRACES = "traces.npy"
+"""Table of traces for workers, in the folder of the unfinished store."""
 
 
 @dataclass(frozen=True)
@@ -209,14 +217,36 @@ def _compute(
         engine=replace(engine, pixels=None),  # workers open the engines of the record
         average=options.average,
         record=record,
+        traces=_trace_table(settled),
     )
     work = Workplace(job, survey, store, settled.sections)
     with contextlib.closing(choose_runner(work, options)) as runner:
         for view, indices in left.items():
             if indices:
                 runner.run(view, indices, meter.add)
+    (settled.unfinished / _TRACES).unlink(missing_ok=True)
     settled.unfinished.rename(settled.store)
     return pixels
+
+
+def _trace_table(settled: SettledPrediction) -> TraceTable | None:
+    """The table by which workers read a SEG-Y file, in the folder of the unfinished store.
+
+    None where this process reads alone, or where only this machine has the file, unpacked.
+    """
+    survey, options = settled.survey, settled.options
+    whole = whole_survey(survey)
+    alone = options.workers == 1 and not options.scheduler
+    if alone or not isinstance(whole, SegySurvey) or isinstance(whole, GzipSurvey):
+        return None
+    rows, columns, _ = places(survey)
+    path = settled.unfinished.resolve() / _TRACES
+    lines = (
+        np.where(survey.grid.live[line], whole.geometry.traces[row, columns], -1)
+        for line, row in enumerate(rows)
+    )
+    write_npy(path, survey.grid.shape[:2], np.dtype(np.int64), lines)
+    return whole.trace_table(path, first_sample(survey), survey.grid.samples)
 
 
 def _finish(settled: SettledPrediction, plan: Plan, seconds: float, pixels: int) -> SurveySummary:

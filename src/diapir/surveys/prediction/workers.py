@@ -15,7 +15,8 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
 from diapir.errors import MissingDependencyError, SurveyError
-from diapir.surveys.prediction.blocks import Job, Tick, Workplace, compute_block, run_block
+from diapir.surveys.prediction.blocks import Job, Tick, Workplace
+from diapir.surveys.prediction.compute import compute_blocks, run_block
 from diapir.surveys.prediction.survey_options import SurveyOptions, View
 from diapir.text import plural
 
@@ -74,8 +75,7 @@ class InProcess:
 
     def run(self, view: View, blocks: Sequence[int], tick: Tick) -> None:
         """Compute some blocks; see `Runner.run`."""
-        for block in blocks:
-            compute_block(self._work, view, block, tick)
+        compute_blocks(self._work, view, blocks, tick)
 
     def close(self) -> None:
         """Do nothing."""

@@ -29,6 +29,7 @@ from diapir.surveys.segy.sample_formats import (
     sample_bytes,
 )
 from diapir.surveys.segy.text_header import TextHints, text_hints
+from diapir.surveys.segy.trace_table import TraceTable
 from diapir.surveys.segy.traces import TraceFile
 from diapir.undefined import hide_undefined
 
@@ -130,6 +131,12 @@ class SegySurvey:
             undefined=() if self._undefined is None else self._undefined.hint,
         )
         return SurveySpec(str(self.path.resolve()), hints)
+
+    def trace_table(self, table: Path, first: int, samples: int) -> TraceTable:
+        """Its traces for other processes, once the table is written; see `TraceTable`."""
+        undefined = () if self._undefined is None else self._undefined.values
+        file = str(self.stored.resolve())
+        return TraceTable(file, str(table), self.layout, self._file.zero, undefined, first, samples)
 
     def close(self) -> None:
         """Do nothing: the file is open only while it is read."""
