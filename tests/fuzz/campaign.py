@@ -85,7 +85,7 @@ def campaign(
         count: inputs of each target; None for as many as there is time for.
         first: number of the first input.
         batch: inputs read by one process.
-        note: told of each kind of finding when it is first met.
+        note: told of each kind of finding when it is first met, and of each target at its end.
     """
     tallies = []
     for name in names:
@@ -96,6 +96,7 @@ def campaign(
             size = batch if count is None else min(batch, first + count - number)
             number = _batch(tally, seed, number, size, end, note)
         tallies.append(tally)
+        note(_row(tally))
     return tallies
 
 
@@ -205,12 +206,16 @@ def table(tallies: list[Tally]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for one in [*tallies, *([_sum(tallies)] if len(tallies) > 1 else [])]:
-        kinds = f" ({len(one.findings)} kinds)" if one.findings else ""
-        lines.append(
-            f"| {one.name} | {one.inputs:,} | {one.accepted:,} | {one.refused:,} | "
-            f"{one.other:,}{kinds} | {one.peak / 1e6:,.0f} MB |"
-        )
+        lines.append(_row(one))
     return "\n".join(lines)
+
+
+def _row(one: Tally) -> str:
+    kinds = f" ({len(one.findings)} kinds)" if one.findings else ""
+    return (
+        f"| {one.name} | {one.inputs:,} | {one.accepted:,} | {one.refused:,} | "
+        f"{one.other:,}{kinds} | {one.peak / 1e6:,.0f} MB |"
+    )
 
 
 def _sum(tallies: list[Tally]) -> Tally:
