@@ -138,7 +138,7 @@ def frames(page, kind: str, moves: int) -> np.ndarray:
 def tell(kind: str, found: np.ndarray) -> None:
     p50, p95 = np.percentile(found, [50, 95])
     words = f"median {p50:.1f} ms, p95 {p95:.1f} ms, most {found.max():.0f} ms"
-    print(f"{kind}: {len(found)} frames, {words}")
+    print(f"{kind}: {len(found)} frames, {words}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Which files may be opened."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from starlette.testclient import TestClient
 from diapir.serving.byte_cache import ByteCache
 from diapir.serving.library import Library
 from diapir.serving.request_errors import RequestError
-from diapir.serving.settings import Settings
+from diapir.serving.settings import Limits, Settings
 from tests.serving.conftest import Made, Serve, id_of
 
 
@@ -98,3 +99,38 @@ def test_an_upload_is_kept_once_it_can_be_shown(serve: Serve, made: Made, tmp_pa
         assert answer.status_code == status, name
     kept = sorted(path.name for path in (tmp_path / "out" / "uploads").iterdir())
     assert kept == ["My_line-2.sgy", "My_line.sgy"]
+
+
+def test_uploads_of_one_name_get_places_of_their_own(tmp_path: Path) -> None:
+    files = library(tmp_path)
+    files.uploads.mkdir(parents=True)
+    first, second = files.reserve("a.sgy"), files.reserve("a.sgy")
+    assert (first.name, second.name) == ("a.sgy", "a-2.sgy")
+    files.release(first)
+    assert files.reserve("a.sgy") == first
+
+
+def test_all_uploads_together_are_bounded_even_without_an_announced_length(
+    serve: Serve, made: Made, tmp_path: Path
+) -> None:
+    client = serve(limits=replace(Limits(), upload_total_mb=0.05))
+    pieces = (bytes(9000) for _ in range(9))
+    answer = client.post("/api/uploads?name=large.sgy", content=pieces)
+    assert answer.status_code == 507
+    assert list((tmp_path / "out" / "uploads").iterdir()) == []
+    listed = client.get("/api/files").json()
+    assert listed["uploads"]["most_bytes"] == 2 * 10**9
+    assert {".sgy", ".npy", ".png"} <= set(listed["uploads"]["suffixes"])
+    assert not listed["left_out"]
+
+
+def test_a_file_that_is_forgotten_is_still_read(tmp_path: Path) -> None:
+    import numpy as np
+
+    array = tmp_path / "line.npy"
+    np.save(array, np.random.default_rng(1).normal(0, 9, (30, 40)).astype(np.float32))
+    files = library(tmp_path, array)
+    (entry,) = files.entries()
+    opened = files.get(entry.id)
+    opened.forget()  # by another thread, as too many files are open
+    assert opened.amplitudes("inline", 0, 0).shape == (40, 30)

@@ -1,9 +1,12 @@
 """Jobs: the queue, cancelling, resuming, and what a restart finds."""
 
+import io
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -11,6 +14,7 @@ from diapir.serving.jobs.job import Job, finish, load_job, save_job
 from diapir.serving.jobs.job_process import JobProcess
 from diapir.serving.jobs.job_queue import JOBS, JobQueue
 from diapir.serving.settings import Limits
+from diapir.surveys import open_store
 from tests.serving.conftest import Made, Serve, id_of
 
 PAINT = [
@@ -47,6 +51,13 @@ def test_a_survey_is_predicted_and_its_files_can_be_taken_home(
     names = [file["name"] for file in job["files"]]  # type: ignore[union-attr,index]
     assert "block_probability.sgy" in names
     got = client.get(f"/api/jobs/{job['id']}/files/block_probability.sgy")
+    packed = client.get(f"/api/jobs/{job['id']}/results.zip")
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as found:
+        assert found.testzip() is None
+        assert found.read(f"{job['id']}/block_probability.sgy") == got.content
+        found.extractall(tmp_path)
+    stores = [one for one in (tmp_path / str(job["id"])).iterdir() if one.is_dir()]
+    (store,) = (one for one in stores if one.suffix in (".zarr", ".prediction"))
     copy = tmp_path / "copy.sgy"
     copy.write_bytes(got.content)
     import segyio
@@ -54,6 +65,8 @@ def test_a_survey_is_predicted_and_its_files_can_be_taken_home(
     with segyio.open(copy) as file:
         probability = segyio.tools.cube(file)
     assert probability.shape == (16, 120, 40)
+    kept = open_store(store).read("probability", slice(None), slice(None))
+    assert np.allclose(kept, probability, atol=1 / 254)
     (layer,) = client.get(f"/api/data/{data}").json()["predictions"]
     shown = client.get(f"/api/data/{data}/inline/4/tiles/{layer['layer']}/0/0/0").content
     assert shown[0] / 254 == pytest.approx(probability[4, 0, 0], abs=1e-6)
@@ -176,3 +189,22 @@ def test_a_process_can_be_stopped(tmp_path: Path) -> None:
     assert finish(job, tmp_path, -9).status == "failed"
     asked = job.model_copy(update={"cancelled": True})
     assert finish(asked, tmp_path, -9).status == "cancelled"
+
+
+def test_results_that_another_job_needs_are_not_removed(
+    still: None, client: TestClient, made: Made
+) -> None:
+    data = id_of(client, "block.sgy")
+    first = client.post("/api/jobs", json={"kind": "predict", "data": data}).json()["id"]
+    queue = client.app.state.service.jobs  # type: ignore[attr-defined]
+    assert client.get(f"/api/jobs/{first}/results.zip").status_code == 409
+    queue._set(queue.get(first).model_copy(update={"status": "done"}))
+    second = client.post("/api/jobs", json={"kind": "products", "source": first})
+    assert second.status_code == 201
+    assert client.get(f"/api/jobs/{first}/results.zip").status_code == 404  # nothing was made
+    refused = client.delete(f"/api/jobs/{first}")
+    assert refused.status_code == 409
+    assert second.json()["id"] in refused.json()["error"]["found"]
+    client.post(f"/api/jobs/{second.json()['id']}/cancel")
+    assert client.delete(f"/api/jobs/{first}").status_code == 200
+    assert not queue.place(first).exists()

@@ -21,7 +21,7 @@ export function amplitudeColours({ colours, gain, reverse, theme }) {
 }
 
 // orange over grey, and violet over red, white and blue: both are told apart without colour vision of red and green
-export const saltColour = (colours) => (colours === "rwb" ? [92, 20, 120] : [255, 128, 0]);
+export const saltColour = (colours) => (colours === "rwb" ? [70, 0, 85] : [255, 128, 0]);
 
 export function probabilityColours({ colours, opacity }) {
   const table = new Uint32Array(256), rgb = saltColour(colours);
