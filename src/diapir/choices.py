@@ -1,4 +1,7 @@
-"""Names that both recipes and the command line accept; this module imports nothing heavy."""
+"""Names that both recipes and the command line accept, and the value of ignored pixels.
+
+This module imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -9,3 +12,6 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 MaskEncoding = Literal["index", "grey8", "grey16", "binary", "seed", "rle"]
 """How the pixels of a mask encode salt, background and ignored pixels; see `tiles.files.masks`."""
+
+IGNORE = 255
+"""Mask value of pixels that are ignored in losses and metrics."""

@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import pytest
 from cyclopts import App
+from PIL import Image
 
 from diapir import __version__, tiles
 from diapir.cli import COMMANDS, command_line, main
 from diapir.errors import DataError, DeviceError, Interrupted, install_command
 from tests.cli.conftest import RunCli
+from tests.helpers.segy import write_segy
 from tests.helpers.tile_sets import write_tiles
 
 HEAVY = (
@@ -78,6 +81,23 @@ def test_help_is_the_same_without_the_commands(capsys: pytest.CaptureFixture[str
         pages.append(capsys.readouterr().out)
     assert "predict" in pages[0]
     assert pages[0] == pages[1] == pages[2]
+
+
+def test_survey_loads_no_model_and_no_images(tmp_path: Path) -> None:
+    write_segy(tmp_path / "line.sgy", np.random.default_rng(0).normal(size=(4, 5, 50)))
+    loaded = loaded_by("survey", str(tmp_path / "line.sgy"))
+    assert "numpy" in loaded
+    assert loaded.isdisjoint({"pydantic", "yaml", "PIL", "onnxruntime", "openvino", "torch"})
+
+
+def test_predict_of_a_tile_loads_no_recipes_and_one_engine(tmp_path: Path) -> None:
+    Image.fromarray(np.arange(101 * 101).reshape(101, 101).astype(np.uint8)).save(
+        tmp_path / "tile.png"
+    )
+    loaded = loaded_by("predict", str(tmp_path / "tile.png"), "--out", str(tmp_path / "out"))
+    assert "onnxruntime" in loaded
+    assert loaded.isdisjoint({"yaml", "diapir.config.sections", "openvino", "torch", "dask"})
+    assert loaded.isdisjoint({"diapir.surveys.open", "matplotlib", "diapir.reports"})
 
 
 def test_import_diapir_loads_nothing_heavy() -> None:

@@ -24,6 +24,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
 
+from diapir.cli.loading import loading
 from diapir.cli.options import Capitals, join_settings
 from diapir.cli.output import Answer, Output
 from diapir.errors import DataError, DiapirError, Interrupted
@@ -131,9 +132,10 @@ def _launch(words: Sequence[str]) -> int:
         from diapir.cli.train import with_run_apart
 
         tokens = list(with_run_apart(tokens))
-    command, bound, ignored = command_line(words).parse_args(
-        join_settings(tokens), exit_on_error=False, print_error=False
-    )
+    with loading():
+        command, bound, ignored = command_line(words).parse_args(
+            join_settings(tokens), exit_on_error=False, print_error=False
+        )
     if "output" not in ignored:  # --help and --version
         command(*bound.args, **bound.kwargs)
         return 0

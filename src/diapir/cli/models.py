@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from diapir.cli.loading import loading
 from diapir.cli.options import Flag
 from diapir.cli.output import Answer, Injected, Output
 from diapir.cli.recipes import key_lines
@@ -58,8 +59,9 @@ def models(
             sections and on tiles, size, training data and card.
         output: where lines and the answer go.
     """
-    from diapir.architectures import ARCHITECTURES, published
-    from diapir.bundle import BUNDLED
+    with loading():
+        from diapir.architectures import ARCHITECTURES, published
+        from diapir.bundle import BUNDLED
 
     if bundled or name in BUNDLED:
         return _bundled(output, name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from diapir.cli.loading import loading
 from diapir.cli.options import Flag, options_of
 from diapir.cli.output import Answer, Injected, Output
 from diapir.cli.predict_survey import (
@@ -109,11 +110,12 @@ def predict(
         pictures: how pictures are read.
         output: where lines and the answer go.
     """
-    from diapir.inference import predict_images, with_windows
-    from diapir.inference.ensemble import engine_notes, engine_of
-    from diapir.inference.sections.large_images import LargeImageOptions
-    from diapir.inference.sources import expected_pixels, find_pictures
-    from diapir.inference.tiling import grids_text
+    with loading():
+        from diapir.inference import predict_images, with_windows
+        from diapir.inference.ensemble import engine_notes, engine_of
+        from diapir.inference.sections.large_images import LargeImageOptions
+        from diapir.inference.sources import expected_pixels, find_pictures
+        from diapir.inference.tiling import grids_text
 
     models, inputs = (model, words) if model else split_words(words)
     refuse_models(inputs, models)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diapir.cli.loading import loading
 from diapir.cli.options import options_of
 from diapir.cli.output import Answer, Output
 from diapir.cli.running import Running
@@ -92,7 +93,8 @@ def _predict_one(
     output: Output,
 ) -> Answer:
     """Predict salt in one line or volume."""
-    from diapir.surveys import open_survey, predict_survey
+    with loading():
+        from diapir.surveys import open_survey, predict_survey
 
     with output.progress(f"reading headers of {path.name}") as progress:
         survey = open_survey(path, hints, progress=progress)

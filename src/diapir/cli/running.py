@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from diapir.choices import DeviceName
+from diapir.cli.loading import loading
 from diapir.cli.options import Whole
 from diapir.text import listing
 
@@ -48,9 +49,10 @@ class Running:
 
     def open(self, models: Sequence[Path], pixels: int | None = None) -> Segmenter:
         """Load one model, or several as one; the bundled model if none is given."""
-        from diapir.inference import open_models
+        with loading():
+            from diapir.inference import open_models
 
-        return open_models(models, self.options(pixels))
+            return open_models(models, self.options(pixels))
 
 
 @Parameter(name="*")

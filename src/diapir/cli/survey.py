@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from diapir.cli.loading import loading
 from diapir.cli.options import options_of
 from diapir.cli.output import Answer, Injected, Output
 from diapir.errors import DataError, DiapirError, failure
@@ -83,7 +84,8 @@ def survey(
 
 def _describe(file: Path, out: Path | None, hints: SurveyHints, output: Output) -> dict[str, Any]:
     """Describe one survey, and draw it into a folder."""
-    from diapir.surveys import describe, open_survey
+    with loading():
+        from diapir.surveys import describe, open_survey
 
     with output.progress("reading headers") as progress:
         opened = open_survey(file, hints, progress=progress)

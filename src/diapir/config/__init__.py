@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diapir.choices import MaskEncoding
-    from diapir.config.preprocess_config import IGNORE, PreprocessConfig
+    from diapir.choices import IGNORE, MaskEncoding
+    from diapir.config.preprocess_config import PreprocessConfig
     from diapir.config.recipe_files import (
         RecipeGroup,
         config_diff,
@@ -39,7 +39,7 @@ _HOMES = {
     "AugmentConfig": "diapir.config.sections",
     "DataConfig": "diapir.config.sections",
     "DeviceConfig": "diapir.config.sections",
-    "IGNORE": "diapir.config.preprocess_config",
+    "IGNORE": "diapir.choices",
     "LossConfig": "diapir.config.sections",
     "MaskEncoding": "diapir.choices",
     "OptimizerConfig": "diapir.config.sections",

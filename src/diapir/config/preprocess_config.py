@@ -8,9 +8,6 @@ from pydantic import Field
 
 from diapir.architectures import Section
 
-IGNORE = 255
-"""Mask value of pixels that are ignored in losses and metrics."""
-
 InputSize = Annotated[int, Field(ge=16, le=4096)]
 _Mean = Annotated[float, Field(ge=-1000, le=1000)]
 _Std = Annotated[float, Field(ge=1e-6, le=1000)]

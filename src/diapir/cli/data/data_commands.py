@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from diapir.cli.data.pseudo_labels import pseudo
+from diapir.cli.loading import loading
 from diapir.cli.options import Encoding, SkipBad, Whole, examples
 from diapir.cli.output import Answer, Injected
 from diapir.errors import ConfigError
@@ -62,7 +63,8 @@ def check(
         encoding: mask encoding, if it cannot be recognised.
         output: where lines and the answer go.
     """
-    from diapir.tiles import check_tiles
+    with loading():
+        from diapir.tiles import check_tiles
 
     if out is not None:
         from diapir.reports.data_page import claim_report, write_data_report

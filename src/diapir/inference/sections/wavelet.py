@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.bundle import Bundle
+if TYPE_CHECKING:
+    from diapir.bundle import Bundle
 
 TGS_FIRST_ZERO = 4.0
 """Median first zero of the sections that the TGS tiles were cut from, in samples."""

@@ -77,10 +77,10 @@ def holds_surveys(folder: Path) -> bool:
     Raises:
         ConfigError: it contains SEG-Y files and images.
     """
-    from diapir.tiles.files.decode import FORMATS
-
     if not folder.is_dir():
         return False
+    from diapir.tiles.files.decode import FORMATS
+
     found = next(_inside(folder, None), None)
     if found is None or not any(
         name.lower().endswith(tuple(FORMATS)) for _, _, names in os.walk(folder) for name in names
