@@ -99,6 +99,7 @@ def main() -> None:
         [
             "model.weights=none",
             f"preprocess.size={options.size}",
+            f"train.batch={options.batch}",
             f"device.threads={options.threads or 'null'}",
         ],
     )

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diapir.errors import DeviceError
-from diapir.models.device_choice import choose_device
+from diapir.models.device_choice import choose_device, computes_bfloat16
 
 
 @pytest.fixture
@@ -37,3 +37,31 @@ def test_auto_is_the_cpu_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert choose_device("auto", option="--device ") == "cpu"
+
+
+def test_a_gpu_that_emulates_bfloat16_does_not_compute_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int | None] = []
+    current: list[int | None] = []
+
+    class Chosen:
+        def __init__(self, device: torch.device) -> None:
+            self.index = device.index
+
+        def __enter__(self) -> None:
+            current.append(self.index)
+
+        def __exit__(self, *_: object) -> None:
+            current.pop()
+
+    def supported(including_emulation: bool = True) -> bool:
+        asked.append(current[-1])
+        return including_emulation or current[-1] == 1
+
+    monkeypatch.setattr(torch.cuda, "device", Chosen)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert not computes_bfloat16(torch.device("cuda:0"))
+    assert computes_bfloat16(torch.device("cuda:1"))
+    assert not computes_bfloat16(torch.device("cpu"))
+    assert asked == [0, 1]

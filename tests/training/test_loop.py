@@ -6,6 +6,7 @@ import io
 import itertools
 import math
 import os
+import re
 import shlex
 import signal
 from collections.abc import Callable, Container, Iterator
@@ -20,7 +21,7 @@ from PIL import Image
 
 from diapir import bundle
 from diapir.cli import main
-from diapir.config import RunConfig, parse_config
+from diapir.config import RunConfig, load_recipe, parse_config
 from diapir.errors import BundleError, ConfigError, DeviceError, Interrupted, RunError, SplitError
 from diapir.tiles import Split
 from diapir.training import TrainResult, loop, session, train
@@ -470,6 +471,35 @@ def test_precision_and_memory_format_change_little(
     quietly(tiny(option), bright_salt, tmp_path / "run")
     for row, other in zip(curves(tmp_path / "run"), curves(undisturbed[1]), strict=True):
         assert float(row["val_loss"]) == pytest.approx(float(other["val_loss"]), rel=0.05)
+
+
+def test_a_chosen_precision_is_told_kept_and_resumed(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    run, recipe = tmp_path / "run", tiny("device.precision=auto", "train.epochs=1")
+    quietly(recipe, bright_salt, run)
+    assert load_recipe(run / "config.yaml").device.precision == "bf16"
+    line = "Precision: bfloat16"
+    assert (run / "log.txt").read_text().count(line) == 1
+    # the same recipe, on a CPU that would choose otherwise
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    more = tiny("device.precision=auto", "train.epochs=2")
+    quietly(more, bright_salt, run, resume=True)
+    assert load_recipe(run / "config.yaml").device.precision == "bf16"
+    assert (run / "log.txt").read_text().count(line) == 1
+
+
+def test_an_epoch_of_some_steps_draws_other_tiles_each_time(
+    bright_salt: Path, tmp_path: Path, tiny: Recipe
+) -> None:
+    run = tmp_path / "run"
+    quietly(tiny("train.epoch_steps=2", "train.log_every=1"), bright_salt, run)
+    log = (run / "log.txt").read_text()
+    assert "Epoch [3/3], Batch [1/2]" in log
+    assert "Batch [2/" not in log
+    losses = re.findall(r"Batch \[0/2\], Loss: (\S+),", log)
+    assert len(set(losses)) == 3
 
 
 RICH = (

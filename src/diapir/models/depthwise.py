@@ -184,7 +184,7 @@ def _call(
     padding: int,
     wanted: tuple[bool, bool],
 ) -> tuple[Tensor, Tensor]:
-    """The gradients by oneDNN of features and kernel, those of the two that are wanted."""
+    """The gradients, by oneDNN, of the features and of the kernel: those that are wanted."""
     of_features, of_kernel, _ = _gradients(
         gradient,
         features,

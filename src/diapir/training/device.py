@@ -122,10 +122,8 @@ def settled(config: DeviceConfig, earlier: DeviceConfig | None = None) -> Device
     device = torch.device(choose_device(config.name, option=_OPTION))
     if earlier is not None and earlier.precision != "auto":
         precision = earlier.precision
-    elif (
-        earlier is not None and device.type == "cpu"
-    ):  # of a version in which `auto` was float32 on all CPUs
-        precision = "fp32"
+    elif earlier is not None and device.type == "cpu":
+        precision = "fp32"  # the run is of a version in which `auto` was float32 on all CPUs
     else:
         precision = "bf16" if _fast_bfloat16(device) else "fp32"
     return config.model_copy(update={"precision": precision})
