@@ -8,7 +8,6 @@ the export recorded, or else as measured on a synthetic section.
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
@@ -35,7 +34,7 @@ NAMES: Mapping[EngineChoice, str] = {
 }
 _TILES, _FEW, _SLOW_S = 16, 4, 0.02
 """Tiles that are timed at a time; few of a network that takes longer than this for each."""
-_ROUNDS = 3
+_ROUNDS = 4
 
 Open = Callable[[EngineChoice], Engine]
 """Opens one of the engines."""
@@ -144,18 +143,17 @@ def _compared(bundle: Bundle, reference: Engine, other: Engine) -> Parity | None
 
 
 def _timed(engines: Mapping[EngineChoice, Engine], bundle: Bundle) -> dict[EngineChoice, float]:
-    """Seconds of each engine for a tile, in turns; the shortest of a few."""
+    """Seconds of each engine for a tile, the shortest of a few."""
     noise = np.random.default_rng(0).normal(size=(_TILES, 3, *[bundle.info.preprocess.side] * 2))
     batch = noise.astype(np.float32)
     first = next(iter(engines.values()))
     if _seconds(first, batch[:1]) > _SLOW_S and _seconds(first, batch[:1]) > _SLOW_S:
         batch = batch[:_FEW]
-    for engine in engines.values():  # what it prepares for a new shape is not timed
-        engine.logits(batch)
-    best = dict.fromkeys(engines, math.inf)
-    for _ in range(_ROUNDS):
-        for choice, engine in engines.items():
-            best[choice] = min(best[choice], _seconds(engine, batch) / len(batch))
+    best: dict[EngineChoice, float] = {}
+    # one after the other, as threads of an engine wait busily for a while after a call
+    for choice, engine in engines.items():
+        engine.logits(batch)  # what it prepares for a new shape is not timed
+        best[choice] = min(_seconds(engine, batch) for _ in range(_ROUNDS)) / len(batch)
     return best
 
 
