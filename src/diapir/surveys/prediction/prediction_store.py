@@ -115,9 +115,10 @@ def encode(values: NDArray[np.float32], precision: Precision) -> NDArray[Any]:
     """Probabilities as stored values; NaN becomes no value."""
     if precision == "float16":
         return values.astype(np.float16)
-    with np.errstate(invalid="ignore"):
-        steps = np.rint(values * np.float32(STEPS))
-    return np.where(np.isnan(steps), np.float32(NOTHING), steps).astype(np.uint8)
+    steps = values * np.float32(STEPS)
+    np.rint(steps, out=steps)
+    np.fmin(steps, np.float32(NOTHING), out=steps)  # which takes the place of NaN
+    return steps.astype(np.uint8)
 
 
 def decode(stored: NDArray[Any]) -> NDArray[np.float32]:

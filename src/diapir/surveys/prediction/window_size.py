@@ -23,7 +23,7 @@ FACTORS = (1, 2, 3, 4)
 """Window sizes to try, in multiples of the network's input size."""
 MOST_PIXELS = 640**2
 """Pixels of the largest window to try, as memory grows with it."""
-_TIMED_S, _TIMED_BATCH = 0.3, 8
+_TIMED_S, _TIMED_BATCH = 0.3, 16
 """Minimum seconds that a size is timed for, and windows per batch."""
 
 
@@ -54,8 +54,8 @@ def windows_per_second(segmenter: Segmenter) -> float:
     """Windows per second of a model, measured on noise, as the content does not matter."""
     side = max(grid.size for grid in segmenter.grids)
     noise = np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)
-    segmenter.probabilities([noise])  # what an engine prepares for a new shape is not timed
     batch = [noise] * min(segmenter.batch, _TIMED_BATCH)
+    segmenter.probabilities(batch)  # what an engine prepares for a new shape is not timed
     windows = len(batch) * _windows(segmenter, side, side)
     count, seconds = 0, 0.0
     while not count or seconds < _TIMED_S:
