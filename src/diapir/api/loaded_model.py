@@ -22,9 +22,9 @@ from diapir.inference.ensemble import tta_of
 from diapir.inference.postprocess import check_postprocessing
 from diapir.inference.sections.caveats import Confidence, image_caveats
 from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
+from diapir.inference.sections.window_batches import Group
 from diapir.inference.sources import Source, are_larger, on_one_scale
 from diapir.inference.tiling import WindowGrid
-from diapir.inference.window_batches import Group
 from diapir.progress import Progress
 from diapir.run.folds import expand
 from diapir.text import listing

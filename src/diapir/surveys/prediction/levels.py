@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.inference.sections.no_data import no_data, with_true_zeros
-from diapir.inference.window_batches import Group
+from diapir.inference.sections.window_batches import Group
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
 from diapir.surveys.prediction.record import PredictionRecord
 from diapir.surveys.prediction.section_predictor import SectionPredictor
