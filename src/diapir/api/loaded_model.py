@@ -24,9 +24,9 @@ from diapir.inference.open_engine import WORTH_CHOOSING
 from diapir.inference.postprocess import check_postprocessing
 from diapir.inference.sections.caveats import Confidence, image_caveats
 from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
+from diapir.inference.sections.window_batches import Group
 from diapir.inference.sources import Source, are_larger, expected_pixels, on_one_scale
 from diapir.inference.tiling import WindowGrid
-from diapir.inference.window_batches import Group
 from diapir.progress import Progress
 from diapir.run.folds import expand
 from diapir.text import listing

@@ -14,8 +14,8 @@ from diapir.bundle import Bundle
 from diapir.errors import ConfigError
 from diapir.inference.engine_options import EngineChoice, EngineOptions
 from diapir.inference.predictor import Predictor, Segmenter
+from diapir.inference.sections.window_batches import Group
 from diapir.inference.tiling import WindowGrid
-from diapir.inference.window_batches import Group
 from diapir.progress import Progress
 from diapir.run.folds import expand
 

@@ -20,8 +20,15 @@ from diapir.errors import BundleError, ConfigError, DataError
 from diapir.inference.engine import Engine, Shared, salt_probability
 from diapir.inference.engine_options import EngineChoice, EngineOptions
 from diapir.inference.open_engine import Opened, open_chosen
+from diapir.inference.sections.window_batches import (
+    Batch,
+    Group,
+    Patch,
+    batches,
+    in_order,
+    lanes_of,
+)
 from diapir.inference.tiling import WindowGrid
-from diapir.inference.window_batches import Batch, Group, Patch, batches, in_order, lanes_of
 from diapir.progress import Progress
 
 

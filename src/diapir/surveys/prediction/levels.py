@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from diapir.inference.window_batches import Group
+from diapir.inference.sections.window_batches import Group
 from diapir.surveys.prediction.amplitude import fill_gaps, missing, to_grey
 from diapir.surveys.prediction.blank_samples import BlankSamples
 from diapir.surveys.prediction.record import PredictionRecord

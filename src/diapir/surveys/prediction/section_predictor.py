@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from diapir.inference import Segmenter
 from diapir.inference.sections.presentation import settings_of
 from diapir.inference.sections.resample import resample
-from diapir.inference.window_batches import Group
+from diapir.inference.sections.window_batches import Group
 from diapir.surveys.prediction.amplitude import reverse
 from diapir.surveys.prediction.survey_options import Polarity
 
