@@ -98,7 +98,8 @@ def _stored(raw: NDArray[np.uint8], sample_format: int, order: ByteOrder) -> NDA
     kind = SAMPLE_TYPES[sample_format]
     if kind != "V3":
         return np.ascontiguousarray(raw).view(order + kind)
-    triples = np.ascontiguousarray(raw).reshape(len(raw), -1, 3).astype(np.int32)
+    triples = np.ascontiguousarray(raw).reshape(len(raw), raw.shape[1] // 3, 3)
+    triples = triples.astype(np.int32)
     high, middle, low = (triples[..., place] for place in ((0, 1, 2), (2, 1, 0))[order == "<"])
     numbers = high << 16 | middle << 8 | low
     if sample_format not in UNSIGNED:
