@@ -95,6 +95,16 @@ def test_large_values_are_read_without_a_warning(tmp_path: Path) -> None:
     assert open_survey(tmp_path / "line.npy").grid.kind == "2d"
 
 
+@pytest.mark.parametrize(("kind", "bits"), [("<f4", 0x7F800001), ("<f8", 0x7FF0000000000001)])
+def test_signalling_nan_is_no_data_and_no_warning(tmp_path: Path, kind: str, bits: int) -> None:
+    values = np.random.default_rng(0).normal(size=(30, 80)).astype(kind)
+    values.view(kind.replace("f", "u"))[3, 5:9] = bits
+    np.save(tmp_path / "line.npy", values)
+    read = open_survey(tmp_path / "line.npy").read(EVERYTHING, EVERYTHING)[0]
+    assert np.isnan(read[3, 5:9]).all()
+    assert np.isfinite(read).sum() == read.size - 4
+
+
 def test_values_too_large_for_amplitudes_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "line.npy", line(traces=20, samples=9).astype(np.float64) * 1e300)
     with pytest.raises(SurveyError):

@@ -187,7 +187,7 @@ class ArraySurvey:
         if self._values is None:
             raise ValueError(f"{self.path} is closed")
         place = (crosslines, slice(None)) if self._line else (inlines, crosslines, slice(None))
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # signalling NaN is NaN as well
             part = np.array(self._values[place], np.float32)
         return part[None] if self._line else part
 

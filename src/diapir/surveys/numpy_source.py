@@ -133,7 +133,8 @@ def _sections(values: NpyFile) -> Iterator[NDArray[np.float32]]:
         [(slice(place, place + 1),) for place in _places(shape[1])] if len(shape) > 2 else [()]
     )
     for place in between:
-        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is not known
+        # what does not fit becomes infinite, and is not known; nor is a signalling NaN
+        with np.errstate(over="ignore", invalid="ignore"):
             part = values[(rows, *place, columns)].astype(np.float32)
         part = part.reshape(part.shape[0], part.shape[-1])
         hide_undefined(part, find_undefined(part))

@@ -190,7 +190,8 @@ def _spacing(
     """Interval and start of a vertical axis, in ms, m or ft."""
     if vertical is None or vertical.shape != (samples,) or samples < 2:
         return None, 0.0, ()
-    values = vertical[:].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of signalling NaN
+        values = vertical[:].astype(np.float64)
     if not np.isfinite(values).all():
         raise _unreadable(vertical.path, "its values are not all numbers")
     values *= _VERTICAL_UNITS.get(_unit_of(vertical), (1.0, None))[0]

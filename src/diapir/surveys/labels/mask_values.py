@@ -89,7 +89,9 @@ def salt_of(values: NDArray[np.float64], options: LabelOptions, source: str) -> 
 def classes(values: NDArray[np.floating], salt: float) -> Mask:
     """Classes {0, 1, 255} of a mask's values: 255 for no value, and for 255 unless that is salt."""
     found: Mask = (values == salt).astype(np.uint8)
-    missing = ~np.isfinite(without_nulls(values.astype(np.float64)))
+    with np.errstate(invalid="ignore"):  # of signalling NaN
+        numbers = values.astype(np.float64)
+    missing = ~np.isfinite(without_nulls(numbers))
     if salt != IGNORE:
         missing |= values == IGNORE
     found[missing] = IGNORE

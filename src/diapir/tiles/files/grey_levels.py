@@ -82,7 +82,7 @@ class Scale:
 
 def is_undefined(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Samples that hold no value: huge ones, usual values for that, or one far outside the rest."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         plain = values.astype(np.float32)
     hide_undefined(plain, find_undefined(plain))
     unknown: NDArray[np.bool_] = np.isnan(plain) & ~np.isnan(values)

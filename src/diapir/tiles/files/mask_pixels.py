@@ -105,7 +105,8 @@ def array_values(values: Pixels, name: str) -> Values:
     """The stored values of a mask in an array of any type."""
     if values.ndim != 2:
         raise _refusal(name, "is in colour")
-    numbers = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of signalling NaN
+        numbers = values.astype(np.float64)
     whole = bool((numbers == np.rint(numbers)).all())
     if not np.isfinite(numbers).all():
         raise _refusal(name, "holds values that are not finite")
