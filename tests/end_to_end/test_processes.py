@@ -28,6 +28,7 @@ def test_two_processes_give_the_curve_of_one(
     diapir: Callable[..., "subprocess.CompletedProcess[str]"],
 ) -> None:
     options = ("--recipe", tiny_recipe, "--data", bright_salt, "--set", "optimizer.lr=5e-3")
+    options += ("--set", "device.precision=fp32")
     alone = diapir("train", *options, "--out", tmp_path / "one")
     assert alone.returncode == 0, alone.stderr
     launcher = (

@@ -31,7 +31,7 @@ def test_convolutions_are_in_integers(quantised: Bundle, source: Bundle) -> None
     outputs = {name: node for node in graph.node for name in node.output}
     kernels = [node.input[1] for node in graph.node if node.op_type == "Conv"]
     rounded = [kernel for kernel in kernels if kernel in outputs]
-    assert len(kernels) > len(rounded) >= 0.75 * len(kernels)
+    assert len(kernels) > len(rounded) > len(kernels) / 2  # the worst stay in float
     for kernel in rounded:
         assert outputs[kernel].op_type == "DequantizeLinear"
         assert kinds[outputs[kernel].input[0]] == onnx.TensorProto.INT8
@@ -81,7 +81,7 @@ def test_few_tiles_are_refused(source: Bundle, tmp_path: Path) -> None:
 
 
 def test_a_model_in_int8_is_not_quantised_again(quantised: Bundle, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="no convolution in float32"):
+    with pytest.raises(ExportError, match="is in int8 already"):
         export_bundle(quantised, "onnx", tmp_path / "out", images=TILES, data="noise", int8=True)
 
 

@@ -53,7 +53,7 @@ def test_training_scores_evaluation_and_prediction_agree(
 ) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
     recipe = tmp_path / "tiny.yaml"
-    recipe.write_text(tiny("optimizer.lr=0.01").to_yaml(), encoding="utf-8")
+    recipe.write_text(tiny("optimizer.lr=0.01", "device.precision=fp32").to_yaml(), encoding="utf-8")
     command("train", "--recipe", recipe, "--data", sections, "--out", run)
     assert "larger than 32 pixels; an epoch has" in (run / "log.txt").read_text("utf-8")
     saved = bundle.load(run).info
@@ -130,7 +130,10 @@ def test_accumulated_batches_are_one_larger_batch(
     ends = []
     for words in (("train.batch=8",), ("train.batch=2", "train.accumulate=4")):
         run = tmp_path / str(len(ends))
-        config = tiny("train.epochs=2", "optimizer.name=sgd", "optimizer.lr=0.1", *words)
+        config = tiny(
+            "train.epochs=2", "optimizer.name=sgd", "optimizer.lr=0.1", "device.precision=fp32",
+            *words,
+        )  # fmt: skip
         quietly(config, sections, run)
         ends.append(torch.load(max((run / "last").glob("state-*.pt")), weights_only=True))
     assert ends[0]["cursor"]["step"] == ends[1]["cursor"]["step"]

@@ -101,7 +101,7 @@ def export_bundle(
             "`diapir average` first",
         )
     if int8:
-        _refuse_with_int8(images, half=half, trainable=trainable, whole=with_preprocessing)
+        _refuse_with_int8(sources, images, half=half, trainable=trainable, whole=with_preprocessing)
     tensors = source.tensors() if trainable else None
     half = half or any(one.info.export and one.info.export.half for one in sources)
     half = half and not int8
@@ -170,9 +170,21 @@ def export_bundle(
 
 
 def _refuse_with_int8(
-    images: Sequence[NDArray[np.uint8]], *, half: bool, trainable: bool, whole: str | None
+    sources: Sequence[Bundle],
+    images: Sequence[NDArray[np.uint8]],
+    *,
+    half: bool,
+    trainable: bool,
+    whole: str | None,
 ) -> None:
-    """Refuse options that int8 does not go with, and too few tiles."""
+    """Refuse models and options that int8 does not go with, and too few tiles."""
+    for source in sources:
+        if source.info.export is not None and source.info.export.int8:
+            raise ExportError(
+                f"{source.path} is in int8 already",
+                expected="a model in float32 with --int8",
+                fix="give the run or bundle that it was exported from",
+            )
     options = {"--half": half, "--trainable": trainable, "--with-preprocessing": whole}
     given = [name for name, value in options.items() if value]
     if given:

@@ -55,6 +55,21 @@ def test_what_is_written_is_read(tmp_path: Path, name: str, precision: str) -> N
     assert np.isnan(found[3:]).all()
 
 
+def test_a_store_that_is_opened_again_writes_the_same_bytes(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((4, 5, 40), dtype=np.float32)
+    written = []
+    for name in ("at_once", "later"):
+        store = create_store(
+            tmp_path / f"{name}.zarr", MemorySurvey(values).grid, record(threshold=0.25), "float16"
+        )
+        store.add("probability", (4, 5, 40), "float16", store.fill)
+        if name == "later":
+            store = open_store(tmp_path / f"{name}.zarr", writable=True)
+        store.write("probability", slice(None), slice(None), encode(values, "float16"))
+        written.append((tmp_path / f"{name}.zarr" / "probability/c/0/0/0").read_bytes())
+    assert written[0] == written[1]
+
+
 def test_others_read_the_zarr(tmp_path: Path) -> None:
     store = create_store(tmp_path / "made.zarr", MemorySurvey(volume((4, 5, 6))).grid, record())
     store.add("probability", (2, 2, 6), "uint8", store.fill)

@@ -14,7 +14,6 @@ from diapir.text import plural
 
 if TYPE_CHECKING:
     from diapir.inference import Segmenter
-    from diapir.inference.ensemble import engine_notes
     from diapir.inference.pseudo import Limits
 
 
@@ -55,6 +54,7 @@ def pseudo(
         running: how the network runs.
         output: where lines and the answer go.
     """
+    from diapir.inference.ensemble import engine_notes
     from diapir.inference.pseudo import CONFIDENT, Limits, write_pseudo_labels
     from diapir.tiles import load_tiles
 

@@ -121,7 +121,7 @@ class ZarrArrays:
         with zarr_writing(self._path / name):
             from zarr.codecs import BloscCodec, Crc32cCodec
 
-            array = self._group.create_array(
+            self._group.create_array(
                 name,
                 shape=shape,
                 dtype=dtype,
@@ -134,7 +134,8 @@ class ZarrArrays:
                     Crc32cCodec(),
                 ),
             )
-        self._opened[name] = ZarrArray(array, self._path / name)
+        # opened when it is used, as after an interruption: Blosc's header differs otherwise
+        self._opened.pop(name, None)
 
     def form(self, name: str) -> tuple[tuple[int, ...], str]:
         """Shape of an array and the name of its type."""
