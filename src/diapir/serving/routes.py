@@ -121,7 +121,8 @@ def operations(limits: Limits) -> tuple[Operation, ...]:
             "PUT", "/api/data/{data}/strokes", data.write_strokes,
             "Replace the strokes on a file; with a tag in the header If-Match only where nobody "
             "else has changed them since (412)",
-            "number of sections and strokes; their tag in the header ETag", _DATA, (_JSON, _STROKES), JSON_BYTES,
+            "number of sections and strokes; their tag in the header ETag",
+            _DATA, (_JSON, _STROKES), JSON_BYTES,
         ),
         Operation(
             "POST", "/predict", predict.predict_sent_picture, "Predict a picture",

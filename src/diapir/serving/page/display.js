@@ -49,6 +49,7 @@ function setTheme(name) {
 }
 
 on("controls look", drawScale);
+on("controls", () => { for (const id of ["colours", "gain", "reverse"]) $(id).disabled = !state.facts; });
 on("section look", drawPlace);
 on("opened", () => { horizons = null; findHorizons().catch(told); });
 addEventListener("tab", drawPlace);

@@ -44,13 +44,14 @@ function fail(error) {
   emit("controls");
 }
 
+const some = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 const layersOf = (facts) => new Map(facts.predictions.map((one) => [one.layer, one]));
 const middle = (count) => Math.floor((count - 1) / 2);
 const widest = (facts) => (facts.kind === "picture" ? "picture" : facts.kind === "line" || facts.shape[1] >= facts.shape[0] ? "inline" : "crossline");
 
 function sizeInWords({ kind, shape: [inlines, crosslines, samples] }) {
   if (kind === "picture") return `${crosslines} × ${inlines} px`;
-  return kind === "line" ? `2D line, ${crosslines} traces × ${samples} samples` : `${inlines} inlines × ${crosslines} crosslines × ${samples} samples`;
+  return kind === "line" ? `2D line, ${crosslines} traces × ${samples} samples` : `${some(inlines, "inline")} × ${some(crosslines, "crossline")} × ${samples} samples`;
 }
 
 function chooseAxes() {

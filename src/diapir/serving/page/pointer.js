@@ -30,7 +30,7 @@ const show = (parts) => $("readout").replaceChildren(...parts.flatMap(([name, va
 async function valuesAt(row, column) {
   const { facts, axis, index } = state, layer = viewer.style.salt ? layerHere() : "";
   const found = await getJson(`/api/data/${facts.id}/${axis}/${index}/value?row=${row}&column=${column}${layer ? `&layer=${layer}` : ""}`);
-  const values = [[facts.kind === "picture" ? "grey" : "amplitude", found.amplitude === null ? "no data" : String(Number(found.amplitude.toPrecision(4)))]];
+  const values = [[facts.kind === "picture" ? "grey" : "amplitude", found.amplitude === null ? "no data" : String(Number(found.amplitude.toPrecision(4))).replace("-", "−")]];
   if (layer) values.push(["probability", found.probability === null ? "none" : found.probability.toFixed(2)]);
   return values;
 }

@@ -39,7 +39,7 @@ let thresholdOf = null;
 
 function drawPanel() {
   if (!state.facts) return;
-  const found = predictionHere(), options = [element("option", { value: "", textContent: "This section, predicted alone" })];
+  const found = predictionHere(), options = [element("option", { value: "", textContent: "This section alone" })];
   for (const one of state.layers.values()) options.push(element("option", { value: one.layer, textContent: `Whole survey, ${shortModel(one.model)}` }));
   options.push(element("option", { value: "none", textContent: "Nothing" }));
   $("layer").replaceChildren(...options);
@@ -81,6 +81,7 @@ on("opened", () => { $("model").value = state.model; });
 on("section", drawPanel);
 on("controls", () => {
   $("predict").disabled = !isVertical() || state.predicting.has(here());
+  for (const id of ["layer", "opacity", "threshold"]) $(id).disabled = !state.facts;
   viewer.changed();
 });
 
