@@ -107,6 +107,12 @@ def test_the_survey_is_open_and_its_sections_are_paged(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     until(page, "document.getElementById('number').value === '107'")
     assert pixels(page) == first  # nothing jumps
+    page.fill("#number", "110")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")  # of the section again, not of the number
+    until(page, "document.getElementById('number').value === '111'")
+    page.fill("#number", "107")
+    page.keyboard.press("Enter")
     for axis, number in (("crossline", "359"), ("slice", "76"), ("inline", "107")):
         page.click(f"[data-axis={axis}]")
         until(page, f"document.getElementById('number').value === '{number}'")
@@ -134,6 +140,15 @@ def test_the_pointer_reads_amplitudes(page: Page) -> None:
     page.mouse.move(600, 300)
     until(page, "document.getElementById('readout').textContent.includes('amplitude')")
     assert re.search(r"crossline\s*3\d\d", page.inner_text("#readout"))
+    first = page.inner_text("#readout")
+    for key, same in (("ArrowRight", False), ("ArrowLeft", True)):
+        page.keyboard.press(key)
+        words = json.dumps(first)
+        until(
+            page,
+            f"(document.getElementById('readout').innerText === {words}) === {str(same).lower()}",
+        )
+        until(page, "document.getElementById('readout').textContent.includes('amplitude')")
 
 
 def test_a_prediction_and_the_threshold_are_seen(page: Page) -> None:
@@ -217,7 +232,7 @@ def test_a_model_is_adapted_and_used(page: Page) -> None:
     assert "Dice on held-out strokes" in card.inner_text()
     card.get_by_text("Use this model").click()
     page.click("#predict")
-    until(page, "document.getElementById('found').textContent.includes('adapt-')")
+    until(page, "document.getElementById('found').textContent.includes('model adapted ')")
 
 
 def test_a_survey_is_predicted_and_downloaded(page: Page, tmp_path: Path) -> None:
@@ -452,8 +467,18 @@ def test_a_file_is_chosen_with_the_keyboard(page: Page, tmp_path: Path) -> None:
     assert not page.is_visible("#files")
 
 
-def test_a_service_that_has_gone_is_told(page: Page) -> None:
-    page.route("**/api/jobs", lambda route: route.abort())
+def test_a_service_that_has_gone_is_told(page: Page, address: str) -> None:
+    page.goto(f"{address}#{page.evaluate('location.hash.slice(1)')}")
+    page.wait_for_selector("html[data-ready=yes]")
+    page.keyboard.press("o")
+    page.fill("#filter", "block.sgy")
+    page.keyboard.press("Enter")
+    until(page, "document.getElementById('file-name').textContent === 'block.sgy'")
+    shown = pixels(page)
+    page.route("**/api/**", lambda route: route.abort())
     until(page, "!document.getElementById('offline').hidden")
-    page.unroute("**/api/jobs")
+    page.keyboard.press("x")
+    until(page, "document.getElementById('state').textContent.includes('does not answer')")
+    page.unroute("**/api/**")
     until(page, "document.getElementById('offline').hidden")
+    assert pixels(page) != shown  # the crossline, by itself

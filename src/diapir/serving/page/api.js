@@ -21,7 +21,7 @@ async function ask(path, options) {
     response = await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, { found: "The service does not answer", fix: "start `diapir serve` again" });
+    throw new ApiError(0, { found: "The service does not answer", fix: "start diapir serve again" });
   }
   return answer(response);
 }

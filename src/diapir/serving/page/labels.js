@@ -45,7 +45,7 @@ function drawPanel() {
   $("clear").disabled = !isVertical() || !strokes.of(sectionKey()).length;
   const labels = new Set([...strokes.sections.values()].flat().map((stroke) => stroke.label));
   $("adapt").disabled = !(labels.has("salt") && labels.has("not salt"));
-  $("adapt-note").hidden = !$("adapt").disabled;
+  $("adapt-note").textContent = $("adapt").disabled ? "Label some salt and some rock first." : strokes.sections.size === 1 ? "Label a second section too, for a score on held-out labels." : "\u00a0";
   const items = [...strokes.sections].map(([key, list]) => {
     const section = JSON.parse(key), [[kind, value]] = Object.entries(section);
     return element("li", {}, element("button", { textContent: `${kind} ${value}`, onclick: () => goToLabelled(section) }),

@@ -14,7 +14,7 @@ let turn = 0, words = AXES, addressed = null;
 // place: { axis, index }, or the middle of the widest direction
 export async function openData(id, place = null) {
   const now = ++turn;
-  state.facts = null; state.failed = false;
+  Object.assign(state, { facts: null, failed: false, wanted: { id, place } });
   viewer.clear();
   $("file-name").textContent = state.files.find((one) => one.id === id)?.name ?? "…";
   $("file-facts").textContent = "";
@@ -84,6 +84,13 @@ export async function goTo(axis, index) {
 
 export const again = () => goTo(state.axis, state.index);
 
+// what could not be read while the service did not answer
+export function recover() {
+  if (!state.facts) return state.wanted && openData(state.wanted.id, state.wanted.place);
+  viewer.tiles.failed = null;
+  return again();
+}
+
 // predictions of the whole survey anew
 export async function refreshPredictions() {
   if (!state.facts) return;
@@ -117,5 +124,6 @@ $("slider").oninput = () => goTo(state.axis, Number($("slider").value));
 $("previous").onclick = () => goTo(state.axis, state.index - 1);
 $("next").onclick = () => goTo(state.axis, state.index + 1);
 $("number").onchange = () => { if ($("number").value === "") drawPager(); else goTo(state.axis, indexOf(Number($("number").value))); };
+$("number").addEventListener("keydown", (event) => { if (event.key === "Enter") $("view").focus(); }); // keys are of the section again
 $("fit").onclick = () => viewer.fit();
 

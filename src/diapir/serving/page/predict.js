@@ -66,11 +66,9 @@ function drawNotes(found) {
 
 // ---- models
 
-const inShort = ({ name, origin }) => (origin === "adapted" ? `adapted, ${name.replace(/^adapt-\d{8}-(\d\d)(\d\d).*/, "$1:$2")}` : shortModel(name));
-
 export async function loadModels() {
   const { models } = await getJson("/api/models");
-  $("model").replaceChildren(...models.map((model) => element("option", { value: model.name, textContent: inShort(model), title: model.name })));
+  $("model").replaceChildren(...models.map((model) => element("option", { value: model.name, textContent: shortModel(model.name), title: model.name })));
   if (!models.some((model) => model.name === state.model)) state.model = models[0]?.name ?? "";
   $("model").value = state.model;
 }
