@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 TRACES, SAMPLES = 3000, 1500
+WAIT_S = 20
 FRAMES = """() => { window.frames_ = []; let last = 0;
     const tick = (now) => { if (last) window.frames_.push(now - last); last = now;
         window.ticking = requestAnimationFrame(tick); };
@@ -99,7 +100,10 @@ def measure(address: str, moves: int, size: tuple[int, int]) -> None:
         page = browser.new_page(viewport={"width": size[0], "height": size[1]})
         page.goto(address)
         page.wait_for_selector("html[data-ready=yes]")
+        end = time.monotonic() + WAIT_S
         while page.evaluate("() => document.getElementById('horizons').disabled"):
+            if time.monotonic() > end:
+                raise SystemExit(f"no horizons after {WAIT_S} s: run with --prepare first")
             time.sleep(0.1)
         page.mouse.move(600, 400)
         time.sleep(1.5)

@@ -194,6 +194,28 @@ def test_strokes_are_kept_as_adapt_reads_them(client: TestClient, made: Made) ->
     assert client.get(address).json()["sections"][0]["strokes"] == [stroke, rock]
 
 
+def test_strokes_that_others_changed_are_not_overwritten(client: TestClient) -> None:
+    address = f"/api/data/{id_of(client, 'block.sgy')}/strokes"
+    stroke = {"label": "salt", "width": 3.0, "height": 8.0, "points": [[305.0, 40.0]]}
+    area = {"label": "salt", "polygon": [[305.0, 40.0], [310.0, 40.0], [310.0, 60.0]]}
+    first, second = (
+        {"sections": [{"inline": 104, "strokes": strokes}]} for strokes in ([stroke], [area])
+    )
+    empty = client.get(address).headers["etag"]
+    written = client.put(address, json=first, headers={"if-match": empty})
+    assert written.status_code == 200
+    tag = written.headers["etag"]
+    assert tag == client.get(address).headers["etag"] != empty
+    refused = client.put(address, json=second, headers={"if-match": empty})
+    assert refused.status_code == 412
+    assert "changed elsewhere" in refused.json()["error"]["found"]
+    assert client.get(address).json()["sections"][0]["strokes"] == [stroke]
+    other = client.put(address, json=second, headers={"if-match": f'"x", {tag}'})
+    assert other.headers["etag"] == client.get(address).headers["etag"] != tag
+    assert client.put(address, json=first, headers={"if-match": "*"}).headers["etag"] == tag
+    assert client.put(address, json=second).status_code == 200
+
+
 def test_a_full_queue_says_when_to_come_again(serve: Serve, made: Made) -> None:
     client = serve(limits=replace(Limits(), waiting=1))
     desk = client.app.state.service.desk  # type: ignore[attr-defined]

@@ -70,9 +70,7 @@ def page(address: str) -> Iterator[Page]:
 
 def is_fault(said: ConsoleMessage) -> bool:
     """Whether the browser complains of more than a file that the service refuses."""
-    return (
-        said.type == "error" and "status of 422" not in said.text and "ERR_FAILED" not in said.text
-    )
+    return said.type == "error" and not re.search(r"status of 4(12|22)|ERR_FAILED", said.text)
 
 
 def until(page: Page, condition: str, seconds: float = 30) -> None:
@@ -109,6 +107,12 @@ def test_the_survey_is_open_and_its_sections_are_paged(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     until(page, "document.getElementById('number').value === '107'")
     assert pixels(page) == first  # nothing jumps
+    page.fill("#number", "110")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")  # of the section again, not of the number
+    until(page, "document.getElementById('number').value === '111'")
+    page.fill("#number", "107")
+    page.keyboard.press("Enter")
     for axis, number in (("crossline", "359"), ("slice", "76"), ("inline", "107")):
         page.click(f"[data-axis={axis}]")
         until(page, f"document.getElementById('number').value === '{number}'")
@@ -136,6 +140,15 @@ def test_the_pointer_reads_amplitudes(page: Page) -> None:
     page.mouse.move(600, 300)
     until(page, "document.getElementById('readout').textContent.includes('amplitude')")
     assert re.search(r"crossline\s*3\d\d", page.inner_text("#readout"))
+    first = page.inner_text("#readout")
+    for key, same in (("ArrowRight", False), ("ArrowLeft", True)):
+        page.keyboard.press(key)
+        words = json.dumps(first)
+        until(
+            page,
+            f"(document.getElementById('readout').innerText === {words}) === {str(same).lower()}",
+        )
+        until(page, "document.getElementById('readout').textContent.includes('amplitude')")
 
 
 def test_a_prediction_and_the_threshold_are_seen(page: Page) -> None:
@@ -219,7 +232,7 @@ def test_a_model_is_adapted_and_used(page: Page) -> None:
     assert "Dice on held-out strokes" in card.inner_text()
     card.get_by_text("Use this model").click()
     page.click("#predict")
-    until(page, "document.getElementById('found').textContent.includes('adapt-')")
+    until(page, "document.getElementById('found').textContent.includes('model adapted ')")
 
 
 def test_a_survey_is_predicted_and_downloaded(page: Page, tmp_path: Path) -> None:
@@ -329,6 +342,59 @@ def test_an_area_is_erased_undone_and_opened_again(page: Page, address: str) -> 
     page.keyboard.press("h")
 
 
+def test_labels_of_another_window_are_not_overwritten(page: Page, address: str) -> None:
+    data = page.evaluate("location.hash.slice(1).split('/')[0]")
+    where = f"{address}api/data/{data}/strokes"
+    page.click("#tab-label")
+    count = len(json.loads(page.request.get(where).text())["sections"][0]["strokes"])
+    theirs = {"label": "salt", "width": 3.0, "height": 8.0, "points": [[305.0, 40.0]]}
+    content = {"sections": [{"inline": 107, "strokes": [theirs]}]}
+
+    def changed_elsewhere() -> None:
+        assert page.request.put(where, data=content).ok
+        paint(page, "s", [(480, 350), (620, 380)])
+        until(page, "!document.getElementById('conflict').hidden")
+        assert "changed elsewhere" in page.inner_text("#saved")
+        assert json.loads(page.request.get(where).text())["sections"][0]["strokes"] == [theirs]
+
+    changed_elsewhere()
+    page.click("#adapt")
+    until(page, "document.querySelector('.toast')?.textContent.includes('changed elsewhere')")
+    page.click("#mine")
+    until(page, "document.getElementById('saved').textContent === 'Saved'")
+    kept = json.loads(page.request.get(where).text())["sections"][0]["strokes"]
+    assert len(kept) == count + 1
+    changed_elsewhere()
+    page.click("#theirs")
+    until(page, "document.getElementById('conflict').hidden")
+    assert "1 label" in page.inner_text("#labelled")
+    assert page.request.put(where, data={"sections": [{"inline": 107, "strokes": kept}]}).ok
+    page.evaluate("() => dispatchEvent(new Event('focus'))")  # back in this window
+    until(page, f"document.getElementById('labelled').textContent.includes('{count + 1} labels')")
+    page.keyboard.press("h")
+
+
+def test_the_theme_is_there_before_anything_is_drawn(page: Page, address: str) -> None:
+    browser = page.context.browser
+    assert browser is not None
+    for scheme, kept, wanted in (
+        ("dark", "", "dark"),
+        ("light", "", "light"),
+        ("light", "dark", "dark"),
+    ):
+        context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
+        context.add_init_script(f"localStorage.setItem('diapir-theme', '{kept}')" if kept else "")
+        other = context.new_page()
+        other.route("**/page/app.js", lambda route: route.abort())  # the page's own script is late
+        other.goto(address, wait_until="domcontentloaded")
+        assert other.evaluate("document.documentElement.dataset.theme") == wanted
+        dark = (
+            other.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 25, 30)"
+        )
+        assert dark == (wanted == "dark")
+        context.close()
+
+
 def drop(page: Page, name: str, content: bytes) -> None:
     """Drop a file on the page."""
     script = """([name, text]) => {
@@ -401,8 +467,18 @@ def test_a_file_is_chosen_with_the_keyboard(page: Page, tmp_path: Path) -> None:
     assert not page.is_visible("#files")
 
 
-def test_a_service_that_has_gone_is_told(page: Page) -> None:
-    page.route("**/api/jobs", lambda route: route.abort())
+def test_a_service_that_has_gone_is_told(page: Page, address: str) -> None:
+    page.goto(f"{address}#{page.evaluate('location.hash.slice(1)')}")
+    page.wait_for_selector("html[data-ready=yes]")
+    page.keyboard.press("o")
+    page.fill("#filter", "block.sgy")
+    page.keyboard.press("Enter")
+    until(page, "document.getElementById('file-name').textContent === 'block.sgy'")
+    shown = pixels(page)
+    page.route("**/api/**", lambda route: route.abort())
     until(page, "!document.getElementById('offline').hidden")
-    page.unroute("**/api/jobs")
+    page.keyboard.press("x")
+    until(page, "document.getElementById('state').textContent.includes('does not answer')")
+    page.unroute("**/api/**")
     until(page, "document.getElementById('offline').hidden")
+    assert pixels(page) != shown  # the crossline, by itself

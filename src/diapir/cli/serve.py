@@ -22,13 +22,14 @@ app = App(
   diapir serve lines/ pictures/            all surveys and pictures in folders
   diapir serve runs/block block.sgy        with a model of your own
   diapir serve block.sgy --host 0.0.0.0    for the network: with a token
+  ssh -L 8765:127.0.0.1:8765 NAME          to a service on the machine NAME
 
 Nothing is uploaded or fetched from elsewhere, and your files are never changed.
 Only the files and folders named here can be opened. Jobs, labels and files that
-are dropped on the page go to --out; the same command finds them again, and
-resumes what was interrupted. The strokes of a survey are
-OUT/labels/NAME-ID.strokes.json, which `diapir adapt --labels` reads. GET
-/api/openapi.json describes the API:
+are dropped on the page go to --out. Ctrl-C stops the service and its job; the
+same command finds all of them again, and resumes the job. The strokes of a
+survey are OUT/labels/NAME-ID.strokes.json, which `diapir adapt --labels` reads.
+GET /api/openapi.json describes the API:
 
   curl --data-binary @section.png -H 'Content-Type: image/png' \\
       http://127.0.0.1:8765/predict

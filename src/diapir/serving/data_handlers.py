@@ -21,6 +21,7 @@ from diapir.serving.operations import as_json, read_body, read_object, text_of, 
 from diapir.serving.request_errors import bad_request, not_found
 from diapir.serving.section_levels import COLUMNS, TILE, Bytes, Layer, levels_of, tile
 from diapir.serving.service import Service
+from diapir.serving.stroke_files import tag_of
 from diapir.serving.upload_handler import SUFFIXES
 from diapir.surveys.prediction.prediction_store import NOTHING, STEPS
 
@@ -183,16 +184,23 @@ async def read_strokes(request: Request, service: Service) -> Response:
     """The strokes on a file."""
     entry = service.library.entry(request.path_params["data"])
     found = await service.lanes.run("strokes", partial(service.strokes.read, entry))
-    return as_json(found.model_dump(mode="json", exclude_none=True))
+    answer = as_json(found.model_dump(mode="json", exclude_none=True))
+    answer.headers["etag"] = tag_of(found)
+    return answer
 
 
 async def write_strokes(request: Request, service: Service) -> Response:
     """Replace the strokes on a file."""
     entry = service.library.entry(request.path_params["data"])
     content = await read_body(request, service.settings.limits.body_seconds)
-    found = await service.lanes.run("strokes", partial(service.strokes.write, entry, content))
+    tag = request.headers.get("if-match", "*")
+    only_after = None if tag == "*" else tag
+    write = partial(service.strokes.write, entry, content, only_after=only_after)
+    found = await service.lanes.run("strokes", write)
     strokes = sum(len(section.strokes) for section in found.sections)
-    return as_json({"sections": len(found.sections), "strokes": strokes})
+    answer = as_json({"sections": len(found.sections), "strokes": strokes})
+    answer.headers["etag"] = tag_of(found)
+    return answer
 
 
 async def opened_of(request: Request, service: Service) -> Opened:

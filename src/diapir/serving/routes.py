@@ -115,11 +115,14 @@ def operations(limits: Limits) -> tuple[Operation, ...]:
         ),
         Operation(
             "GET", "/api/data/{data}/strokes", data.read_strokes, "The strokes on a file",
-            "strokes, as `diapir adapt` reads them", _DATA,
+            "strokes, as `diapir adapt` reads them; their tag in the header ETag", _DATA,
         ),
         Operation(
-            "PUT", "/api/data/{data}/strokes", data.write_strokes, "Replace the strokes on a file",
-            "number of sections and strokes", _DATA, (_JSON, _STROKES), JSON_BYTES,
+            "PUT", "/api/data/{data}/strokes", data.write_strokes,
+            "Replace the strokes on a file; with a tag in the header If-Match only where nobody "
+            "else has changed them since (412)",
+            "number of sections and strokes; their tag in the header ETag",
+            _DATA, (_JSON, _STROKES), JSON_BYTES,
         ),
         Operation(
             "POST", "/predict", predict.predict_sent_picture, "Predict a picture",

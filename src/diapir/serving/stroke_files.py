@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from diapir.files import unwritable
 from diapir.serving.library import Entry
-from diapir.serving.request_errors import bad_request
+from diapir.serving.request_errors import RequestError, bad_request
 from diapir.surveys import Strokes, read_strokes, write_strokes
 
 FOLDER = "labels"
@@ -42,11 +43,16 @@ class StrokeFiles:
         path = self.path(entry)
         return read_strokes(path) if path.exists() else _EMPTY
 
-    def write(self, entry: Entry, content: bytes) -> Strokes:
+    def write(self, entry: Entry, content: bytes, *, only_after: str | None = None) -> Strokes:
         """Replace the strokes on a file.
 
+        Args:
+            entry: the file.
+            content: strokes in JSON.
+            only_after: tag of the strokes that are replaced, or several; None for any.
+
         Raises:
-            RequestError: they are no strokes, or too many.
+            RequestError: they are no strokes, too many (400), or others were written since (412).
             DataError: the disk is full or not writable.
         """
         try:
@@ -68,6 +74,13 @@ class StrokeFiles:
                 f"{count:,} strokes with {points:,} points",
                 f"at most {MOST_STROKES:,} with {MOST_POINTS:,}",
             )
+        if only_after is not None and tag_of(self.read(entry)) not in only_after:
+            raise RequestError(
+                412,
+                "labels that were changed elsewhere since they were read",
+                expected="changes to the newest labels",
+                fix="load them, and change those",
+            )
         path = self.path(entry)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,3 +88,8 @@ class StrokeFiles:
         except OSError as error:
             raise unwritable(path, error) from None
         return strokes
+
+
+def tag_of(strokes: Strokes) -> str:
+    """Tag of strokes (ETag): equal for equal ones."""
+    return f'"{hashlib.sha256(strokes.model_dump_json().encode()).hexdigest()[:32]}"'

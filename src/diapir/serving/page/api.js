@@ -21,16 +21,24 @@ async function ask(path, options) {
     response = await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, { found: "The service does not answer", fix: "start `diapir serve` again" });
+    throw new ApiError(0, { found: "The service does not answer", fix: "start diapir serve again" });
   }
   return answer(response);
 }
 
+// what an answer holds, and its tag
+async function tagged(response) { return { content: await response.json(), tag: response.headers.get("etag") }; }
+export const getTagged = async (path) => tagged(await ask(path));
+
+// replaces what has this tag; status 412 where it was changed elsewhere. keepalive: sent even while the page is closed, up to 64 kB
+export const putTagged = async (path, content, tag, keepalive = false) => tagged(await ask(path, {
+  method: "PUT", headers: { "Content-Type": "application/json", ...(tag && { "If-Match": tag }) }, body: JSON.stringify(content), keepalive,
+}));
+
 export const getJson = async (path, signal) => (await ask(path, { signal })).json();
 
-// keepalive: sent even while the page is closed, up to 64 kB
-export const sendJson = async (method, path, content, keepalive = false) => (await ask(path, {
-  method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(content), keepalive,
+export const sendJson = async (method, path, content) => (await ask(path, {
+  method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(content),
 })).json();
 
 export const send = async (method, path) => (await ask(path, { method })).json();

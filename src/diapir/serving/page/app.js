@@ -1,7 +1,7 @@
 // The page of `diapir serve`: starts its parts and opens the first file.
 
 import { $, TABS, openTab } from "./dom.js";
-import { startTheme } from "./display.js";
+import "./display.js";
 import { loadFiles, welcome } from "./files.js";
 import "./job_panel.js";
 import "./keys.js";
@@ -22,7 +22,6 @@ document.querySelector(".tabs").addEventListener("keydown", (event) => {
 });
 $("help").onclick = () => $("keys").showModal();
 
-startTheme();
 chooseTool("hand");
 emit("controls");
 try {

@@ -43,19 +43,13 @@ function drawPlace() {
 }
 
 function setTheme(name) {
-  document.documentElement.dataset.theme = name;
+  document.documentElement.dataset.theme = name; // at the start theme.js does it
   try { localStorage.setItem("diapir-theme", name); } catch { /* private window */ }
-  viewer.restyle({ theme: name });
-  emit("look");
-}
-
-export function startTheme() {
-  let kept = null;
-  try { kept = localStorage.getItem("diapir-theme"); } catch { /* private window */ }
-  setTheme(kept ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+  restyle({ theme: name });
 }
 
 on("controls look", drawScale);
+on("controls", () => { for (const id of ["colours", "gain", "reverse"]) $(id).disabled = !state.facts; });
 on("section look", drawPlace);
 on("opened", () => { horizons = null; findHorizons().catch(told); });
 addEventListener("tab", drawPlace);

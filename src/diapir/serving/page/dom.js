@@ -12,13 +12,16 @@ export const seconds = (s) => (s < 90 ? `${Math.max(1, Math.round(s))} s` : s < 
 export const size = (bytes) => (bytes < 1e3 ? `${bytes} B` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
 export const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
+// begins with a capital, where the first word is no name
+export const sentence = (text) => (/^[a-z]+ /.test(text) ? text[0].toUpperCase() + text.slice(1) : text);
+
 // a message that goes by itself; errors have what was found, what was expected and how to fix it
 export function told(error, good = false) {
   const { found, expected, fix } = error.content ?? {};
   const toast = element("div", { className: good ? "toast good" : "toast" },
-    element("b", { textContent: found ?? error.message ?? String(error) }),
+    element("b", { textContent: sentence(found ?? error.message ?? String(error)) }),
     expected ? element("div", { textContent: `Expected: ${expected}` }) : null,
-    fix ? element("div", { textContent: fix[0].toUpperCase() + fix.slice(1) }) : null,
+    fix ? element("div", { textContent: sentence(fix) }) : null,
     element("button", { className: "close", ariaLabel: "Close", textContent: "×", onclick: () => toast.remove() }));
   $("toasts").append(toast);
   while ($("toasts").children.length > 3) $("toasts").firstChild.remove();

@@ -1,10 +1,11 @@
 // The list of jobs: progress, time left, results.
 
 import { fileAddress, getJson, send } from "./api.js";
-import { element, percent, seconds, size } from "./dom.js";
+import { element, percent, seconds, sentence, size } from "./dom.js";
+import { inShort } from "./section.js";
 
 const FAST_MS = 700, SLOW_MS = 4000, NEWEST_LOG = 1500;
-const WORDS = { waiting: "Waiting", running: "Running", done: "Done", failed: "Failed", cancelled: "Cancelled" };
+const WORDS = { waiting: "Waiting for the jobs before it", running: "Running", done: "Done", failed: "Failed", cancelled: "Cancelled" };
 const isActive = (job) => ["waiting", "running"].includes(job.status);
 
 export class Jobs {
@@ -46,11 +47,11 @@ export class Jobs {
 
   card(job) {
     const bad = job.status === "failed";
-    const card = element("article", { className: "job" }, element("h3", { textContent: job.title }));
+    const card = element("article", { className: "job" }, element("h3", { textContent: inShort(job.title), title: job.title }));
     card.dataset.status = job.status;
     card.dataset.job = job.id;
-    card.append(element("div", { className: bad ? "status bad" : "status", textContent: bad ? job.error.found : this.words(job) }));
-    if (bad && job.error.fix) card.append(element("div", { className: "status", textContent: job.error.fix }));
+    card.append(element("div", { className: bad ? "status bad" : "status", textContent: bad ? sentence(job.error.found) : this.words(job) }));
+    if (bad && job.error.fix) card.append(element("div", { className: "status", textContent: sentence(job.error.fix) }));
     if (job.status === "running") {
       const bar = element("progress", { max: 1 });
       if (job.progress?.total) bar.value = job.progress.done / job.progress.total;
@@ -96,9 +97,9 @@ export class Jobs {
     if (job.kind === "adapt") {
       const row = (name, score) => element("tr", {}, element("th", { textContent: name }), element("td", { textContent: score ? score.dice.toFixed(3) : "–" }),
         element("td", { textContent: score?.ci95 ? `95 % CI ${score.ci95.map((v) => v.toFixed(2)).join(" to ")}` : "" }));
-      parts.push(element("table", {}, element("tr", {}, element("th", { textContent: "Dice on held-out strokes" })), row("Before", answer.before), row("After", answer.after)));
-      if (!answer.after) note("Nothing was held out: label another section for a score");
-      for (const text of answer.notes ?? []) note(text);
+      if (answer.after) parts.push(element("table", {}, element("tr", {}, element("th", { textContent: "Dice on held-out strokes", colSpan: 3 })), row("Before", answer.before), row("After", answer.after)));
+      else note("No score: nothing was held out");
+      for (const text of answer.notes ?? []) note(sentence(text));
     }
     if (job.kind === "suggest") {
       const list = element("ul", { className: "list" });

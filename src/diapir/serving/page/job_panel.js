@@ -5,14 +5,18 @@ import { $, openTab, told } from "./dom.js";
 import { findHorizons } from "./display.js";
 import { Jobs } from "./job_list.js";
 import { strokes } from "./labels.js";
-import { goTo, openData, refreshPredictions } from "./navigate.js";
+import { goTo, openData, recover, refreshPredictions } from "./navigate.js";
 import { choose, loadModels, useModel } from "./predict.js";
-import { isSurvey } from "./section.js";
+import { inShort, isSurvey } from "./section.js";
 import { on, state } from "./state.js";
 
 const jobs = new Jobs($("jobs"), $("job-count"), {
   told,
-  answering: (does) => { $("offline").hidden = does; },
+  answering(does) {
+    const back = does && !$("offline").hidden;
+    $("offline").hidden = does;
+    if (back) recover();
+  },
   isSurvey: (id) => state.files.find((file) => file.id === id)?.kind === "survey",
   ended: (job) => ended(job).catch(told),
   products: (job) => start("products", { segy: true }, { data: job.data, model: job.model, source: job.id }),
@@ -42,8 +46,8 @@ async function opened(job) {
 
 async function ended(job) {
   const here = job.data === state.facts?.id;
-  if (job.status === "done") told({ message: `Done: ${job.title}` }, true);
-  if (job.status === "failed") told({ content: { ...job.error, found: `${job.title}: ${job.error.found}` } });
+  if (job.status === "done") told({ message: `Done: ${inShort(job.title)}` }, true);
+  if (job.status === "failed") told({ content: { ...job.error, found: `${inShort(job.title)}: ${job.error.found}` } });
   if (job.kind === "adapt") await loadModels();
   if (job.kind === "products" && here) await findHorizons();
   if (job.kind === "predict" && here) {

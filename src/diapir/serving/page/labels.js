@@ -28,14 +28,24 @@ viewer.overlays.push((context) => {
   painter.draw(context);
 });
 
+let warned = false;
+
+function warn() {
+  if (strokes.conflict && !warned && $("pane-label").hidden) told({ content: { found: "These labels were changed elsewhere", fix: "load those, or keep yours, on the Label tab" } });
+  warned = strokes.conflict;
+}
+
 function drawPanel() {
   viewer.changed();
+  warn();
   $("undo").disabled = !strokes.done.length;
   $("redo").disabled = !strokes.undone.length;
+  $("conflict").hidden = !strokes.conflict;
+  $("saved").classList.toggle("bad", strokes.conflict);
   $("clear").disabled = !isVertical() || !strokes.of(sectionKey()).length;
   const labels = new Set([...strokes.sections.values()].flat().map((stroke) => stroke.label));
   $("adapt").disabled = !(labels.has("salt") && labels.has("not salt"));
-  $("adapt-note").hidden = !$("adapt").disabled;
+  $("adapt-note").textContent = $("adapt").disabled ? "Label some salt and some rock first." : strokes.sections.size === 1 ? "Label a second section too, for a score on held-out labels." : "\u00a0";
   const items = [...strokes.sections].map(([key, list]) => {
     const section = JSON.parse(key), [[kind, value]] = Object.entries(section);
     return element("li", {}, element("button", { textContent: `${kind} ${value}`, onclick: () => goToLabelled(section) }),
@@ -83,6 +93,9 @@ on("controls", () => { $("strokes-file").hidden = !state.facts; });
 
 $("undo").onclick = undo;
 $("redo").onclick = redo;
+$("theirs").onclick = () => strokes.settle(false).catch(told);
+$("mine").onclick = () => strokes.settle(true).catch(told);
+addEventListener("focus", () => strokes.refresh().catch(() => {})); // another window may have changed them
 $("clear").onclick = () => strokes.clear(sectionKey());
 $("brush").oninput = brushChanged;
 $("tools").onclick = (event) => { const tool = event.target.closest("[data-tool]")?.dataset.tool; if (tool) chooseTool(tool); };

@@ -14,7 +14,7 @@ let turn = 0, words = AXES, addressed = null;
 // place: { axis, index }, or the middle of the widest direction
 export async function openData(id, place = null) {
   const now = ++turn;
-  state.facts = null; state.failed = false;
+  Object.assign(state, { facts: null, failed: false, wanted: { id, place } });
   viewer.clear();
   $("file-name").textContent = state.files.find((one) => one.id === id)?.name ?? "…";
   $("file-facts").textContent = "";
@@ -44,13 +44,14 @@ function fail(error) {
   emit("controls");
 }
 
+const some = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 const layersOf = (facts) => new Map(facts.predictions.map((one) => [one.layer, one]));
 const middle = (count) => Math.floor((count - 1) / 2);
 const widest = (facts) => (facts.kind === "picture" ? "picture" : facts.kind === "line" || facts.shape[1] >= facts.shape[0] ? "inline" : "crossline");
 
 function sizeInWords({ kind, shape: [inlines, crosslines, samples] }) {
   if (kind === "picture") return `${crosslines} × ${inlines} px`;
-  return kind === "line" ? `2D line, ${crosslines} traces × ${samples} samples` : `${inlines} inlines × ${crosslines} crosslines × ${samples} samples`;
+  return kind === "line" ? `2D line, ${crosslines} traces × ${samples} samples` : `${some(inlines, "inline")} × ${some(crosslines, "crossline")} × ${samples} samples`;
 }
 
 function chooseAxes() {
@@ -82,6 +83,13 @@ export async function goTo(axis, index) {
 }
 
 export const again = () => goTo(state.axis, state.index);
+
+// what could not be read while the service did not answer
+export function recover() {
+  if (!state.facts) return state.wanted && openData(state.wanted.id, state.wanted.place);
+  viewer.tiles.failed = null;
+  return again();
+}
 
 // predictions of the whole survey anew
 export async function refreshPredictions() {
@@ -116,5 +124,6 @@ $("slider").oninput = () => goTo(state.axis, Number($("slider").value));
 $("previous").onclick = () => goTo(state.axis, state.index - 1);
 $("next").onclick = () => goTo(state.axis, state.index + 1);
 $("number").onchange = () => { if ($("number").value === "") drawPager(); else goTo(state.axis, indexOf(Number($("number").value))); };
+$("number").addEventListener("keydown", (event) => { if (event.key === "Enter") $("view").focus(); }); // keys are of the section again
 $("fit").onclick = () => viewer.fit();
 

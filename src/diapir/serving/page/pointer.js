@@ -4,7 +4,7 @@ import { getJson } from "./api.js";
 import { $, element } from "./dom.js";
 import { axes, layerHere } from "./section.js";
 import { viewer } from "./stage.js";
-import { state } from "./state.js";
+import { on, state } from "./state.js";
 
 const WAIT_MS = 40;
 
@@ -13,7 +13,8 @@ let turn = 0, timer = null;
 viewer.onpointer = (place) => {
   clearTimeout(timer);
   const now = ++turn;
-  if (!place || !state.facts) { $("readout").textContent = "\u00a0"; return; }
+  if (!place || viewer.section?.data !== state.facts?.id || viewer.section.axis !== state.axis) { $("scale").classList.remove("away"); $("readout").textContent = "\u00a0"; return; }
+  seeThrough(place);
   const { across, down } = axes(), [column, row] = place.map(Math.floor);
   const parts = [[across.name, Math.round(across.value(column))], [down.name, `${Math.round(down.value(row) * 100) / 100}${state.axis === "slice" ? "" : ` ${down.unit}`}`]];
   show(parts);
@@ -25,12 +26,20 @@ viewer.onpointer = (place) => {
   }, WAIT_MS);
 };
 
+on("section", () => viewer.point(viewer.pointer)); // another section under the same place
+
+// the scale bar fades where the pointer is over it
+function seeThrough(place) {
+  const scale = $("scale"), [x, y] = viewer.toScreen(...place);
+  scale.classList.toggle("away", x > scale.offsetLeft - 20 && y > scale.offsetTop - 20);
+}
+
 const show = (parts) => $("readout").replaceChildren(...parts.flatMap(([name, value]) => [element("span", { textContent: name }), element("b", { textContent: value })]));
 
 async function valuesAt(row, column) {
   const { facts, axis, index } = state, layer = viewer.style.salt ? layerHere() : "";
   const found = await getJson(`/api/data/${facts.id}/${axis}/${index}/value?row=${row}&column=${column}${layer ? `&layer=${layer}` : ""}`);
-  const values = [[facts.kind === "picture" ? "grey" : "amplitude", found.amplitude === null ? "no data" : String(Number(found.amplitude.toPrecision(4)))]];
+  const values = [[facts.kind === "picture" ? "grey" : "amplitude", found.amplitude === null ? "no data" : String(Number(found.amplitude.toPrecision(4))).replace("-", "−")]];
   if (layer) values.push(["probability", found.probability === null ? "none" : found.probability.toFixed(2)]);
   return values;
 }

@@ -39,7 +39,7 @@ let thresholdOf = null;
 
 function drawPanel() {
   if (!state.facts) return;
-  const found = predictionHere(), options = [element("option", { value: "", textContent: "This section, predicted alone" })];
+  const found = predictionHere(), options = [element("option", { value: "", textContent: "This section alone" })];
   for (const one of state.layers.values()) options.push(element("option", { value: one.layer, textContent: `Whole survey, ${shortModel(one.model)}` }));
   options.push(element("option", { value: "none", textContent: "Nothing" }));
   $("layer").replaceChildren(...options);
@@ -66,11 +66,9 @@ function drawNotes(found) {
 
 // ---- models
 
-const inShort = ({ name, origin }) => (origin === "adapted" ? `adapted, ${name.replace(/^adapt-\d{8}-(\d\d)(\d\d).*/, "$1:$2")}` : shortModel(name));
-
 export async function loadModels() {
   const { models } = await getJson("/api/models");
-  $("model").replaceChildren(...models.map((model) => element("option", { value: model.name, textContent: inShort(model), title: model.name })));
+  $("model").replaceChildren(...models.map((model) => element("option", { value: model.name, textContent: shortModel(model.name), title: model.name })));
   if (!models.some((model) => model.name === state.model)) state.model = models[0]?.name ?? "";
   $("model").value = state.model;
 }
@@ -81,6 +79,7 @@ on("opened", () => { $("model").value = state.model; });
 on("section", drawPanel);
 on("controls", () => {
   $("predict").disabled = !isVertical() || state.predicting.has(here());
+  for (const id of ["layer", "opacity", "threshold"]) $(id).disabled = !state.facts;
   viewer.changed();
 });
 

@@ -45,4 +45,6 @@ export const here = () => `${state.facts?.id} ${state.axis} ${state.index} ${sta
 export const predictionHere = () => (state.layer && state.layers.get(state.layer)) || state.own.get(here()) || null;
 export const layerHere = () => predictionHere()?.layer ?? "";
 
-export const shortModel = (name) => name.split("/").at(-1);
+// names of adapted models, wherever they stand, by the time at which they were made
+export const inShort = (text) => text.replace(/adapt-\d{8}-(\d\d)(\d\d)\d\d-\w+/g, "adapted $1:$2");
+export const shortModel = (name) => inShort(name.split("/").at(-1));

@@ -1,6 +1,6 @@
 // Strokes and areas in data coordinates, as `diapir adapt` reads them; undo; saving.
 
-import { getJson, sendJson } from "../api.js";
+import { getTagged, putTagged } from "../api.js";
 
 const SAVE_MS = 500, RETRY_MS = 3000, MOST_AT_CLOSE = 60_000;
 
@@ -9,6 +9,8 @@ export class Strokes {
   constructor(told, changed) {
     this.told = told; this.changed = changed;
     this.unsaved = new Map(); // by file: what is not saved yet, also of files that are not shown any more
+    this.tags = new Map(); // by file: which labels were read or saved last
+    this.others = new Set(); // files whose labels were changed elsewhere meanwhile
     this.empty(null);
   }
 
@@ -18,15 +20,51 @@ export class Strokes {
     this.empty(null); // nothing can be drawn until the strokes are there
     this.changed();
     this.opening = data;
-    const content = this.unsaved.get(data) ?? (await getJson(`/api/data/${data}/strokes`));
+    const content = this.unsaved.get(data) ?? (await this.read(data));
     if (this.opening !== data) return;
+    this.fill(data, content);
+  }
+
+  async read(data) {
+    const { content, tag } = await getTagged(address(data));
+    this.tags.set(data, tag);
+    return content;
+  }
+
+  fill(data, content) {
     this.empty(data);
     for (const section of content.sections) {
       const key = JSON.stringify(pick(section));
       this.sections.set(key, [...(this.sections.get(key) ?? []), ...section.strokes]);
     }
-    this.told("");
+    this.tell("");
     this.changed();
+  }
+
+  get conflict() { return this.others.has(this.data); }
+  tell(text) { this.told(this.conflict ? "Not saved: these labels were changed elsewhere, in another window or by someone else." : text); }
+
+  // reads the labels again where they were changed elsewhere and nothing is unsaved here
+  async refresh() {
+    const { data } = this;
+    if (!data || this.unsaved.has(data) || this.refreshing) return;
+    this.refreshing = true;
+    try {
+      const { content, tag } = await getTagged(address(data));
+      if (this.data !== data || this.unsaved.has(data) || tag === this.tags.get(data)) return;
+      this.tags.set(data, tag);
+      this.fill(data, content);
+    } finally { this.refreshing = false; }
+  }
+
+  // settles a conflict: with the labels of the others, or with those of this page
+  async settle(mine) {
+    const { data } = this, content = await this.read(data);
+    this.others.delete(data);
+    if (mine) { this.tell("Saving …"); this.changed(); return this.flush(); }
+    this.unsaved.delete(data);
+    if (this.data === data) this.fill(data, content);
+    return null;
   }
 
   get ready() { return this.data !== null; }
@@ -58,7 +96,7 @@ export class Strokes {
     if (strokes.length) this.sections.set(key, strokes); else this.sections.delete(key);
     this.unsaved.set(this.data, this.content());
     this.changed();
-    this.told("Saving …");
+    this.tell("Saving …");
     this.later(SAVE_MS);
   }
 
@@ -74,28 +112,34 @@ export class Strokes {
   async save() {
     clearTimeout(this.timer);
     for (const [data, content] of this.unsaved) {
+      if (this.others.has(data)) continue;
+      this.sending = data;
       try {
-        await sendJson("PUT", `/api/data/${data}/strokes`, content);
+        this.tags.set(data, (await putTagged(address(data), content, this.tags.get(data))).tag);
       } catch (error) {
-        this.told(`Not saved: ${error.message}`);
-        this.later(RETRY_MS);
+        if (error.status === 412) this.others.add(data); else this.later(RETRY_MS);
+        this.tell(`Not saved: ${error.message}`);
+        this.changed();
         throw error;
-      }
+      } finally { this.sending = null; }
       if (this.unsaved.get(data) === content) this.unsaved.delete(data); // else it was drawn on meanwhile
     }
-    if (!this.unsaved.size) this.told("Saved"); else this.later(SAVE_MS);
+    const left = [...this.unsaved.keys()].filter((data) => !this.others.has(data));
+    if (left.length) this.later(SAVE_MS); else this.tell("Saved");
+    if (this.conflict) throw Object.assign(new Error("These labels were changed elsewhere"), { content: { found: "These labels were changed elsewhere", fix: "load those, or keep yours, on the Label tab" } });
   }
 
   // the page is closed: sends what is small at once; returns whether something would be lost
   close() {
     let lost = false;
     for (const [data, content] of this.unsaved) {
-      if (JSON.stringify(content).length > MOST_AT_CLOSE) lost = true;
-      else sendJson("PUT", `/api/data/${data}/strokes`, content, true).catch(() => {});
+      if (this.others.has(data) || JSON.stringify(content).length > MOST_AT_CLOSE) lost = true;
+      else putTagged(address(data), content, this.sending === data ? null : this.tags.get(data), true).catch(() => {}); // what is being sent changes the tag
     }
     return lost;
   }
 }
 
+const address = (data) => `/api/data/${data}/strokes`;
 const pick = ({ inline, crossline, line, picture }) => Object.fromEntries(
   Object.entries({ inline, crossline, line, picture }).filter(([, value]) => value !== undefined && value !== null));

@@ -38,6 +38,9 @@ function ticks(axis, from, to, count) {
   return found;
 }
 
+// how many ticks suit so many pixels
+const count = (pixels, each) => Math.max(pixels / each, Math.min(3, pixels / 45));
+
 // the axes around a section; viewer: place(), view, section, width, height
 export function drawAxes(context, viewer, { left, top }, { panel, quiet }) {
   const { section, view, width, height } = viewer;
@@ -51,14 +54,15 @@ export function drawAxes(context, viewer, { left, top }, { panel, quiet }) {
   context.textAlign = "center";
   const [c0, r0] = viewer.place(left, top), [c1, r1] = viewer.place(left + width, top + height);
   context.beginPath();
-  for (const [column, text] of ticks(section.across, Math.max(0, c0), Math.min(section.columns, c1), width / 90)) {
+  const [left0, right0, top0, low0] = [Math.max(0, c0), Math.min(section.columns, c1), Math.max(0, r0), Math.min(section.rows, r1)];
+  for (const [column, text] of ticks(section.across, left0, right0, count((right0 - left0) * view.sx, 90))) {
     const x = Math.round(left + view.x + (column + 0.5) * view.sx) + 0.5;
     if (x < left + 8 || x > left + width - 14) continue;
     context.moveTo(x, top - 5); context.lineTo(x, top);
     context.fillText(text, x, 11);
   }
   context.textAlign = "right";
-  for (const [row, text] of ticks(section.down, Math.max(0, r0), Math.min(section.rows, r1), height / 60)) {
+  for (const [row, text] of ticks(section.down, top0, low0, count((low0 - top0) * view.sy, 60))) {
     const y = Math.round(top + view.y + (row + 0.5) * view.sy) + 0.5;
     if (y < top + 6 || y > top + height - 6) continue;
     context.moveTo(left - 5, y); context.lineTo(left, y);
