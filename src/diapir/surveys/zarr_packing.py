@@ -82,7 +82,7 @@ class PackedArray(ZarrArray):
         how = f"{self.path.name}: values unpacked as its attributes say, {self._stored}"
         if self._scale != 1 or self._offset != 0:
             how += f" × {self._scale:.7g} ({_SCALE}) + {self._offset:.7g} ({_OFFSET})"
-        values = listing([f"{value:.7g}" for value in self._missing.tolist()])
+        values = listing([f"{value:.10g}" for value in self._missing.tolist()])
         return how + (f"; those stored as {values} are no data" if values else "")
 
     def _unusable(self, name: str) -> SurveyError:
