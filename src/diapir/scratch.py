@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import socket
 import time
@@ -25,7 +24,7 @@ _LONG = 200
 
 def scratch_name(path: Path) -> Path:
     """A name beside `path` that no other process uses."""
-    part = f"{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
+    part = f"{_HOST}-{os.getpid()}-{os.urandom(4).hex()}"
     return path.with_name(f"{_start(path)}{part}{_SUFFIX}")
 
 

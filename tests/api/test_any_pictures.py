@@ -1,5 +1,6 @@
 """Whatever a caller gives becomes the pixels that a file of it would have."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,14 @@ def test_any_numbers_become_grey_or_a_refusal(values: np.ndarray) -> None:
     else:
         assert found.dtype == np.uint8
         assert found.ndim == 2
+
+
+def test_the_orientation_of_a_pillow_image_is_left_and_said() -> None:
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(GREY).save(file, "PNG", exif=exif)
+    found = read_any(Image.open(file), PictureOptions())
+    assert "EXIF orientation of a Pillow image is not applied" in found.notes[0]
+    np.testing.assert_array_equal(found.sources[0].read(), GREY)
+    assert read_any(Image.fromarray(GREY), PictureOptions()).notes == []

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from diapir.bundle import Bundle
 from diapir.errors import BundleError
 from diapir.inference import Engine, EngineOptions
+from diapir.inference.engine import salt_probability
 from diapir.inference.onnx_engine import OnnxEngine
 from diapir.inference.torch_engine import TorchEngine
 from tests.helpers.exports import exported
@@ -20,6 +21,23 @@ from tests.inference.engine_contract import EngineContract
 class TestOnnxEngine(EngineContract):
     def open(self, bundle: Bundle) -> Engine:
         return OnnxEngine(exported(bundle, "onnx").network)
+
+
+class TestOnnxEngineAsItStands(EngineContract):
+    def open(self, bundle: Bundle) -> Engine:
+        return OnnxEngine(exported(bundle, "onnx").network, optimised=False)
+
+
+def test_a_network_as_it_stands_gives_the_same_probabilities(bundle: Bundle) -> None:
+    network = exported(bundle, "onnx").network
+    batch = np.random.default_rng(0).normal(size=(2, 3, SIZE, SIZE)).astype(np.float32)
+    plain = OnnxEngine(network, optimised=False)
+    for engine in (plain, plain.lane(2)):
+        np.testing.assert_allclose(
+            salt_probability(np.moveaxis(engine.logits(batch), 1, 0)),
+            salt_probability(np.moveaxis(OnnxEngine(network).logits(batch), 1, 0)),
+            atol=1e-5,
+        )
 
 
 def test_threads_are_set(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 import builtins
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +27,24 @@ def test_an_export_runs_in_the_engine_it_was_made_for(bundle: Bundle) -> None:
         open_engine(exported(bundle, "onnx"), EngineOptions(engine="openvino")).name
         == "openvino on cpu"
     )
+
+
+@pytest.mark.parametrize(
+    ("pixels", "int8", "optimised"),
+    [(None, False, True), (101**2, False, False), (101**2, True, True), (400**2, False, True)],
+)
+def test_a_network_is_optimised_where_that_is_worth_its_time(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, pixels: int | None, int8: bool, optimised: bool
+) -> None:
+    held = exported(bundle, "onnx")
+    export = held.info.export.model_copy(update={"int8": int8})
+    held = replace(held, info=held.info.model_copy(update={"export": export}))
+    opened = []
+    monkeypatch.setattr(
+        "diapir.inference.onnx_engine.OnnxEngine", lambda network, **given: opened.append(given)
+    )
+    open_engine(held, EngineOptions(pixels=pixels))
+    assert [given["optimised"] for given in opened] == [optimised]
 
 
 def test_threads_reach_the_engine(bundle: Bundle) -> None:

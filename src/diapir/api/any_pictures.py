@@ -17,6 +17,7 @@ from diapir.inference.sources import Source, find_pictures
 from diapir.surveys.lines.find_lines import holds_surveys, is_survey
 from diapir.tiles.files.decode import picture_pixels
 from diapir.tiles.files.grey_levels import Pixels
+from diapir.tiles.files.orientation import orientation
 from diapir.tiles.files.picture_options import PictureOptions
 
 _NO_FOLDER = Path(".no-output")
@@ -89,6 +90,11 @@ def _of(given: Any, name: str, options: PictureOptions, notes: list[str]) -> lis
     if isinstance(given, Image.Image):
         own = getattr(given, "filename", "")
         name = Path(own).stem if isinstance(own, str) and own else name
+        if orientation(given) != 1:
+            notes.append(
+                f"{name}: the EXIF orientation of a Pillow image is not applied, that of a file is "
+                "(PIL.ImageOps.exif_transpose applies it)"
+            )
         return [Source.of_pixels(name, _of_pillow(given, name))]
     found_notes: list[str] = []
     pixels = array_pixels_of(given, name, found_notes)

@@ -13,6 +13,9 @@ from diapir.inference.engine_options import EngineChoice, EngineOptions
 WORTH_CHOOSING = 2_500_000
 """Pixels from which the engine is chosen by measurement: about 250 tiles. Below, the engine that
 starts fastest is done before another has started."""
+WORTH_OPTIMISING = 32_000
+"""Pixels from which ONNX Runtime optimises a network: more than three tiles. Below, they are done
+before that would be."""
 RUN_BY: dict[str, tuple[EngineChoice, ...]] = {
     "weights": ("torch",),
     "onnx": ("onnx", "openvino", "openvino-bf16"),
@@ -65,7 +68,13 @@ def open_chosen(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Ope
             fix="leave --device out, or give the run that the model was exported from",
         )
     if engine != "torch":
-        network = opened or open_network(engine, bundle.network, threads=options.threads)
+        few = options.pixels is not None and options.pixels < WORTH_OPTIMISING
+        network = opened or open_network(
+            engine,
+            bundle.network,
+            threads=options.threads,
+            optimised=not few or _is_int8(bundle),
+        )
         return Opened(network, engine, note)
     try:
         from diapir.inference.torch_engine import TorchEngine
@@ -76,8 +85,21 @@ def open_chosen(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Ope
     return Opened(TorchEngine(bundle, device=options.device, threads=options.threads), engine)
 
 
-def open_network(form: str, network: Path, *, threads: int | None = None) -> Engine:
+def _is_int8(bundle: Bundle) -> bool:
+    """Whether a network is one whose steps are 8-bit integers only where they are optimised."""
+    return bundle.info.export is not None and bundle.info.export.int8
+
+
+def open_network(
+    form: str, network: Path, *, threads: int | None = None, optimised: bool = True
+) -> Engine:
     """Load an exported network into an engine of its form: `onnx`, `openvino`, `openvino-bf16`.
+
+    Args:
+        form: one of these.
+        network: its file.
+        threads: CPU threads; None for the engine's own choice.
+        optimised: False for a few images in ONNX Runtime, where it saves more time than it costs.
 
     Raises:
         BundleError: the file cannot be used.
@@ -87,7 +109,7 @@ def open_network(form: str, network: Path, *, threads: int | None = None) -> Eng
     if form == "onnx":
         from diapir.inference.onnx_engine import OnnxEngine
 
-        return OnnxEngine(network, threads=threads)
+        return OnnxEngine(network, threads=threads, optimised=optimised)
     try:
         from diapir.inference.openvino_engine import OpenvinoEngine
     except ModuleNotFoundError as error:

@@ -19,12 +19,14 @@ from diapir.inference.left_out import Skipped, masks_beside
 from diapir.text import listing
 from diapir.tiles.files.decode import (
     FORMATS,
+    Header,
     decode_image,
-    is_plain_grey,
     read_bytes,
+    read_header,
 )
 from diapir.tiles.files.file_store import Store, folder_in_zip, refuse_unreadable_name
 from diapir.tiles.files.grey_levels import GreyCensus, Pixels, is_grey, own_grey
+from diapir.tiles.files.orientation import turned_notes
 from diapir.tiles.files.picture_options import MAX_PIXELS, PictureOptions
 
 _PROBED = 8
@@ -68,16 +70,28 @@ class Source:
 
         return cls(path, name, read, content)
 
-    def pixels(self, max_pixels: int) -> Pixels | None:
-        """Its pixels as they are stored; None if it is 8-bit grey."""
-        if self.stored is not None:
-            return None if is_grey(self.stored) else self.stored
+    def header(self, max_pixels: int) -> Header:
+        """What is known of it before it is decoded.
+
+        Raises:
+            DataError: it is too large, or damaged.
+        """
         if self.content is None:
-            return None
-        content, suffix = self.content(), self.path.suffix
-        if is_plain_grey(content, str(self.path), suffix):
-            return None
-        return decode_image(content, str(self.path), suffix=suffix, max_pixels=max_pixels).pixels
+            return Header(self.stored is None or is_grey(self.stored), False)
+        return read_header(self.content(), str(self.path), self.path.suffix, max_pixels)
+
+    def pixels(self, max_pixels: int) -> Pixels:
+        """Its pixels as they are stored, of an image that is not 8-bit grey.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        if self.stored is not None or self.content is None:
+            return self.read() if self.stored is None else self.stored
+        suffix = self.path.suffix
+        return decode_image(
+            self.content(), str(self.path), suffix=suffix, max_pixels=max_pixels
+        ).pixels
 
 
 class Found(NamedTuple):
@@ -120,18 +134,21 @@ def on_one_scale(
         polarity: `reversed` turns black into white.
     """
     census = GreyCensus()
-    unscaled = set()
+    unscaled, turned = set(), []
     for place, source in enumerate(sources):
         with contextlib.suppress(DataError):
-            pixels = source.pixels(options.max_pixels)
-            if pixels is not None:
-                census.add(source.name, pixels)
+            header = source.header(options.max_pixels)
+            if not header.plain_grey:
+                census.add(source.name, source.pixels(options.max_pixels))
                 unscaled.add(place)
+            if header.turned:
+                turned.append(source.name)
     rule = census.decide(options.limits(), brightness=options.colours == "brightness")
 
     def grey(source: Source, *, scaled: bool) -> NDArray[np.uint8]:
-        pixels = source.pixels(options.max_pixels) if scaled else None
-        found = source.read() if pixels is None else rule.grey(source.name, pixels)
+        found = (
+            rule.grey(source.name, source.pixels(options.max_pixels)) if scaled else source.read()
+        )
         return 255 - found if polarity == "reversed" else found
 
     changed = [
@@ -145,7 +162,7 @@ def on_one_scale(
         else ", as --colours asks",
         polarity=" (--polarity reversed turns them round, --colours brightness keeps brightness)",
     )
-    return Found(changed, notes)
+    return Found(changed, [*turned_notes(turned), *notes])
 
 
 def are_larger(sources: Sequence[Source], side: int) -> bool:

@@ -19,6 +19,7 @@ from diapir.serving.predict_sections import picture_mask, predict_picture, summa
 from diapir.serving.request_errors import bad_request
 from diapir.serving.service import Service
 from diapir.tiles.files.decode import FORMATS, decode_image
+from diapir.tiles.files.orientation import turned_notes
 
 FORMS = ("json", "probability", "mask", "overlay")
 """What a prediction of a picture may be sent back as."""
@@ -72,7 +73,8 @@ def _predict(
 ) -> bytes | dict[str, Any]:
     started = time.perf_counter()
     most = round(service.settings.limits.picture_megapixels * 1e6)
-    image = decode_image(body, PurePath(name).name, suffix=suffix, max_pixels=most).grey
+    decoded = decode_image(body, PurePath(name).name, suffix=suffix, max_pixels=most)
+    image = decoded.grey
     if model is None:
         tile = max(image.shape) <= read_info(SHIPPED).window
         model = service.settings.model or (SHIPPED if tile else SECTIONS)
@@ -85,7 +87,8 @@ def _predict(
         return png(mask)
     if form == "overlay":
         return png(overlay(image, mask // 255))
-    found = summary(probability, segmenter.threshold, notes)
+    turned = turned_notes([PurePath(name).stem] if decoded.turned else [])
+    found = summary(probability, segmenter.threshold, [*turned, *notes])
     return found | {
         "name": PurePath(name).name,
         "model": model,

@@ -8,9 +8,7 @@ mask of live traces. A plain array may have the attributes `inlines`, `crossline
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,6 +20,7 @@ from diapir.surveys.array_source import AmplitudeArray, Frame
 from diapir.surveys.grid import Domain
 from diapir.surveys.hints import CoordinateUnit, LengthUnit
 from diapir.surveys.zarr_files import ZarrArray, open_node, zarr_reading
+from diapir.surveys.zarr_packing import PackedArray, missing_values, opened_array
 from diapir.text import listing
 
 _INLINE = ("inline", "iline", "il")
@@ -73,9 +72,8 @@ def open_zarr(path: Path) -> tuple[AmplitudeArray, Frame]:
     node = open_node(path)
     with zarr_reading(path):  # names and attributes may be of any kind
         if not hasattr(node, "arrays"):
-            array = ZarrArray(node, path)
-            frame = _frame_of_attributes(path, array.attributes, array.shape)
-            return array, replace(frame, undefined=_declared_undefined(array))
+            array = opened_array(node, path)
+            return array, _frame_of_attributes(path, array)
         attributes = node.attrs.asdict()
         if "diapir" in attributes:
             raise SurveyError(
@@ -86,7 +84,7 @@ def open_zarr(path: Path) -> tuple[AmplitudeArray, Frame]:
         # one by one: where one of several fails, `node.arrays()` leaves tracebacks of the others
         found = {place.name: node[place.name] for place in sorted(path.iterdir()) if is_zarr(place)}
         arrays = {
-            name: ZarrArray(array, path / name)
+            name: opened_array(array, path / name)
             for name, array in found.items()
             if not hasattr(array, "arrays")
         }
@@ -122,8 +120,7 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, ZarrArray]) -> F
     array = arrays[name]
     dimensions = array.dimensions
     if not dimensions:
-        frame = _frame_of_attributes(path, array.attributes, array.shape)
-        return replace(frame, undefined=_declared_undefined(array))
+        return _frame_of_attributes(path, array)
     roles = [_role([dimension]) for dimension in dimensions]
     if roles not in (["inline", "crossline", "vertical"], ["trace", "vertical"]):
         raise SurveyError(
@@ -136,7 +133,8 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, ZarrArray]) -> F
         numbers = arrays.get(dimensions[place])
         if numbers is None or numbers.shape != (array.shape[place],):
             return None
-        return np.asarray(numbers[:]).astype(np.int64)
+        found: NDArray[np.int64] = np.rint(_finite(numbers)).astype(np.int64)
+        return found
 
     def over(names: Sequence[str]) -> NDArray[Any] | None:
         shape = array.shape[:-1]
@@ -162,21 +160,31 @@ def _frame_of_group(path: Path, name: str, arrays: Mapping[str, ZarrArray]) -> F
         depth_unit=_VERTICAL_UNITS.get(_unit_of(vertical), (1.0, None))[1] or "m",
         coordinate_unit=_XY_UNITS.get(_unit_of(x_axis), "m"),
         undefined=_declared_undefined(array),
-        notes=notes,
+        notes=(*notes, *_packing(array, vertical, x_axis)),
     )
 
 
 def _declared_undefined(array: ZarrArray) -> tuple[float, ...]:
-    """Values that an array declares to stand for no value; chunks not written hold the last."""
-    stated = [array.attributes.get(name) for name in ("_FillValue", "missing_value")]
-    found = []
-    for value in [*stated, array.fill_value]:
-        # xarray stores some as base64; an integer may have thousands of digits
-        with contextlib.suppress(TypeError, ValueError, OverflowError):
-            number = float(value)
-            if np.isfinite(number) and number != 0:
-                found.append(number)
-    return tuple(dict.fromkeys(found))
+    """Values that an array declares to stand for no value; chunks not written hold the last.
+
+    Zeros are dead traces and mutes anyway; packed arrays hide theirs.
+    """
+    if isinstance(array, PackedArray):
+        return ()
+    return tuple(filter(None, missing_values(array.attributes, array.fill_value)))
+
+
+def _packing(*arrays: ZarrArray | None) -> tuple[str, ...]:
+    """How the numbers of arrays are unpacked."""
+    return tuple(array.note for array in arrays if isinstance(array, PackedArray))
+
+
+def _finite(array: ZarrArray) -> NDArray[Any]:
+    """All values of an axis."""
+    values = array[:]
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise _unreadable(array.path, "its values are not all numbers")
+    return values
 
 
 def _unit_of(array: ZarrArray | None) -> str:
@@ -191,9 +199,7 @@ def _spacing(
     if vertical is None or vertical.shape != (samples,) or samples < 2:
         return None, 0.0, ()
     with np.errstate(invalid="ignore"):  # of signalling NaN
-        values = vertical[:].astype(np.float64)
-    if not np.isfinite(values).all():
-        raise _unreadable(vertical.path, "its values are not all numbers")
+        values = _finite(vertical).astype(np.float64)
     values *= _VERTICAL_UNITS.get(_unit_of(vertical), (1.0, None))[0]
     steps = np.diff(values)
     interval = float(np.median(steps))
@@ -202,10 +208,9 @@ def _spacing(
     return interval, float(values[0]), () if even else (note,)
 
 
-def _frame_of_attributes(
-    path: Path, attributes: Mapping[str, Any], shape: tuple[int, ...]
-) -> Frame:
+def _frame_of_attributes(path: Path, array: ZarrArray) -> Frame:
     """The geometry in the attributes of a plain array."""
+    attributes, shape = array.attributes, array.shape
     try:
         numbers = {
             name: np.asarray(attributes[name], np.int64) if name in attributes else None
@@ -229,6 +234,8 @@ def _frame_of_attributes(
             domain=domain,
             depth_unit=_one_of(attributes, "depth_unit", get_args(LengthUnit)),
             coordinate_unit=_one_of(attributes, "coordinate_unit", get_args(CoordinateUnit)),
+            undefined=_declared_undefined(array),
+            notes=_packing(array),
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise _unreadable(path, f"its attributes do not fit: {error}") from None

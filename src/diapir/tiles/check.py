@@ -75,7 +75,7 @@ class _Facts:
             bad = self.mismatched if tile.mismatch else self.unreadable
             bad[tile.id] = tile.problem.found
         elif tile.mask is not None:
-            self.origins.add(tile.id, tile.mask_mode)
+            self.origins.add(tile.id, tile.mask_mode, tile.image_mode)
             self._add_pair(tile.id, tile.image, tile.mask)
 
     def _add_pair(self, tile: str, image: Pixels, mask: StoredMask) -> None:

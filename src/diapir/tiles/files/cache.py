@@ -25,7 +25,7 @@ from diapir.json_text import parse_json
 from diapir.tiles.pixels import Pixels
 from diapir.tiles.tileset import TileSet
 
-_FORMAT = 2
+_FORMAT = 3
 """Increased when the content of an entry, or the decoding of files, changes."""
 
 

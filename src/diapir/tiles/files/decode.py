@@ -32,6 +32,7 @@ from diapir.tiles.files.mask_pixels import (
     numbers_of,
     picture_values,
 )
+from diapir.tiles.files.orientation import TURNED, orientation, turn
 from diapir.tiles.files.picture_options import MAX_PIXELS
 
 FORMATS = {
@@ -82,7 +83,13 @@ class Decoded(NamedTuple):
     pixels: Pixels
     """`uint8 (H, W)` where it is 8-bit grey; else what its set decides on, see `grey_levels`."""
     mode: str
-    """Pillow's name for how it was stored: `L`, `RGB`, `RGBA`, `I;16`, …; `.npy` by its dtype."""
+    """Pillow's name for how it was stored: `L`, `RGB`, `RGBA`, `I;16`, …; `.npy` by its dtype.
+    `TURNED` follows where it was turned as its EXIF orientation says."""
+
+    @property
+    def turned(self) -> bool:
+        """Whether it was turned as its EXIF orientation says."""
+        return self.mode.endswith(TURNED)
 
     @property
     def grey(self) -> NDArray[np.uint8]:
@@ -91,7 +98,7 @@ class Decoded(NamedTuple):
 
 
 def read_image(source: str | Path | bytes) -> NDArray[np.uint8]:
-    """Decode one image of any size and mode to grey.
+    """Decode one image of any size and mode to grey, turned as its EXIF orientation says.
 
     Alpha is dropped; palettes are resolved first. Colour becomes signed amplitude where it is a
     diverging colour map, else grey by ITU-R 601 luma, which leaves equal channels as they are.
@@ -152,7 +159,7 @@ def decode_image(
         values = array_pixels(content, name)
         return Decoded(values, f"{values.dtype} array")
     with _opened(content, name, suffix, max_pixels) as image:
-        mode = image.mode  # decoding may change it
+        mode = _mode_upright(image, content)
         return Decoded(picture_pixels(image), mode)
 
 
@@ -176,7 +183,7 @@ def decode_values(
         values = array_pixels(content, name)
         return array_values(values, name), f"{values.dtype} array"
     with _opened(content, name, suffix, MAX_PIXELS) as image:
-        mode = image.mode  # decoding may change it
+        mode = _mode_upright(image, content)
         alpha = alpha_mask(image)
         if alpha is not None:
             return alpha, f"{mode} {ALPHA}"
@@ -186,18 +193,37 @@ def decode_values(
         return picture_values(image, name), mode
 
 
-def is_plain_grey(content: bytes, name: str, suffix: str | None) -> bool:
-    """Whether an image is stored as 8-bit grey, going by its header.
+class Header(NamedTuple):
+    """What the header of an image says."""
+
+    plain_grey: bool
+    """Whether it is stored as 8-bit grey."""
+    turned: bool
+    """Whether it is turned as its EXIF orientation says."""
+
+
+def read_header(content: bytes, name: str, suffix: str | None, max_pixels: int) -> Header:
+    """What the header of an image says; arguments as for `decode_image`.
 
     Raises:
-        DataError: its format is not the one of its suffix, or it is damaged.
+        DataError: it is too large, its format is not the one of its suffix, or it is damaged.
     """
     format_ = _expected_format(content, name, suffix)
     try:
         with Image.open(io.BytesIO(content), formats=(format_,)) as image:
-            return image.mode in {"1", "L", "LA", "La"}
+            _refuse_size(image, name, max_pixels)
+            plain = image.mode in {"1", "L", "LA", "La"}
+            return Header(plain, orientation(image, content) != 1)
+    except DataError:
+        raise
     except Exception as error:  # as below
         raise _refusal(name, f"cannot be decoded: {error}") from None
+
+
+def _mode_upright(image: Image.Image, content: bytes) -> str:
+    """The mode of an opened image, which is turned as it is to be shown."""
+    mode = image.mode  # decoding may change it
+    return mode + TURNED if turn(image, content) else mode
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
-"""Masks that lie in an alpha channel or in a colour on black: what is said of them over a set."""
+"""Masks in an alpha channel or a colour on black, pictures that were turned: notes over a set."""
 
 from __future__ import annotations
 
 from diapir.errors import DataError
 from diapir.text import listing, plural
+from diapir.tiles.files.orientation import TURNED, turned_notes
 
 ALPHA = "alpha"
 """What the mode of a mask ends in whose alpha channel was taken."""
@@ -12,19 +13,26 @@ COLOUR = " colour "
 
 
 class MaskOrigins:
-    """Where the masks of a set were found, mask by mask."""
+    """Where the masks of a set were found, mask by mask, and what was turned."""
 
     def __init__(self) -> None:
         self._alpha: list[str] = []
         self._colours: dict[str, list[str]] = {}
+        self._turned: tuple[list[str], list[str], list[str]] = [], [], []
 
-    def add(self, name: str, mode: str) -> None:
+    def add(self, name: str, mode: str, image_mode: str | None = None) -> None:
         """Note one mask.
 
         Args:
             name: of it in messages.
-            mode: as `decode_values` gives it.
+            mode: as `decode_values` gives it; empty for an image without a mask.
+            image_mode: of its image, as `decode_image` gives it, where that is read with it.
         """
+        turned = (image_mode is not None and TURNED in image_mode), TURNED in mode
+        either = image_mode is not None and mode != "" and turned[0] != turned[1]
+        for one, names in zip((*turned, either), self._turned, strict=True):
+            if one:
+                names.append(name)
         if mode.endswith(ALPHA):
             self._alpha.append(name)
         elif COLOUR in mode:
@@ -49,8 +57,8 @@ class MaskOrigins:
         )
 
     def notes(self) -> list[str]:
-        """What was taken for salt."""
-        notes = []
+        """What was taken for salt, and what was turned."""
+        notes = turned_notes(*self._turned)
         if self._alpha:
             notes.append(
                 f"the alpha channel of {plural(len(self._alpha), 'mask')} was taken, as all that "

@@ -62,7 +62,7 @@ class Scan:
     census: MaskCensus = field(default_factory=MaskCensus)
     bad: list[BadTile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """How images became grey, and masks that lie in an alpha channel or a colour."""
+    """How images became grey, masks that lie in an alpha channel or a colour, what was turned."""
 
 
 def read_all(store: Store, files: TileFiles, *, labelled: bool) -> Scan:
@@ -86,7 +86,7 @@ def read_all(store: Store, files: TileFiles, *, labelled: bool) -> Scan:
         scan.pixels.add(image, tile.mask.codes if tile.mask else None)
         if tile.mask:
             scan.census.add(mask_name(files, tile.id), tile.mask)
-        origins.add(tile.id, tile.mask_mode)
+        origins.add(tile.id, tile.mask_mode, tile.image_mode)
     origins.check()
     rule = grey.decide()
     for tile_id, index in unscaled.items():
