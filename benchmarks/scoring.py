@@ -36,7 +36,7 @@ from diapir import models, preprocess
 from diapir.config import PreprocessConfig
 from diapir.errors import DeviceError
 from diapir.inference import EngineOptions, Predictor
-from diapir.inference.open_engine import RUN_BY
+from diapir.inference.engines.open_engine import RUN_BY
 
 PEER = "segmentation-models-pytorch"
 TILE = 101

@@ -358,14 +358,14 @@ def _child_ours(
 ) -> dict[str, float]:
     from diapir import bundle as bundles
     from diapir.inference import EngineOptions, Predictor, with_windows
-    from diapir.inference.open_engine import open_network
+    from diapir.inference.engines.open_engine import open_network
     from diapir.surveys.prediction.section_predictor import SectionPredictor
 
     # no test-time augmentation: MONAI uses none either
     options = EngineOptions(threads=threads, batch=BATCH, tta="none")
     bundle = bundles.load(model)
     if engine == "openvino-bf16":
-        from diapir.inference.openvino_engine import OpenvinoEngine
+        from diapir.inference.engines.openvino_engine import OpenvinoEngine
 
         network = OpenvinoEngine(bundle.network, threads=threads, bf16=True)
     else:
@@ -401,7 +401,7 @@ def _child_monai(model: str, sections: int, side: int, tile: int, threads: int) 
     from monai.inferers import sliding_window_inference
 
     from diapir import bundle as bundles
-    from diapir.inference.torch_engine import load_network
+    from diapir.inference.engines.torch_engine import load_network
 
     torch.set_num_threads(threads)
     bundle = bundles.load(model)

@@ -48,7 +48,7 @@ FACADE = frozenset({"diapir", "diapir.__main__"})
 
 TORCH_ROOMS = (
     *("models", "training", "exports", "adaptation"),
-    *("inference.torch_engine", "tiles.torch_tiles"),
+    *("inference.engines.torch_engine", "tiles.torch_tiles"),
 )
 DOORS: dict[str, tuple[str, ...]] = {
     "torch": TORCH_ROOMS,
@@ -66,8 +66,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "zarr": ("surveys",),
     "surfio": ("surveys.products.irap",),
     "onnx": ("exports",),
-    "onnxruntime": ("exports", "inference.onnx_engine"),
-    "openvino": ("exports", "inference.openvino_engine"),
+    "onnxruntime": ("exports", "inference.engines.onnx_engine"),
+    "openvino": ("exports", "inference.engines.openvino_engine"),
     "starlette": ("serving",),
     "uvicorn": ("serving",),
 }
@@ -322,7 +322,7 @@ def test_an_import_against_the_rows_is_caught(
         ("training/loop.py", "from torch.utils import tensorboard"),
         ("cli/__init__.py", "from matplotlib import pyplot"),
         ("evaluation/__init__.py", "import jinja2"),
-        ("inference/torch_engine.py", "import onnxruntime"),
+        ("inference/engines/torch_engine.py", "import onnxruntime"),
     ],
 )
 def test_a_heavy_import_beside_its_door_is_caught(tree: Path, room: str, statement: str) -> None:

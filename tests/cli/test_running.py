@@ -10,7 +10,7 @@ from diapir import bundle as bundles
 from diapir.cli.predict import split_words
 from diapir.cli.running import Running, model_line
 from diapir.errors import DataError
-from diapir.inference.engine_options import EngineOptions
+from diapir.inference.engines.engine_options import EngineOptions
 from tests.cli.conftest import RunCli
 
 

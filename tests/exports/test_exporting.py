@@ -11,7 +11,7 @@ from diapir.errors import BundleError, ExportError
 from diapir.exports import export_bundle, graph, parity
 from diapir.exports.mean import MeanEngine
 from diapir.inference import EngineOptions, Predictor
-from diapir.inference.engine import salt_probability
+from diapir.inference.engines.engine import salt_probability
 from diapir.inference.ensemble import Ensemble
 from tests.helpers.exports import exported, images
 

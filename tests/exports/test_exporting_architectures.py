@@ -13,8 +13,8 @@ from diapir import models
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig, parse_config
 from diapir.exports import export_bundle
-from diapir.inference.engine_options import EngineOptions
-from diapir.inference.open_engine import open_engine
+from diapir.inference.engines.engine_options import EngineOptions
+from diapir.inference.engines.open_engine import open_engine
 from diapir.models import REGISTRY
 from tests.helpers.exports import images
 

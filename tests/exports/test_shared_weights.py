@@ -15,7 +15,7 @@ from diapir.bundle import CARD, INFO, WEIGHTS, Bundle, Form, weights_file
 from diapir.errors import BundleError, ExportError
 from diapir.exports import export_bundle, graph, parity, shared_weights
 from diapir.inference import EngineOptions, Predictor
-from diapir.inference.engine_options import EngineChoice
+from diapir.inference.engines.engine_options import EngineChoice
 from diapir.models.trained import load_trained
 from tests.helpers.exports import exported, images
 

@@ -14,7 +14,7 @@ from diapir.bundle.info import Export, Parity
 from diapir.config import PreprocessConfig
 from diapir.errors import BundleError, ConfigError
 from diapir.inference import EngineOptions, Ensemble, Predictor, with_windows
-from diapir.inference.engine import salt_probability
+from diapir.inference.engines.engine import salt_probability
 from diapir.inference.tiling import WindowGrid
 from tests.inference.conftest import SIZE, BrightIsSalt
 

@@ -18,7 +18,7 @@ from diapir import bundle as bundles
 from diapir import models
 from diapir.architectures import ModelConfig
 from diapir.errors import ConfigError
-from diapir.inference.torch_engine import TorchEngine
+from diapir.inference.engines.torch_engine import TorchEngine
 from diapir.models import Network
 from tests.helpers.tiny import small_bundle
 

@@ -28,7 +28,7 @@ from diapir.architectures import (
     SegNetConfig,
 )
 from diapir.errors import ConfigError
-from diapir.inference.torch_engine import TorchEngine
+from diapir.inference.engines.torch_engine import TorchEngine
 from diapir.models import pretrained
 from diapir.models.encoders import EncoderDecoder
 from tests.helpers.tiny import small_bundle, small_network

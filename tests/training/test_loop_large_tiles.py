@@ -53,7 +53,9 @@ def test_training_scores_evaluation_and_prediction_agree(
 ) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
     recipe = tmp_path / "tiny.yaml"
-    recipe.write_text(tiny("optimizer.lr=0.01", "device.precision=fp32").to_yaml(), encoding="utf-8")
+    recipe.write_text(
+        tiny("optimizer.lr=0.01", "device.precision=fp32").to_yaml(), encoding="utf-8"
+    )
     command("train", "--recipe", recipe, "--data", sections, "--out", run)
     assert "larger than 32 pixels; an epoch has" in (run / "log.txt").read_text("utf-8")
     saved = bundle.load(run).info

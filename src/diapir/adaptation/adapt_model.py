@@ -24,7 +24,7 @@ from diapir.adaptation.survey_sections import Bytes, LabelledSections, image_has
 from diapir.adaptation.unlabelled import Wanted, unlabelled_sections
 from diapir.bundle import Bundle
 from diapir.errors import BundleError, ConfigError
-from diapir.inference.engine import default_threads
+from diapir.inference.engines.engine import default_threads
 from diapir.run.folder import RunFolder
 from diapir.surveys import SurveyHints
 from diapir.surveys.labels.label_options import LabelOptions

@@ -19,8 +19,8 @@ from diapir.bundle import SECTIONS, SHIPPED, Bundle
 from diapir.errors import ConfigError
 from diapir.extras import extras_explained
 from diapir.inference import EngineOptions, Ensemble, Predictor, Segmenter, salt_mask, with_windows
+from diapir.inference.engines.open_engine import WORTH_CHOOSING
 from diapir.inference.ensemble import engine_notes, tta_of
-from diapir.inference.open_engine import WORTH_CHOOSING
 from diapir.inference.postprocess import check_postprocessing
 from diapir.inference.sections.caveats import Confidence, image_caveats
 from diapir.inference.sections.large_images import LargeImageOptions, LargeImages
@@ -128,7 +128,7 @@ class LoadedModel:
             MissingDependencyError: PyTorch is not installed.
         """
         with extras_explained():
-            from diapir.inference.torch_engine import load_network
+            from diapir.inference.engines.torch_engine import load_network
 
             return load_network(self.bundles[0], self._module)
 
@@ -302,7 +302,7 @@ def load(
 
 def _torch_engine(bundle: Bundle, model: LoadedModel) -> Any:
     with extras_explained():
-        from diapir.inference.torch_engine import TorchEngine
+        from diapir.inference.engines.torch_engine import TorchEngine
 
         options = model._engine
         return TorchEngine(

@@ -71,7 +71,7 @@ def export(
     from diapir.api.functions import export as export_models
     from diapir.bundle import WEIGHTS
     from diapir.exports import GREY_NETWORK
-    from diapir.inference.agreement import agrees
+    from diapir.inference.engines.agreement import agrees
     from diapir.run.folds import expand
     from diapir.tiles import load_tiles
 

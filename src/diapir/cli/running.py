@@ -17,7 +17,7 @@ from diapir.text import listing
 
 if TYPE_CHECKING:
     from diapir.inference import Segmenter
-    from diapir.inference.engine_options import EngineOptions
+    from diapir.inference.engines.engine_options import EngineOptions
 
 Models = Annotated[list[Path] | None, Parameter(name="MODEL", negative="", show_default=False)]
 """Any number of models as positional arguments; the bundled model if there are none."""
@@ -43,7 +43,7 @@ class Running:
 
     def options(self, pixels: int | None = None) -> EngineOptions:
         """The same, as the package takes it, with the pixels to predict where they are known."""
-        from diapir.inference.engine_options import EngineOptions
+        from diapir.inference.engines.engine_options import EngineOptions
 
         return EngineOptions(**asdict(self), pixels=pixels)
 

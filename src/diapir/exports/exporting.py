@@ -18,9 +18,9 @@ from diapir.errors import BundleError, ExportError
 from diapir.exports import parity
 from diapir.exports.metadata import grey_facts, network_facts, write_facts
 from diapir.files import claim, disk_errors
-from diapir.inference.engine import Engine
-from diapir.inference.engine_options import EngineOptions
-from diapir.inference.open_engine import open_engine, open_network
+from diapir.inference.engines.engine import Engine
+from diapir.inference.engines.engine_options import EngineOptions
+from diapir.inference.engines.open_engine import open_engine, open_network
 from diapir.progress import Progress
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from diapir import models
 from diapir.bundle import Bundle
 from diapir.bundle.weights_file import LARGE
-from diapir.inference.torch_engine import load_network
+from diapir.inference.engines.torch_engine import load_network
 from diapir.models import Network
 from diapir.version import __version__
 

@@ -24,7 +24,7 @@ from diapir.errors import ConfigError, ExportError
 from diapir.exports.graph import OUTPUT
 from diapir.exports.metadata import HEIGHT, TILES, WIDTH
 from diapir.exports.parity import MAX_FLIPPED, MAX_PROBABILITY
-from diapir.inference.engine import Engine, salt_probability
+from diapir.inference.engines.engine import Engine, salt_probability
 
 GreyType = Literal["uint8", "float32"]
 """Types of grey levels that such a network takes, 0 to 255 in both."""

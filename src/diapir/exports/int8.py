@@ -24,7 +24,7 @@ from diapir import preprocess
 from diapir.bundle import BundleInfo
 from diapir.errors import ExportError
 from diapir.exports.graph import INPUT, OUTPUT
-from diapir.inference.engine import default_threads, salt_probability
+from diapir.inference.engines.engine import default_threads, salt_probability
 
 CALIBRATION = 192
 """Maximum number of tiles that ranges are measured on."""

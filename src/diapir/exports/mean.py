@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import compose, helper, numpy_helper
 
 from diapir.exports.graph import INPUT, OUTPUT
-from diapir.inference.engine import Engine
+from diapir.inference.engines.engine import Engine
 
 MIN_PROBABILITY = 1e-30
 """Replaces a probability of 0, whose logarithm is infinite."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from diapir.bundle import BundleInfo, Form, Parity
 from diapir.errors import BundleError, DiapirError, ExportError
-from diapir.inference.agreement import compare
-from diapir.inference.engine import Engine, salt_probability
-from diapir.inference.open_engine import open_network
+from diapir.inference.engines.agreement import compare
+from diapir.inference.engines.engine import Engine, salt_probability
+from diapir.inference.engines.open_engine import open_network
 from diapir.progress import Progress
 
 MAX_FLIPPED = 5e-5

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import diapir.no_telemetry  # noqa: F401  (before any engine's library)
 
 if TYPE_CHECKING:
-    from diapir.inference.engine import Engine
-    from diapir.inference.engine_options import EngineOptions
+    from diapir.inference.engines.engine import Engine
+    from diapir.inference.engines.engine_options import EngineOptions
     from diapir.inference.ensemble import Ensemble, open_models, with_windows
     from diapir.inference.images import PredictionSummary, predict_images
     from diapir.inference.latency import Latency, measure_latency
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from diapir.inference.predictor import Predictor, Segmenter
 
 _HOMES = {
-    "Engine": "engine",
-    "EngineOptions": "engine_options",
+    "Engine": "engines.engine",
+    "EngineOptions": "engines.engine_options",
     "Ensemble": "ensemble",
     "Latency": "latency",
     "PredictionSummary": "images",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diapir.bundle import Bundle
 from diapir.errors import ConfigError
-from diapir.inference.engine_options import EngineChoice, EngineOptions
+from diapir.inference.engines.engine_options import EngineChoice, EngineOptions
 from diapir.inference.predictor import Predictor, Segmenter
 from diapir.inference.sections.window_batches import Group
 from diapir.inference.tiling import WindowGrid

@@ -8,10 +8,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from diapir.serving import data_handlers, job_handlers, predict_handlers, upload_handler
-from diapir.serving.job_handlers import KINDS
+from diapir.serving.handlers import (
+    data_handlers,
+    job_handlers,
+    predict_handlers,
+    upload_handler,
+)
+from diapir.serving.handlers.job_handlers import KINDS
+from diapir.serving.handlers.predict_handlers import FORMS
 from diapir.serving.operations import JSON_BYTES, Operation, as_json
-from diapir.serving.predict_handlers import FORMS
 from diapir.serving.service import Service
 from diapir.serving.settings import Limits
 from diapir.version import __version__

@@ -8,7 +8,7 @@ import pytest
 
 from diapir.errors import SurveyError
 from diapir.inference import EngineOptions, open_engine
-from diapir.inference.engine_options import EngineChoice
+from diapir.inference.engines.engine_options import EngineChoice
 from diapir.surveys import SurveyOptions, SurveySummary, open_store, predict_survey
 from tests.surveys.made import MemorySurvey, onnx_bundle, volume
 
@@ -75,7 +75,8 @@ def test_a_store_without_a_record_of_it_goes_on_in_float32(
     (unfinished,) = tmp_path.glob(".*.unfinished.zarr")
     open_store(unfinished, writable=True).update_record(engines=())
     monkeypatch.setattr(
-        "diapir.inference.engine_choice.fastest", lambda *arguments: ("openvino", "engine: chosen")
+        "diapir.inference.engines.engine_choice.fastest",
+        lambda *arguments: ("openvino", "engine: chosen"),
     )
     opened: list[str] = []
     genuine = open_engine.open_network

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from diapir import preprocess
 from diapir.config import PreprocessConfig
-from diapir.inference.engine import Engine, Shared
+from diapir.inference.engines.engine import Engine, Shared
 from diapir.inference.tiling import Window
 
 Group = tuple[Sequence[NDArray[np.uint8]], Sequence[NDArray[np.bool_]] | None]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from diapir.bundle import Bundle
 from diapir.errors import SurveyError
 from diapir.inference import EngineOptions
-from diapir.inference.engine_options import EngineChoice
+from diapir.inference.engines.engine_options import EngineChoice
+from diapir.inference.engines.open_engine import RUN_BY
 from diapir.inference.ensemble import engines_of, with_engines
-from diapir.inference.open_engine import RUN_BY
 from diapir.surveys.prediction.settle import SettledPrediction
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from diapir.errors import DataError
 from diapir.files import FULL, unwritable
 from diapir.inference import EngineOptions, Segmenter, open_models
-from diapir.inference.engine import default_threads
+from diapir.inference.engines.engine import default_threads
 from diapir.inference.sections.caveats import Confidence
 from diapir.locks import lock_beside, locked
 from diapir.progress import Progress

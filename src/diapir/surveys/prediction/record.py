@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-from diapir.inference.engine_options import EngineChoice
+from diapir.inference.engines.engine_options import EngineChoice
 from diapir.inference.sections.water import QuietTop
 from diapir.inference.tiling import TILE_OVERLAP, WindowGrid, grids_text
 from diapir.surveys.hints import SurveySpec

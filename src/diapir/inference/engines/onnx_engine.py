@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from diapir.inference.engine import default_threads, unusable
+from diapir.inference.engines.engine import default_threads, unusable
 
 _FATAL = 4
 """Severity from which ONNX Runtime prints; it raises errors, which need no second message."""

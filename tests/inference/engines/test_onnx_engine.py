@@ -10,12 +10,12 @@ from onnx import TensorProto, helper
 from diapir.bundle import Bundle
 from diapir.errors import BundleError
 from diapir.inference import Engine, EngineOptions
-from diapir.inference.engine import salt_probability
-from diapir.inference.onnx_engine import OnnxEngine
-from diapir.inference.torch_engine import TorchEngine
+from diapir.inference.engines.engine import salt_probability
+from diapir.inference.engines.onnx_engine import OnnxEngine
+from diapir.inference.engines.torch_engine import TorchEngine
 from tests.helpers.exports import exported
 from tests.inference.conftest import SIZE
-from tests.inference.engine_contract import EngineContract
+from tests.inference.engines.engine_contract import EngineContract
 
 
 class TestOnnxEngine(EngineContract):

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from diapir.bundle import SECTIONS, SHIPPED, read_info
 from diapir.inference.overlay import overlay
-from diapir.serving.data_handlers import opened_of, png
+from diapir.serving.handlers.data_handlers import opened_of, png
 from diapir.serving.operations import as_json, read_body, read_object, text_of, whole_of
 from diapir.serving.predict_sections import picture_mask, predict_picture, summary
 from diapir.serving.request_errors import bad_request

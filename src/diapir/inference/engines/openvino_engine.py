@@ -13,7 +13,7 @@ import openvino
 from numpy.typing import NDArray
 
 from diapir.errors import DeviceError
-from diapir.inference.engine import default_threads, unusable
+from diapir.inference.engines.engine import default_threads, unusable
 
 PIECES = (16, 4, 1)
 """Images in a network of fixed shape. A batch is cut into these, so that few are compiled."""

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from diapir.inference.engine import default_threads
+from diapir.inference.engines.engine import default_threads
 
 
 @pytest.mark.parametrize(("wanted", "threads"), [("3", 3), ("2,1", 2), (" 4 ", 4)])

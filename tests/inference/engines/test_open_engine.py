@@ -7,8 +7,8 @@ import pytest
 
 from diapir.bundle import Bundle, load
 from diapir.errors import BundleError, DeviceError, MissingDependencyError, install_command
-from diapir.inference.engine_options import EngineChoice, EngineOptions
-from diapir.inference.open_engine import _choose, open_engine
+from diapir.inference.engines.engine_options import EngineChoice, EngineOptions
+from diapir.inference.engines.open_engine import _choose, open_engine
 from tests.helpers.exports import exported
 
 OPENVINO = "openvino or openvino-bf16"
@@ -41,7 +41,8 @@ def test_a_network_is_optimised_where_that_is_worth_its_time(
     held = replace(held, info=held.info.model_copy(update={"export": export}))
     opened = []
     monkeypatch.setattr(
-        "diapir.inference.onnx_engine.OnnxEngine", lambda network, **given: opened.append(given)
+        "diapir.inference.engines.onnx_engine.OnnxEngine",
+        lambda network, **given: opened.append(given),
     )
     open_engine(held, EngineOptions(pixels=pixels))
     assert [given["optimised"] for given in opened] == [optimised]

@@ -16,10 +16,10 @@ from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
 from diapir.errors import BundleError, DeviceError
 from diapir.inference import Engine
-from diapir.inference.torch_engine import TorchEngine
+from diapir.inference.engines.torch_engine import TorchEngine
 from diapir.models.unet import UNet
 from tests.inference.conftest import SIZE
-from tests.inference.engine_contract import EngineContract
+from tests.inference.engines.engine_contract import EngineContract
 
 
 class TestTorchEngine(EngineContract):

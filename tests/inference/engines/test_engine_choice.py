@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from diapir.bundle import Bundle, Parity
 from diapir.errors import BundleError, DeviceError, install_command
 from diapir.inference import Engine, EngineOptions, Predictor, engine_choice
-from diapir.inference.engine_cache import Measured
-from diapir.inference.engine_choice import choose, fastest, measure
-from diapir.inference.engine_options import EngineChoice
+from diapir.inference.engines.engine_cache import Measured
+from diapir.inference.engines.engine_choice import choose, fastest, measure
+from diapir.inference.engines.engine_options import EngineChoice
+from diapir.inference.engines.open_engine import RUN_BY, WORTH_CHOOSING
 from diapir.inference.ensemble import engine_notes, engines_of, with_engines
-from diapir.inference.open_engine import RUN_BY, WORTH_CHOOSING
 from tests.helpers.exports import exported
 
 ABLE = RUN_BY["onnx"]

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from diapir.bundle import Bundle, Parity
 from diapir.errors import DiapirError, install_command
-from diapir.inference.agreement import MAX_FLIPPED, MAX_MEAN, agrees, compare
-from diapir.inference.engine import Engine, default_threads
-from diapir.inference.engine_cache import Measured, has_bf16, key_of, remember, remembered
-from diapir.inference.engine_options import EngineChoice
+from diapir.inference.engines.agreement import MAX_FLIPPED, MAX_MEAN, agrees, compare
+from diapir.inference.engines.engine import Engine, default_threads
+from diapir.inference.engines.engine_cache import Measured, has_bf16, key_of, remember, remembered
+from diapir.inference.engines.engine_options import EngineChoice
 from diapir.text import percent
 
 FASTER = 0.9

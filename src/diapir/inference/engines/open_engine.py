@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from diapir.bundle import Bundle
 from diapir.errors import BundleError, DeviceError, MissingDependencyError
-from diapir.inference.engine import Engine
-from diapir.inference.engine_options import EngineChoice, EngineOptions
+from diapir.inference.engines.engine import Engine
+from diapir.inference.engines.engine_options import EngineChoice, EngineOptions
 
 WORTH_CHOOSING = 2_500_000
 """Pixels from which the engine is chosen by measurement: about 250 tiles. Below, the engine that
@@ -77,7 +77,7 @@ def open_chosen(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Ope
         )
         return Opened(network, engine, note)
     try:
-        from diapir.inference.torch_engine import TorchEngine
+        from diapir.inference.engines.torch_engine import TorchEngine
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
@@ -107,11 +107,11 @@ def open_network(
         MissingDependencyError: the engine's library is not installed.
     """
     if form == "onnx":
-        from diapir.inference.onnx_engine import OnnxEngine
+        from diapir.inference.engines.onnx_engine import OnnxEngine
 
         return OnnxEngine(network, threads=threads, optimised=optimised)
     try:
-        from diapir.inference.openvino_engine import OpenvinoEngine
+        from diapir.inference.engines.openvino_engine import OpenvinoEngine
     except ModuleNotFoundError as error:
         if error.name != "openvino":
             raise
@@ -153,7 +153,7 @@ def _choose(bundle: Bundle, options: EngineOptions) -> tuple[EngineChoice, str, 
 def _fastest(
     bundle: Bundle, able: tuple[EngineChoice, ...], threads: int | None
 ) -> tuple[EngineChoice, str, Engine | None]:
-    from diapir.inference.engine_choice import fastest
+    from diapir.inference.engines.engine_choice import fastest
 
     opened: dict[EngineChoice, Engine] = {}
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from diapir import preprocess
 from diapir.bundle import BundleInfo, Parity
 from diapir.errors import BundleError
-from diapir.inference.engine import Engine, salt_probability
+from diapir.inference.engines.engine import Engine, salt_probability
 from diapir.progress import Progress
 
 BATCH = 16

@@ -12,6 +12,7 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
+from diapir.serving.handlers.upload_handler import SUFFIXES
 from diapir.serving.jobs.job_results import block_of, shows
 from diapir.serving.library import MOST_LISTED
 from diapir.serving.opened import Opened, value_at
@@ -22,7 +23,6 @@ from diapir.serving.request_errors import bad_request, not_found
 from diapir.serving.section_levels import COLUMNS, TILE, Bytes, Layer, levels_of, tile
 from diapir.serving.service import Service
 from diapir.serving.stroke_files import tag_of
-from diapir.serving.upload_handler import SUFFIXES
 from diapir.surveys.prediction.prediction_store import NOTHING, STEPS
 
 AMPLITUDE = "amplitude"

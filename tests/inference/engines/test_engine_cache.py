@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from diapir.bundle import Bundle
-from diapir.inference import engine_cache
-from diapir.inference.engine_cache import Measured, key_of, remember, remembered
+from diapir.inference.engines import engine_cache
+from diapir.inference.engines.engine_cache import Measured, key_of, remember, remembered
 from tests.helpers.exports import exported
 
 MEASURED = Measured(seconds={"onnx": 0.004, "openvino": 0.003})

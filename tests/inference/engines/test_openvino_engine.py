@@ -6,13 +6,13 @@ import pytest
 from diapir.bundle import Bundle
 from diapir.errors import BundleError, DeviceError
 from diapir.inference import Engine
-from diapir.inference.torch_engine import TorchEngine
+from diapir.inference.engines.torch_engine import TorchEngine
 from tests.helpers.exports import exported
 from tests.inference.conftest import SIZE
-from tests.inference.engine_contract import EngineContract
+from tests.inference.engines.engine_contract import EngineContract
 
 openvino_engine = pytest.importorskip(
-    "diapir.inference.openvino_engine", reason="the extra [openvino] is not installed"
+    "diapir.inference.engines.openvino_engine", reason="the extra [openvino] is not installed"
 )
 
 

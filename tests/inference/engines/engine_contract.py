@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from diapir import models
 from diapir.bundle import Bundle
 from diapir.inference import Engine
-from diapir.inference.engine import Shared
+from diapir.inference.engines.engine import Shared
 from tests.inference.conftest import SIZE
 
 

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diapir.bundle import Bundle, Parity
 from diapir.files import replace_file
-from diapir.inference.engine_options import EngineChoice
+from diapir.inference.engines.engine_options import EngineChoice
 
 FORMAT = 1
 _CPUINFO = Path("/proc/cpuinfo")

@@ -1,0 +1,1 @@
+"""Engines: the libraries that run a network, and which of them does."""
