@@ -45,7 +45,7 @@ def _workplace(text: str) -> Workplace:
     segmenter = open_models(job.models, job.engine, engines=record.engines)
     segmenter = segmenter.with_grids(record.windows)
     sections = SectionPredictor(segmenter, record.polarity, record.stretch)
-    store = open_store(Path(job.store), writable=True)
+    store = open_store(Path(job.store), writable=True, maps=False)
     survey = reopen(record.survey) if job.traces is None else job.traces
     return Workplace(job, survey, store, sections)
 
