@@ -38,6 +38,8 @@ from pathlib import Path
 
 import numpy as np
 
+import diapir
+
 SEED = 1
 BATCH = 16
 
@@ -253,7 +255,9 @@ def _dask(folder: Path, count: int) -> Iterator[tuple[str, list[subprocess.Popen
             time.sleep(0.1)
         address = json.loads(file.read_text())["address"]
         work = [*dask, "worker", address, *place, "--nthreads", "1", "--no-nanny"]
-        processes += [subprocess.Popen(work, cwd=folder, **quiet) for _ in range(count)]
+        # a relative PYTHONPATH would not hold in another folder: the workers would run other code
+        here = os.environ | {"PYTHONPATH": str(Path(diapir.__file__).resolve().parents[1])}
+        processes += [subprocess.Popen(work, cwd=folder, env=here, **quiet) for _ in range(count)]
         from distributed import Client
 
         with Client(address, set_as_default=False) as client:

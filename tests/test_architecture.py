@@ -326,7 +326,7 @@ def test_an_import_against_the_rows_is_caught(
     ],
 )
 def test_a_heavy_import_beside_its_door_is_caught(tree: Path, room: str, statement: str) -> None:
-    (tree / room).parent.mkdir(exist_ok=True)
+    (tree / room).parent.mkdir(parents=True, exist_ok=True)
     (tree / room).write_text(statement, encoding="utf-8")
     (found,) = outside_doors(tree)
     assert "its doors are" in found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from dataclasses import dataclass
 
 import torch
@@ -14,11 +12,10 @@ from torch.distributed.nn.functional import all_reduce
 
 from diapir.config import DeviceConfig
 from diapir.errors import DeviceError
+from diapir.memory import keep_freed
 from diapir.models.device_choice import choose_device, computes_bfloat16
 
 _OPTION = "--set device.name="
-# parameters of glibc's `mallopt`
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,7 @@ def open_device(config: DeviceConfig) -> Device:
             expected="a GPU of compute capability 8.0 or later",
             fix="--set device.precision=fp32",
         )
-    _keep_freed_memory(kind == "cpu")
+    keep_freed(kind == "cpu")
     accelerator = Accelerator(
         cpu=kind == "cpu",
         mixed_precision="bf16" if bf16 else "no",
@@ -172,22 +169,7 @@ def open_device(config: DeviceConfig) -> Device:
 def close_device(device: Device) -> None:
     """Leave the process group, so that this process can open another device."""
     device.accelerator.end_training()
-    _keep_freed_memory(False)
+    keep_freed(False)
     # Accelerate keeps one state per process and then refuses another precision
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
-
-
-def _keep_freed_memory(keep: bool) -> None:
-    """Let glibc keep the memory of freed tensors for the next step, or return it to the system.
-
-    By default it returns large blocks at once, and the system clears every page again when the next
-    step needs it, which takes a tenth of a step.
-    """
-    libc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
-    if libc is None or not hasattr(libc, "mallopt"):  # another C library
-        return
-    libc.mallopt(_MMAP_MAX, 0 if keep else 65536)
-    libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1 if keep else 64 << 20)
-    if not keep:
-        libc.malloc_trim(0)

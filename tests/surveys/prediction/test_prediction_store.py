@@ -70,6 +70,20 @@ def test_a_store_that_is_opened_again_writes_the_same_bytes(tmp_path: Path) -> N
     assert written[0] == written[1]
 
 
+def test_maps_take_no_memory_where_they_are_not_read(tmp_path: Path) -> None:
+    grid = MemorySurvey(volume((6, 7, 9))).grid
+    store = create_store(tmp_path / "made.zarr", grid, record())
+    store.add("probability", (4, 4, 9), "uint8", store.fill)
+    found = open_store(tmp_path / "made.zarr", maps=False)
+    assert found.grid.shape == grid.shape
+    assert not found.grid.live.any()
+    for values in (found.grid.live, found.grid.easting, found.grid.northing):
+        assert values.shape == (6, 7)
+        assert values.strides == (0, 0)
+    assert np.isnan(found.grid.easting).all()
+    assert (found.raw("probability", slice(2), slice(2)) == 255).all()
+
+
 def test_others_read_the_zarr(tmp_path: Path) -> None:
     store = create_store(tmp_path / "made.zarr", MemorySurvey(volume((4, 5, 6))).grid, record())
     store.add("probability", (2, 2, 6), "uint8", store.fill)

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from diapir.inference import open_models
+from diapir.memory import free_at_once
 from diapir.surveys.open import reopen
 from diapir.surveys.prediction.blocks import Job, Tick, Workplace
 from diapir.surveys.prediction.levels import Gapped, predict_stream
@@ -42,10 +43,12 @@ def run_block(job: str, view: View, index: int) -> int:
 def _workplace(text: str) -> Workplace:
     job = Job.model_validate_json(text)
     record = job.record
+    if "torch" not in record.engines:  # whose tensors are large, and made and freed all the time
+        free_at_once()
     segmenter = open_models(job.models, job.engine, engines=record.engines)
     segmenter = segmenter.with_grids(record.windows)
     sections = SectionPredictor(segmenter, record.polarity, record.stretch)
-    store = open_store(Path(job.store), writable=True)
+    store = open_store(Path(job.store), writable=True, maps=False)
     survey = reopen(record.survey) if job.traces is None else job.traces
     return Workplace(job, survey, store, sections)
 

@@ -15,8 +15,10 @@ from diapir.errors import DataError
 from diapir.files import FULL, unwritable
 from diapir.inference import EngineOptions, Segmenter, open_models
 from diapir.inference.engines.engine import default_threads
+from diapir.inference.ensemble import engines_of
 from diapir.inference.sections.caveats import Confidence
 from diapir.locks import lock_beside, locked
+from diapir.memory import free_at_once
 from diapir.progress import Progress
 from diapir.scratch import has_scratch
 from diapir.surveys.prediction.begun_engines import with_begun_engines
@@ -156,6 +158,8 @@ def predict_survey(
     settled = None
     try:
         segmenter = open_models(model, engine) if isinstance(model, Sequence) else model
+        if "torch" not in engines_of(segmenter):
+            free_at_once()
         with locked(lock_beside(place), place):
             settled = with_begun_engines(settle(segmenter, survey, out, options), engine)
             plan = make_plan(settled)

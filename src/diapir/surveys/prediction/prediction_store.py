@@ -11,6 +11,7 @@ and NaN. The store holds the geometry as well, so that it needs no other file.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -182,12 +183,14 @@ def _fill(arrays: Arrays, grid: Grid, record: PredictionRecord, precision: Preci
     )
 
 
-def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
+def open_store(path: Path | str, *, writable: bool = False, maps: bool = True) -> PredictionStore:
     """Open predictions that `predict_survey` has written.
 
     Args:
         path: folder with the suffix `.zarr` or `.prediction`.
         writable: whether arrays may be added and changed.
+        maps: whether live traces and coordinates are read, which take 17 bytes a trace. If not, the
+            grid has no live trace and no known coordinate.
 
     Raises:
         SurveyError: the folder holds no predictions, or they cannot be read.
@@ -211,6 +214,7 @@ def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
             _check_form(arrays, name, sides[number : number + 1])
         for name in _MAPS:
             _check_form(arrays, name, sides)
+        live, easting, northing = _read_maps(arrays) if maps else _no_maps(sides)
         grid = Grid(
             kind=_one_of(facts["kind"], get_args(Kind)),
             inlines=axes[0],
@@ -219,9 +223,9 @@ def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
             interval=float(facts["interval"]),
             start=float(facts["start"]),
             domain=_one_of(facts["domain"], get_args(Domain)),
-            live=arrays.read("live", (slice(None), slice(None))).astype(bool),
-            easting=arrays.read("easting", (slice(None), slice(None))),
-            northing=arrays.read("northing", (slice(None), slice(None))),
+            live=live,
+            easting=easting,
+            northing=northing,
             depth_unit=_one_of(facts.get("depth_unit", "m"), get_args(LengthUnit)),
             xy_unit=_one_of(facts.get("xy_unit", "m"), get_args(XyUnit)),
         )
@@ -237,6 +241,19 @@ def open_store(path: Path | str, *, writable: bool = False) -> PredictionStore:
             expected="predictions written by `diapir predict`",
             fix="remove the folder and predict again",
         ) from None
+
+
+def _read_maps(arrays: Arrays) -> Iterator[NDArray[Any]]:
+    """Live traces, eastings and northings."""
+    for name in _MAPS:
+        values = arrays.read(name, (slice(None), slice(None)))
+        yield values.astype(bool) if name == "live" else values
+
+
+def _no_maps(sides: tuple[int, ...]) -> Iterator[NDArray[Any]]:
+    """The same where they are not read, in no memory."""
+    for name in _MAPS:
+        yield np.broadcast_to(False if name == "live" else np.nan, sides)
 
 
 def _check_form(

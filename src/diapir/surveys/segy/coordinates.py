@@ -79,12 +79,14 @@ def read_coordinates(
             f"the coordinates {where} are read as {kind} floats without a scalar, as they are not "
             f"credible as integers; {leave}"
         ]
+    values = np.stack([east, north], axis=1, dtype=np.float64)
+    del east, north
     scalar = headers[SCALAR].astype(np.float64)
     factor = np.ones(count)
     np.divide(1.0, -scalar, out=factor, where=scalar < 0)
     np.copyto(factor, scalar, where=scalar > 0)
-    values = np.stack([east, north], axis=1) * factor[:, None]
-    largest = np.abs(values).max(initial=0.0)
+    values *= factor[:, None]
+    largest = max(abs(values.min(initial=0.0)), values.max(initial=0.0))
     values[unknown] = np.nan
     odd = f"coordinates of {largest:,.0f} {where} are not credible; {leave}"
     return values, [odd] if largest > _MOST_CREDIBLE else []

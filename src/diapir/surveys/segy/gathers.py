@@ -144,18 +144,26 @@ def _one_place_each(
 ) -> bool:
     """Whether coordinates are those of a grid of positions, one for each trace."""
     known = np.isfinite(coordinates).all(axis=1)
-    places = coordinates[known]
-    if len(places) < 4 or len(np.unique(places, axis=0)) < len(places):
+    centred = coordinates[known]  # a copy, and the only one: there may be many millions
+    if len(centred) < 4 or not _all_different(centred):
         return False
-    centred = places - places.mean(axis=0)
-    long, short = np.linalg.svd(centred, compute_uv=False)
+    centred -= centred.mean(axis=0)
+    short, long = np.sqrt(np.maximum(np.linalg.eigvalsh(centred.T @ centred), 0))
     if short < _FLAT * long:
         return False
     numbers = np.stack([inline[known], crossline[known]], axis=1).astype(np.float64)
     numbers -= numbers.mean(axis=0)
-    solution, *_ = np.linalg.lstsq(numbers, centred, rcond=None)
-    left = float(((centred - numbers @ solution) ** 2).sum())
-    return left <= (1 - _FITS) * float((centred**2).sum())
+    solution, *_ = np.linalg.lstsq(numbers.T @ numbers, numbers.T @ centred, rcond=None)
+    spread = float(np.square(centred).sum())
+    centred -= numbers @ solution
+    left = float(np.square(centred, out=centred).sum())
+    return left <= (1 - _FITS) * spread
+
+
+def _all_different(places: NDArray[np.float64]) -> bool:
+    """Whether no two places `(traces, 2)` are the same."""
+    ordered = np.sort(np.ascontiguousarray(places).view(np.complex128)[:, 0])
+    return not (ordered[1:] == ordered[:-1]).any()
 
 
 def _steps(

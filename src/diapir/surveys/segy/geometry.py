@@ -176,9 +176,12 @@ def _place(
     notes += how
     shape = len(inlines.numbers), len(crosslines.numbers)
     place = inlines.places, crosslines.places
+    dead = is_dead(headers)
+    scalar, code = int(headers[_SCALAR][0]), _most_common(headers[_UNIT])
+    start = _start(headers, notes)
+    sorting = _sorting(choice, inlines, crosslines)
     traces = np.full(shape, -1, np.int64)
     traces[place] = index
-    dead = is_dead(headers)
     live = np.zeros(shape, np.bool_)
     live[place] = ~dead
     easting, northing = np.full((2, *shape), np.nan)
@@ -192,11 +195,11 @@ def _place(
         live=live,
         easting=easting,
         northing=northing,
-        scalar=int(headers[_SCALAR][0]),
-        coordinate_code=_most_common(headers[_UNIT]),
-        start=_start(headers, notes),
+        scalar=scalar,
+        coordinate_code=code,
+        start=start,
         dead=int(dead.sum()),
-        sorting=_sorting(choice, inlines, crosslines),
+        sorting=sorting,
         notes=tuple(notes),
     )
 

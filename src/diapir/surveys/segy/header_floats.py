@@ -19,6 +19,8 @@ FloatKind = Literal["IEEE", "IBM"]
 _CODES: dict[FloatKind, int] = {"IEEE": 5, "IBM": 1}
 _LEAST_BITS = 0x38000000
 """Integer below which no float of interest lies: IEEE 0.00003."""
+_AT_ONCE = 2**16
+"""Numbers that are compared at once: the first ones tell of nearly all files that they are not."""
 _MOST = 2.0e7
 """Largest line number or coordinate in m that is credible."""
 _LEAST = 1e-3
@@ -65,13 +67,13 @@ def float_coordinates(
     Returns:
         How they are stored, and `float64 (traces, 2)`; both are not credible as integers.
     """
-    numbers = np.stack([easting, northing], axis=1)
-    told = numbers[(numbers != 0).any(axis=1)]
-    if not len(told) or not _large(told[told != 0]):
+    told = [column[column != 0] for column in (easting, northing)]
+    if not any(map(len, told)) or not all(map(_large, told)):
         return None
     divisor = max(1, int(-scalar.min(initial=0)))
-    if np.abs(told).max() / divisor <= _FARTHEST:
+    if max(np.abs(column).max(initial=0) for column in told) / divisor <= _FARTHEST:
         return None
+    numbers = np.stack([easting, northing], axis=1)
     found: list[tuple[float, FloatKind, NDArray[np.float64]]] = []
     for kind in _CODES:
         values = _decoded(numbers, kind)
@@ -85,7 +87,7 @@ def float_coordinates(
 
 
 def _are_floats(numbers: NDArray[np.int32]) -> bool:
-    told = numbers[numbers != 0].astype(np.int64)
+    told = numbers[numbers != 0]
     return bool(told.size) and _large(told)
 
 
@@ -96,9 +98,12 @@ def _are_numbers(values: NDArray[np.float64]) -> bool:
     return bool(whole and 1 <= sizes.min() <= sizes.max() < _MOST)
 
 
-def _large(numbers: NDArray[np.int64]) -> bool:
+def _large(numbers: NDArray[np.integer]) -> bool:
     """Whether integers have the exponent of a float in their first byte."""
-    return bool(((numbers & 0x7FFFFFFF) >= _LEAST_BITS).all())
+    return all(
+        bool(((numbers[start : start + _AT_ONCE] & 0x7FFFFFFF) >= _LEAST_BITS).all())
+        for start in range(0, len(numbers), _AT_ONCE)
+    )
 
 
 def _decoded(numbers: NDArray[np.integer], kind: FloatKind) -> NDArray[np.float64]:
