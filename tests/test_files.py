@@ -26,6 +26,7 @@ from diapir.files import (
     writing,
     writing_folder,
 )
+from diapir.scratch import scratch_name
 from tests.helpers.faults import forks, killed_at, moments
 from tests.helpers.scratch import abandoned
 
@@ -271,6 +272,15 @@ def test_a_new_and_an_empty_folder_may_be_used(place: Path) -> None:
     place.mkdir()
     claim(place)
     claim(place, holds="a mosaic", ours=is_ours)
+
+
+def test_a_folder_with_only_what_a_killed_process_left_may_be_used(place: Path) -> None:
+    place.mkdir()
+    scratch_name(place / "scores.json").touch()
+    claim(place)
+    (place / "other").touch()
+    with pytest.raises(DataError, match="is not empty"):
+        claim(place)
 
 
 def test_an_earlier_result_may_be_replaced(place: Path) -> None:

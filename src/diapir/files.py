@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from diapir.errors import DataError, DiapirError
 from diapir.locks import lock_beside, locked
-from diapir.scratch import has_scratch, remove, remove_stale, scratch_name
+from diapir.scratch import has_scratch, is_scratch, remove, remove_stale, scratch_name
 from diapir.text import size
 
 _MANY = 64
@@ -157,7 +157,8 @@ def claim(
     if not out.is_symlink():
         if not out.exists():
             return
-        if folder and out.is_dir() and not any(out.iterdir()):
+        # scratch is what a killed process left of its first file
+        if folder and out.is_dir() and all(is_scratch(file.name) for file in out.iterdir()):
             return
         if folder == out.is_dir():
             with contextlib.suppress(OSError, ValueError, TypeError, KeyError, DiapirError):
