@@ -132,11 +132,9 @@ class Trials:
 
     def _completed(self) -> tuple[str, str]:
         code, message = self._starter.warm(self._command.words)
-        if code and "Traceback" in message:
-            return TRACEBACK, message
-        compared = self._compared()
-        # a command that replaces nothing refuses a result that was whole before the kill
-        return compared if not code or compared[0] == RECOVERED else (REFUSED, message)
+        if code:
+            return (TRACEBACK if "Traceback" in message else REFUSED), message
+        return self._compared()
 
     def _undisturbed(self) -> tuple[Files, list[str]]:
         self._renew()
