@@ -38,7 +38,8 @@ ROWS: tuple[frozenset[str], ...] = tuple(
         "config",  # over its neighbour: a recipe that cannot be used is an error
         "architectures connected files recipes shipped",
         "extras progress",  # progress shows durations as text does
-        "choices errors json_text locks no_telemetry scratch stop_signals text undefined version",
+        "choices errors json_text locks memory no_telemetry scratch stop_signals text "
+        "undefined version",
     )
 )
 """Parts that may import only from rows below their own; top row first."""

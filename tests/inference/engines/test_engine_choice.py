@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from diapir.bundle import Bundle, Parity
 from diapir.errors import BundleError, DeviceError, install_command
-from diapir.inference import Engine, EngineOptions, Predictor, engine_choice
+from diapir.inference import Engine, EngineOptions, Predictor
+from diapir.inference.engines import engine_choice
 from diapir.inference.engines.engine_cache import Measured
 from diapir.inference.engines.engine_choice import choose, fastest, measure
 from diapir.inference.engines.engine_options import EngineChoice

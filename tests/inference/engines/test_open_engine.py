@@ -97,7 +97,7 @@ def test_without_a_library_the_extra_is_named(
             raise ModuleNotFoundError(f"No module named {package!r}", name=package)
         return genuine(name, *rest, **named)
 
-    monkeypatch.delitem(sys.modules, f"diapir.inference.{engine}_engine", raising=False)
+    monkeypatch.delitem(sys.modules, f"diapir.inference.engines.{engine}_engine", raising=False)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingDependencyError, match=f"'{package}' is not installed") as caught:
         open_engine(held, EngineOptions(engine=engine))

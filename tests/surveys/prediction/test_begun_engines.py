@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from diapir.errors import SurveyError
-from diapir.inference import EngineOptions, open_engine
+from diapir.inference import EngineOptions
+from diapir.inference.engines import open_engine
 from diapir.inference.engines.engine_options import EngineChoice
 from diapir.surveys import SurveyOptions, SurveySummary, open_store, predict_survey
 from tests.surveys.made import MemorySurvey, onnx_bundle, volume
