@@ -33,7 +33,8 @@ def main(name: str, seed: int, first: int, count: int, home: Path) -> None:
 
 def read(target: Target, name: str, seed: int, number: int, folder: Path) -> dict[str, str]:
     """Make an input, have it read, and name the outcome."""
-    shutil.rmtree(folder, ignore_errors=True)
+    while folder.exists():  # a thread that reads the input before may hold it for a moment
+        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
         use = target.make(chance(name, seed, number), folder)
