@@ -78,7 +78,8 @@ def test_the_folder_is_resumed_with_what_it_holds(
 ) -> None:
     copy = tmp_path / "a cv"
     shutil.copytree(cv, copy)
-    # as a kill in the evaluation of the second fold leaves it
+    # as kills before the report of the first fold and in the evaluation of the second leave it
+    (copy / "fold0" / "report.html").unlink()
     shutil.rmtree(copy / "fold1" / "evaluation")
     shutil.rmtree(copy / "evaluation")
     state = json.loads((copy / "folds.json").read_text())
@@ -91,6 +92,7 @@ def test_the_folder_is_resumed_with_what_it_holds(
     ]
     assert done.answer["metrics"] == Evaluation.load(cv / "evaluation").metrics
     assert (copy / "fold1" / "evaluation").is_dir()
+    assert (copy / "fold0" / "report.html").is_file()
 
 
 def test_ctrl_c_while_evaluating_says_how_to_resume(

@@ -106,7 +106,8 @@ def train_and_evaluate(
         budget_s=budget_s,
         stream=stream,
     ):
-        if not is_evaluated(result.run):
+        # the report is written last
+        if not is_evaluated(result.run) or not (result.run / REPORT).is_file():
             with show(f"evaluating {result.run.name}") as progress:
                 evaluate_run(result.run, data, config, progress)
         done.append(result)
