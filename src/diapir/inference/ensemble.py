@@ -140,21 +140,21 @@ def open_models(
 
 def tta_of(segmenter: Segmenter) -> str:
     """The test-time augmentation of a model, or the kinds of several, as a word."""
-    members = segmenter.members if isinstance(segmenter, Ensemble) else (segmenter,)
-    return " and ".join(sorted({str(getattr(member, "tta", "none")) for member in members}))
+    found = {str(getattr(member, "tta", "none")) for member in _members(segmenter)}
+    return " and ".join(sorted(found))
 
 
 def engine_of(segmenter: Segmenter) -> str:
     """What runs a model, or the kinds for several, as words: torch on cpu."""
-    members = segmenter.members if isinstance(segmenter, Ensemble) else (segmenter,)
-    engines = (getattr(member, "engine", None) for member in members)
+    engines = (getattr(member, "engine", None) for member in _members(segmenter))
     return " and ".join(sorted({str(getattr(engine, "name", "unknown")) for engine in engines}))
 
 
 def engines_of(segmenter: Segmenter) -> tuple[EngineChoice, ...]:
     """The engine of each model, for `open_models`; empty where one was not opened by it."""
-    members = segmenter.members if isinstance(segmenter, Ensemble) else (segmenter,)
-    found: list[EngineChoice] = [getattr(member, "engine_choice", "auto") for member in members]
+    found: list[EngineChoice] = [
+        getattr(member, "engine_choice", "auto") for member in _members(segmenter)
+    ]
     return () if "auto" in found else tuple(found)
 
 
@@ -180,8 +180,7 @@ def with_engines(
 
 def engine_notes(segmenter: Segmenter) -> list[str]:
     """Why the engines were chosen, for people; empty where nothing was measured."""
-    members = segmenter.members if isinstance(segmenter, Ensemble) else (segmenter,)
-    notes = (getattr(member, "engine_note", "") for member in members)
+    notes = (getattr(member, "engine_note", "") for member in _members(segmenter))
     return [note for note in dict.fromkeys(notes) if note]
 
 
@@ -209,6 +208,10 @@ def with_windows(
             for grid in segmenter.grids
         ]
     )
+
+
+def _members(segmenter: Segmenter) -> Sequence[Segmenter]:
+    return segmenter.members if isinstance(segmenter, Ensemble) else (segmenter,)
 
 
 def refuse_repeated(bundles: Iterable[Bundle]) -> None:

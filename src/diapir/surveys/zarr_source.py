@@ -198,8 +198,7 @@ def _spacing(
     """Interval and start of a vertical axis, in ms, m or ft."""
     if vertical is None or vertical.shape != (samples,) or samples < 2:
         return None, 0.0, ()
-    with np.errstate(invalid="ignore"):  # of signalling NaN
-        values = _finite(vertical).astype(np.float64)
+    values = _finite(vertical).astype(np.float64)
     values *= _VERTICAL_UNITS.get(_unit_of(vertical), (1.0, None))[0]
     steps = np.diff(values)
     interval = float(np.median(steps))

@@ -115,7 +115,7 @@ def file_of(place: Path, name: str) -> Path:
     """A file that a job made.
 
     Raises:
-        RequestError: there is no such file, or it is outside the folders named at start.
+        RequestError: there is no such file, or it is outside the folders that are served.
     """
     root = (place / RESULT).resolve()
     try:

@@ -13,6 +13,7 @@ from diapir.surveys.labels.label_options import LabelOptions
 from diapir.surveys.labels.section_labels import Mask
 from diapir.surveys.labels.vertical_units import without_nulls
 from diapir.text import listing
+from diapir.tiles.files.grey_levels import as_float
 
 _COUNTED = 2**16
 _MOST = 256
@@ -89,9 +90,7 @@ def salt_of(values: NDArray[np.float64], options: LabelOptions, source: str) -> 
 def classes(values: NDArray[np.floating], salt: float) -> Mask:
     """Classes {0, 1, 255} of a mask's values: 255 for no value, and for 255 unless that is salt."""
     found: Mask = (values == salt).astype(np.uint8)
-    with np.errstate(invalid="ignore"):  # of signalling NaN
-        numbers = values.astype(np.float64)
-    missing = ~np.isfinite(without_nulls(numbers))
+    missing = ~np.isfinite(without_nulls(as_float(values)))
     if salt != IGNORE:
         missing |= values == IGNORE
     found[missing] = IGNORE

@@ -18,9 +18,7 @@ Gapped = tuple[list[NDArray[np.uint8]], list[NDArray[np.bool_]]]
 """Grey levels of some sections, and where each has no data; `(traces, samples)` each."""
 
 
-def levels_and_gaps(
-    amplitude: NDArray[np.float32], record: PredictionRecord
-) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.bool_]]]:
+def levels_and_gaps(amplitude: NDArray[np.float32], record: PredictionRecord) -> Gapped:
     """Some sections as the network gets them, and where they have no data.
 
     Args:

@@ -45,7 +45,7 @@ _FAR_APART = 64.0
 """The same between amplitudes, which vary more."""
 
 
-def _as_float(pixels: Pixels) -> NDArray[np.float64]:
+def as_float(pixels: Pixels) -> NDArray[np.float64]:
     """Values in double precision, in which signalling NaNs become quiet without a warning."""
     with np.errstate(invalid="ignore"):
         return pixels.astype(np.float64)
@@ -69,7 +69,7 @@ class Scale:
 
     def grey(self, pixels: Pixels) -> NDArray[np.uint8]:
         """Grey levels `uint8 (H, W)`; what is undefined becomes the middle of what is used."""
-        values = _as_float(pixels)
+        values = as_float(pixels)
         unknown = ~np.isfinite(values) | is_undefined(values)
         fill = 0.0
         if unknown.any() and not self.signed and not unknown.all():
@@ -103,7 +103,7 @@ class _Facts:
 
     @classmethod
     def of(cls, name: str, pixels: Pixels) -> _Facts:
-        values = _as_float(pixels)
+        values = as_float(pixels)
         known = values[np.isfinite(values) & ~is_undefined(values)]
         if not known.size:
             known = np.zeros(1)
@@ -179,7 +179,7 @@ class GreyCensus:
 
     def _scale(self, group: Sequence[_Facts]) -> Scale:
         if self._only is not None:  # all of its values: percentiles are exact
-            values = _as_float(self._only)
+            values = as_float(self._only)
             sample = values[np.isfinite(values) & ~is_undefined(values)]
             sample = sample if sample.size else np.zeros(1)
         else:

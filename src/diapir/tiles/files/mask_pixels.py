@@ -8,7 +8,7 @@ from PIL import Image
 
 from diapir.errors import DataError
 from diapir.tiles.files.colour_maps import in_colour
-from diapir.tiles.files.grey_levels import Pixels
+from diapir.tiles.files.grey_levels import Pixels, as_float
 
 _NAMED_COLOURS = 4
 """Colours of a mask that a refusal names at most."""
@@ -105,8 +105,7 @@ def array_values(values: Pixels, name: str) -> Values:
     """The stored values of a mask in an array of any type."""
     if values.ndim != 2:
         raise _refusal(name, "is in colour")
-    with np.errstate(invalid="ignore"):  # of signalling NaN
-        numbers = values.astype(np.float64)
+    numbers = as_float(values)
     whole = bool((numbers == np.rint(numbers)).all())
     if not np.isfinite(numbers).all():
         raise _refusal(name, "holds values that are not finite")
