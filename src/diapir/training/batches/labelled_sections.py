@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -156,26 +157,36 @@ def cut_window(
     if inside and np.array_equal(matrix, np.eye(2)):
         place = slice(start[0], end[0]), slice(start[1], end[1])
         return section.image[place], section.mask[place]
-    # offsets (x, y) of the pixels from the window's centre
+    # columns and rows of the section where the window's pixels are sampled
     line = np.arange(size) - (size - 1) / 2
-    offsets = np.stack(np.meshgrid(line, line), axis=-1)
-    source = offsets @ matrix.T + (centre[::-1] - 0.5)
-    low = np.floor(source.min(axis=(0, 1))).astype(int) - 1
-    high = np.ceil(source.max(axis=(0, 1))).astype(int) + 2
+    x, y = (
+        by_x * line + (by_y * line[:, None] + middle)
+        for (by_x, by_y), middle in zip(matrix, centre[::-1] - 0.5, strict=True)
+    )
     bottom, right = section.image.shape
-    low, high = low.clip(0), np.minimum(high, [right, bottom])
-    place = slice(low[1], high[1]), slice(low[0], high[0])
-    image = torch.from_numpy(section.image[place].astype(np.float32))[None, None]
-    sides = np.maximum(high - low - 1, 1)
-    grid = torch.from_numpy(((source - low) / (sides / 2) - 1).astype(np.float32))[None]
+    across, down = _span(x, right), _span(y, bottom)
+    image = torch.from_numpy(section.image[down, across].astype(np.float32))[None, None]
+    grid = np.empty((1, size, size, 2), np.float32)
+    for axis, (places, span) in enumerate([(x, across), (y, down)]):
+        grid[0, :, :, axis] = (places - span.start) / (max(span.stop - span.start - 1, 1) / 2) - 1
     seen = functional.grid_sample(
-        unaliased(image, matrix), grid, padding_mode="reflection", align_corners=True
-    )[0, 0].numpy()
-    column, row = np.rint(source).astype(int).transpose(2, 0, 1)
+        unaliased(image, matrix),
+        torch.from_numpy(grid),
+        padding_mode="reflection",
+        align_corners=True,
+    )[0, 0]
+    column, row = (np.rint(places).astype(np.int32) for places in (x, y))
     outside = (column < 0) | (column >= right) | (row < 0) | (row >= bottom)
     kept = section.mask[row.clip(0, bottom - 1), column.clip(0, right - 1)]
     kept[outside] = IGNORE
-    return np.rint(seen).clip(0, 255).astype(np.uint8), kept
+    return seen.round_().clamp_(0, 255).byte().numpy(), kept
+
+
+def _span(places: NDArray[np.float64], end: int) -> slice:
+    """The part of an axis of `end` pixels that an affine window is sampled from."""
+    corners = places[[0, 0, -1, -1], [0, -1, 0, -1]]  # an affine map is extreme there
+    low, high = math.floor(corners.min()) - 1, math.ceil(corners.max()) + 2
+    return slice(max(low, 0), min(high, end))
 
 
 def unaliased(image: Tensor, matrix: Matrix) -> Tensor:
