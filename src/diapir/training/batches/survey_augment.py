@@ -246,21 +246,23 @@ def _noisy(grey: Tensor, survey: SurveyAugmentation) -> Tensor:
     ).to(grey.device)
     grain = np.where(survey.grain[chosen] > 0.3, survey.grain[chosen], 0.0)
     noise = _blurred(noise, np.stack([grain, grain], axis=1))
-    noise = noise / noise.std(dim=(1, 2), keepdim=True).clamp(min=1e-6)
+    # its mean is nearly 0, and the norm is summed ten times as fast as a standard deviation
+    level = torch.linalg.vector_norm(noise, dim=(1, 2), keepdim=True) / noise[0].numel() ** 0.5
+    noise = noise / level.clamp(min=1e-6)
     loud = grey[rows] + noise * _column(survey.noise[chosen], grey)
     return grey.index_copy(0, rows, loud.clamp(0, 255))
 
 
 def _muted(grey: Tensor, masks: Tensor, survey: SurveyAugmentation) -> tuple[Tensor, Tensor]:
     """Mute the top (water), the bottom, a wedge or a strip of traces, as background."""
-    shape, extent, place, slope, level = survey.mute.T
-    if not extent.any():
+    chosen = survey.mute[:, 1] > 0
+    if not chosen.any():
         return grey, masks
+    rows = _rows(chosen, grey.device)
+    kind, size, at, lean, level = (_column(each, grey) for each in survey.mute[chosen].T)
     height, width = grey.shape[1:]
     y = ((torch.arange(height, device=grey.device) + 0.5) / height)[None, :, None]
     x = ((torch.arange(width, device=grey.device) + 0.5) / width)[None, None, :]
-    size, at, lean = (_column(values, grey) for values in (extent, place, slope))
-    kind = _column(shape, grey)
     steep = size * (1 + lean)  # extent of a wedge along the top
     strip = size / 3
     mute = torch.where(kind == _WATER, y < size + 0.2 * lean * (x - 0.5), False)
@@ -268,5 +270,7 @@ def _muted(grey: Tensor, masks: Tensor, survey: SurveyAugmentation) -> tuple[Ten
     mute |= torch.where(kind == _LEFT, y / (2 * size) + x / steep.clamp(min=0.05) < 1, False)
     mute |= torch.where(kind == _RIGHT, y / (2 * size) + (1 - x) / steep.clamp(min=0.05) < 1, False)
     mute |= torch.where(kind == _STRIP, (x - at * (1 - strip) >= 0) & (x - at < strip), False)
-    mute &= size > 0
-    return torch.where(mute, _column(level, grey), grey), torch.where(mute, 0, masks)
+    return (
+        grey.index_copy(0, rows, torch.where(mute, level, grey[rows])),
+        masks.index_copy(0, rows, torch.where(mute, 0, masks[rows])),
+    )
