@@ -14,6 +14,7 @@ from diapir.run.folder import RunFolder, run_config
 from diapir.tiles import load_tiles
 from diapir.training.device import Device, close_device, open_device
 from diapir.training.prepare import batches_of, prepare
+from diapir.training.step_images import Place
 from tests.helpers.tile_sets import make_tiles, write_tiles
 
 SETS = {
@@ -72,7 +73,7 @@ def test_every_recipe_trains_on_tiles_of_any_size(
         assert side == expected.get(kind, 256)
     assert run_config(tmp_path / "run").preprocess.size == side
     batch = batches_of(run.config, run.tiles, device, epoch=1)[0]
-    images, masks = run.session._load(run.tiles.training, batch, np.arange(len(batch)))
+    [(images, masks)] = run.session._images.take(run.tiles.training, batch, Place(1, 0, 0))
     assert images.shape == (2, 3, side, side)
     assert masks.shape == (2, side, side)
     assert ((masks != 255).flatten(1).float().mean(dim=1) > 0.1).all()
@@ -87,7 +88,9 @@ def test_the_seed_is_what_it_was_on_its_own_tiles(
     config, _ = narrow("baseline")
     with RunFolder(tmp_path / "run", resume=False) as folder:
         run = prepare(config, load_tiles(folders["202"]), folder, device)
-    images, masks = run.session._load(run.tiles.training, np.array([0, 1]), np.array([0, 1]))
+    [(images, masks)] = run.session._images.take(
+        run.tiles.training, np.array([0, 1]), Place(1, 0, 0)
+    )
     assert run.config.preprocess == config.preprocess.model_copy(update={"size": 224})
     inside = slice(11, 213)
     assert (masks[:, inside, inside] != 255).all()

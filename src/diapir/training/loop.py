@@ -20,6 +20,7 @@ from diapir.training.epoch_metrics import Row, epoch_row
 from diapir.training.from_python.epoch_state import EpochState
 from diapir.training.prepare import PreparedRun, batches_of
 from diapir.training.save_bundle import save_bundle, shown_to_network
+from diapir.training.step_images import AHEAD
 from diapir.training.stopping import Stopping
 from diapir.training.tracking.tracker import Tracking
 from diapir.training.validation import Validation, predict, validate
@@ -130,7 +131,8 @@ class Loop:
         while cursor.batch < len(batches):
             started = time.monotonic()
             number, batch = cursor.batch, batches[cursor.batch]
-            terms = session.step(run.tiles.training, batch)
+            following = batches[number + 1 : number + 1 + AHEAD]
+            terms = session.step(run.tiles.training, batch, following)
             cursor.count(terms, len(batch), time.monotonic() - started)
             if terms is not None:
                 line = number % self._config.train.log_every == 0

@@ -12,27 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diapir.config import AugmentConfig, RunConfig
+from diapir.config import RunConfig
 from diapir.errors import ConfigError
 from diapir.models import Network, build, check_size, load_pretrained, parameter_count
 from diapir.run.folder import changes_text, noted_settings
 from diapir.tiles import TileSet
-from diapir.training.batches.augment import alternate_flips, draw
-from diapir.training.batches.mixed_batches import (
-    BatchAugmentation,
-    Frame,
-    frame,
-    load_mixed_batch,
-)
-from diapir.training.batches.survey_augment import draw_survey, spans_surveys
-from diapir.training.batches.tile_batches import (
-    input_size,
-    load_augmented_batch,
-    load_batch,
-    shard,
-)
-from diapir.training.batches.tile_crops import Indices, draw_places
-from diapir.training.batches.windows import Windows, names
+from diapir.training.batches.tile_crops import Indices
+from diapir.training.batches.windows import Windows
 from diapir.training.cursor import Cursor, StepTerms
 from diapir.training.device import Device
 from diapir.training.ema import AveragedNetwork
@@ -52,6 +38,7 @@ from diapir.training.optimizer import make_optimizer
 from diapir.training.saved_state import restore_optimizer
 from diapir.training.schedule import make_schedule
 from diapir.training.start import Start, start_from
+from diapir.training.step_images import AHEAD, Place, StepImages
 
 
 class Session:
@@ -86,7 +73,6 @@ class Session:
     ) -> None:
         self._config = config
         self.loss = parts.loss
-        self._windows = windows
         self._device = device
         torch.manual_seed(config.seed)
         self._steps = steps
@@ -100,6 +86,15 @@ class Session:
             self.started = start_from(network, config)
         elif pretrained and parts.model is None:
             load_pretrained(network, config.model)
+        self._images = StepImages(
+            config,
+            device,
+            windows,
+            divisor=network.divisor,
+            steps=steps,
+            # a CPU has no time left for it
+            ahead=0 if device.torch_device.type == "cpu" else AHEAD,
+        )
         if device.channels_last:
             network.to(memory_format=torch.channels_last)
         self._network = network.to(device.torch_device)
@@ -112,8 +107,15 @@ class Session:
         self.cursor: Cursor = Cursor()
         self.changes: list[str] = []
 
-    def step(self, tiles: TileSet, batch: Indices) -> StepTerms | None:
+    def step(
+        self, tiles: TileSet, batch: Indices, following: Sequence[Indices] = ()
+    ) -> StepTerms | None:
         """Do one optimiser step on a batch that all processes share.
+
+        Args:
+            tiles: the training tiles.
+            batch: the images of the step.
+            following: those of the steps after it, which may be loaded ahead.
 
         Returns:
             What it measured; None where loss or gradient was not finite and the step was skipped.
@@ -123,7 +125,7 @@ class Session:
         self._model.train()
         for part in self._frozen:
             part.eval()  # batch norms of frozen stages keep their statistics
-        parts = [self._load(tiles, batch, rows) for rows in self._parts(len(batch))]
+        parts = self._images.take(tiles, batch, Place.of(self.cursor), following)
         self._optimizer.zero_grad()
         if len(parts) == 1:
             terms = self._terms(self._sums(0, *parts[0]))
@@ -148,15 +150,6 @@ class Session:
         if self._average:
             self._average.update(self._network)
         return StepTerms(*values)
-
-    def _parts(self, count: int) -> list[Indices]:
-        """The images of a step that this process takes, in parts of a batch each."""
-        world = self._device.world
-        parts = min(-(-count // self._config.train.batch), max(count // world, 1))
-        return [
-            shard(rows, self._device.rank, world)
-            for rows in np.array_split(np.arange(count), parts)
-        ]
 
     def _sums(self, number: int, images: Tensor, masks: Tensor) -> Sums:
         """The sums of a part of a step that its loss is made of, over all processes."""
@@ -188,60 +181,6 @@ class Session:
         loss = self._config.loss
         # several processes wait for a gradient of every weight, even if it is 0
         return bool(loss.empty or loss.deep) or self._device.world > 1
-
-    def _load(self, tiles: TileSet, batch: Indices, rows: Indices) -> tuple[Tensor, Tensor]:
-        """Some images and masks of a step, augmented as the recipe says."""
-        config, device = self._config, self._device
-        mine = batch[rows]
-        size = input_size(config, self._done)
-        places = None
-        if (tiles.shapes > config.preprocess.side).any():
-            places = draw_places(len(batch), self._seed)[rows]
-        mixed = self._windows is not None or spans_surveys(config.augment)
-        if not mixed and config.augment == AugmentConfig() and size == config.preprocess.side:
-            return load_batch(tiles, mine, config.preprocess, places)
-        augmentation = self._draw(tiles, batch).take(rows)
-        if mixed:
-            return load_mixed_batch(
-                tiles,
-                self._windows,
-                mine,
-                augmentation,
-                config.preprocess,
-                frame=self._frame(tiles, batch, size),
-                seed=self._seed,
-                device=device.drawing_device,
-                places=places,
-            )
-        return load_augmented_batch(
-            tiles,
-            mine,
-            augmentation.tile,
-            config.preprocess,
-            size=size,
-            device=device.drawing_device,
-            places=places,
-        )
-
-    def _draw(self, tiles: TileSet, batch: Indices) -> BatchAugmentation:
-        """The augmentation of all images of a step."""
-        augment, count = self._config.augment, len(batch)
-        flips = None
-        if augment.flip == "alternate":
-            ids = names(tiles.ids, batch)
-            flips = alternate_flips(ids, seed=self._config.seed, epoch=self.cursor.epoch)
-        return BatchAugmentation(
-            draw(augment, count, seed=self._seed, flip=flips),
-            draw_survey(augment, count, self._seed) if spans_surveys(augment) else None,
-        )
-
-    def _frame(self, tiles: TileSet, batch: Indices, size: int) -> Frame:
-        """The sizes of a step's images; all processes have the same."""
-        windows = batch >= len(tiles)
-        side = 0
-        if self._windows and windows.any():
-            side = self._windows.size(self._seed, alone=bool(windows.all()))
-        return frame(side, self._config.preprocess, size, self._network.divisor)
 
     @property
     def _seed(self) -> tuple[int, int, int]:
