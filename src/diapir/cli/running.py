@@ -38,8 +38,8 @@ class Running:
     """Device of the network."""
     threads: Annotated[Whole | None, _AtLeastOne] = None
     """CPU threads; by default the engine's own choice."""
-    batch: Annotated[Whole, Parameter(validator=Number(gte=1))] = 16
-    """Tiles or windows in one forward pass."""
+    batch: Annotated[Whole | None, _AtLeastOne] = None
+    """Tiles or windows that run at a time; by default 16, and 192 on a GPU."""
 
     def options(self, pixels: int | None = None) -> EngineOptions:
         """The same, as the package takes it, with the pixels to predict where they are known."""

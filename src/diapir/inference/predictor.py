@@ -24,6 +24,7 @@ from diapir.inference.sections.window_batches import (
     Batch,
     Group,
     Patch,
+    batch_of,
     batches,
     in_order,
     lanes_of,
@@ -125,10 +126,10 @@ class Predictor:
         self.bundle = bundle
         self.grid = grid or WindowGrid.of(bundle.info)
         _refuse_large(bundle, self.grid.size)
-        self.batch = options.batch
         self.tta: Tta = options.tta or bundle.info.tta
         opened = open_chosen(bundle, options) if engine is None else Opened(engine, options.engine)
         self.engine, self.engine_choice, self.engine_note = opened
+        self.batch = options.batch or batch_of(self.engine)
 
     def __repr__(self) -> str:
         return f"Predictor({self.bundle.info.name!r}, {self.bundle.path}, {self.engine.name})"

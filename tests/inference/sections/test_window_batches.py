@@ -19,6 +19,8 @@ class Wide(BrightIsSalt):
     """An engine whose lanes record the batches and the threads that run them."""
 
     threads = 3
+    lanes = 3
+    batch = 24
     even = False
 
     def __init__(self) -> None:
@@ -117,3 +119,9 @@ def test_a_stream_is_the_same_as_each_group_alone(bundle: Bundle) -> None:
         assert len(found) == 6
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_the_engine_knows_how_many_windows_it_is_fastest_with(bundle: Bundle) -> None:
+    assert Predictor(bundle, engine=Wide()).batch == 24
+    assert Predictor(bundle, engine=BrightIsSalt()).batch == 16
+    assert Predictor(bundle, EngineOptions(batch=5), engine=Wide()).batch == 5

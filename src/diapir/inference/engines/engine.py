@@ -41,16 +41,29 @@ class Engine(Protocol):
         ...
 
 
+BATCH = 16
+"""Images in one forward pass on a CPU, where larger batches are no faster."""
+MOST_LANES = 8
+"""Batches that run at a time on a CPU at most; with more cores, each takes several of them."""
+
+
 @runtime_checkable
 class Shared(Engine, Protocol):
     """An engine that is faster with several batches at a time, in threads of their own.
 
     Attributes:
+        batch: images of all its lanes together that it is fastest with.
         even: whether it prepares for every number of images anew, so that batches are filled up to
             the same number.
     """
 
+    batch: int
     even: bool
+
+    @property
+    def lanes(self) -> int:
+        """Batches at a time that it is fastest with."""
+        ...
 
     def lane(self, threads: int) -> Shared:
         """The same network on `threads` threads a call, which may be called at the same time.
@@ -68,6 +81,11 @@ def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
         odds_against: NDArray[np.float32] = np.exp(background - salt)
     odds_against += 1
     return np.reciprocal(odds_against, out=odds_against)
+
+
+def cpu_lanes(threads: int) -> int:
+    """Batches at a time for an engine that computes on so many threads of a CPU."""
+    return min(threads, MOST_LANES)
 
 
 def default_threads() -> int:

@@ -17,7 +17,8 @@ class EngineOptions:
         engine: what runs the network, among what the model's files allow.
         device: where it runs: auto, cpu, cuda, cuda:N or mps.
         threads: CPU threads; None for the engine's own choice.
-        batch: tiles or windows in one forward pass.
+        batch: tiles or windows that run at a time, divided among the cores; None for the engine's
+            own choice: 16, and 192 on a GPU.
         tta: test-time augmentation: none, or flip (mean with the mirrored image); None for the
             model's own setting.
         pixels: pixels that will be predicted, as far as it is known. For many, the engine `auto`
@@ -27,6 +28,6 @@ class EngineOptions:
     engine: EngineChoice = "auto"
     device: str = "auto"
     threads: int | None = None
-    batch: int = 16
+    batch: int | None = None
     tta: TtaChoice | None = None
     pixels: int | None = None

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from diapir.inference.engines.engine import default_threads, unusable
+from diapir.inference.engines.engine import BATCH, cpu_lanes, default_threads, unusable
 
 _FATAL = 4
 """Severity from which ONNX Runtime prints; it raises errors, which need no second message."""
@@ -27,6 +27,7 @@ class OnnxEngine:
         BundleError: the file is not a network from images to logits of two classes.
     """
 
+    batch = BATCH
     even = False
 
     def __init__(
@@ -64,6 +65,11 @@ class OnnxEngine:
         for (name, kind, shape), channels in ((inputs[0], 3), (outputs[0], 2)):
             if kind != "tensor(float)" or len(shape) != 4 or shape[1] != channels:
                 raise unusable(network, "onnx", f"{name} is {kind} of shape {shape}")
+
+    @property
+    def lanes(self) -> int:
+        """Batches at a time that it is fastest with."""
+        return cpu_lanes(self.threads)
 
     def lane(self, threads: int) -> OnnxEngine:
         """The same network on fewer threads, for several callers at a time; see `Shared`."""

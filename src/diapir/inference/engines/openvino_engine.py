@@ -13,7 +13,7 @@ import openvino
 from numpy.typing import NDArray
 
 from diapir.errors import DeviceError
-from diapir.inference.engines.engine import default_threads, unusable
+from diapir.inference.engines.engine import BATCH, cpu_lanes, default_threads, unusable
 
 PIECES = (16, 4, 1)
 """Images in a network of fixed shape. A batch is cut into these, so that few are compiled."""
@@ -49,6 +49,7 @@ class OpenvinoEngine:
         DeviceError: the CPU has no bfloat16.
     """
 
+    batch = BATCH
     even = False
 
     def __init__(self, network: Path, *, threads: int | None = None, bf16: bool = False) -> None:
@@ -77,6 +78,11 @@ class OpenvinoEngine:
         self._compiled: dict[_Shape | None, openvino.InferRequest] = {}
         self._lock = threading.Lock()  # a request serves one call at a time
         self._lanes: _Lanes | None = None
+
+    @property
+    def lanes(self) -> int:
+        """Batches at a time that it is fastest with."""
+        return cpu_lanes(self.threads)
 
     def lane(self, threads: int) -> OpenvinoEngine:
         """The same network on fewer threads, for several callers at a time; see `Shared`."""

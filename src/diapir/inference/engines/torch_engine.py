@@ -9,8 +9,14 @@ from torch import nn
 
 from diapir import models
 from diapir.bundle import Bundle
+from diapir.inference.engines.engine import BATCH
 from diapir.models.device_choice import choose_device, computes_bfloat16
 from diapir.models.trained import load_trained
+
+_GPU_LANES = 3
+"""Batches at a time on a GPU: it computes one while others are prepared and brought back."""
+_GPU_BATCH = 192
+"""Images of all these together: with fewer, a GPU waits for Python to launch its kernels."""
 
 
 class TorchEngine:
@@ -30,6 +36,8 @@ class TorchEngine:
         DeviceError: the device is not available.
     """
 
+    even = False
+
     def __init__(
         self,
         bundle: Bundle,
@@ -48,6 +56,12 @@ class TorchEngine:
         self._network.to(memory_format=self._layout)
         self.name = f"torch on {self._device}"
         self.threads = torch.get_num_threads()
+        self.lanes = _GPU_LANES if on_cuda else 1
+        self.batch = _GPU_BATCH if on_cuda else BATCH
+
+    def lane(self, threads: int) -> TorchEngine:
+        """This engine, which several threads may call at the same time; see `Shared`."""
+        return self
 
     @torch.inference_mode()
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -18,15 +18,13 @@ from numpy.typing import NDArray
 
 from diapir import preprocess
 from diapir.config import PreprocessConfig
-from diapir.inference.engines.engine import Engine, Shared
+from diapir.inference.engines.engine import BATCH, Engine, Shared
 from diapir.inference.tiling import Window
 
 Group = tuple[Sequence[NDArray[np.uint8]], Sequence[NDArray[np.bool_]] | None]
 """Grey images `uint8 (H, W)` whose windows share batches, and what is live in each; see
 `Predictor.probabilities`."""
 
-MOST_LANES = 8
-"""Batches that run at a time at most; with more cores, each takes several of them."""
 _AHEAD = 3
 """Batches per lane that are waiting or running."""
 
@@ -109,7 +107,12 @@ def batches(
 
 def lanes_of(engine: Engine) -> int:
     """Batches that an engine runs at a time: 1 unless it can be shared between threads."""
-    return min(engine.threads, MOST_LANES) if isinstance(engine, Shared) else 1
+    return engine.lanes if isinstance(engine, Shared) else 1
+
+
+def batch_of(engine: Engine) -> int:
+    """Images that an engine is fastest with at a time, in all its lanes together."""
+    return engine.batch if isinstance(engine, Shared) else BATCH
 
 
 def in_order(
