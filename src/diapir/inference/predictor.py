@@ -17,17 +17,15 @@ from diapir import bundle as bundles
 from diapir import preprocess
 from diapir.bundle import Bundle, Tta
 from diapir.errors import BundleError, ConfigError, DataError
-from diapir.inference.engines.engine import Engine, Shared, salt_probability
+from diapir.inference.engines.engine import Engine, Shared, batch_of, lanes_of, salt_probability
 from diapir.inference.engines.engine_options import EngineChoice, EngineOptions
 from diapir.inference.engines.open_engine import Opened, open_chosen
 from diapir.inference.sections.window_batches import (
     Batch,
     Group,
     Patch,
-    batch_of,
     batches,
     in_order,
-    lanes_of,
 )
 from diapir.inference.tiling import WindowGrid
 from diapir.progress import Progress

@@ -32,7 +32,7 @@ def test_the_key_names_all_that_it_depends_on(bundle: Bundle) -> None:
     key = key_of(export, ["onnx", "openvino"], 2)
     assert key["network"] == export.info.export.files  # type: ignore[union-attr]
     assert key["processor"] == engine_cache.processor() != ""
-    assert key["versions"].keys() == {"diapir", "onnxruntime", "openvino"}
+    assert key["versions"].keys() == {"diapir", "onnxruntime", "openvino", "torch"}
     others = [key_of(export, ["onnx"], 2), key_of(export, ["onnx", "openvino"], 1)]
     assert key not in others
     assert key == json.loads(json.dumps(key))

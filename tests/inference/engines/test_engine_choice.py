@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diapir.bundle import Bundle, Parity
+from diapir.bundle import Bundle, BundleInfo, Parity
 from diapir.errors import BundleError, DeviceError, install_command
 from diapir.inference import Engine, EngineOptions, Predictor
-from diapir.inference.engines import engine_choice
+from diapir.inference.engines import engine_choice, open_engine
 from diapir.inference.engines.engine_cache import Measured
 from diapir.inference.engines.engine_choice import choose, fastest, measure
 from diapir.inference.engines.engine_options import EngineChoice
@@ -40,6 +40,15 @@ class Scaled:
         return np.stack([np.zeros_like(batch[:, 0]), self._factor * batch[:, 0]], axis=1)
 
 
+class OnGpu(Scaled):
+    """An engine with three lanes of 64 images."""
+
+    lanes, batch, even = 3, 192, False
+
+    def lane(self, threads: int) -> "OnGpu":
+        return self
+
+
 @pytest.fixture
 def times(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, float]:
     """Milliseconds a tile, by engine."""
@@ -66,6 +75,44 @@ def test_the_fastest_that_gives_the_models_results(
     seconds: dict[EngineChoice, float], bf16: Parity | None, expected: str
 ) -> None:
     assert choose(Measured(seconds=seconds), "onnx", bf16)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("gpu", "expected", "note"),
+    [
+        (parity(), "torch", "engine: PyTorch on the GPU (0.1 ms/tile; ONNX Runtime 4;"),
+        (parity(flipped=3), "onnx", "the GPU is not used, as 0.3 % of pixels change class"),
+        (None, "onnx", "engine: ONNX Runtime"),  # it could not be compared
+    ],
+)
+def test_a_gpu_is_taken_where_it_gives_the_models_results(
+    gpu: Parity | None, expected: str, note: str
+) -> None:
+    measured = Measured(seconds={"onnx": 4e-3, "torch": 1e-4}, gpu=gpu)
+    engine, said = choose(measured, "onnx", None)
+    assert engine == expected
+    assert note in said
+
+
+def test_a_gpu_is_compared_and_timed_with_its_own_batch(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[tuple[str, int]] = []
+
+    def seconds(engine: Scaled, batch: NDArray[np.float32]) -> float:
+        timed.append((engine.name, len(batch)))
+        return 1e-3
+
+    monkeypatch.setattr(engine_choice, "_seconds", seconds)
+
+    def open_one(choice: EngineChoice) -> Engine:
+        return OnGpu(choice) if choice == "torch" else Scaled(choice)
+
+    found = measure(_without_record(bundle), ("onnx", "torch"), open_one)
+    assert found.gpu is not None
+    assert (found.gpu.flipped, found.gpu.tiles) == (0, 16)
+    assert found.seconds == {"onnx": 1e-3 / 16, "torch": 1e-3 / 64}
+    assert timed[-1] == ("torch", 64)
 
 
 def test_it_is_said_in_one_line() -> None:
@@ -178,3 +225,23 @@ def _without_record(bundle: Bundle) -> Bundle:
     assert made is not None
     export = made.model_copy(update={"bf16": None})
     return Bundle(held.path, held.info.model_copy(update={"export": export}))
+
+
+@pytest.mark.parametrize(("device", "gpu"), [("auto", True), ("cpu", True), ("auto", False)])
+def test_a_gpu_is_a_choice_where_there_is_one_and_the_model_has_weights(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, device: str, gpu: bool
+) -> None:
+    asked: list[tuple[EngineChoice, ...]] = []
+
+    def chosen(held: Bundle, able: tuple[EngineChoice, ...], *rest: Any) -> tuple[str, str]:
+        asked.append(able)
+        return "onnx", ""
+
+    monkeypatch.setattr(engine_choice, "fastest", chosen)
+    monkeypatch.setattr(open_engine, "has_gpu", lambda: gpu)
+    held = exported(bundle, "onnx")
+    for trainable in (True, False):
+        monkeypatch.setattr(BundleInfo, "trainable", property(lambda info, it=trainable: it))
+        open_engine.open_chosen(held, EngineOptions(pixels=WORTH_CHOOSING, device=device))
+    with_gpu = device == "auto" and gpu
+    assert [one[-1] == "torch" for one in asked] == [with_gpu, False]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from diapir.bundle import Bundle
 from diapir.inference import EngineOptions, Predictor
-from diapir.inference.sections.window_batches import batches, in_order, lanes_of
+from diapir.inference.engines.engine import lanes_of
+from diapir.inference.sections.window_batches import batches, in_order
 from diapir.inference.tiling import WindowGrid
 from tests.inference.conftest import SIZE, BrightIsSalt
 

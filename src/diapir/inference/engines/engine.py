@@ -83,6 +83,16 @@ def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.reciprocal(odds_against, out=odds_against)
 
 
+def lanes_of(engine: Engine) -> int:
+    """Batches that an engine runs at a time: 1 unless it can be shared between threads."""
+    return engine.lanes if isinstance(engine, Shared) else 1
+
+
+def batch_of(engine: Engine) -> int:
+    """Images that an engine is fastest with at a time, in all its lanes together."""
+    return engine.batch if isinstance(engine, Shared) else BATCH
+
+
 def cpu_lanes(threads: int) -> int:
     """Batches at a time for an engine that computes on so many threads of a CPU."""
     return min(threads, MOST_LANES)

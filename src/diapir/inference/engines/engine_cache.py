@@ -36,13 +36,15 @@ class Measured(BaseModel):
 
     Attributes:
         seconds: per window of the model's input size, by engine.
-        bf16: differences of bfloat16 from float32; None where it was not measured.
+        bf16: differences of OpenVINO in bfloat16 from float32; None where they were not measured.
+        gpu: differences of PyTorch on a GPU from the first engine; None where there is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seconds: dict[EngineChoice, float] = Field(min_length=1)
     bf16: Parity | None = None
+    gpu: Parity | None = None
 
 
 def key_of(bundle: Bundle, engines: Sequence[EngineChoice], threads: int) -> dict[str, Any]:
@@ -52,7 +54,9 @@ def key_of(bundle: Bundle, engines: Sequence[EngineChoice], threads: int) -> dic
         "format": FORMAT,
         "network": bundle.info.weights_sha256 if export is None else export.files,
         "threshold": bundle.info.threshold,
-        "versions": {name: _version(name) for name in ("diapir", "onnxruntime", "openvino")},
+        "versions": {
+            name: _version(name) for name in ("diapir", "onnxruntime", "openvino", "torch")
+        },
         "processor": processor(),
         "engines": list(engines),
         "threads": threads,

@@ -2,7 +2,8 @@
 
 The engines are timed on a few tiles in a fraction of a second, which pays for much work only, and
 remembered. bfloat16 counts where the CPU computes in it and the results stay those of float32: as
-the export recorded, or else as measured on a synthetic section.
+the export recorded, or else as measured on a synthetic section. So does PyTorch on a GPU, where the
+model has its weights.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from diapir.bundle import Bundle, Parity
 from diapir.errors import DiapirError, install_command
 from diapir.inference.engines.agreement import MAX_FLIPPED, MAX_MEAN, agrees, compare
-from diapir.inference.engines.engine import Engine, default_threads
+from diapir.inference.engines.engine import Engine, batch_of, default_threads, lanes_of
 from diapir.inference.engines.engine_cache import Measured, has_bf16, key_of, remember, remembered
 from diapir.inference.engines.engine_options import EngineChoice
 from diapir.text import percent
@@ -30,7 +31,7 @@ NAMES: Mapping[EngineChoice, str] = {
     "onnx": "ONNX Runtime",
     "openvino": "OpenVINO",
     "openvino-bf16": "OpenVINO bf16",
-    "torch": "PyTorch",
+    "torch": "PyTorch on the GPU",
 }
 _TILES, _FEW, _SLOW_S = 16, 4, 0.02
 """Tiles that are timed at a time; few of a network that takes longer than this for each."""
@@ -54,7 +55,7 @@ def fastest(
     Returns:
         The engine, and what is said of it: an empty text where there was no choice.
     """
-    if find_spec("openvino") is None:
+    if find_spec("openvino") is None and "torch" not in able:
         return able[0], _could_be_faster()
     key = key_of(bundle, able, threads or default_threads())
     measured = remembered(key)
@@ -79,15 +80,15 @@ def choose(
     """
     seconds = dict(measured.seconds)
     refused = ""
-    if bf16 is None or not agrees(bf16):
-        seconds.pop("openvino-bf16", None)
-    if bf16 is not None and not agrees(bf16):
-        flipped = percent(bf16.flipped / bf16.pixels, 1)
-        refused = (
-            f"; bfloat16 is not used, as {flipped} of pixels change class and probabilities differ "
-            f"by {bf16.mean or 0:.1g} on average ({bf16.data}; tolerated: "
-            f"{percent(MAX_FLIPPED, 1)} and {MAX_MEAN:g})"
-        )
+    inexact: list[tuple[EngineChoice, Parity | None, str]] = [
+        ("openvino-bf16", bf16, "bfloat16"),
+        ("torch", measured.gpu, "the GPU"),
+    ]
+    for choice, parity, name in inexact:
+        if parity is None or not agrees(parity):
+            seconds.pop(choice, None)
+        if parity is not None and not agrees(parity):
+            refused += _refused(name, parity)
     best = min(seconds, key=lambda one: seconds[one])
     if first in seconds and seconds[best] > FASTER * seconds[first]:
         best = first
@@ -96,8 +97,18 @@ def choose(
     return best, f"engine: {NAMES[best]} ({times}; --engine){refused}"
 
 
+def _refused(name: str, parity: Parity) -> str:
+    return (
+        f"; {name} is not used, as {percent(parity.flipped / parity.pixels, 1)} of pixels change "
+        f"class and probabilities differ by {parity.mean or 0:.1g} on average ({parity.data}; "
+        f"tolerated: {percent(MAX_FLIPPED, 1)} and {MAX_MEAN:g})"
+    )
+
+
 def measure(bundle: Bundle, able: Sequence[EngineChoice], open_one: Open) -> Measured:
     """Time the reference against bfloat16, or against OpenVINO in float32 where that is no match.
+
+    A GPU is timed as well.
 
     Args:
         bundle: an exported model.
@@ -113,7 +124,12 @@ def measure(bundle: Bundle, able: Sequence[EngineChoice], open_one: Open) -> Mea
     usable = "openvino-bf16" in engines and bf16 is not None and agrees(bf16)
     if "openvino" in able and not usable:
         _open_also(engines, "openvino", open_one)
-    return Measured(seconds=_timed(engines, bundle), bf16=bf16)
+    gpu = None
+    if "torch" in able:
+        _open_also(engines, "torch", open_one)
+        if "torch" in engines:
+            gpu = _compared(bundle, engines[able[0]], engines["torch"])
+    return Measured(seconds=_timed(engines, bundle), bf16=bf16, gpu=gpu)
 
 
 def _recorded(bundle: Bundle) -> Parity | None:
@@ -152,8 +168,10 @@ def _timed(engines: Mapping[EngineChoice, Engine], bundle: Bundle) -> dict[Engin
     best: dict[EngineChoice, float] = {}
     # one after the other, as threads of an engine wait busily for a while after a call
     for choice, engine in engines.items():
-        engine.logits(batch)  # what it prepares for a new shape is not timed
-        best[choice] = min(_seconds(engine, batch) for _ in range(_ROUNDS)) / len(batch)
+        most = max(batch_of(engine) // lanes_of(engine), len(batch))
+        mine = np.resize(batch, (most, *batch.shape[1:])) if most > _TILES else batch
+        engine.logits(mine)  # what it prepares for a new shape is not timed
+        best[choice] = min(_seconds(engine, mine) for _ in range(_ROUNDS)) / len(mine)
     return best
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import NamedTuple
 
 from diapir.bundle import Bundle
@@ -51,9 +53,10 @@ def open_chosen(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Ope
         bundle: the model.
         options: engine, device and threads. The engine `auto` is PyTorch for weights, ONNX Runtime
             for ONNX and OpenVINO for OpenVINO files; OpenVINO can also run an ONNX file. Where
-            `options.pixels` are many, `auto` is the fastest of those that run an exported network.
-            Only PyTorch runs on another device than the CPU, and for such a device `auto` is
-            PyTorch where the bundle has weights.
+            `options.pixels` are many, `auto` is the fastest of those that run an exported network,
+            and PyTorch on a CUDA GPU is one of them where the bundle has weights. Only PyTorch
+            runs on another device than the CPU, and for such a device `auto` is PyTorch where the
+            bundle has weights.
 
     Raises:
         BundleError: the engine cannot run what the bundle holds, or the network does not fit.
@@ -82,7 +85,8 @@ def open_chosen(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Ope
         if error.name != "torch":
             raise
         raise MissingDependencyError("torch", "train") from None
-    return Opened(TorchEngine(bundle, device=options.device, threads=options.threads), engine)
+    found = opened or TorchEngine(bundle, device=options.device, threads=options.threads)
+    return Opened(found, engine, note)
 
 
 def _is_int8(bundle: Bundle) -> bool:
@@ -131,7 +135,8 @@ def _choose(bundle: Bundle, options: EngineOptions) -> tuple[EngineChoice, str, 
         if elsewhere and bundle.info.trainable:
             return "torch", "", None
         if bundle.info.export and not elsewhere and (options.pixels or 0) >= WORTH_CHOOSING:
-            return _fastest(bundle, able, options.threads)
+            on_gpu = options.device == "auto" and bundle.info.trainable and has_gpu()
+            return _fastest(bundle, (*able, "torch") if on_gpu else able, options.threads)
         return able[0], "", None
     if bundle.info.trainable and "torch" not in able:
         able = (*able, "torch")
@@ -150,6 +155,16 @@ def _choose(bundle: Bundle, options: EngineOptions) -> tuple[EngineChoice, str, 
     )
 
 
+def has_gpu() -> bool:
+    """Whether PyTorch finds a CUDA GPU; it is imported only where a driver is installed."""
+    driver = any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
+    if not (driver or which("nvidia-smi")) or find_spec("torch") is None:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
 def _fastest(
     bundle: Bundle, able: tuple[EngineChoice, ...], threads: int | None
 ) -> tuple[EngineChoice, str, Engine | None]:
@@ -158,7 +173,12 @@ def _fastest(
     opened: dict[EngineChoice, Engine] = {}
 
     def open_one(choice: EngineChoice) -> Engine:
-        opened[choice] = open_network(choice, bundle.network, threads=threads)
+        if choice == "torch":
+            from diapir.inference.engines.torch_engine import TorchEngine
+
+            opened[choice] = TorchEngine(bundle, device="cuda", threads=threads)
+        else:
+            opened[choice] = open_network(choice, bundle.network, threads=threads)
         return opened[choice]
 
     engine, note = fastest(bundle, able, open_one, threads)

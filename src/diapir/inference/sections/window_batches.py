@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from diapir import preprocess
 from diapir.config import PreprocessConfig
-from diapir.inference.engines.engine import BATCH, Engine, Shared
 from diapir.inference.tiling import Window
 
 Group = tuple[Sequence[NDArray[np.uint8]], Sequence[NDArray[np.bool_]] | None]
@@ -103,16 +102,6 @@ def batches(
             batch.patches.append(patch)
         batch.ends.append(probability)
     yield batch
-
-
-def lanes_of(engine: Engine) -> int:
-    """Batches that an engine runs at a time: 1 unless it can be shared between threads."""
-    return engine.lanes if isinstance(engine, Shared) else 1
-
-
-def batch_of(engine: Engine) -> int:
-    """Images that an engine is fastest with at a time, in all its lanes together."""
-    return engine.batch if isinstance(engine, Shared) else BATCH
 
 
 def in_order(
