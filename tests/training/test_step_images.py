@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from diapir.config import RunConfig, load_recipe
 from diapir.errors import DataError
 from diapir.tiles import TileSet, load_tiles, synthesise
-from diapir.training.device import Device, open_device
+from diapir.training.device import close_device, open_device
 from diapir.training.step_images import Images, Place, StepImages
 
 BATCHES = list(np.arange(12, dtype=np.int64).reshape(4, 3))
@@ -32,9 +33,15 @@ def config() -> RunConfig:
     )
 
 
-def loader(config: RunConfig, ahead: int) -> StepImages:
-    device: Device = open_device(config.device)
-    return StepImages(config, device, None, divisor=16, steps=8, ahead=ahead)
+Loader = Callable[[int], StepImages]
+
+
+@pytest.fixture
+def loader(config: RunConfig) -> Iterator[Loader]:
+    """Makes what loads images so many steps ahead."""
+    device = open_device(config.device)
+    yield lambda ahead: StepImages(config, device, None, divisor=16, steps=8, ahead=ahead)
+    close_device(device)
 
 
 def assert_same(left: Images, right: Images) -> None:
@@ -44,8 +51,8 @@ def assert_same(left: Images, right: Images) -> None:
 
 
 @pytest.mark.parametrize("ahead", [1, 3])
-def test_images_loaded_ahead_are_the_same(tiles: TileSet, config: RunConfig, ahead: int) -> None:
-    plain, threaded = loader(config, 0), loader(config, ahead)
+def test_images_loaded_ahead_are_the_same(tiles: TileSet, loader: Loader, ahead: int) -> None:
+    plain, threaded = loader(0), loader(ahead)
     for step, batch in enumerate(BATCHES):
         place = Place(1, step, 0)
         found = threaded.take(tiles, batch, place, BATCHES[step + 1 : step + 1 + ahead])
@@ -53,9 +60,9 @@ def test_images_loaded_ahead_are_the_same(tiles: TileSet, config: RunConfig, ahe
         assert_same(found, plain.take(tiles, batch, place))
 
 
-def test_after_a_rollback_other_images_are_drawn(tiles: TileSet, config: RunConfig) -> None:
+def test_after_a_rollback_other_images_are_drawn(tiles: TileSet, loader: Loader) -> None:
     """The steps loaded ahead for the time before the rollback are not taken."""
-    plain, threaded = loader(config, 0), loader(config, 2)
+    plain, threaded = loader(0), loader(2)
     before = threaded.take(tiles, BATCHES[0], Place(1, 0, 0), BATCHES[1:3])
     after = threaded.take(tiles, BATCHES[0], Place(1, 0, 1), BATCHES[1:3])
     assert not torch.equal(before[0][0], after[0][0])
@@ -65,18 +72,18 @@ def test_after_a_rollback_other_images_are_drawn(tiles: TileSet, config: RunConf
         assert_same(found, plain.take(tiles, BATCHES[step], place))
 
 
-def test_another_batch_than_announced_is_loaded(tiles: TileSet, config: RunConfig) -> None:
+def test_another_batch_than_announced_is_loaded(tiles: TileSet, loader: Loader) -> None:
     """A new epoch may begin before the batches that were announced."""
-    plain, threaded = loader(config, 0), loader(config, 1)
+    plain, threaded = loader(0), loader(1)
     threaded.take(tiles, BATCHES[0], Place(1, 0, 0), BATCHES[1:2])
     found = threaded.take(tiles, BATCHES[3], Place(1, 1, 0))
     assert_same(found, plain.take(tiles, BATCHES[3], Place(1, 1, 0)))
 
 
 def test_what_fails_ahead_is_reported_at_its_step(
-    tiles: TileSet, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+    tiles: TileSet, loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    threaded = loader(config, 1)
+    threaded = loader(1)
     load = threaded._load
 
     def failing(of: TileSet, batch: NDArray[np.int64], place: Place) -> Images:

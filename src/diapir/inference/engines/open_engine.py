@@ -160,9 +160,9 @@ def has_gpu() -> bool:
     driver = any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
     if not (driver or which("nvidia-smi")) or find_spec("torch") is None:
         return False
-    import torch
+    from diapir.inference.engines.torch_engine import finds_gpu
 
-    return bool(torch.cuda.is_available())
+    return finds_gpu()
 
 
 def _fastest(

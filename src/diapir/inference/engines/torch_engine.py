@@ -73,6 +73,11 @@ class TorchEngine:
         return result
 
 
+def finds_gpu() -> bool:
+    """Whether PyTorch finds a CUDA GPU."""
+    return bool(torch.cuda.is_available())
+
+
 def load_network(bundle: Bundle, module: nn.Module | None = None) -> models.Network:
     """The network of a bundle with its weights, in evaluation mode, on the CPU.
 
