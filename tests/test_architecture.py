@@ -49,7 +49,7 @@ FACADE = frozenset({"diapir", "diapir.__main__"})
 
 TORCH_ROOMS = (
     *("models", "training", "exports", "adaptation"),
-    *("inference.engines.torch_engine", "tiles.torch_tiles"),
+    *("inference.engines.torch_engine", "inference.engines.gpu_graphs", "tiles.torch_tiles"),
 )
 DOORS: dict[str, tuple[str, ...]] = {
     "torch": TORCH_ROOMS,

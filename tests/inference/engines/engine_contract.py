@@ -81,7 +81,7 @@ class EngineContract:
         if engine.lanes < 2:
             pytest.skip("one batch at a time is fastest")
         lane = engine.lane(1)
-        assert lane.threads == 1
+        assert lane.threads == 1 or "cuda" in engine.name  # which takes no threads of the CPU
         assert engine.lane(1) is lane
         batches = [batch + number for number in range(6)]
         with ThreadPoolExecutor(2) as pool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from diapir import models
 from diapir.bundle import Bundle
 from diapir.inference.engines.engine import BATCH
+from diapir.inference.engines.gpu_graphs import GpuGraphs
 from diapir.models.device_choice import choose_device, computes_bfloat16
 from diapir.models.trained import load_trained
 
@@ -36,8 +37,6 @@ class TorchEngine:
         DeviceError: the device is not available.
     """
 
-    even = False
-
     def __init__(
         self,
         bundle: Bundle,
@@ -52,12 +51,14 @@ class TorchEngine:
         on_cuda = self._device.type == "cuda"
         self._bfloat16 = computes_bfloat16(self._device)
         self._layout = torch.channels_last if on_cuda else torch.contiguous_format
+        self.even = on_cuda  # see `GpuGraphs`
         self._network = load_network(bundle, module).to(self._device)
         self._network.to(memory_format=self._layout)
         self.name = f"torch on {self._device}"
         self.threads = torch.get_num_threads()
         self.lanes = _GPU_LANES if on_cuda else 1
         self.batch = _GPU_BATCH if on_cuda else BATCH
+        self._graphs = GpuGraphs(self._forward, self._device) if on_cuda else None
 
     def lane(self, threads: int) -> TorchEngine:
         """This engine, which several threads may call at the same time; see `Shared`."""
@@ -66,11 +67,23 @@ class TorchEngine:
     @torch.inference_mode()
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
-        images = torch.from_numpy(batch).to(self._device, memory_format=self._layout)
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bfloat16):
-            logits = self._network(images)
-        result: NDArray[np.float32] = logits.float().cpu().contiguous().numpy()
+        if self._graphs:
+            return self._graphs.logits(batch)
+        logits = self._forward(torch.from_numpy(batch).to(self._device))
+        result: NDArray[np.float32] = logits.cpu().numpy()
         return result
+
+    def _forward(self, images: Tensor) -> Tensor:
+        """Logits `float32` of images, both on the device and contiguous."""
+        images = images.contiguous(memory_format=self._layout)
+        with torch.autocast(
+            self._device.type,
+            dtype=torch.bfloat16,
+            enabled=self._bfloat16,
+            cache_enabled=False,  # a graph must not read weights cast before it
+        ):
+            logits: Tensor = self._network(images)
+        return logits.float().contiguous()
 
 
 def finds_gpu() -> bool:
