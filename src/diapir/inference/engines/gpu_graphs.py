@@ -45,7 +45,7 @@ class GpuGraphs:
     def __init__(self, network: Callable[[Tensor], Tensor], device: torch.device) -> None:
         self._network = network
         self._device = device
-        self._stream = torch.cuda.Stream(device)
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         # weights were written on another stream
         self._stream.wait_stream(torch.cuda.current_stream(device))
         self._pool = torch.cuda.graph_pool_handle()  # one for all, as only one runs at a time
@@ -59,7 +59,7 @@ class GpuGraphs:
         """Logits of a batch; see `Engine.logits`."""
         # from pinned memory the GPU copies while it computes
         images = torch.from_numpy(batch).pin_memory()
-        done = torch.cuda.Event()
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         with self._lock, torch.cuda.device(self._device), torch.cuda.stream(self._stream):
             recorded = self._recording(images)
             if recorded is None:
