@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("what", nargs="+", choices=["training", "scoring", "volume", "child"])
     parser.add_argument("--model", default="salt", help="a bundle with its trainable weights")
     parser.add_argument("--seconds", type=float, default=4.0, help="for each figure of training")
-    parser.add_argument("--batches", type=int, nargs="+", default=[24, 128])
+    parser.add_argument("--batches", type=int, nargs="*", default=[24, 128])
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     parser.add_argument("--sections", type=int, default=48)
     parser.add_argument("--device", default="cuda")
@@ -84,8 +84,8 @@ def _training(options: argparse.Namespace) -> None:
                     f"train.batch={batch}",
                 ]
                 found = _steps("flagship", keys, tiles, options, ahead=AHEAD)
-                name = f"{precision}, {layout}{', compiled' if compiled else ''}"
-                _say(f"flagship, batch {batch}, {name}", found, plain)
+                how = f"{precision}, {layout}{', compiled' if compiled else ''}"
+                _say(f"flagship, batch {batch}, {how}", found, plain)
         for ahead in (0, 1, AHEAD):
             sections = [f"data.mosaic={survey}", f"data.synthetic=[{survey}]"]
             for batch in (24, 96):
