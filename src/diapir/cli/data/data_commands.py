@@ -173,7 +173,7 @@ def synth(
     weak, chaotic interior. The same seed makes the same survey.
 
     Args:
-        out: new folder.
+        out: new folder, or one that holds the same survey.
         tiles: number of tiles of 101 × 101 pixels.
         seed: any whole number from 0.
         velocity: velocity models (.npz) that give the salt and the layers.
@@ -193,6 +193,7 @@ def synth(
     output.say(
         f"{plural(summary.tiles, 'tile')} of {plural(summary.sections, 'section')} in "
         f"{summary.path}: {summary.salt:.1%} salt, {plural(summary.empty, 'tile')} without salt"
+        + ("; they were there already and are unchanged" if summary.kept else "")
     )
     return Answer(asdict(summary))
 
