@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from diapir import bundle as bundles
 from diapir.adaptation.adapt_options import AdaptInputs
 from diapir.adaptation.adapt_report import Predictions, write_adapt_report
@@ -17,6 +15,7 @@ from diapir.adaptation.held_out_score import USUAL, HeldOutScore
 from diapir.adaptation.network_engine import predict_sections
 from diapir.adaptation.run_state import Progressed
 from diapir.bundle import BundleInfo, Fingerprints
+from diapir.models import Network
 from diapir.models.trained import load_trained
 from diapir.run.folder import BEST, REPORT
 
@@ -24,7 +23,7 @@ from diapir.run.folder import BEST, REPORT
 def save_adapted(
     inputs: AdaptInputs,
     info: BundleInfo,
-    network: nn.Module,
+    network: Network,
     progressed: Progressed,
     folder: Path,
     *,
@@ -95,7 +94,7 @@ def _report(
     result: Adaptation,
     inputs: AdaptInputs,
     info: BundleInfo,
-    network: nn.Module,
+    network: Network,
     progressed: Progressed,
 ) -> Adaptation:
     """Write the report; without it where the packages that draw it are not installed."""
