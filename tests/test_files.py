@@ -266,12 +266,12 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_new_and_an_empty_folder_may_be_used(place: Path) -> None:
-    claim(place)
+    assert not claim(place)
     claim(place / "below")
     claim(place, folder=False)
     place.mkdir()
     claim(place)
-    claim(place, holds="a mosaic", ours=is_ours)
+    assert not claim(place, holds="a mosaic", ours=is_ours)
 
 
 def test_a_folder_with_only_what_a_killed_process_left_may_be_used(place: Path) -> None:
@@ -286,7 +286,7 @@ def test_a_folder_with_only_what_a_killed_process_left_may_be_used(place: Path) 
 def test_an_earlier_result_may_be_replaced(place: Path) -> None:
     place.mkdir()
     (place / "marker").write_text("ours")
-    claim(place, holds="a mosaic", ours=is_ours)
+    assert claim(place, holds="a mosaic", ours=is_ours)
     (place / "marker").unlink()
     (place / "table.csv").write_text("ours")
     claim(

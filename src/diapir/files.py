@@ -138,7 +138,7 @@ def claim(
     kind: type[DiapirError] = DataError,
     folder: bool = True,
     fix: str = "choose another --out",
-) -> None:
+) -> bool:
     """Refuse to overwrite anything but an earlier result of the same command.
 
     Args:
@@ -150,20 +150,23 @@ def claim(
         folder: whether the result is a folder, which may also exist and be empty.
         fix: what to do instead, where the command has no `--out`.
 
+    Returns:
+        Whether `out` is such a result, which will be replaced.
+
     Raises:
         DiapirError: `out` holds something else.
     """
     what = "folder" if folder else "file"
     if not out.is_symlink():
         if not out.exists():
-            return
+            return False
         # scratch is what a killed process left of its first file
         if folder and out.is_dir() and all(is_scratch(file.name) for file in out.iterdir()):
-            return
+            return False
         if folder == out.is_dir():
             with contextlib.suppress(OSError, ValueError, TypeError, KeyError, DiapirError):
                 if ours(out):
-                    return
+                    return True
     found = f"{out} already exists"
     if out.is_symlink():
         found = f"{out} is a link"

@@ -25,6 +25,13 @@ def free_at_once() -> None:
         libc.malloc_trim(0)  # what earlier arrays have left
 
 
+def return_freed() -> None:
+    """Return the memory of what has been freed to the system."""
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
 def keep_freed(keep: bool) -> None:
     """Keep the memory of freed tensors for the next step of a training, or return it to the system.
 

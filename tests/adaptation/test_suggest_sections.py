@@ -59,6 +59,19 @@ def test_two_sure_and_equal_views_have_no_doubt(
         "diapir.inference.Predictor.probabilities",
         lambda self, images: [np.full(images[0].shape, next(answers), np.float32)],
     )
-    first, second = suggest(model, tmp_path)
-    assert (first.name, first.doubt) == ("line1", 1)  # one view says salt, the other does not
-    assert (second.name, second.doubt) == ("line0", 0)
+    notes: list[str] = []
+    (only,) = suggest(model, tmp_path, tell=notes.append)
+    assert (only.name, only.doubt) == ("line1", 1)  # one view says salt, the other does not
+    assert notes == ["the model is sure of 1 of 2 sections (doubt below 0.05 %), left out"]
+
+
+@pytest.mark.parametrize(("probability", "count"), [(0.0002, 0), (0.00026, 2)])
+def test_sections_that_would_show_no_doubt_are_not_named(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probability: float, count: int
+) -> None:
+    write_pictures(tmp_path, 2)
+    monkeypatch.setattr(
+        "diapir.inference.Predictor.probabilities",
+        lambda self, images: [np.full(images[0].shape, probability, np.float32)],
+    )
+    assert len(suggest(model, tmp_path)) == count

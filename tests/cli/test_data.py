@@ -171,6 +171,9 @@ def test_pseudo_labels_are_a_set_to_train_on(
     labelled = load_tiles(out)
     assert len(labelled) == answer["tiles"] > 0
     assert labelled.class_shares == pytest.approx(answer["shares"])
+    same = run_cli(*words, *limits, "--confident", 0.5)
+    assert same.code == 0
+    assert "; they were there already and are unchanged" in same.stdout
     again = run_cli(*words, *limits)
     assert again.code == 2
     assert "is not empty" in again.stderr
@@ -189,6 +192,9 @@ def test_pseudo_labels_of_a_mosaic_are_trained_on(
     words = ("data", "pseudo", trained, "--data", survey, "--mosaic", mosaic, "--out", out)
     answer = run_cli(*words, "--low", 0.001, "--high", 0.01, "--json").answer
     assert (answer["tiles"], answer["labelled"], answer["sections"]) == (1, 4, 1)
+    same = run_cli(*words, "--low", 0.001, "--high", 0.01)
+    assert same.code == 0
+    assert "; they were there already and are unchanged" in same.stdout
     again = run_cli(*words)
     assert again.code == 2
     assert "is not empty" in again.stderr

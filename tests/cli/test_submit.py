@@ -22,6 +22,12 @@ def test_a_line_for_every_test_tile(
     assert all(row[1] for row in rows)
     answer = run_cli(*words, "--threshold", 0.999, "--min-area", 9999, "--json").answer
     assert (answer["tiles"], answer["empty"], answer["salt_share"]) == (6, 6, 0)
+    assert "replaces" not in done.stdout
+    assert answer["replaced"]
+    assert f"replaces an earlier submission of the same tiles in {out}" in answer["notes"]
+    assert (
+        f"note: replaces an earlier submission of the same tiles in {out}" in run_cli(*words).stdout
+    )
 
 
 def test_what_cannot_be_submitted_is_refused(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.adaptation.made_pictures import write_pictures
 from tests.cli.conftest import RunCli
@@ -21,6 +22,24 @@ def test_lines_are_named_in_order(run_cli: RunCli, tmp_path: Path) -> None:
     shown = run_cli("suggest", model, tmp_path / "pictures")
     assert shown.stdout.index(sections[0]["name"]) < shown.stdout.index(sections[1]["name"])
     assert "predicted as salt" in shown.stdout
+
+
+def test_a_model_that_is_sure_of_all_names_nothing(
+    run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small_bundle(tmp_path / "model").path
+    write_pictures(tmp_path / "pictures", 3)
+    monkeypatch.setattr(
+        "diapir.inference.Predictor.probabilities",
+        lambda self, images: [np.zeros(images[0].shape, np.float32)],
+    )
+    done = run_cli("suggest", model, tmp_path / "pictures")
+    assert done.code == 0
+    assert "the model is sure of 3 of 3 sections" in done.stdout
+    assert done.stdout.splitlines()[-1] == "No section is in doubt"
+    answer = run_cli("suggest", model, tmp_path / "pictures", "--json").answer
+    assert answer["sections"] == []
+    assert "sure of 3 of 3 sections" in answer["notes"][0]
 
 
 def test_a_missing_survey_is_refused(run_cli: RunCli, tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ if "wait" in sys.argv:
 if "silent" not in sys.argv:
     (run / "evaluation").mkdir(exist_ok=True)
     (run / "evaluation" / "evaluation.json").write_text("{}")
+if "unreported" not in sys.argv:
+    (run / "report.html").write_text("")
 print(json.dumps({"stopped": "budget", "epochs": 4, "metrics": {"kaggle_map": 0.5, "dice": 0.75}}))
 '''
 
@@ -119,6 +121,7 @@ def test_all_are_run_and_remembered(make: Callable[..., Any], tmp_path: Path) ->
         ("crash", "exit code 1: ZeroDivisionError: by nought"),
         ("die", "its process was killed by SIGKILL, possibly for lack of memory"),
         ("silent", "exit code 0: no output"),
+        ("unreported", "exit code 0: no output"),
     ],
 )
 def test_a_failure_does_not_stop_the_rest(make: Callable[..., Any], word: str, reason: str) -> None:
@@ -133,12 +136,13 @@ def test_a_failure_does_not_stop_the_rest(make: Callable[..., Any], word: str, r
         assert failed.fix == "a good key"
 
 
+@pytest.mark.parametrize("lost", ["evaluation/evaluation.json", "report.html"])
 def test_what_is_done_is_not_done_again_and_what_failed_is(
-    make: Callable[..., Any], tmp_path: Path
+    make: Callable[..., Any], tmp_path: Path, lost: str
 ) -> None:
     first, state, _ = make("a-seed1", "b-seed1 refuse", "c-seed1")
     first.run()
-    (tmp_path / "runs" / "c-seed1" / "evaluation" / "evaluation.json").unlink()  # lost since
+    (tmp_path / "runs" / "c-seed1" / lost).unlink()  # since then
     again, state, stream = make("a-seed1", "b-seed1", "c-seed1", state=state)
     again.run()
 

@@ -14,12 +14,8 @@ from diapir.bundle import INFO, BundleInfo, Fingerprints, TunedOn
 from diapir.bundle.bundle import _text
 from diapir.config import PreprocessConfig, parse_config
 from diapir.errors import ConfigError, DataError, SplitError
+from diapir.evaluation.evaluation_plan import ALL, PART, REST, Plan, Share
 from diapir.evaluation.held_out import (
-    ALL,
-    PART,
-    REST,
-    Plan,
-    Share,
     groups_file,
     plan,
     plan_validation,

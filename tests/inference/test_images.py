@@ -383,7 +383,10 @@ def test_images_are_read_a_batch_at_a_time(
         ahead.append(read - 3 * len(bright.batches))
         return _grey(12, 12)
 
-    sources = [Source(tmp_path / str(place), str(place), reading) for place in range(10)]
+    sources = [
+        Source(tmp_path / str(place), str(place), reading, stored=_grey(12, 12))
+        for place in range(10)
+    ]
     found = Found(sources, [])
     assert predict_images(predictor, [], tmp_path / "out", found=found).images == 10
     assert max(ahead) == predictor.batch == 3
@@ -405,7 +408,8 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     (tmp_path / "file").touch()
     _save(tmp_path / "in" / "a.png", _grey(20, 20))
     seen = []
-    source = Source(tmp_path / "in" / "a.png", "a", lambda: seen.append(1) or _grey(20, 20))
+    image = _grey(20, 20)
+    source = Source(tmp_path / "in" / "a.png", "a", lambda: seen.append(1) or image, stored=image)
     found = Found([source], [])
     with pytest.raises(DataError, match="cannot be written"):
         predict_images(predictor, [], tmp_path / "file" / "out", found=found)

@@ -113,6 +113,25 @@ def test_nothing_is_overwritten_or_left_half_written(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "images"]
 
 
+def test_the_same_pseudo_labels_are_kept_and_others_are_not_replaced(
+    predictor: Predictor, tiles: TileSet, tmp_path: Path
+) -> None:
+    out, lock = tmp_path / "pseudo", tmp_path / ".pseudo.lock"
+    made = write_pseudo_labels(predictor, tiles, out)
+    lock.write_text("left by a kill", encoding="utf-8")
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert write_pseudo_labels(predictor, tiles, out) == dataclasses.replace(made, kept=True)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+    assert not lock.exists()
+    with pytest.raises(DataError, match="is not empty"):
+        write_pseudo_labels(predictor, tiles, out, low=0.1)
+    with pytest.raises(DataError, match="is not empty"):
+        write_pseudo_labels(predictor, tiles.select(tiles.ids[1:]), out)
+    (out / RECORD).write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match="is not empty"):
+        write_pseudo_labels(predictor, tiles, out)
+
+
 @pytest.mark.parametrize(
     "limits", [{"low": 0.8, "high": 0.2}, {"high": 1.1}, {"confident": 1.5}, {"low": float("nan")}]
 )

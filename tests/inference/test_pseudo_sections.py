@@ -140,6 +140,21 @@ def test_tiles_with_too_few_confident_pixels_are_ignored(
     assert not (tmp_path / "out").exists()
 
 
+def test_the_same_are_kept_and_those_of_another_mosaic_are_not_replaced(
+    on_tiles: Recorded, tiles: TileSet, mosaic: Path, tmp_path: Path
+) -> None:
+    labelled, out = tiles.select(["a", "d"]), tmp_path / "out"
+    made = write_pseudo_sections(on_tiles, labelled, mosaic, out, limits=LIMITS)
+    predicted = len(on_tiles.shapes)
+    again = write_pseudo_sections(on_tiles, labelled, mosaic, out, limits=LIMITS)
+    assert again == replace(made, kept=True)
+    assert len(on_tiles.shapes) == predicted
+    image = next(path for path in (mosaic / "sections").glob("*.png"))
+    Image.fromarray(255 - read_image(image)).save(image)
+    with pytest.raises(DataError, match="is not empty"):
+        write_pseudo_sections(on_tiles, labelled, mosaic, out, limits=LIMITS)
+
+
 def test_mosaics_that_do_not_fit_are_refused(
     on_tiles: Recorded, tiles: TileSet, mosaic: Path, tmp_path: Path
 ) -> None:

@@ -7,7 +7,16 @@ import pytest
 from PIL import Image
 
 from diapir.errors import DataError
-from diapir.inference.sources import are_larger, find_sources
+from diapir.inference import sources as sources_module
+from diapir.inference.sources import (
+    Source,
+    are_larger,
+    expected_pixels,
+    find_pictures,
+    find_sources,
+    on_one_scale,
+)
+from diapir.tiles.files.picture_options import PictureOptions
 
 
 def _save(path: Path, grey: int = 7) -> Path:
@@ -157,3 +166,53 @@ def test_sections_are_told_from_tiles(tmp_path: Path, out: Path) -> None:
     assert are_larger(sections, 3)
     (tmp_path / "a.png").write_bytes(b"neither")
     assert not are_larger(sections, 3)
+
+
+def test_the_longer_side_and_all_pixels_of_images_in_memory_count() -> None:
+    tall, deep = np.zeros((9, 2, 3), np.uint8), np.zeros((4, 5), np.float32)
+    sources = [Source.of_pixels("a", tall), Source.of_pixels("b", deep)]
+    assert are_larger(sources[:1], 8)
+    assert not are_larger(sources, 8)
+    assert expected_pixels(sources) == 9 * 2 + 4 * 5
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """A grey picture, two in 16 bits and one in colour."""
+    folder.mkdir()
+    levels = np.arange(600, dtype=np.uint16).reshape(20, 30) * 100
+    colours = np.random.default_rng(3).integers(0, 255, (20, 30, 3), np.uint8)
+    for name, pixels in (("a", levels // 300), ("b", levels), ("c", levels // 2), ("d", colours)):
+        grey = pixels.astype(np.uint8) if name == "a" else pixels
+        Image.fromarray(grey).save(folder / f"{name}.png")
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize(("room", "decoded"), [(32 * 1024**2, "abcd"), (1300, "abccdd")])
+def test_pictures_are_decoded_once_while_they_fit_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, decoded: str
+) -> None:
+    paths = _pictures(tmp_path / "in")
+    monkeypatch.setattr(sources_module, "_KEPT_BYTES", room)
+    expected = [source.read() for source in _scaled(paths)]
+    names: list[str] = []
+    decode = sources_module.decode_image
+    monkeypatch.setattr(
+        sources_module,
+        "decode_image",
+        lambda content, name, **more: (
+            names.append(Path(name).stem) or decode(content, name, **more)
+        ),
+    )
+    found = find_pictures(paths, tmp_path / "out")
+    assert not are_larger(found.sources, 30)
+    assert expected_pixels(found.sources) == 4 * 20 * 30
+    sources = on_one_scale(found.sources, PictureOptions()).sources
+    for source, grey in zip(sources, expected, strict=True):
+        np.testing.assert_array_equal(source.read(), grey)
+    assert "".join(sorted(names)) == decoded
+    np.testing.assert_array_equal(sources[1].read(), expected[1])  # a second reader
+
+
+def _scaled(paths: list[Path]) -> list[Source]:
+    found = find_pictures(paths, Path("none"))
+    return on_one_scale(found.sources, PictureOptions()).sources

@@ -149,6 +149,36 @@ def test_a_sent_picture_is_predicted_in_every_form(client: TestClient, made: Mad
     assert forms["overlay"].shape == (60, 90, 3)
 
 
+def _written(grey: np.ndarray, form: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(grey).save(stream, form, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["TIFF", "JPEG"])
+def test_pictures_are_read_as_diapir_predict_reads_them_with_its_notes(
+    client: TestClient, made: Made, form: str
+) -> None:
+    shown = np.asarray(Image.open(made.picture))
+    if form == "JPEG":  # turned by a quarter: it is shown upright
+        exif = Image.Exif()
+        exif[274] = 6
+        content = _written(np.rot90(shown), "JPEG", exif=exif, quality=100)
+        name, said = "camera.jpg", "1 picture (camera) turned as the EXIF orientation says"
+    else:
+        content, name = _written(shown.astype(np.uint16) * 16, "TIFF"), "deep.tif"
+        said = "scaled from 0 (black) to 4095 (white), 12 bits are used"
+    sent = client.post(f"/predict?name={name}", content=content).json()
+    assert (sent["height"], sent["width"]) == shown.shape
+    assert said in sent["notes"][0]
+    data = client.post(f"/api/uploads?name={name}", content=content).json()["id"]
+    assert client.get(f"/api/data/{data}").json()["notes"] == sent["notes"][:1]
+    found = tile_of(client, f"/api/data/{data}/picture/0/tiles/amplitude/0/0/0").astype(int)
+    assert np.abs(found - shown).mean() < (3 if form == "JPEG" else 1)
+    plain = client.post("/predict?name=a.png", content=made.picture.read_bytes()).json()
+    assert sent["mean_probability"] == pytest.approx(plain["mean_probability"], abs=1e-2)
+
+
 @pytest.mark.parametrize(
     ("content", "media", "status"),
     [(b"no picture", "image/png", 422), (b"", "image/png", 422), (b"x", "text/html", 400)],

@@ -118,6 +118,33 @@ def test_the_survey_is_open_and_its_sections_are_paged(page: Page) -> None:
         until(page, f"document.getElementById('number').value === '{number}'")
 
 
+@pytest.mark.parametrize(
+    ("numbers", "shown", "ticks"),
+    [
+        ([*range(101, 400, 2)], 1, [121, 161, 201, 241, 281, 321, 361]),
+        ([*range(1, 300, 4)], 1, [1, 41, 81, 121, 161, 201, 241, 281]),
+        ([*range(400, 99, -1)], 1, [400, 350, 300, 250, 200, 150, 100]),
+        ([*range(1, 51), *range(1001, 1051)], 1, [20, 40, 1020, 1040]),
+        ([*range(100, 900, 2)], 4, [*range(100, 900, 100)]),
+        ([3, 17, 18, 40, 55, 91], 1, [3, 17, 18, 40, 55, 91]),
+        ([7], 1, [7]),
+    ],
+)
+def test_ticks_are_at_lines_that_there_are(
+    page: Page, numbers: list[int], shown: int, ticks: list[int]
+) -> None:
+    found = page.evaluate(
+        """async ([numbers, shown]) => {
+            const { axisOf, stepped, ticks } = await import("/page/view/axes.js");
+            const axis = stepped(axisOf(numbers, "inline"), shown);
+            return ticks(axis, 0, numbers.length / shown, 8);
+        }""",
+        [numbers, shown],
+    )
+    assert [int(text) for _, text in found] == ticks
+    assert [numbers[round(column * shown)] for column, _ in found] == ticks
+
+
 def test_zoom_colours_and_themes_change_the_picture(page: Page) -> None:
     first = pixels(page)
     page.mouse.move(600, 300)

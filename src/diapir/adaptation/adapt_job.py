@@ -16,35 +16,30 @@ from typing import Any
 
 import torch
 
-from diapir import bundle as bundles
 from diapir.adaptation.adapt_display import Display
-from diapir.adaptation.adapt_options import AdaptOptions
-from diapir.adaptation.adapt_report import Predictions, write_adapt_report
+from diapir.adaptation.adapt_end import save_adapted
+from diapir.adaptation.adapt_options import AdaptInputs
 from diapir.adaptation.adapted import Adaptation
-from diapir.adaptation.adapted_bundle import adapted_info, held_out_metrics
+from diapir.adaptation.adapted_bundle import adapted_info
 from diapir.adaptation.crops import Bytes, Crops, resampled_crops
 from diapir.adaptation.fine_tuning import FineTuning, Recipe, Stage
-from diapir.adaptation.held_out_score import USUAL, HeldOutScore, calibrate, score
-from diapir.adaptation.hold_out import HoldOut
+from diapir.adaptation.held_out_score import USUAL, calibrate, score
 from diapir.adaptation.network_engine import predict_sections
 from diapir.adaptation.pace import Pace
-from diapir.adaptation.replay import Replay
 from diapir.adaptation.run_state import Progressed, RunState
-from diapir.adaptation.scale import ChosenScale
 from diapir.adaptation.self_training import (
     Mixed,
     pseudo_labels,
+    saved_labels,
     shortened,
     teaches,
 )
 from diapir.adaptation.step_plan import LEAST, StepPlan
-from diapir.adaptation.survey_sections import LabelledSections
-from diapir.bundle import Bundle, BundleInfo, Fingerprints
+from diapir.bundle import BundleInfo
 from diapir.config import IGNORE
 from diapir.errors import Interrupted
 from diapir.inference.sections.presentation import present
 from diapir.models.trained import load_trained
-from diapir.run.folder import BEST, REPORT
 from diapir.text import duration, plural
 from diapir.training.checkpoint import Checkpoints
 from diapir.training.saved_state import restore_values
@@ -72,34 +67,30 @@ class AdaptJob:
     def __init__(
         self,
         *,
-        base: Bundle,
-        labelled: LabelledSections,
-        others: Sequence[Bytes],
-        scale: ChosenScale,
-        held: HoldOut,
-        replay: Replay | None,
-        options: AdaptOptions,
+        inputs: AdaptInputs,
         state: RunState,
         stopping: Stopping,
         pace: Pace,
         display: Display,
         strict: bool,
     ) -> None:
-        self._base, self._labelled, self._scale, self._held = base, labelled, scale, held
-        self._options, self._state, self._stopping = options, state, stopping
-        self._pace, self._display, self._say = pace, display, display.say
+        self._inputs, self._base, self._options = inputs, inputs.base, inputs.options
+        self._labelled, self._scale, self._held = inputs.labelled, inputs.scale, inputs.held
+        self._state, self._stopping, self._pace = state, stopping, pace
+        self._display, self._say = display, display.say
+        base, seed, settings = inputs.base, inputs.options.seed, inputs.scale.settings
         self._recipe = replace(RECIPE, window=window_of(base.info))
-        self._info = adapted_info(base.info, scale.settings, self._recipe.window)
-        self._images = [section.image for section in labelled.sections]
-        self._shown = [present(image, scale.settings) for image in self._images]
-        self._others = shortened(others, scale.settings, self._recipe.window, options.seed)
+        self._info = adapted_info(base.info, settings, self._recipe.window)
+        self._images = [section.image for section in inputs.labelled.sections]
+        self._shown = [present(image, settings) for image in self._images]
+        self._others = shortened(inputs.others, settings, self._recipe.window, seed)
         self._pseudo: list[Bytes] = []
-        self._plan = StepPlan(not held.problem, False, len(labelled.sections))
+        self._plan = StepPlan(not inputs.held.problem, False, len(inputs.labelled.sections))
         self._tuning = FineTuning(
-            load_trained(base).network, base.info.preprocess, self._recipe, options.seed, replay
+            load_trained(base).network, base.info.preprocess, self._recipe, seed, inputs.replay
         )
         self._checkpoints = Checkpoints(state.folder, display.say)
-        self._replay, self._strict = replay, strict
+        self._strict = strict
         self._saved = time.monotonic()
 
     def run(self) -> Adaptation:
@@ -119,7 +110,17 @@ class AdaptJob:
                 self._begin_third_stage(progressed)
         if progressed.stage == 3:
             self._train(progressed, Mixed(crops, self._pseudo_crops()))
-        return self._save_all(progressed)
+        progressed.seconds += self._pace.lap()
+        result = save_adapted(
+            self._inputs,
+            self._info,
+            self._tuning.network,
+            progressed,
+            self._state.folder,
+            pseudo_labelled=len(self._pseudo),
+        )
+        self._state.finish(result.to_json())
+        return result
 
     def _restore(self) -> Progressed | None:
         saved = self._checkpoints.load()
@@ -130,7 +131,7 @@ class AdaptJob:
             progressed = restore_values(Progressed, saved["progressed"])
             if progressed.stage == 3:
                 self._pseudo = [
-                    _fitting(labels, image.shape)
+                    saved_labels(labels, image.shape)
                     for labels, image in zip(saved["pseudo"], self._others, strict=True)
                 ]
             return progressed
@@ -291,123 +292,10 @@ class AdaptJob:
         self._tuning.begin_stage()
         self._save(progressed)
 
-    def _save_all(self, progressed: Progressed) -> Adaptation:
-        """Save bundle, record and report."""
-        folder = self._state.folder
-        notes = (
-            *self._labelled.notes,
-            *(f"left out {one['path']}: {one['found']}" for one in self._labelled.failed),
-            *([self._held.problem] if self._held.problem else []),
-        )
-        if self._held.problem:
-            progressed.reason = f"{USUAL}: nothing is held out, so nothing calibrates it"
-        scores = {
-            name: None if found is None else HeldOutScore.from_json(found)
-            for name, found in (("before", progressed.before), ("after", progressed.after))
-        }
-        seconds = progressed.seconds + self._pace.lap()
-        found = predict_sections(
-            self._tuning.network, self._info, self._images, self._scale.settings
-        )
-        original = predict_sections(
-            load_trained(self._base).network, self._base.info, self._images, self._base.info.survey
-        )
-        bundle = bundles.save(
-            folder / BEST,
-            {
-                name: value.detach().cpu().numpy()
-                for name, value in self._tuning.network.state_dict().items()
-            },
-            **self._info.model_dump(
-                exclude={
-                    *("weights_sha256", "versions", "threshold", "training", "metrics"),
-                    *("training_tiles", "tuned"),  # the threshold is another one
-                }
-            ),
-            threshold=progressed.threshold,
-            training=self._facts(progressed),
-            training_tiles=self._training_tiles(),
-            metrics=held_out_metrics(scores["after"], self._labelled.name, self._held.words),
-        )
-        result = Adaptation(
-            run=folder,
-            model=bundle.path,
-            report=folder / REPORT,
-            labelled=self._labelled.describe(),
-            places={section.name: section.place for section in self._labelled.sections},
-            held_out=self._held.words,
-            before=scores["before"],
-            after=scores["after"],
-            threshold=progressed.threshold,
-            settings=self._scale.settings.model_dump(),
-            steps=progressed.total,
-            seconds=seconds,
-            notes=notes,
-            failed=self._labelled.failed,
-        )
-        try:
-            write_adapt_report(
-                result,
-                self._labelled,
-                self._held,
-                before=Predictions(original, self._base.info.threshold),
-                after=Predictions(found, progressed.threshold),
-                reasons=[
-                    ("Scale", self._scale.reason),
-                    ("Threshold", progressed.reason),
-                    ("Pseudo-labels", progressed.pseudo or self._no_others()),
-                ],
-                losses=progressed.losses,
-            )
-        except ModuleNotFoundError as error:
-            if error.name not in {"matplotlib", "jinja2", "markupsafe"}:
-                raise
-            result = replace(result, report=None)
-        self._state.finish(result.to_json())
-        return result
-
-    def _no_others(self) -> str:
-        if self._options.pseudo_labels:
-            return "none: there are no other sections"
-        return "none (--no-pseudo-labels)"
-
-    def _facts(self, progressed: Progressed) -> dict[str, Any]:
-        """What the bundle says about its training."""
-        return {
-            "adapted from": self._base.info.name,
-            "weights before": self._base.info.weights_sha256[:12],
-            "survey": self._labelled.name,
-            "sections": len(self._labelled.sections),
-            "labels hash": self._labelled.hash,
-            "steps": progressed.total,
-            "seed": self._options.seed,
-            "pseudo-labelled sections": len(self._pseudo),
-        } | ({} if self._replay is None else {"replay": self._replay.name})
-
-    def _training_tiles(self) -> Fingerprints | None:
-        """Fingerprints of the tiles of the original model, and of those replayed."""
-        tiles = self._replay.tiles if self._replay else None
-        own = [] if tiles is None else [Fingerprints.of(tiles.fingerprints)]
-        return Fingerprints.union([self._base.info.training_tiles, *own])
-
     def _note(self, line: str) -> None:
         """Print a line, and keep it in the log."""
         self._say(line)
         self._state.log(f"{line} ({duration(self._pace.elapsed)})")
-
-
-def _fitting(labels: object, shape: tuple[int, ...]) -> Bytes:
-    """Saved pseudo-labels, after checking that they are those of a section.
-
-    Raises:
-        ValueError: they are not.
-    """
-    if not isinstance(labels, torch.Tensor) or labels.dtype != torch.uint8:
-        raise ValueError("pseudo-labels of another type")
-    if tuple(labels.shape) != shape:
-        raise ValueError(f"pseudo-labels of {tuple(labels.shape)} for a section of {shape}")
-    found: Bytes = labels.numpy()
-    return found
 
 
 def window_of(info: BundleInfo) -> int:

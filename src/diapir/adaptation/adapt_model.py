@@ -12,7 +12,7 @@ import torch
 from diapir import bundle as bundles
 from diapir.adaptation.adapt_display import Display
 from diapir.adaptation.adapt_job import AdaptJob, window_of
-from diapir.adaptation.adapt_options import BUDGET_S, AdaptOptions
+from diapir.adaptation.adapt_options import BUDGET_S, AdaptInputs, AdaptOptions
 from diapir.adaptation.adapted import Adaptation
 from diapir.adaptation.hold_out import hold_out
 from diapir.adaptation.pace import Pace
@@ -111,13 +111,7 @@ def adapt(
             display.say(f"{out} already holds this adaptation; nothing to do")
             return Adaptation.from_json(state.finished)
         job = AdaptJob(
-            base=base,
-            labelled=labelled,
-            others=others,
-            scale=scale,
-            held=held,
-            replay=replayed,
-            options=options,
+            inputs=AdaptInputs(base, labelled, others, scale, held, replayed, options),
             state=state,
             stopping=stopping,
             pace=Pace(None if options.steps else budget_s or BUDGET_S, started),

@@ -1,11 +1,22 @@
-"""The options of adapting a model; also a group of options on the command line."""
+"""The options of adapting a model, also a group of options on the command line; and its inputs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diapir.errors import refuse_options
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from diapir.adaptation.hold_out import HoldOut
+    from diapir.adaptation.replay import Replay
+    from diapir.adaptation.scale import ChosenScale
+    from diapir.adaptation.survey_sections import LabelledSections
+    from diapir.bundle import Bundle
 
 BUDGET_S = 60.0
 """Time budget in seconds where neither it nor the steps are given."""
@@ -58,6 +69,29 @@ class AdaptOptions:
             "pseudo-labels": self.pseudo_labels,
             "seed": self.seed,
         }
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptInputs:
+    """What an adaptation works with, read and checked.
+
+    Attributes:
+        base: the model that is adapted.
+        labelled: the labelled sections.
+        others: images of sections without labels, `uint8 (samples, traces)` each.
+        scale: how sections are shown to the network.
+        held: the labels divided into those to train on first and those to evaluate on.
+        replay: tiles to train on as well; None for labels only.
+        options: how the model is adapted.
+    """
+
+    base: Bundle
+    labelled: LabelledSections
+    others: Sequence[NDArray[np.uint8]]
+    scale: ChosenScale
+    held: HoldOut
+    replay: Replay | None
+    options: AdaptOptions
 
 
 def _scale(factor: float | None) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from diapir.adaptation.crops import Bytes, Crops
@@ -144,3 +145,17 @@ def _confident(mean: NDArray[np.floating]) -> Bytes:
     labels[mean <= BACKGROUND] = 0
     labels[mean >= SALT] = 1
     return labels
+
+
+def saved_labels(labels: object, shape: tuple[int, ...]) -> Bytes:
+    """Saved pseudo-labels, after checking that they are those of a section.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if not isinstance(labels, torch.Tensor) or labels.dtype != torch.uint8:
+        raise ValueError("pseudo-labels of another type")
+    if tuple(labels.shape) != shape:
+        raise ValueError(f"pseudo-labels of {tuple(labels.shape)} for a section of {shape}")
+    found: Bytes = labels.numpy()
+    return found

@@ -26,9 +26,12 @@ from diapir.inference.sections.presentation import present, restore, settings_of
 from diapir.json_text import parse_json
 from diapir.progress import Progress
 from diapir.surveys import SurveyHints
+from diapir.text import percent, plural
 
 MOST = 40
 """Sections of a volume that are looked at, in all views."""
+LEAST_DOUBT = 0.0005
+"""Doubt below which a section is not named: 0.0 % in words."""
 
 Place = tuple[str, int]
 
@@ -66,7 +69,8 @@ def suggest(
 ) -> list[Suggestion]:
     """Name the sections whose labels would help a model most.
 
-    Sections that the model was adapted to, and lines beside them, are left out.
+    Sections that the model was adapted to, and lines beside them, are left out; so are sections in
+    which hardly anything is in doubt.
 
     Args:
         model: a run of `adapt`, or any other model.
@@ -75,12 +79,14 @@ def suggest(
         most: sections of a volume to look at, spread evenly.
         hints: what is known of survey files.
         engine: how the network runs.
-        tell: called with each oddity of a survey's file.
+        tell: called with each oddity of a survey's file, and where sections without doubt were left
+            out.
         fail: called with what is wrong with one of several surveys, which stops no other.
         progress: called with the sections done and the number there are.
 
     Returns:
-        The sections, the most doubtful first; lines near a better one are left out.
+        The sections, the most doubtful first; lines near a better one are left out. Empty if
+        the model is sure of all.
 
     Raises:
         DataError: no section is left to suggest.
@@ -100,17 +106,30 @@ def suggest(
         if progress:
             progress(done, total)
     places = [place for name, place in known.items() if place is not None]
-    best: list[Suggestion] = []
-    for suggestion, place in sorted(found, key=lambda each: -each[0].doubt):
-        if len(best) < top and not any(_near(place, other) for other in places):
-            best.append(suggestion)
-            places += [place] if place else []
-    if not best:
+    left = [one for one in found if not any(_near(one[1], place) for place in places)]
+    doubtful = [one for one in left if one[0].doubt >= LEAST_DOUBT]
+    if not left:
         raise DataError(
             f"no section of {', '.join(map(str, files))} is left to suggest",
             expected="sections other than those that the model was adapted to",
             fix="give the whole survey, or further lines",
         )
+    if sure := len(left) - len(doubtful):
+        tell(
+            f"the model is sure of {sure} of {plural(len(left), 'section')} "
+            f"(doubt below {percent(LEAST_DOUBT, 2)}), left out"
+        )
+    return _best(doubtful, top)
+
+
+def _best(found: Sequence[tuple[Suggestion, Place | None]], top: int) -> list[Suggestion]:
+    """The most doubtful sections, no two of them near each other."""
+    best: list[Suggestion] = []
+    places: list[Place | None] = []
+    for suggestion, place in sorted(found, key=lambda each: -each[0].doubt):
+        if len(best) < top and not any(_near(place, other) for other in places):
+            best.append(suggestion)
+            places.append(place)
     return best
 
 

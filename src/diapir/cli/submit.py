@@ -71,9 +71,12 @@ def submit(
             progress=progress,
         )
     output.say(*opening.lines)
-    output.note(*tiles.notes)
+    notes = [*tiles.notes]
+    if made.replaced:
+        notes.append(f"replaces an earlier submission of the same tiles in {made.out}")
+    output.note(*notes)
     output.say(
         f"{plural(made.tiles, 'tile')} written to {made.out}: {made.empty} without salt, "
         f"{made.salt_share:.1%} of all pixels predicted as salt",
     )
-    return Answer(made.to_json() | {"models": opening.used, "notes": tiles.notes})
+    return Answer(made.to_json() | {"models": opening.used, "notes": notes})

@@ -70,9 +70,11 @@ def suggest(
             fail=failed.append,
             progress=progress,
         )
-    width = max(len(each.name) for each in found)
+    width = max((len(each.name) for each in found), default=0)
     output.note(*notes)
-    output.say("Label next, the most doubtful section first:")
+    output.say(
+        "Label next, the most doubtful section first:" if found else "No section is in doubt"
+    )
     output.say(
         *(
             f"  {each.name:<{width}}  doubt {percent(each.doubt, 1)}, "

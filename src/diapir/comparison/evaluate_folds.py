@@ -106,8 +106,7 @@ def train_and_evaluate(
         budget_s=budget_s,
         stream=stream,
     ):
-        # the report is written last
-        if not is_evaluated(result.run) or not (result.run / REPORT).is_file():
+        if not is_evaluated(result.run):
             with show(f"evaluating {result.run.name}") as progress:
                 evaluate_run(result.run, data, config, progress)
         done.append(result)

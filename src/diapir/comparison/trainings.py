@@ -26,7 +26,7 @@ from diapir.comparison.signals import handled
 from diapir.comparison.state import StateFile, TrainingState
 from diapir.errors import Interrupted
 from diapir.evaluation.result import SCORES
-from diapir.run.folder import BEST, EVALUATION, LOG, RunFolder
+from diapir.run.folder import BEST, EVALUATION, LOG, REPORT, RunFolder
 from diapir.text import plural
 
 TRAIN = (sys.executable, "-m", "diapir", "train")
@@ -204,8 +204,8 @@ class TrainingQueue:
 
 
 def is_evaluated(run: Path) -> bool:
-    """Whether a run folder holds the evaluation of its best model."""
-    return (run / EVALUATION / SCORES).is_file()
+    """Whether a run folder holds the evaluation of its best model, and the report, written last."""
+    return (run / EVALUATION / SCORES).is_file() and (run / REPORT).is_file()
 
 
 @dataclass(frozen=True)

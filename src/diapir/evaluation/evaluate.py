@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from diapir.errors import ConfigError, DataError
 from diapir.evaluation.breakdown import by_coverage, calibration, sweep
-from diapir.evaluation.held_out import ALL
+from diapir.evaluation.evaluation_plan import ALL
 from diapir.evaluation.min_size import Inside
 from diapir.evaluation.result import Evaluation
 from diapir.evaluation.scored import Scored

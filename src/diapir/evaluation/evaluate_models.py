@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from diapir.config import MaskEncoding
 from diapir.evaluation.evaluate import evaluate
+from diapir.evaluation.evaluation_plan import ALL, PART, VAL, Plan
 from diapir.evaluation.held_out import (
-    ALL,
-    PART,
-    VAL,
-    Plan,
     groups_file,
     plan,
     split_notes,

@@ -14,7 +14,7 @@ from diapir.progress import Progress
 
 if TYPE_CHECKING:
     from diapir.bundle import Bundle
-    from diapir.evaluation.held_out import Share
+    from diapir.evaluation.evaluation_plan import Share
     from diapir.inference import Segmenter
     from diapir.tiles import TileSet
 

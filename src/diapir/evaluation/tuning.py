@@ -21,7 +21,8 @@ from diapir.bundle import Bundle, Fingerprints, Tta, TunedOn, annotate, load
 from diapir.config import MaskEncoding
 from diapir.errors import ConfigError, RunError
 from diapir.evaluation.evaluate import evaluate
-from diapir.evaluation.held_out import Plan, groups_file, plan_validation
+from diapir.evaluation.evaluation_plan import Plan
+from diapir.evaluation.held_out import groups_file, plan_validation
 from diapir.evaluation.metrics import Floats, kaggle_ap
 from diapir.evaluation.min_size import tallies_by_min_size
 from diapir.evaluation.nothing import LEAST

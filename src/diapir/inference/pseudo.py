@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -21,6 +21,8 @@ from PIL import Image
 from diapir.config import IGNORE
 from diapir.errors import ConfigError, DataError
 from diapir.files import claim, disk_errors, writing_folder
+from diapir.json_text import parse_json
+from diapir.locks import lock_beside, locked
 from diapir.progress import Progress
 from diapir.text import plural
 
@@ -74,6 +76,7 @@ class PseudoLabels:
         unsure: tiles left out because too few of their pixels are confident.
         repeated: tiles left out because their image is that of an earlier one.
         shares: shares of `background`, `salt` and `ignored` in the labelled tiles' pixels.
+        kept: whether the same were there already and were left as they are.
     """
 
     out: Path
@@ -81,6 +84,7 @@ class PseudoLabels:
     unsure: int
     repeated: int
     shares: dict[str, float]
+    kept: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The content as JSON values."""
@@ -124,18 +128,27 @@ def write_pseudo_labels(
     Args:
         predictor: the model, or the mean of several.
         tiles: any tiles; their labels are not used.
-        out: a new or empty folder.
+        out: a new or empty folder, or one with these pseudo-labels, which is left as it is.
         low: pixels of at most this probability are background.
         high: pixels of at least this probability are salt.
         confident: minimum share of confident pixels in a labelled tile.
         progress: called with the tiles done and all tiles.
 
     Raises:
-        DataError: `out` is not empty, no tile is confident enough, none has salt, tiles the model
-            cannot take, or a disk that is full or read-only.
+        DataError: `out` holds anything else, no tile is confident enough, none has salt, tiles the
+            model cannot take, or a disk that is full or read-only.
         ConfigError: limits out of range.
     """
     limits = Limits(low=low, high=high, confident=confident)
+    asked = {
+        "format": 1,
+        "models": predictor.describe(),
+        "data": {"name": tiles.name, "hash": tiles.hash, "n_images": len(tiles)},
+        **asdict(limits),
+    }
+    found = earlier(out, asked, ("tiles", "unsure", "repeated", "shares"))
+    if found is not None:
+        return PseudoLabels(out, **found, kept=True)
     claim(out)
     counts, pixels = Counter[Verdict](), np.zeros(3, np.int64)
     with disk_errors(out), writing_folder(out) as scratch:
@@ -146,15 +159,42 @@ def write_pseudo_labels(
                 pixels += [int((labelled.mask == value).sum()) for value in (0, 1, IGNORE)]
         _refuse_useless(pixels, counts, len(tiles))
         summary = _summary(out, counts, pixels)
-        record = {
-            "format": 1,
-            "models": predictor.describe(),
-            "data": {"name": tiles.name, "hash": tiles.hash, "n_images": len(tiles)},
-            **asdict(limits),
-            **{key: value for key, value in summary.to_json().items() if key != "out"},
-        }
-        (scratch / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_record(scratch, asked, summary.to_json())
     return summary
+
+
+def write_record(folder: Path, asked: Mapping[str, Any], made: Mapping[str, Any]) -> None:
+    """Record in a folder what was asked for, and what was made."""
+    counts = {key: value for key, value in made.items() if key not in {"out", "kept"}}
+    text = json.dumps({**asked, **counts}, indent=2) + "\n"
+    (folder / RECORD).write_text(text, encoding="utf-8")
+
+
+def earlier(out: Path, asked: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
+    """What is recorded of the pseudo-labels in a folder, if the same were asked for.
+
+    A lock file that a killed process left is removed.
+
+    Args:
+        out: the folder, which may not exist.
+        asked: what decides the labels, as JSON values.
+        names: of the values to return.
+
+    Raises:
+        DataError: another process is writing the folder.
+    """
+    try:
+        held = parse_json((out / RECORD).read_bytes())
+        same = all(held[key] == value for key, value in json.loads(json.dumps(asked)).items())
+        found = {name: held[name] for name in names}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not same:
+        return None
+    if lock_beside(out).exists():
+        with disk_errors(out), locked(lock_beside(out), out):
+            pass
+    return found
 
 
 def _labelled(

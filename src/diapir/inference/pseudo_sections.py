@@ -6,7 +6,7 @@ trained on windows of sections gets whole sections. Their mean decides, as for t
 
 from __future__ import annotations
 
-import json
+import filecmp
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ from diapir.errors import DataError
 from diapir.files import claim, disk_errors, writing_folder
 from diapir.inference.ensemble import Ensemble
 from diapir.inference.predictor import Segmenter
-from diapir.inference.pseudo import RECORD, Limits
+from diapir.inference.pseudo import Limits, earlier, write_record
 from diapir.progress import Progress
 from diapir.text import plural
 from diapir.tiles import TileSet
@@ -43,6 +43,7 @@ class PseudoSections:
         unsure: unlabelled tiles without, because too few of their pixels are confident.
         labelled: tiles that have labels, and therefore no pseudo-labels.
         shares: shares of `background`, `salt` and `ignored` in the pixels of unlabelled tiles.
+        kept: whether the same were there already and were left as they are.
     """
 
     out: Path
@@ -51,6 +52,7 @@ class PseudoSections:
     unsure: int
     labelled: int
     shares: dict[str, float]
+    kept: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The content as JSON values."""
@@ -90,13 +92,14 @@ def write_pseudo_sections(
         predictor: the model, or several.
         tiles: the labelled tiles that the mosaic was made from.
         mosaic: a folder of `diapir data mosaic`.
-        out: a new or empty folder.
+        out: a new or empty folder, or one with these pseudo-labels, which is left as it is.
         limits: which pixels are labelled, and how many of a tile have to be for any to be.
         progress: called with the sections done and all sections.
 
     Raises:
-        DataError: the mosaic cannot be read or is of other tiles, has no unlabelled tile, `out` is
-            not empty or cannot be written, tiles the model cannot take, or no confident salt.
+        DataError: the mosaic cannot be read or is of other tiles, has no unlabelled tile, `out`
+            holds anything else or cannot be written, tiles the model cannot take, or no confident
+            salt.
     """
     models: Sequence[Segmenter] = (
         predictor.members if isinstance(predictor, Ensemble) else [predictor]
@@ -106,6 +109,18 @@ def write_pseudo_sections(
     placed = sum(len(section.tiles) for section in sections)
     labelled = sum(tile.id in rows for section in sections for tile in section.tiles)
     _refuse_all_or_none(mosaic, tiles, placed, labelled)
+    asked = {
+        "format": 1,
+        "models": predictor.describe(),
+        "predicted": ["sections" if on_sections(model) else "tiles" for model in models],
+        "data": {"name": tiles.name, "hash": tiles.hash, "n_images": len(tiles)},
+        "mosaic": mosaic.name,
+        **asdict(limits),
+    }
+    names = ("sections", "tiles", "unsure", "labelled", "shares")
+    held = earlier(out, asked, names) if _is_copy(mosaic, out) else None
+    if held is not None:
+        return PseudoSections(out, **held, kept=True)
     claim(out)
     counts, pixels = [0, 0], np.zeros(3, np.int64)
     with disk_errors(out), writing_folder(out) as scratch:
@@ -131,16 +146,7 @@ def write_pseudo_sections(
             zip(("background", "salt", "ignored"), (pixels / pixels.sum()).tolist(), strict=True)
         )
         made = PseudoSections(out, len(sections), counts[0], counts[1], labelled, shares)
-        record = {
-            "format": 1,
-            "models": predictor.describe(),
-            "predicted": ["sections" if on_sections(model) else "tiles" for model in models],
-            "data": {"name": tiles.name, "hash": tiles.hash, "n_images": len(tiles)},
-            "mosaic": mosaic.name,
-            **asdict(limits),
-            **{key: value for key, value in made.to_json().items() if key != "out"},
-        }
-        (scratch / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_record(scratch, asked, made.to_json())
     return made
 
 
@@ -165,6 +171,22 @@ def _copy(mosaic: Path, out: Path) -> None:
         else:
             shutil.copy(source, out / name)
     (out / PSEUDO).mkdir()
+
+
+def _is_copy(mosaic: Path, out: Path) -> bool:
+    """Whether a folder holds what `_copy` would copy."""
+    if mosaic.resolve() == out.resolve():
+        return False
+    files = (
+        path.relative_to(mosaic)
+        for name in _COPIED
+        for path in (mosaic / name, *(mosaic / name).rglob("*"))
+        if path.is_file() and PSEUDO.name not in path.relative_to(mosaic).parts
+    )
+    return all(
+        (out / name).is_file() and filecmp.cmp(mosaic / name, out / name, shallow=False)
+        for name in files
+    )
 
 
 def _guesses(

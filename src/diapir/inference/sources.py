@@ -30,7 +30,9 @@ from diapir.tiles.files.orientation import turned_notes
 from diapir.tiles.files.picture_options import MAX_PIXELS, PictureOptions
 
 _PROBED = 8
-"""Images that are read to tell sections from tiles."""
+"""Images whose size tells sections from tiles."""
+_KEPT_BYTES = 32 * 1024**2
+"""Decoded images that are kept from deciding on their scale until they are predicted."""
 PICTURES = PictureOptions()
 """How images are read, unless an option says otherwise."""
 OUTPUTS = ("probability", "mask", "overlay")
@@ -47,6 +49,7 @@ class Source:
         read: decodes it to grey `uint8 (H, W)`; raises DataError for a file that cannot be read.
         content: its bytes; None if it is no file.
         stored: its pixels, if it is no file.
+        max_pixels: pixels that the file may have.
     """
 
     path: Path
@@ -54,6 +57,7 @@ class Source:
     read: Callable[[], NDArray[np.uint8]]
     content: Callable[[], bytes] | None = None
     stored: Pixels | None = None
+    max_pixels: int = MAX_PIXELS
 
     @classmethod
     def of_pixels(cls, name: str, pixels: Pixels) -> Source:
@@ -68,19 +72,21 @@ class Source:
             label = str(path)
             return decode_image(content(), label, suffix=path.suffix, max_pixels=max_pixels).grey
 
-        return cls(path, name, read, content)
+        return cls(path, name, read, content, max_pixels=max_pixels)
 
-    def header(self, max_pixels: int) -> Header:
+    def header(self) -> Header:
         """What is known of it before it is decoded.
 
         Raises:
             DataError: it is too large, or damaged.
         """
         if self.content is None:
-            return Header(self.stored is None or is_grey(self.stored), False)
-        return read_header(self.content(), str(self.path), self.path.suffix, max_pixels)
+            pixels = self.pixels()
+            height, width = pixels.shape[:2]
+            return Header(is_grey(pixels), False, max(height, width), height * width)
+        return read_header(self.content(), str(self.path), self.path.suffix, self.max_pixels)
 
-    def pixels(self, max_pixels: int) -> Pixels:
+    def pixels(self) -> Pixels:
         """Its pixels as they are stored, of an image that is not 8-bit grey.
 
         Raises:
@@ -88,10 +94,8 @@ class Source:
         """
         if self.stored is not None or self.content is None:
             return self.read() if self.stored is None else self.stored
-        suffix = self.path.suffix
-        return decode_image(
-            self.content(), str(self.path), suffix=suffix, max_pixels=max_pixels
-        ).pixels
+        suffix, limit = self.path.suffix, self.max_pixels
+        return decode_image(self.content(), str(self.path), suffix=suffix, max_pixels=limit).pixels
 
 
 class Found(NamedTuple):
@@ -126,7 +130,8 @@ def on_one_scale(
 ) -> Found:
     """The same images with grey levels on one scale for all of them, and notes that say which.
 
-    Images of other than 8-bit grey are read once more for this.
+    Images of other than 8-bit grey are decoded for this, and again when they are read; the first
+    ones, up to 32 MiB, only once.
 
     Args:
         sources: images; those that cannot be read are left to whoever predicts them.
@@ -135,20 +140,29 @@ def on_one_scale(
     """
     census = GreyCensus()
     unscaled, turned = set(), []
+    kept: dict[str, Pixels] = {}
+    room = _KEPT_BYTES
     for place, source in enumerate(sources):
         with contextlib.suppress(DataError):
-            header = source.header(options.max_pixels)
+            header = source.header()
             if not header.plain_grey:
-                census.add(source.name, source.pixels(options.max_pixels))
+                pixels = source.pixels()
+                census.add(source.name, pixels)
                 unscaled.add(place)
+                if pixels.nbytes <= room:
+                    kept[source.name] = pixels
+                    room -= pixels.nbytes
             if header.turned:
                 turned.append(source.name)
     rule = census.decide(options.limits(), brightness=options.colours == "brightness")
 
     def grey(source: Source, *, scaled: bool) -> NDArray[np.uint8]:
-        found = (
-            rule.grey(source.name, source.pixels(options.max_pixels)) if scaled else source.read()
-        )
+        if scaled:
+            pixels = kept.pop(source.name, None)  # once: a second reader decodes it again
+            pixels = source.pixels() if pixels is None else pixels
+            found = rule.grey(source.name, pixels)
+        else:
+            found = source.read()
         return 255 - found if polarity == "reversed" else found
 
     changed = [
@@ -166,31 +180,33 @@ def on_one_scale(
 
 
 def are_larger(sources: Sequence[Source], side: int) -> bool:
-    """Whether images are sections rather than tiles, going by the first eight that can be read.
+    """Whether images are sections rather than tiles, going by the headers of the first eight.
 
     Args:
         sources: images, not read yet.
         side: side of a tile in pixels.
 
     Returns:
-        True if none of them fits into a tile; False if one does, or if none can be read.
+        True if none of them fits into a tile; False if one does, or if no header can be read.
     """
-    readable = 0
-    for source in sources[:_PROBED]:
-        with contextlib.suppress(DataError):
-            if max(source.read().shape) <= side:
-                return False
-            readable += 1
-    return readable > 0
+    headers = _headers(sources)
+    return bool(headers) and min(header.side for header in headers) > side
 
 
 def expected_pixels(sources: Sequence[Source]) -> int:
-    """About how many pixels images have, going by the first eight that can be read."""
-    readable = []
+    """About how many pixels images have, going by the headers of the first eight."""
+    headers = _headers(sources)
+    pixels = sum(header.pixels for header in headers)
+    return pixels * len(sources) // len(headers) if headers else 0
+
+
+def _headers(sources: Sequence[Source]) -> list[Header]:
+    """The headers of the first eight that can be read."""
+    found = []
     for source in sources[:_PROBED]:
         with contextlib.suppress(DataError):
-            readable.append(source.read().size)
-    return sum(readable) * len(sources) // len(readable) if readable else 0
+            found.append(source.header())
+    return found
 
 
 def find_sources(

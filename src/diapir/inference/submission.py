@@ -39,6 +39,7 @@ class Submission:
         salt_share: share of salt in all pixels.
         threshold: pixels with at least this probability were predicted as salt.
         min_area: minimum component size in pixels; smaller components were removed.
+        replaced: whether it replaced an earlier submission of the same tiles.
     """
 
     out: Path
@@ -47,6 +48,7 @@ class Submission:
     salt_share: float
     threshold: float
     min_area: int
+    replaced: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The content as JSON values."""
@@ -82,7 +84,7 @@ def write_submission(
     check_postprocessing(threshold, min_area)
     ids = sorted(tiles.ids)
     tiles = tiles.select(ids)
-    claim(
+    replaced = claim(
         out,
         holds="a submission of the same tiles",
         ours=lambda path: _is_submission(path, ids),
@@ -102,9 +104,8 @@ def write_submission(
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         replace_file(out, submission_text(zip(ids, runs, strict=True)))
-    return Submission(
-        out, len(ids), sum(not text for text in runs), salt / pixels, threshold, min_area
-    )
+    empty = sum(not text for text in runs)
+    return Submission(out, len(ids), empty, salt / pixels, threshold, min_area, replaced)
 
 
 def submission_text(rows: Iterable[tuple[str, str]]) -> str:

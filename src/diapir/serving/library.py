@@ -17,7 +17,7 @@ from diapir.errors import DataError
 from diapir.inference.left_out import masks_beside
 from diapir.serving.byte_cache import ByteCache
 from diapir.serving.opened import Opened, version_of
-from diapir.serving.opened_picture import OpenedPicture, picture_options
+from diapir.serving.opened_picture import OpenedPicture
 from diapir.serving.opened_survey import OpenedSurvey
 from diapir.serving.request_errors import RequestError, not_found
 from diapir.serving.settings import Settings
@@ -164,8 +164,8 @@ class Library:
             survey = open_survey(entry.path, self._settings.hints)
             opened = OpenedSurvey(entry.id, survey, version, self._cache)
         else:
-            pictures = picture_options(self._settings.limits.picture_megapixels)
-            opened = OpenedPicture.of(entry.path, entry.id, version, self._cache, pictures)
+            most = self._settings.limits.picture_megapixels
+            opened = OpenedPicture.of(entry.path, entry.id, version, self._cache, most)
         with self._lock:
             self._open[entry.id] = opened
             while len(self._open) > MOST_OPEN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,17 +34,15 @@ class OpenedPicture:
 
     @classmethod
     def of(
-        cls, path: Path, identity: str, version: str, cache: ByteCache, options: PictureOptions
+        cls, path: Path, identity: str, version: str, cache: ByteCache, megapixels: float
     ) -> OpenedPicture:
         """Read a picture as `diapir predict` does.
 
         Raises:
             DataError: it cannot be read.
         """
-        source = Source.of(path, path.stem, partial(read_bytes, path), options.max_pixels)
-        found = on_one_scale([source], options)
-        image = found.sources[0].read()
-        return cls(identity, path, version, cache, tuple(found.notes), image)
+        image, notes = read_picture(path, partial(read_bytes, path), megapixels)
+        return cls(identity, path, version, cache, tuple(notes), image)
 
     def check(self, axis: str, index: int) -> Axis:
         """The axis.
@@ -95,6 +94,23 @@ class OpenedPicture:
         self.cache.drop(self.id)
 
 
-def picture_options(megapixels: float) -> PictureOptions:
-    """How pictures are read, with a limit of their size."""
-    return PictureOptions(max_megapixels=min(megapixels, PICTURES.max_megapixels))
+def read_picture(
+    path: Path, content: Callable[[], bytes], megapixels: float
+) -> tuple[Bytes, list[str]]:
+    """Read a picture as `diapir predict` does.
+
+    Args:
+        path: names it, in errors too; its suffix names the format.
+        content: gives its bytes.
+        megapixels: largest picture that is read, in millions of pixels.
+
+    Returns:
+        Grey levels, and what was done to get them, each with the option that changes it.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    options = PictureOptions(max_megapixels=min(megapixels, PICTURES.max_megapixels))
+    source = Source.of(path, path.stem, content, options.max_pixels)
+    found = on_one_scale([source], options)
+    return found.sources[0].read(), found.notes

@@ -1,5 +1,6 @@
 """The choice of an engine by times that are given here, as those of a machine would vary."""
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,32 @@ def test_engines_are_measured_once(
     assert len(opened) == 4
 
 
+def test_a_slower_engine_is_freed_and_so_is_its_memory(
+    bundle: Bundle, times: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: dict[str, weakref.ref[Scaled]] = {}
+    alive: list[list[str]] = []
+
+    def open_one(form: str, network: Path, **options: object) -> Scaled:
+        engine = Scaled(form)
+        opened[form] = weakref.ref(engine)
+        return engine
+
+    def note() -> None:
+        alive.append([form for form, engine in opened.items() if engine() is not None])
+
+    monkeypatch.setattr(engine_choice, "find_spec", lambda name: name)
+    monkeypatch.setattr(open_engine, "open_network", open_one)
+    monkeypatch.setattr(open_engine, "return_freed", note)
+    held = _recorded(bundle, parity())
+    chosen = open_engine.open_chosen(held, EngineOptions(pixels=WORTH_CHOOSING))
+    assert set(opened) == {"onnx", "openvino-bf16"}
+    assert alive == [[chosen.choice]] == [["openvino-bf16"]]
+    assert opened["openvino-bf16"]() is chosen.engine
+    open_engine.open_chosen(held, EngineOptions(pixels=WORTH_CHOOSING))
+    assert len(alive) == 1  # remembered: no other was opened
+
+
 @pytest.mark.parametrize("bf16", [True, False])
 def test_without_openvino_it_is_named_where_it_would_help(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, bf16: bool
@@ -220,10 +247,14 @@ def test_the_same_model_on_another_engine(bundle: Bundle) -> None:
 
 
 def _without_record(bundle: Bundle) -> Bundle:
+    return _recorded(bundle, None)
+
+
+def _recorded(bundle: Bundle, bf16: Parity | None) -> Bundle:
     held = exported(bundle, "onnx")
     made = held.info.export
     assert made is not None
-    export = made.model_copy(update={"bf16": None})
+    export = made.model_copy(update={"bf16": bf16})
     return Bundle(held.path, held.info.model_copy(update={"export": export}))
 
 

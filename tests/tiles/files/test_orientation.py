@@ -86,6 +86,13 @@ def test_an_orientation_behind_the_pixels_counts() -> None:
         read_header(content, "a", None, 5)  # before it is decoded
 
 
+def test_a_header_is_read_without_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = turned(GREY, 6)
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    header = read_header(content, "a", None, MAX_PIXELS)
+    assert (header.turned, header.side, header.pixels) == (True, 6, 24)
+
+
 @pytest.mark.parametrize("orientation", [0, 9, 300])
 def test_an_orientation_that_is_none_changes_nothing(orientation: int) -> None:
     decoded = decode_image(turned(GREY, orientation), "a")

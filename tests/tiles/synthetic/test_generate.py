@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from diapir.tiles.synthetic.geology import make_geology
 from diapir.tiles.synthetic.imaging import image, to_grey
 from diapir.tiles.synthetic.salt import make_salt
 from diapir.tiles.tileset import TileSet
+from tests.helpers.faults import completes_when_killed, forks
 from tests.helpers.scratch import abandoned
 
 TILES = 192
@@ -183,6 +186,46 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
             synthesise(tmp_path / name, tiles=1, seed=0)
     assert names(tmp_path) == ["file", "used"]
     assert names(tmp_path / "used") == ["mine.txt"]
+
+
+def test_the_same_survey_is_confirmed_and_left_as_it_is(tmp_path: Path) -> None:
+    out, lock = tmp_path / "out", tmp_path / ".out.lock"
+    first = synthesise(out, tiles=2, seed=4)
+    lock.write_text("left by a kill", encoding="utf-8")
+    (out / "split.json").write_text("mine", encoding="utf-8")
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert synthesise(out, tiles=2, seed=4) == replace(first, kept=True)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+    assert names(tmp_path) == ["out"]
+
+
+def test_another_survey_is_not_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    synthesise(out, tiles=2, seed=4)
+    made = hashes(out)
+    with pytest.raises(DataError, match="holds a synthetic survey with seed 4 and 2 tiles"):
+        synthesise(out, tiles=2, seed=5)
+    with pytest.raises(DataError, match=r"survey whose groups.csv differs"):
+        synthesise(out, tiles=2, seed=4, make=partial(make_section, varied=True))
+    assert hashes(out) == made
+    mask = next((out / "masks").iterdir())
+    mask.unlink()
+    with pytest.raises(DataError, match=rf"whose masks/{mask.name} differs"):
+        synthesise(out, tiles=2, seed=4)
+    (out / "synthetic.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(DataError, match="unreadable"):
+        synthesise(out, tiles=2, seed=4)
+    assert names(tmp_path) == ["out"]
+
+
+@forks
+def test_the_same_call_completes_a_killed_survey(tmp_path: Path) -> None:
+    section = make_section(0, 0)
+
+    def work(parent: Path) -> None:
+        synthesise(parent / "out", tiles=1, seed=0, make=lambda seed, number: section)
+
+    assert completes_when_killed(tmp_path, work, step=1) > 10
 
 
 def test_an_empty_folder_is_used_and_remains_of_a_killed_run_are_not(tmp_path: Path) -> None:

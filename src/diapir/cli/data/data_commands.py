@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from diapir.cli.data.pseudo_labels import pseudo
+from diapir.cli.data.pseudo_labels import THERE, pseudo
 from diapir.cli.loading import loading
 from diapir.cli.options import Encoding, SkipBad, Whole, examples
 from diapir.cli.output import Answer, Injected
@@ -173,7 +173,7 @@ def synth(
     weak, chaotic interior. The same seed makes the same survey.
 
     Args:
-        out: new folder.
+        out: new folder, or one that holds the same survey.
         tiles: number of tiles of 101 × 101 pixels.
         seed: any whole number from 0.
         velocity: velocity models (.npz) that give the salt and the layers.
@@ -193,6 +193,7 @@ def synth(
     output.say(
         f"{plural(summary.tiles, 'tile')} of {plural(summary.sections, 'section')} in "
         f"{summary.path}: {summary.salt:.1%} salt, {plural(summary.empty, 'tile')} without salt"
+        + (THERE if summary.kept else "")
     )
     return Answer(asdict(summary))
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from diapir.inference import Segmenter
     from diapir.inference.pseudo import Limits
 
+THERE = "; they were there already and are unchanged"
+"""What is said of tiles that a command would have made."""
+
 
 def pseudo(
     models: Models = None,
@@ -44,7 +47,7 @@ def pseudo(
     Args:
         models: run folders and bundle folders; by default the bundled model.
         data: Kaggle's zip, the same unpacked, or any folder of images.
-        out: folder to write.
+        out: folder to write; the same pseudo-labels in it are kept.
         part: part of Kaggle's layout to label.
         low: a pixel of up to this probability is labelled background.
         high: a pixel of at least this probability is labelled salt.
@@ -74,7 +77,7 @@ def pseudo(
     output.note(*tiles.notes)
     output.say(
         f"{made.tiles} of {plural(len(tiles), 'tile')} labelled in {made.out}: "
-        f"{_listed(made.shares)}",
+        f"{_listed(made.shares)}" + (THERE if made.kept else ""),
         f"left out: {made.unsure} low-confidence, {made.repeated} with a repeated image",
     )
     return Answer(made.to_json() | {"notes": tiles.notes})
@@ -100,7 +103,8 @@ def _in_sections(
     output.note(*tiles.notes)
     output.say(
         f"{made.tiles} of {plural(made.tiles + made.unsure, 'unlabelled tile')} in "
-        f"{plural(made.sections, 'section')} labelled in {made.out}: {_listed(made.shares)}",
+        f"{plural(made.sections, 'section')} labelled in {made.out}: {_listed(made.shares)}"
+        + (THERE if made.kept else ""),
         f"left out: {made.unsure} low-confidence; {made.labelled} have labels",
     )
     return Answer(made.to_json() | {"notes": tiles.notes})

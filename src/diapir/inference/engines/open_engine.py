@@ -11,6 +11,7 @@ from diapir.bundle import Bundle
 from diapir.errors import BundleError, DeviceError, MissingDependencyError
 from diapir.inference.engines.engine import Engine
 from diapir.inference.engines.engine_options import EngineChoice, EngineOptions
+from diapir.memory import return_freed
 
 WORTH_CHOOSING = 2_500_000
 """Pixels from which the engine is chosen by measurement: about 250 tiles. Below, the engine that
@@ -182,4 +183,8 @@ def _fastest(
         return opened[choice]
 
     engine, note = fastest(bundle, able, open_one, threads)
-    return engine, note, opened.get(engine)
+    chosen = opened.pop(engine, None)
+    if opened:  # a slower engine has the memory of a network, which glibc would keep
+        opened.clear()
+        return_freed()
+    return engine, note, chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ from starlette.responses import Response
 from diapir.bundle import SECTIONS, SHIPPED, read_info
 from diapir.inference.overlay import overlay
 from diapir.serving.handlers.data_handlers import opened_of, png
+from diapir.serving.opened_picture import read_picture
 from diapir.serving.operations import as_json, read_body, read_object, text_of, whole_of
 from diapir.serving.predict_sections import picture_mask, predict_picture, summary
 from diapir.serving.request_errors import bad_request
 from diapir.serving.service import Service
-from diapir.tiles.files.decode import FORMATS, decode_image
-from diapir.tiles.files.orientation import turned_notes
+from diapir.tiles.files.decode import FORMATS
 
 FORMS = ("json", "probability", "mask", "overlay")
 """What a prediction of a picture may be sent back as."""
@@ -60,21 +60,19 @@ async def predict_sent_picture(request: Request, service: Service) -> Response:
         )
     body = await read_body(request, service.settings.limits.body_seconds)
     model = request.query_params.get("model")
-    found = await service.desk.run(
-        None, partial(_predict, service, body, name[:200], suffix, model, form)
-    )
+    found = await service.desk.run(None, partial(_predict, service, body, name[:200], model, form))
     if isinstance(found, bytes):
         return Response(found, media_type="image/png")
     return as_json(found)
 
 
 def _predict(
-    service: Service, body: bytes, name: str, suffix: str, model: str | None, form: str
+    service: Service, body: bytes, name: str, model: str | None, form: str
 ) -> bytes | dict[str, Any]:
     started = time.perf_counter()
-    most = round(service.settings.limits.picture_megapixels * 1e6)
-    decoded = decode_image(body, PurePath(name).name, suffix=suffix, max_pixels=most)
-    image = decoded.grey
+    image, read_notes = read_picture(
+        Path(PurePath(name).name), lambda: body, service.settings.limits.picture_megapixels
+    )
     if model is None:
         tile = max(image.shape) <= read_info(SHIPPED).window
         model = service.settings.model or (SHIPPED if tile else SECTIONS)
@@ -87,8 +85,7 @@ def _predict(
         return png(mask)
     if form == "overlay":
         return png(overlay(image, mask // 255))
-    turned = turned_notes([PurePath(name).stem] if decoded.turned else [])
-    found = summary(probability, segmenter.threshold, [*turned, *notes])
+    found = summary(probability, segmenter.threshold, [*read_notes, *notes])
     return found | {
         "name": PurePath(name).name,
         "model": model,

@@ -105,7 +105,8 @@ export class Jobs {
       const list = element("ul", { className: "list" });
       for (const section of answer.sections ?? [])
         list.append(element("li", {}, element("button", { textContent: section.name, onclick: () => this.host.goTo(job, section.name) }), element("span", { className: "quiet", textContent: `doubt ${percent(section.doubt)}` })));
-      parts.push(list);
+      if (list.children.length) parts.push(list); else note("No section is in doubt");
+      for (const text of answer.notes ?? []) note(sentence(text));
     }
     return parts;
   }

@@ -1,7 +1,7 @@
 // The section that is shown: its axes, its name, and the prediction that belongs to it.
 
 import { state } from "./state.js";
-import { axisOf, evenAxis } from "./view/axes.js";
+import { axisOf, evenAxis, stepped } from "./view/axes.js";
 
 const DOMAINS = { time: "time", depth: "depth", unknown: "time or depth" };
 
@@ -15,8 +15,6 @@ export function axes() {
   if (axis === "slice") return { across: stepped(crosslines, facts.step.columns), down: { ...stepped(inlines, facts.step.rows), unit: "inline" }, rowHeight: 1 };
   return { across: axis === "inline" ? crosslines : inlines, down: evenAxis(vertical.start, vertical.interval, DOMAINS[vertical.domain], vertical.unit), rowHeight: vertical.interval };
 }
-
-const stepped = (axis, step) => (step === 1 ? axis : { ...axis, value: (i) => axis.value(i * step), index: (v) => axis.index(v) / step });
 
 // the section in the words of the file of strokes
 export function sectionKey() {

@@ -200,6 +200,10 @@ class Header(NamedTuple):
     """Whether it is stored as 8-bit grey."""
     turned: bool
     """Whether it is turned as its EXIF orientation says."""
+    side: int
+    """Its longer side in pixels."""
+    pixels: int
+    """Height times width."""
 
 
 def read_header(content: bytes, name: str, suffix: str | None, max_pixels: int) -> Header:
@@ -213,7 +217,9 @@ def read_header(content: bytes, name: str, suffix: str | None, max_pixels: int) 
         with Image.open(io.BytesIO(content), formats=(format_,)) as image:
             _refuse_size(image, name, max_pixels)
             plain = image.mode in {"1", "L", "LA", "La"}
-            return Header(plain, orientation(image, content) != 1)
+            width, height = image.size
+            turned = orientation(image, content) != 1
+            return Header(plain, turned, max(width, height), width * height)
     except DataError:
         raise
     except Exception as error:  # as below

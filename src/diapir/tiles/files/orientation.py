@@ -26,8 +26,8 @@ def orientation(image: Image.Image, content: bytes = b"") -> int:
         image: whose header was read.
         content: the file's bytes, where its pixels were not read.
     """
-    if image.format == "PNG" and b"eXIf" in content:
-        image.load()  # it may stand behind the pixels
+    if image.format == "PNG" and "exif" not in image.info and b"eXIf" in content:
+        image.load()  # it stands behind the pixels
     if image.format != "TIFF" and not any(place in image.info for place in _PLACES):
         return 1
     with contextlib.suppress(Exception):  # damaged metadata say nothing

@@ -10,9 +10,11 @@ DIR/synthetic.json                   format, seed and number of tiles
 
 from __future__ import annotations
 
+import filecmp
 import json
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,16 @@ from PIL import Image
 
 from diapir.errors import DataError
 from diapir.files import claim, disk_errors, writing_folder
+from diapir.json_text import parse_json
+from diapir.locks import lock_beside, locked
+from diapir.text import plural
 from diapir.tiles.groups import groups_text
 from diapir.tiles.synthetic.fields import fast_size
 from diapir.tiles.synthetic.geology import make_geology
 from diapir.tiles.synthetic.imaging import MARGIN, image, to_grey
 from diapir.tiles.synthetic.section_style import PLAIN, SHORTEST, draw_style
 
+MARKER = "synthetic.json"
 TILE = 101
 """Height and width of a tile in pixels, as in TGS."""
 
@@ -58,6 +64,7 @@ class SyntheticSummary:
         seed: the same seed makes the same survey.
         empty: number of tiles without salt.
         salt: share of all the tiles' pixels that are salt.
+        kept: whether the same survey was there already and was left as it is.
     """
 
     path: Path
@@ -66,6 +73,7 @@ class SyntheticSummary:
     seed: int
     empty: int
     salt: float
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,17 +142,18 @@ def synthesise(
     """Make a synthetic survey: labelled sections, cut into tiles.
 
     The folder is written completely or not at all. The same seed makes the same files; with more
-    tiles, the first sections stay the same.
+    tiles, the first sections stay the same. A survey that is there already is made once more and
+    compared, and stays as it is.
 
     Args:
-        out: the folder to make; it may exist if it is empty.
+        out: the folder to make; it may exist if it is empty, or holds the same survey.
         tiles: number of tiles of 101 × 101 pixels, at least 1.
         seed: any whole number from 0.
         make: makes a section.
         progress: called with the number of tiles done and of all tiles.
 
     Raises:
-        DataError: a number out of range, `out` is not empty, or it cannot be written.
+        DataError: a number out of range, `out` holds anything else, or it cannot be written.
     """
     out = Path(out)
     for name, value, least in (("tiles", tiles, 1), ("seed", seed, 0)):
@@ -155,11 +164,49 @@ def synthesise(
                 fix=f"give --{name} {least} or more",
             )
     with disk_errors(out):
+        if (out / MARKER).is_file():
+            with locked(lock_beside(out), out), tempfile.TemporaryDirectory() as again:
+                return _confirm(out, Path(again), tiles, seed, make, progress)
         claim(out)
         with writing_folder(out) as scratch:
-            for folder in _FOLDERS:
-                (scratch / folder).mkdir(parents=True)
             return _write(scratch, out, tiles, seed, make, progress)
+
+
+def _confirm(
+    out: Path,
+    again: Path,
+    tiles: int,
+    seed: int,
+    make: SectionMaker,
+    progress: Callable[[int, int], None] | None,
+) -> SyntheticSummary:
+    """Make a survey again, to tell whether `out` holds it.
+
+    Raises:
+        DataError: it holds another one, or was changed.
+    """
+    try:
+        marker = parse_json((out / MARKER).read_bytes())
+        made = f"seed {marker['seed']} and {plural(marker['tiles'], 'tile')}"
+        alike = (marker["seed"], marker["tiles"]) == (seed, tiles)
+    except (ValueError, KeyError, TypeError):
+        made, alike = f"an unreadable {MARKER}", False
+    if not alike:
+        raise _another(out, f"with {made}")
+    summary = _write(again, out, tiles, seed, make, progress)
+    for path in sorted(path for path in again.rglob("*") if path.is_file()):
+        name = path.relative_to(again)
+        if not (out / name).is_file() or not filecmp.cmp(path, out / name, shallow=False):
+            raise _another(out, f"whose {name.as_posix()} differs")
+    return replace(summary, kept=True)
+
+
+def _another(out: Path, how: str) -> DataError:
+    return DataError(
+        f"{out} holds a synthetic survey {how}",
+        expected="a new or empty folder, or the survey that these options make",
+        fix="choose another --out",
+    )
 
 
 def _write(
@@ -170,6 +217,8 @@ def _write(
     make: SectionMaker,
     progress: Callable[[int, int], None] | None,
 ) -> SyntheticSummary:
+    for name in _FOLDERS:
+        (folder / name).mkdir(parents=True)
     sections = min(tiles, max(_FEWEST_SECTIONS, -(-tiles // _PER_SECTION)))
     groups: dict[str, str] = {}
     layout: list[dict[str, Any]] = []
@@ -200,7 +249,7 @@ def _write(
     placed = json.dumps({"format": 1, "sections": layout}) + "\n"
     (folder / "mosaic.json").write_text(placed, encoding="utf-8")
     marker = {"format": 1, "seed": seed, "tiles": tiles, "sections": sections}
-    (folder / "synthetic.json").write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
+    (folder / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
     return SyntheticSummary(out, tiles, sections, seed, empty, salt / (tiles * TILE**2))
 
 

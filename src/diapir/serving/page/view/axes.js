@@ -18,20 +18,43 @@ export function axisOf(numbers, name) {
     const gap = numbers[high] - numbers[low];
     return gap ? low + (wanted - numbers[low]) / gap : low;
   };
-  return { value, index, name, unit: "", whole: true };
+  const steps = numbers.slice(1).map((number, i) => number - numbers[i]);
+  return { value, index, name, unit: "", numbers, gap: steps.reduce(divisor, 0), step: 1 };
 }
 
 export const evenAxis = (start, interval, name, unit) => ({
-  value: (index) => start + index * interval, index: (value) => (value - start) / interval, name, unit, whole: false,
+  value: (index) => start + index * interval, index: (value) => (value - start) / interval, name, unit,
 });
 
+// an axis of which every so-manieth line is shown
+export const stepped = (axis, step) => (step === 1 ? axis : { ...axis, step, value: (i) => axis.value(i * step), index: (v) => axis.index(v) / step });
+
+const divisor = (a, b) => (b ? divisor(b, a % b) : Math.abs(a));
+
+// round numbers of lines that there are, as [index, text]: in equal steps, the smallest that keep them apart also where lines are missing
+function lineTicks({ numbers, gap, step: shown }, from, to, count) {
+  const first = Math.max(0, Math.ceil(from * shown)), last = Math.min(numbers.length - 1, Math.ceil(to * shown) - 1);
+  const apart = (to - from) * shown / Math.max(1, count) * (1 - 1e-9), offset = gap && numbers[0] % gap;
+  const lines = (step) => {
+    const found = [];
+    for (let i = first; i <= last; i++) if ((numbers[i] - offset) % step === 0) found.push(i);
+    return found;
+  };
+  const fit = (found) => found.length && found.every((i, at) => !at || i - found[at - 1] >= apart / 2);
+  for (let power = gap; power && power < 1e9; power *= 10) for (const n of [1, 2, 5]) {
+    const found = n * power < gap * apart ? [] : lines(n * power);
+    if (fit(found)) return found.map((i) => [i / shown, String(numbers[i])]);
+  }
+  return first <= last ? [[first / shown, String(numbers[first])]] : [];
+}
+
 // round values along an axis, as [index, text]
-function ticks(axis, from, to, count) {
+export function ticks(axis, from, to, count) {
+  if (axis.numbers) return lineTicks(axis, from, to, count);
   const low = axis.value(from), high = axis.value(Math.max(from, to - 1)), least = Math.abs(high - low) / Math.max(1, count);
   if (!(least > 0)) return [[0, String(axis.value(0))]];
   const power = 10 ** Math.floor(Math.log10(least));
-  let step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= least * (1 - 1e-9));
-  if (axis.whole) step = Math.max(1, Math.round(step));
+  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= least * (1 - 1e-9));
   const found = [];
   for (let value = Math.ceil(Math.min(low, high) / step) * step; value <= Math.max(low, high) + 1e-9; value += step)
     found.push([axis.index(value), String(Math.round(value * 1000) / 1000)]);
@@ -54,10 +77,11 @@ export function drawAxes(context, viewer, { left, top }, { panel, quiet }) {
   context.textAlign = "center";
   const [c0, r0] = viewer.place(left, top), [c1, r1] = viewer.place(left + width, top + height);
   context.beginPath();
+  const unit = 14 + context.measureText(section.down.unit).width;
   const [left0, right0, top0, low0] = [Math.max(0, c0), Math.min(section.columns, c1), Math.max(0, r0), Math.min(section.rows, r1)];
   for (const [column, text] of ticks(section.across, left0, right0, count((right0 - left0) * view.sx, 90))) {
     const x = Math.round(left + view.x + (column + 0.5) * view.sx) + 0.5;
-    if (x < left + 8 || x > left + width - 14) continue;
+    if (x < left + 8 || x - context.measureText(text).width / 2 < unit || x > left + width - 14) continue;
     context.moveTo(x, top - 5); context.lineTo(x, top);
     context.fillText(text, x, 11);
   }
