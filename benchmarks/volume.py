@@ -7,7 +7,9 @@ linear in its size.
 
 `speed` predicts the same sections with the same network by the code path of `diapir predict` and by
 MONAI's `sliding_window_inference` with the same windows, overlap, weights and batch, interleaved.
-MONAI gets the network in PyTorch, one section at a time, as `float32` in memory.
+MONAI gets the network of `--model` in PyTorch, one section at a time, as `float32` in memory;
+diapir runs each of `--ours`, that model or exports of it, in each of `--engines` that can run it.
+Both have to have the same number of windows.
 
 `workers` predicts a generated SEG-Y volume by Dask workers of one thread each, which it starts on
 this machine, for each number of them in turn, and watches the memory of every process.
@@ -17,6 +19,8 @@ Each measurement runs in its own process, which reports its peak memory.
     pip install monai
     python benchmarks/volume.py growth --gb 0.25 1 4 --folder /tmp
     python benchmarks/volume.py speed --model salt --engines onnx openvino-bf16 --threads 2
+    diapir export salt --to onnx --int8 --data TILES --out salt-int8
+    python benchmarks/volume.py speed --model salt --ours salt salt-int8 --engines openvino-bf16
     python benchmarks/volume.py workers --gb 8 --workers 1 2 --folder /tmp
 """
 
@@ -53,10 +57,12 @@ def main() -> None:
     growth.add_argument("--threads", type=int, default=None)
     speed = verbs.add_parser("speed")
     speed.add_argument("--model", default="salt", help="a bundle with its trainable weights")
+    speed.add_argument("--ours", nargs="+", help="exports of --model; by default --model itself")
     speed.add_argument("--engines", nargs="+", default=["onnx"], help="of diapir")
     speed.add_argument("--sections", type=int, default=4)
     speed.add_argument("--side", type=int, default=512, help="traces and samples of a section")
     speed.add_argument("--tile", type=int, default=128)
+    speed.add_argument("--overlap", type=float, default=0.25)
     speed.add_argument("--rounds", type=int, default=3)
     speed.add_argument("--threads", type=int, default=2)
     workers = verbs.add_parser("workers")
@@ -302,22 +308,24 @@ def _child_workers(
 def _speed(options: argparse.Namespace) -> None:
     _describe()
     sides = {"sections": options.sections, "side": options.side}
-    common = sides | {"tile": options.tile, "threads": options.threads}
-    turns = {
-        f"diapir, {engine}": {"do": "ours", "model": options.model, "engine": engine}
-        for engine in options.engines
-    }
-    turns["MONAI"] = {"do": "monai", "model": options.model}
+    windows = {"tile": options.tile, "overlap": options.overlap}
+    common = sides | windows | {"threads": options.threads}
+    turns = _turns(options.model, options.ours or [options.model], options.engines)
     found: dict[str, list[dict[str, float]]] = {name: [] for name in turns}
     for _ in range(options.rounds):
         for name, task in turns.items():
             found[name].append(_in_child(**task, **common))
-    theirs = max(row["mpx_per_s"] for row in found["MONAI"])
+    counts = {name: rows[0]["windows"] for name, rows in found.items()}
+    if len(set(counts.values())) != 1:
+        raise SystemExit(f"not the same number of windows: {counts}")
+    theirs = max(row["mpx_per_s"] for row in found["MONAI, PyTorch float32"])
     idle = _in_child(do="idle")["peak_mb"]
     print(
         f"{options.model}, no test-time augmentation: {options.sections} sections of "
         f"{options.side}², windows of {options.tile}, "
-        f"overlap 25 %, fastest of {options.rounds}; Python and NumPy alone take {idle:.0f} MB"
+        f"overlap {options.overlap:.0%}, {max(counts.values())} of them, {BATCH} in a batch or in "
+        f"batches side by side; fastest of {options.rounds}; Python and NumPy alone take "
+        f"{idle:.0f} MB"
     )
     for name, rows in found.items():
         speed = max(row["mpx_per_s"] for row in rows)  # other programs only ever slow one down
@@ -326,10 +334,29 @@ def _speed(options: argparse.Namespace) -> None:
             statistics.median(row[key] for row in rows) for key in ("peak_mb", "loaded_mb")
         )
         print(
-            f"{name:30} {speed:6.3f} Mpx/s  {speed / theirs:5.2f} × MONAI  {cpu:6.2f} CPU s/Mpx  "
-            f"peak {peak:5.0f} MB, "
-            f"{peak - before:5.0f} MB over the loaded model"
+            f"{name:40} {speed:6.3f} Mpx/s  {speed / theirs:5.2f} × MONAI  {cpu:6.2f} CPU s/Mpx  "
+            f"peak {peak:5.0f} MB, {peak - before:5.0f} MB over the loaded model; "
+            f"batches side by side: {rows[0]['lanes']}"
         )
+
+
+def _turns(model: str, ours: list[str], engines: list[str]) -> dict[str, dict[str, str]]:
+    """What is measured, by the names of its rows."""
+    from diapir import bundle as bundles
+    from diapir.inference.engines.open_engine import RUN_BY
+
+    network = bundles.load(model).info.weights_sha256
+    turns = {"MONAI, PyTorch float32": {"do": "monai", "model": model}}
+    for one in ours:
+        bundle = bundles.load(one)
+        if bundle.info.weights_sha256 != network:
+            raise SystemExit(f"{one} is no export of {model}: it has other weights")
+        int8 = "int8 " if bundle.info.export and bundle.info.export.int8 else ""
+        able = (*RUN_BY[bundle.info.form], *(["torch"] if bundle.info.trainable else []))
+        for engine in (engine for engine in engines if engine in able):
+            name = f"diapir, {int8}{Path(one).name} in {engine}"
+            turns[name] = {"do": "ours", "model": one, "engine": engine}
+    return turns
 
 
 def _child_idle() -> dict[str, float]:
@@ -358,24 +385,17 @@ def _cpu_s(process: int) -> float:
 
 
 def _child_ours(
-    model: str, engine: str, sections: int, side: int, tile: int, threads: int
+    model: str, engine: str, sections: int, side: int, tile: int, overlap: float, threads: int
 ) -> dict[str, float]:
     from diapir import bundle as bundles
     from diapir.inference import EngineOptions, Predictor, with_windows
-    from diapir.inference.engines.open_engine import open_network
+    from diapir.inference.sections.window_batches import lanes_of
     from diapir.surveys.prediction.section_predictor import SectionPredictor
 
     # no test-time augmentation: MONAI uses none either
-    options = EngineOptions(threads=threads, batch=BATCH, tta="none")
-    bundle = bundles.load(model)
-    if engine == "openvino-bf16":
-        from diapir.inference.engines.openvino_engine import OpenvinoEngine
-
-        network = OpenvinoEngine(bundle.network, threads=threads, bf16=True)
-    else:
-        network = open_network(engine, bundle.network, threads=threads)
-    segmenter = with_windows(Predictor(bundle, options, engine=network), size=tile, overlap=0.25)
-    predictor = SectionPredictor(segmenter)
+    options = EngineOptions(engine=engine, device="cpu", threads=threads, batch=BATCH, tta="none")
+    network = Predictor(bundles.load(model), options)
+    predictor = SectionPredictor(with_windows(network, size=tile, overlap=overlap))
     volume = _sections(sections, side)
     list(predictor.stream([(volume[:1], None)]))
     loaded = _peak_mb()
@@ -389,7 +409,9 @@ def _child_ours(
         for place, probability in enumerate(predictor.stream(groups)):
             result[place] = 254 * probability
 
-    return _timed(mark_all, volume.size) | {"loaded_mb": loaded}
+    windows = sections * predictor.windows(side, side)
+    counts = {"windows": windows, "lanes": lanes_of(network.engine)}
+    return _timed(mark_all, volume.size) | {"loaded_mb": loaded} | counts
 
 
 def _timed(work: Callable[[], object], pixels: int) -> dict[str, float]:
@@ -400,7 +422,9 @@ def _timed(work: Callable[[], object], pixels: int) -> dict[str, float]:
     return {"mpx_per_s": pixels / 1e6 / seconds, "cpu_s_per_mpx": used / (pixels / 1e6)}
 
 
-def _child_monai(model: str, sections: int, side: int, tile: int, threads: int) -> dict[str, float]:
+def _child_monai(
+    model: str, sections: int, side: int, tile: int, overlap: float, threads: int
+) -> dict[str, float]:
     import torch
     from monai.inferers import sliding_window_inference
 
@@ -415,19 +439,26 @@ def _child_monai(model: str, sections: int, side: int, tile: int, threads: int) 
     mean = torch.tensor(bundle.info.preprocess.mean).view(1, 3, 1, 1)
     std = torch.tensor(bundle.info.preprocess.std).view(1, 3, 1, 1)
 
+    run: list[int] = []
+
+    def counted(windows: torch.Tensor) -> torch.Tensor:
+        run.append(len(windows))
+        return network(windows)
+
     def mark(section: np.ndarray) -> np.ndarray:
         grey = torch.from_numpy(np.ascontiguousarray(section.T)).float() / 255
         images = (grey.expand(1, 3, *grey.shape) - mean) / std
         logits = sliding_window_inference(
-            images, tile, BATCH, network, overlap=0.25, mode="gaussian"
+            images, tile, BATCH, counted, overlap=overlap, mode="gaussian"
         )
         return logits.softmax(1)[0, 1].T.numpy()
 
     with torch.inference_mode():
         mark(volume[0, :tile, :tile])
         loaded = _peak_mb()
+        run.clear()
         timed = _timed(lambda: np.stack([mark(section) for section in volume]), volume.size)
-    return timed | {"loaded_mb": loaded}
+    return timed | {"loaded_mb": loaded, "windows": sum(run), "lanes": 1}
 
 
 if __name__ == "__main__":
