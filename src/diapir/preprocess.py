@@ -59,6 +59,36 @@ def centred(height: int, width: int, room: tuple[int, int]) -> Padding:
     return Padding(down // 2, down - down // 2, across // 2, across - across // 2)
 
 
+def padded(
+    images: NDArray[np.uint8], config: PreprocessConfig, room: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """Pad grey tiles to the input's size, `uint8 (N, height, width)`.
+
+    Args:
+        images: `uint8 (N, H, W)`.
+        config: input size, padding, mean and standard deviation.
+        room: height and width of the input, at least those of the images; None for `config.size`.
+            Reflection may then repeat, so that an image of any size fills it.
+
+    Raises:
+        DataError: without `room`, tiles that do not fit `config.size`.
+    """
+    height, width = images.shape[1:]
+    pads = padding(height, width, config) if room is None else centred(height, width, room)
+    if not any(pads):
+        return images
+    return np.pad(images, ((0, 0), pads[:2], pads[2:]), mode=_NUMPY_MODE[config.pad])
+
+
+def normalisation(config: PreprocessConfig) -> NDArray[np.float32]:
+    """The network's input for each grey level, `float32 (256, 3)`: `(level / 255 − mean) / std`."""
+    levels = np.arange(256, dtype=np.float64)[:, None] / 255
+    table: NDArray[np.float32] = ((levels - np.array(config.mean)) / np.array(config.std)).astype(
+        np.float32
+    )
+    return table
+
+
 def to_input(
     images: NDArray[np.uint8], config: PreprocessConfig, room: tuple[int, int] | None = None
 ) -> NDArray[np.float32]:
@@ -67,8 +97,7 @@ def to_input(
     Args:
         images: `uint8 (N, H, W)`.
         config: input size, padding, mean and standard deviation.
-        room: height and width of the input, at least those of the images; None for `config.size`.
-            Reflection may then repeat, so that an image of any size fills it.
+        room: as for `padded`.
 
     Returns:
         `float32 (N, 3, height, width)`: three copies of the grey plane,
@@ -77,14 +106,12 @@ def to_input(
     Raises:
         DataError: without `room`, tiles that do not fit `config.size`.
     """
-    height, width = images.shape[1:]
-    pads = padding(height, width, config) if room is None else centred(height, width, room)
-    grey = images
-    if any(pads):
-        grey = np.pad(images, ((0, 0), pads[:2], pads[2:]), mode=_NUMPY_MODE[config.pad])
-    # a lookup table (256 grey levels, 3 channels) instead of arithmetic on every pixel
-    levels = np.arange(256, dtype=np.float64)[:, None] / 255
-    table = ((levels - np.array(config.mean)) / np.array(config.std)).astype(np.float32)
+    return normalised(padded(images, config, room), config)
+
+
+def normalised(grey: NDArray[np.uint8], config: PreprocessConfig) -> NDArray[np.float32]:
+    """Grey tiles `uint8 (N, H, W)` as the network takes them; see `to_input`."""
+    table = normalisation(config)  # a lookup instead of arithmetic on every pixel
     planes = np.empty((len(grey), 3, *grey.shape[1:]), np.float32)
     planes[:, 0] = np.ascontiguousarray(table[:, 0])[grey]
     for channel in (1, 2):

@@ -302,10 +302,10 @@ def load(
 
 def _torch_engine(bundle: Bundle, model: LoadedModel) -> Any:
     with extras_explained():
-        from diapir.inference.engines.torch_engine import TorchEngine
+        from diapir.inference.engines.torch_engine import open_torch
 
         options = model._engine
-        return TorchEngine(
+        return open_torch(
             bundle, device=options.device, threads=options.threads, module=model._module
         )
 

@@ -128,7 +128,7 @@ def _engine(bundle: Bundle, options: EngineOptions, module: Module | None) -> En
     """The engine of a network that was given from Python; None for the usual one."""
     if module is None or not isinstance(bundle.info.model, OtherConfig):
         return None
-    from diapir.inference.engines.torch_engine import TorchEngine
+    from diapir.inference.engines.torch_engine import open_torch
 
     module = copy.deepcopy(module)  # its own weights are those of the last epoch, not of the best
-    return TorchEngine(bundle, device=options.device, threads=options.threads, module=module)
+    return open_torch(bundle, device=options.device, threads=options.threads, module=module)

@@ -17,7 +17,14 @@ from diapir import bundle as bundles
 from diapir import preprocess
 from diapir.bundle import Bundle, Tta
 from diapir.errors import BundleError, ConfigError, DataError
-from diapir.inference.engines.engine import Engine, Shared, batch_of, lanes_of, salt_probability
+from diapir.inference.engines.engine import (
+    Engine,
+    FromGrey,
+    Shared,
+    batch_of,
+    lanes_of,
+    salt_probability,
+)
 from diapir.inference.engines.engine_options import EngineChoice, EngineOptions
 from diapir.inference.engines.open_engine import Opened, open_chosen
 from diapir.inference.sections.window_batches import (
@@ -328,9 +335,14 @@ class Predictor:
         if not batch.patches:
             return []
         least = full(batch.patches[0].room) if full else 0
-        logits = engine.logits(batch.inputs(self.bundle.info.preprocess, least))
-        # (N, 2, H, W) is (2, N, H, W) to the softmax
-        together = salt_probability(np.moveaxis(logits[: len(batch.patches)], 1, 0))
+        config, count = self.bundle.info.preprocess, len(batch.patches)
+        grey = batch.grey(config, least)
+        if isinstance(engine, FromGrey):
+            together = engine.probabilities(grey)[:count]
+        else:
+            logits = engine.logits(preprocess.normalised(grey, config))[:count]
+            # (N, 2, H, W) is (2, N, H, W) to the softmax
+            together = salt_probability(np.moveaxis(logits, 1, 0))
         shapes = (patch.image.shape for patch in batch.patches)
         found = [preprocess.crop(one, *shape) for one, shape in zip(together, shapes, strict=True)]
         known = np.isfinite(together.sum())  # if not, it may be the padding

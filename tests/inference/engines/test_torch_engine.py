@@ -15,9 +15,11 @@ from diapir import bundle as bundles
 from diapir.bundle import Bundle
 from diapir.config import PreprocessConfig
 from diapir.errors import BundleError, DeviceError
-from diapir.inference import Engine
-from diapir.inference.engines.torch_engine import TorchEngine
+from diapir.inference import Engine, EngineOptions, Predictor
+from diapir.inference.engines.engine import FromGrey, salt_probability
+from diapir.inference.engines.torch_engine import TorchEngine, open_torch
 from diapir.models.unet import UNet
+from diapir.preprocess import to_input
 from tests.inference.conftest import SIZE
 from tests.inference.engines.engine_contract import EngineContract
 
@@ -32,7 +34,27 @@ class TestTorchEngineOnCuda(EngineContract):
     tolerance = 0.02  # bfloat16 keeps 8 bits
 
     def open(self, bundle: Bundle) -> Engine:
-        return TorchEngine(bundle, device="cuda")
+        return open_torch(bundle, device="cuda")
+
+    def test_probabilities_of_bytes_are_those_of_logits(self, bundle: Bundle) -> None:
+        engine = open_torch(bundle, device="cuda")
+        assert isinstance(engine, FromGrey)
+        grey = np.random.default_rng(1).integers(0, 256, (5, SIZE, SIZE), dtype=np.uint8)
+        logits = TorchEngine(bundle, device="cpu").logits(to_input(grey, bundle.info.preprocess))
+        expected = salt_probability(np.moveaxis(logits, 1, 0))
+        for _ in range(3):  # recorded from the second on
+            found = engine.probabilities(grey)
+            assert found.dtype == np.float32
+            np.testing.assert_allclose(found, expected, atol=0.01)
+
+    def test_sections_are_those_of_the_cpu(self, bundle: Bundle) -> None:
+        noise = np.random.default_rng(2)
+        images = [noise.integers(0, 256, (5 * SIZE, 7 * SIZE), dtype=np.uint8) for _ in range(4)]
+        cpu = Predictor(bundle, engine=TorchEngine(bundle, device="cpu"))
+        gpu = Predictor(bundle, EngineOptions(batch=24), engine=open_torch(bundle, device="cuda"))
+        assert (gpu.batch, Predictor(bundle, engine=gpu.engine).batch) == (24, 192)
+        for one, other in zip(cpu.probabilities(images), gpu.probabilities(images), strict=True):
+            np.testing.assert_allclose(other, one, atol=0.01)
 
 
 def _without(tensors: dict[str, NDArray[Any]]) -> None:
@@ -112,6 +134,6 @@ def test_a_device_that_is_not_there_is_refused(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(DeviceError, match=f"device '{device}' was requested") as caught:
-        TorchEngine(bundle, device=device)
+        open_torch(bundle, device=device)
     assert caught.value.expected == "auto or one of cpu"
-    assert TorchEngine(bundle, device="auto").name == "torch on cpu"
+    assert open_torch(bundle, device="auto").name == "torch on cpu"

@@ -73,6 +73,15 @@ class Shared(Engine, Protocol):
         ...
 
 
+@runtime_checkable
+class FromGrey(Engine, Protocol):
+    """An engine on a GPU, which normalises images there: bytes are brought there much faster."""
+
+    def probabilities(self, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Grey images of the input's size `uint8 (N, H, W)` → probability of salt `(N, H, W)`."""
+        ...
+
+
 def salt_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Softmax over background and salt: logits `(2, …)` → probability of salt `(…)`."""
     background, salt = logits

@@ -1,4 +1,4 @@
-"""Forward passes on a CUDA GPU, recorded once for each shape of a batch and then replayed.
+"""Functions of tensors on a CUDA GPU, recorded once for each shape and then replayed.
 
 A GPU computes a network in less time than Python takes to launch its some 200 kernels one by one. A
 CUDA graph launches all of them at once; it holds for one shape, and has its memory to itself.
@@ -27,23 +27,23 @@ class _Recorded(NamedTuple):
     """A graph with the tensors that it reads and writes."""
 
     graph: torch.cuda.CUDAGraph
-    images: Tensor
-    logits: Tensor
+    given: Tensor
+    found: Tensor
 
 
 class GpuGraphs:
-    """A network on a CUDA GPU for several callers at a time.
+    """A function of tensors on a CUDA GPU, for several callers at a time.
 
     A shape is recorded when it comes for the second time, as one that comes once would take longer.
-    Where the GPU or the network cannot be recorded, kernels are launched one by one.
+    Where the function or the GPU does not allow it, kernels are launched one by one.
 
     Args:
-        network: images `(N, 3, H, W)` on the GPU → logits `(N, 2, H, W)`.
+        function: bytes `(N, H, W)` on the GPU → `float32 (N, H, W)`.
         device: the GPU.
     """
 
-    def __init__(self, network: Callable[[Tensor], Tensor], device: torch.device) -> None:
-        self._network = network
+    def __init__(self, function: Callable[[Tensor], Tensor], device: torch.device) -> None:
+        self._function = function
         self._device = device
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         # weights were written on another stream
@@ -55,29 +55,28 @@ class GpuGraphs:
         self._able = True
 
     @torch.inference_mode()
-    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits of a batch; see `Engine.logits`."""
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the function makes of a batch, `uint8 (N, H, W)` → `float32 (N, H, W)`."""
         # from pinned memory the GPU copies while it computes
-        images = torch.from_numpy(batch).pin_memory()
+        given = torch.from_numpy(np.ascontiguousarray(batch)).pin_memory()
         done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         with self._lock, torch.cuda.device(self._device), torch.cuda.stream(self._stream):
-            recorded = self._recording(images)
+            recorded = self._recording(given.shape)
             if recorded is None:
-                logits = self._network(images.to(self._device, non_blocking=True))
+                found = self._function(given.to(self._device, non_blocking=True))
             else:
-                recorded.images.copy_(images, non_blocking=True)
+                recorded.given.copy_(given, non_blocking=True)
                 recorded.graph.replay()
-                logits = recorded.logits
-            found = torch.empty(logits.shape, pin_memory=True)
-            found.copy_(logits, non_blocking=True)
+                found = recorded.found
+            brought = torch.empty(found.shape, pin_memory=True)
+            brought.copy_(found, non_blocking=True)
             done.record(self._stream)
         done.synchronize()
-        result: NDArray[np.float32] = found.numpy()
+        result: NDArray[np.float32] = brought.numpy()
         return result
 
-    def _recording(self, images: Tensor) -> _Recorded | None:
-        """The graph for the shape of a batch; None where there is none yet."""
-        shape = tuple(images.shape)
+    def _recording(self, shape: _Shape) -> _Recorded | None:
+        """The graph for a shape; None where there is none yet."""
         recorded = self._recorded.pop(shape, None)
         if recorded is None and self._able and shape in self._seen:
             try:
@@ -92,11 +91,11 @@ class GpuGraphs:
         return recorded
 
     def _record(self, shape: _Shape) -> _Recorded:
-        images = torch.zeros(shape, device=self._device)
+        given = torch.zeros(shape, dtype=torch.uint8, device=self._device)
         for _ in range(_WARM_UP):
-            self._network(images)
+            self._function(given)
         graph = torch.cuda.CUDAGraph()
         # other callers may take memory in the meantime
         with torch.cuda.graph(graph, self._pool, self._stream, "thread_local"):
-            logits = self._network(images)
-        return _Recorded(graph, images, logits)
+            found = self._function(given)
+        return _Recorded(graph, given, found)

@@ -81,12 +81,12 @@ def open_chosen(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Ope
         )
         return Opened(network, engine, note)
     try:
-        from diapir.inference.engines.torch_engine import TorchEngine
+        from diapir.inference.engines.torch_engine import open_torch
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise MissingDependencyError("torch", "train") from None
-    found = opened or TorchEngine(bundle, device=options.device, threads=options.threads)
+    found = opened or open_torch(bundle, device=options.device, threads=options.threads)
     return Opened(found, engine, note)
 
 
@@ -175,9 +175,9 @@ def _fastest(
 
     def open_one(choice: EngineChoice) -> Engine:
         if choice == "torch":
-            from diapir.inference.engines.torch_engine import TorchEngine
+            from diapir.inference.engines.torch_engine import open_torch
 
-            opened[choice] = TorchEngine(bundle, device="cuda", threads=threads)
+            opened[choice] = open_torch(bundle, device="cuda", threads=threads)
         else:
             opened[choice] = open_network(choice, bundle.network, threads=threads)
         return opened[choice]

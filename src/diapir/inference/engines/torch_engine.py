@@ -7,83 +7,120 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from diapir import models
+from diapir import models, preprocess
 from diapir.bundle import Bundle
-from diapir.inference.engines.engine import BATCH
 from diapir.inference.engines.gpu_graphs import GpuGraphs
 from diapir.models.device_choice import choose_device, computes_bfloat16
 from diapir.models.trained import load_trained
 
-_GPU_LANES = 3
+LANES = 3
 """Batches at a time on a GPU: it computes one while others are prepared and brought back."""
-_GPU_BATCH = 192
-"""Images of all these together: with fewer, a GPU waits for Python to launch its kernels."""
+BATCH = 192
+"""Images of all these together: with fewer, a GPU waits for the CPU."""
 
 
 class TorchEngine:
-    """A network in PyTorch, in evaluation mode.
-
-    It runs in bfloat16 on GPUs that support it, with images laid out `(N, H, W, C)`, and in float32
-    on CPU and MPS.
+    """A network in PyTorch, in evaluation mode, in float32.
 
     Args:
         bundle: the model; its architecture is resolved in `diapir.models` only.
-        device: `auto` (CUDA, then MPS, then CPU), `cpu`, `cuda`, `cuda:N` or `mps`.
+        device: `cpu`, `mps`, or for `GpuEngine` `cuda` or `cuda:N`.
         threads: CPU threads of this process; None for PyTorch's own choice.
         module: the network of a model that was trained with one of somebody else's.
 
     Raises:
         BundleError: the weights' names or shapes do not fit the architecture.
-        DeviceError: the device is not available.
     """
 
     def __init__(
         self,
         bundle: Bundle,
         *,
-        device: str = "auto",
+        device: str,
         threads: int | None = None,
         module: nn.Module | None = None,
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self._device = torch.device(choose_device(device, option="--device "))
-        on_cuda = self._device.type == "cuda"
-        self._bfloat16 = computes_bfloat16(self._device)
-        self._layout = torch.channels_last if on_cuda else torch.contiguous_format
-        self.even = on_cuda  # see `GpuGraphs`
+        self._device = torch.device(device)
         self._network = load_network(bundle, module).to(self._device)
-        self._network.to(memory_format=self._layout)
         self.name = f"torch on {self._device}"
         self.threads = torch.get_num_threads()
-        self.lanes = _GPU_LANES if on_cuda else 1
-        self.batch = _GPU_BATCH if on_cuda else BATCH
-        self._graphs = GpuGraphs(self._forward, self._device) if on_cuda else None
-
-    def lane(self, threads: int) -> TorchEngine:
-        """This engine, which several threads may call at the same time; see `Shared`."""
-        return self
 
     @torch.inference_mode()
     def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits of background and salt: `float32 (N, 3, H, W)` → `float32 (N, 2, H, W)`."""
-        if self._graphs:
-            return self._graphs.logits(batch)
         logits = self._forward(torch.from_numpy(batch).to(self._device))
-        result: NDArray[np.float32] = logits.cpu().numpy()
+        result: NDArray[np.float32] = logits.float().cpu().contiguous().numpy()
         return result
 
     def _forward(self, images: Tensor) -> Tensor:
-        """Logits `float32` of images, both on the device and contiguous."""
-        images = images.contiguous(memory_format=self._layout)
-        with torch.autocast(
-            self._device.type,
-            dtype=torch.bfloat16,
-            enabled=self._bfloat16,
-            cache_enabled=False,  # a graph must not read weights cast before it
-        ):
-            logits: Tensor = self._network(images)
-        return logits.float().contiguous()
+        logits: Tensor = self._network(images)
+        return logits
+
+
+class GpuEngine(TorchEngine):
+    """A network on a CUDA GPU, in bfloat16 where that is supported, with `(N, H, W, C)` in memory.
+
+    Args:
+        bundle, device, threads, module: as for `TorchEngine`.
+    """
+
+    batch = BATCH
+    lanes = LANES
+    even = True  # see `GpuGraphs`
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        device: str = "cuda",
+        threads: int | None = None,
+        module: nn.Module | None = None,
+    ) -> None:
+        super().__init__(bundle, device=device, threads=threads, module=module)
+        self._bfloat16 = computes_bfloat16(self._device)
+        self._network.to(memory_format=torch.channels_last)
+        table = preprocess.normalisation(bundle.info.preprocess)
+        self._table = torch.from_numpy(table).to(self._device)
+        self._graphs = GpuGraphs(self._probabilities, self._device)
+
+    def lane(self, threads: int) -> GpuEngine:
+        """This engine, which several threads may call at the same time; see `Shared`."""
+        return self
+
+    def probabilities(self, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Grey images of the input's size `uint8 (N, H, W)` → probability of salt `(N, H, W)`."""
+        return self._graphs.run(grey)
+
+    def _probabilities(self, grey: Tensor) -> Tensor:
+        # (N, H, W, 3) in memory is what convolutions take in channels_last
+        logits = self._forward(self._table[grey.long()].permute(0, 3, 1, 2)).float()
+        return torch.sigmoid(logits[:, 1] - logits[:, 0])
+
+    def _forward(self, images: Tensor) -> Tensor:
+        images = images.contiguous(memory_format=torch.channels_last)
+        # without its cache, as a graph must not read weights that were cast before it
+        with torch.autocast("cuda", torch.bfloat16, self._bfloat16, cache_enabled=False):
+            return super()._forward(images)
+
+
+def open_torch(
+    bundle: Bundle,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    module: nn.Module | None = None,
+) -> TorchEngine:
+    """The engine for a device: `auto` (CUDA, then MPS, then CPU), `cpu`, `cuda`, `cuda:N` or `mps`.
+
+    Raises:
+        BundleError: the weights' names or shapes do not fit the architecture.
+        DeviceError: the device is not available.
+    """
+    chosen = choose_device(device, option="--device ")
+    kind = GpuEngine if chosen.startswith("cuda") else TorchEngine
+    return kind(bundle, device=chosen, threads=threads, module=module)
 
 
 def finds_gpu() -> bool:

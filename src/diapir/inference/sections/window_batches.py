@@ -60,25 +60,23 @@ class Batch:
     patches: list[Patch] = field(default_factory=list)
     ends: list[NDArray[np.float32]] = field(default_factory=list)
 
-    def inputs(self, config: PreprocessConfig, least: int = 0) -> NDArray[np.float32]:
-        """What the network gets, `float32 (N, 3, height, width)`.
+    def grey(self, config: PreprocessConfig, least: int = 0) -> NDArray[np.uint8]:
+        """Windows padded to the network's input, `uint8 (N, height, width)`.
 
         Args:
-            config: how images are normalised.
-            least: images that there must be at least; zeros fill the rest.
+            config: how they are padded.
+            least: images that there must be at least; black ones fill the rest.
         """
         room = self.patches[0].room
-        by_shape = [
-            list(group) for _, group in groupby(self.patches, lambda patch: patch.image.shape)
-        ]
-        inputs = [
-            preprocess.to_input(np.stack([patch.image for patch in group]), config, room)
-            for group in by_shape
+        by_shape = groupby(self.patches, lambda patch: patch.image.shape)
+        grey = [
+            preprocess.padded(np.stack([patch.image for patch in group]), config, room)
+            for _, group in by_shape
         ]
         missing = least - len(self.patches)
         if missing > 0:
-            inputs.append(np.zeros((missing, *inputs[0].shape[1:]), np.float32))
-        return inputs[0] if len(inputs) == 1 else np.concatenate(inputs)
+            grey.append(np.zeros((missing, *room), np.uint8))
+        return grey[0] if len(grey) == 1 else np.concatenate(grey)
 
 
 def batches(
