@@ -1,14 +1,16 @@
 import builtins
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from diapir.bundle import Bundle, load
 from diapir.errors import BundleError, DeviceError, MissingDependencyError, install_command
+from diapir.inference.engines import open_engine as open_engine_module
 from diapir.inference.engines.engine_options import EngineChoice, EngineOptions
-from diapir.inference.engines.open_engine import _choose, open_engine
+from diapir.inference.engines.open_engine import _choose, has_gpu, open_engine
 from tests.helpers.exports import exported
 
 OPENVINO = "openvino or openvino-bf16"
@@ -111,3 +113,24 @@ def test_weights_beside_an_export_run_on_other_devices(device: str, engine: str)
     both = load("general")
     assert _choose(both, EngineOptions(device=device))[0] == engine
     assert open_engine(both, EngineOptions(engine="torch", device="cpu")).name == "torch on cpu"
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_torch_is_asked_for_a_gpu_only_where_a_driver_is_installed(
+    monkeypatch: pytest.MonkeyPatch, found: bool
+) -> None:
+    asked: list[bool] = []
+
+    def finds_gpu() -> bool:
+        asked.append(True)
+        return found
+
+    monkeypatch.setattr("diapir.inference.engines.torch_engine.finds_gpu", finds_gpu)
+    monkeypatch.setattr(Path, "glob", lambda path, pattern: iter(()))
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    monkeypatch.setattr(open_engine_module, "which", lambda name: None)
+    assert not has_gpu()
+    assert not asked
+    monkeypatch.setattr(open_engine_module, "which", lambda name: f"/usr/bin/{name}")
+    assert has_gpu() is found
+    assert asked
