@@ -74,7 +74,7 @@ def _times(
             config, replace(device, channels_last=channels_last), pretrained=False, steps=10_000
         )
         if compiled:
-            session.network.compile()
+            session._model.compile()  # not its average
         name = ("compiled" if compiled else "eager") + (
             ", channels_last" if channels_last else ", contiguous"
         )
