@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diapir.errors import DeviceError
-from diapir.models.device_choice import choose_device, computes_bfloat16
+from diapir.models.device_choice import choose_device, computes_bfloat16, enough_memory
 
 
 @pytest.fixture
@@ -65,3 +65,17 @@ def test_a_gpu_that_emulates_bfloat16_does_not_compute_it(
     assert computes_bfloat16(torch.device("cuda:1"))
     assert not computes_bfloat16(torch.device("cpu"))
     assert asked == [0, 1]
+
+
+def test_too_little_memory_of_a_gpu_is_explained() -> None:
+    text = (
+        "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8.00 GiB of "
+        "which 1.00 GiB is free. Including non-PyTorch memory, this process has 7.00 GiB memory in "
+        "use. If reserved but unallocated memory is large try …"
+    )
+    with pytest.raises(DeviceError) as caught, enough_memory("give a smaller --batch"):
+        raise torch.OutOfMemoryError(text)
+    assert caught.value.found.endswith("of which 1.00 GiB is free.")
+    assert caught.value.fix == "give a smaller --batch"
+    with pytest.raises(RuntimeError, match="another"), enough_memory("…"):
+        raise RuntimeError("another fault")

@@ -6,8 +6,13 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+import torch
+
 from diapir.config import RunConfig
+from diapir.errors import DeviceError
 from diapir.training import train
+from diapir.training.session import Session
 from tests.helpers.contents import Files, files
 from tests.helpers.faults import completes_when_full, forks
 
@@ -36,3 +41,19 @@ def test_a_full_disk_is_named_and_the_same_call_goes_on(
         kept=kept,
     )
     assert full > 2
+
+
+def test_a_gpu_with_too_little_memory_is_explained_and_the_checkpoint_stays(
+    tmp_path: Path,
+    bright_salt: Path,
+    tiny: Callable[..., RunConfig],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(session: Session, *_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(Session, "step", full)
+    with pytest.raises(DeviceError, match="Tried to allocate") as caught:
+        train(tiny("train.epochs=1"), bright_salt, tmp_path / "run", stream=io.StringIO())
+    assert "--batch" in caught.value.fix
+    assert (tmp_path / "run" / "last").is_dir()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 
 from diapir.errors import DeviceError
@@ -40,6 +43,27 @@ def choose_device(name: str, *, option: str) -> str:
             fix=f"{option}auto, or install the driver and the PyTorch build for the device",
         )
     return name
+
+
+@contextlib.contextmanager
+def enough_memory(fix: str) -> Iterator[None]:
+    """Explain a GPU whose memory does not suffice for what is done within.
+
+    Args:
+        fix: what needs less of it.
+
+    Raises:
+        DeviceError: it does not.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        found = str(error).partition(" Including non-PyTorch")[0].partition(" If reserved")[0]
+        raise DeviceError(
+            f"the memory of the GPU does not suffice: {found}",
+            expected="a GPU with more free memory, or less to compute at a time",
+            fix=fix,
+        ) from None
 
 
 def computes_bfloat16(device: torch.device) -> bool:

@@ -15,6 +15,7 @@ from diapir.bundle.starting import adopt
 from diapir.config import RunConfig
 from diapir.errors import RunError
 from diapir.files import unwritable
+from diapir.models.device_choice import enough_memory
 from diapir.run.folder import CONFIG, LOG, RESUME, RunFolder, resume_words, saved_config
 from diapir.tiles import TileSet, load_tiles
 from diapir.training.device import Device, close_device, open_device, settled
@@ -24,6 +25,11 @@ from diapir.training.loop import Loop, TrainResult
 from diapir.training.prepare import PreparedRun, prepare
 from diapir.training.stopping import Stopping
 from diapir.training.tracking.tracker import Tracking
+
+_LESS = (
+    "a smaller --batch into another --out; train.accumulate keeps the number of images of a step"
+)
+"""What needs less memory of a GPU."""
 
 
 def train(
@@ -65,7 +71,11 @@ def train(
     earlier = saved_config(run) if resume else None
     config = adopt(starting_from(config, init, tiles_path), earlier)
     config, line = _with_precision(config, earlier)
-    with Stopping(budget_s) as stopping, _opened(config, run, resume=resume) as (device, folder):
+    with (
+        Stopping(budget_s) as stopping,
+        enough_memory(_LESS),
+        _opened(config, run, resume=resume) as (device, folder),
+    ):
         tiles = load_tiles(tiles_path, **config.data.reading())
         prepared = prepare(config, tiles, folder, device, parts)
         with _shown(prepared, stream) as (console, tracking):

@@ -116,6 +116,19 @@ def test_a_gpu_is_compared_and_timed_with_its_own_batch(
     assert timed[-1] == ("torch", 64)
 
 
+def test_a_gpu_with_too_little_memory_is_left_out(bundle: Bundle, times: dict[str, float]) -> None:
+    class Small(OnGpu):
+        def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            if len(batch) > 16:
+                raise DeviceError("too little memory", expected="", fix="")
+            return super().logits(batch)
+
+    def open_one(choice: EngineChoice) -> Engine:
+        return Small(choice) if choice == "torch" else Scaled(choice)
+
+    assert measure(_without_record(bundle), ("onnx", "torch"), open_one).seconds.keys() == {"onnx"}
+
+
 def test_it_is_said_in_one_line() -> None:
     measured = Measured(seconds={"onnx": 0.00402, "openvino-bf16": 0.0022})
     note = choose(measured, "onnx", parity())[1]

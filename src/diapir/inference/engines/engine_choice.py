@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diapir.bundle import Bundle, Parity
-from diapir.errors import DiapirError, install_command
+from diapir.errors import DeviceError, DiapirError, install_command
 from diapir.inference.engines.agreement import MAX_FLIPPED, MAX_MEAN, agrees, compare
 from diapir.inference.engines.engine import Engine, batch_of, default_threads, lanes_of
 from diapir.inference.engines.engine_cache import Measured, has_bf16, key_of, remember, remembered
@@ -170,8 +170,9 @@ def _timed(engines: Mapping[EngineChoice, Engine], bundle: Bundle) -> dict[Engin
     for choice, engine in engines.items():
         most = max(batch_of(engine) // lanes_of(engine), len(batch))
         mine = np.resize(batch, (most, *batch.shape[1:])) if most > _TILES else batch
-        engine.logits(mine)  # what it prepares for a new shape is not timed
-        best[choice] = min(_seconds(engine, mine) for _ in range(_ROUNDS)) / len(mine)
+        with contextlib.suppress(DeviceError):  # a GPU with too little memory is none
+            engine.logits(mine)  # what it prepares for a new shape is not timed
+            best[choice] = min(_seconds(engine, mine) for _ in range(_ROUNDS)) / len(mine)
     return best
 
 

@@ -10,13 +10,15 @@ from torch import Tensor, nn
 from diapir import models, preprocess
 from diapir.bundle import Bundle
 from diapir.inference.engines.gpu_graphs import GpuGraphs
-from diapir.models.device_choice import choose_device, computes_bfloat16
+from diapir.models.device_choice import choose_device, computes_bfloat16, enough_memory
 from diapir.models.trained import load_trained
 
 LANES = 3
 """Batches at a time on a GPU: it computes one while others are prepared and brought back."""
 BATCH = 192
 """Images of all these together: with fewer, a GPU waits for the CPU."""
+_LESS = "give a smaller --batch, or --device cpu"
+"""What needs less memory of a GPU."""
 
 
 class TorchEngine:
@@ -78,7 +80,8 @@ class GpuEngine(TorchEngine):
         threads: int | None = None,
         module: nn.Module | None = None,
     ) -> None:
-        super().__init__(bundle, device=device, threads=threads, module=module)
+        with enough_memory(_LESS):
+            super().__init__(bundle, device=device, threads=threads, module=module)
         self._bfloat16 = computes_bfloat16(self._device)
         self._network.to(memory_format=torch.channels_last)
         table = preprocess.normalisation(bundle.info.preprocess)
@@ -90,8 +93,22 @@ class GpuEngine(TorchEngine):
         return self
 
     def probabilities(self, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Grey images of the input's size `uint8 (N, H, W)` → probability of salt `(N, H, W)`."""
-        return self._graphs.run(grey)
+        """Grey images of the input's size `uint8 (N, H, W)` → probability of salt `(N, H, W)`.
+
+        Raises:
+            DeviceError: the GPU has too little memory.
+        """
+        with enough_memory(_LESS):
+            return self._graphs.run(grey)
+
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits, as of a CPU.
+
+        Raises:
+            DeviceError: the GPU has too little memory.
+        """
+        with enough_memory(_LESS):
+            return super().logits(batch)
 
     def _probabilities(self, grey: Tensor) -> Tensor:
         # (N, H, W, 3) in memory is what convolutions take in channels_last
