@@ -27,6 +27,9 @@ from diapir.surveys.segy.trace_table import TraceTable
 FIRST_VIEW, GREY = "first_view", "grey"
 """Arrays kept between the two passes of a volume, and removed at the end."""
 
+_SHARD_LINES = 64
+"""Lines of a file along the sections of the view that writes it."""
+
 Tick = Callable[[int], object]
 """Called with the number of section pixels just computed."""
 
@@ -119,15 +122,42 @@ def prepare(store: PredictionStore, record: PredictionRecord) -> None:
     """Create the arrays that the predictions need and the store does not have yet."""
     shape = store.grid.shape
     chunks = min(record.block, shape[0]), min(record.block, shape[1]), min(shape[2], 512)
+    first, last = (shards(shape, chunks, view) for view in (record.views[0], record.views[-1]))
     if len(record.views) == 2:
-        store.add(GREY, chunks, "uint8", 0)
-        store.add(FIRST_VIEW, chunks, store.precision, store.fill)
-        store.add("uncertainty", chunks, store.precision, store.fill)
-    store.add("probability", chunks, store.precision, store.fill)
+        store.add(GREY, chunks, "uint8", 0, first)
+        store.add(FIRST_VIEW, chunks, store.precision, store.fill, first)
+        store.add("uncertainty", chunks, store.precision, store.fill, last)
+    store.add("probability", chunks, store.precision, store.fill, last)
     for view in record.views:
         if done_name(view) not in store.arrays:
             count = Blocks(shape, record.block).count(view)
             store.arrays.create(done_name(view), (count,), "uint8", (1,), 0)
+
+
+def shards(
+    shape: tuple[int, int, int], chunks: tuple[int, int, int], view: View
+) -> tuple[int, int, int] | None:
+    """Chunks that share a file: neighbours that a block of a view writes together.
+
+    Small chunks, which large sections have, would make files by the million, and to make these
+    takes longer than to compress what they hold.
+
+    Args:
+        shape: of the grid.
+        chunks: shape of a chunk.
+        view: that writes the array.
+
+    Returns:
+        Shape of a file's part; None for a file for each chunk, where these are large.
+    """
+    along = 1 if view == "inline" else 0
+    whole = [-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True)]
+    together = min(_SHARD_LINES // chunks[along], whole[along])
+    if together < 2:
+        return None
+    lines = [chunks[0], chunks[1]]
+    lines[along] *= together
+    return lines[0], lines[1], chunks[2] * whole[2]
 
 
 def finished(store: PredictionStore, view: View) -> set[int]:

@@ -52,9 +52,15 @@ class Arrays(Protocol):
     def __contains__(self, name: str) -> bool: ...
 
     def create(
-        self, name: str, shape: tuple[int, ...], dtype: str, chunks: tuple[int, ...], fill: float
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: str,
+        chunks: tuple[int, ...],
+        fill: float,
+        shards: tuple[int, ...] | None = None,
     ) -> None:
-        """Create an array filled with `fill`."""
+        """Create an array filled with `fill`; a file holds the chunks of a shard, or one."""
         ...
 
     def form(self, name: str) -> tuple[tuple[int, ...], str]:
@@ -66,7 +72,7 @@ class Arrays(Protocol):
         ...
 
     def write(self, name: str, place: Place, values: NDArray[Any]) -> None:
-        """Write a part. Parts without a common chunk may be written at the same time."""
+        """Write a part. Parts without a common shard may be written at the same time."""
         ...
 
     def remove(self, name: str) -> None:
@@ -114,9 +120,15 @@ class ZarrArrays:
         return (self._path / name / "zarr.json").is_file()
 
     def create(
-        self, name: str, shape: tuple[int, ...], dtype: str, chunks: tuple[int, ...], fill: float
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: str,
+        chunks: tuple[int, ...],
+        fill: float,
+        shards: tuple[int, ...] | None = None,
     ) -> None:
-        """Create an array filled with `fill`."""
+        """Create an array filled with `fill`; a file holds the chunks of a shard, or one."""
         remove_stale(self._path / name)
         with zarr_writing(self._path / name):
             from zarr.codecs import BloscCodec, Crc32cCodec
@@ -126,6 +138,7 @@ class ZarrArrays:
                 shape=shape,
                 dtype=dtype,
                 chunks=tuple(max(1, length) for length in chunks),
+                shards=shards,
                 fill_value=np.dtype(dtype).type(fill),
                 # Blosc is never slower than the network, and smooth probabilities shrink tenfold;
                 # with the checksum no damaged chunk is read as probabilities
@@ -147,7 +160,7 @@ class ZarrArrays:
         return self._array(name)[place]
 
     def write(self, name: str, place: Place, values: NDArray[Any]) -> None:
-        """Write a part; a chunk is replaced in one step."""
+        """Write a part; a chunk or shard is replaced in one step."""
         self._array(name).write(place, values)
 
     def remove(self, name: str) -> None:
@@ -202,9 +215,15 @@ class NumpyArrays:
         return self._file(name).is_file()
 
     def create(
-        self, name: str, shape: tuple[int, ...], dtype: str, chunks: tuple[int, ...], fill: float
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: str,
+        chunks: tuple[int, ...],
+        fill: float,
+        shards: tuple[int, ...] | None = None,
     ) -> None:
-        """Create an array filled with `fill`."""
+        """Create an array filled with `fill`; a file holds the chunks of a shard, or one."""
         row = np.full(shape[1:], fill, dtype)
         write_npy(self._file(name), shape, row.dtype, itertools.repeat(row, shape[0]))
 

@@ -92,10 +92,17 @@ class PredictionStore:
         """Write stored values (see `encode`) of a part of the grid, in whole chunks."""
         self.arrays.write(name, (inlines, crosslines), stored)
 
-    def add(self, name: str, chunks: tuple[int, int, int], dtype: str, fill: float) -> None:
+    def add(
+        self,
+        name: str,
+        chunks: tuple[int, int, int],
+        dtype: str,
+        fill: float,
+        shards: tuple[int, int, int] | None = None,
+    ) -> None:
         """Create an array on the grid, filled with `fill`, unless it exists."""
         if name not in self.arrays:
-            self.arrays.create(name, self.grid.shape, dtype, chunks, fill)
+            self.arrays.create(name, self.grid.shape, dtype, chunks, fill, shards)
 
     def update_record(self, **changes: Any) -> None:
         """Change fields of the record on disk, once the predictions are known.
