@@ -92,8 +92,10 @@ class Source:
         Raises:
             DataError: it cannot be read.
         """
-        if self.stored is not None or self.content is None:
-            return self.read() if self.stored is None else self.stored
+        if self.stored is not None:
+            return self.stored
+        if self.content is None:
+            return self.read()
         suffix, limit = self.path.suffix, self.max_pixels
         return decode_image(self.content(), str(self.path), suffix=suffix, max_pixels=limit).pixels
 

@@ -125,7 +125,7 @@ class Session:
         self._model.train()
         for part in self._frozen:
             part.eval()  # batch norms of frozen stages keep their statistics
-        parts = self._images.take(tiles, batch, Place.of(self.cursor), following)
+        parts = self._images.take(tiles, batch, self._place, following)
         self._optimizer.zero_grad()
         if len(parts) == 1:
             terms = self._terms(self._sums(0, *parts[0]))
@@ -155,7 +155,9 @@ class Session:
         """The sums of a part of a step that its loss is made of, over all processes."""
         config, device = self._config, self._device
         # all random draws of a step depend on these alone, so that resuming is exact
-        torch.manual_seed(_step_seed(*self._seed, device.rank, *([number] if number else [])))
+        torch.manual_seed(
+            _step_seed(*self._place.seed(config.seed), device.rank, *([number] if number else []))
+        )
         images = device.images(images)
         masks = masks.to(device.torch_device, non_blocking=True).long()
         wants_more = self._wants_more
@@ -183,22 +185,17 @@ class Session:
         return bool(loss.empty or loss.deep) or self._device.world > 1
 
     @property
-    def _seed(self) -> tuple[int, int, int]:
-        """The numbers that the random draws of a step depend on, in all processes."""
-        return self._config.seed, self.cursor.step, self.cursor.rollbacks
-
-    @property
-    def _done(self) -> float:
-        """Completed share of the run's steps, in [0, 1]."""
-        return min(self.cursor.step / self._steps, 1.0)
+    def _place(self) -> Place:
+        return Place.of(self.cursor)
 
     @property
     def _ramped(self) -> float:
         """Completed share of the ramp of the loss weights, in [0, 1]."""
         begin, end = self._config.loss.ramp
-        if self._done >= end:
+        done = self._place.done(self._steps)
+        if done >= end:
             return 1.0
-        return max(self._done - begin, 0.0) / (end - begin)
+        return max(done - begin, 0.0) / (end - begin)
 
     @property
     def network(self) -> Network:

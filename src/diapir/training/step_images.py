@@ -50,6 +50,14 @@ class Place(NamedTuple):
         """The place of the step that comes next."""
         return cls(cursor.epoch, cursor.step, cursor.rollbacks)
 
+    def seed(self, run: int) -> tuple[int, int, int]:
+        """The numbers that the random draws of the step depend on, in all processes."""
+        return run, self.step, self.rollbacks
+
+    def done(self, steps: int) -> float:
+        """Completed share of a run of so many steps, in [0, 1]."""
+        return min(self.step / steps, 1.0)
+
 
 class StepImages:
     """Loads the images of steps, augmented as the recipe says.
@@ -130,9 +138,9 @@ class StepImages:
     ) -> tuple[Tensor, Tensor]:
         """Some images and masks of a step."""
         config, device = self._config, self._device
-        seed = (config.seed, place.step, place.rollbacks)
+        seed = place.seed(config.seed)
         mine = batch[rows]
-        size = input_size(config, min(place.step / self._steps, 1.0))
+        size = input_size(config, place.done(self._steps))
         places = None
         if (tiles.shapes > config.preprocess.side).any():
             places = draw_places(len(batch), seed)[rows]

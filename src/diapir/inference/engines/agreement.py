@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from diapir import preprocess
 from diapir.bundle import BundleInfo, Parity
 from diapir.errors import BundleError
-from diapir.inference.engines.engine import Engine, salt_probability
+from diapir.inference.engines.engine import BATCH, Engine, salt_probability
 from diapir.progress import Progress
-
-BATCH = 16
 
 MAX_FLIPPED = 2e-3
 """Maximum share of pixels that may change sides of the threshold in bfloat16 or int8."""

@@ -73,6 +73,19 @@ class Shared(Engine, Protocol):
         ...
 
 
+class OnCpu:
+    """What engines on the CPU that are `Shared` have in common."""
+
+    threads: int
+    batch = BATCH
+    even = False
+
+    @property
+    def lanes(self) -> int:
+        """Batches at a time that they are fastest with."""
+        return min(self.threads, MOST_LANES)
+
+
 @runtime_checkable
 class FromGrey(Engine, Protocol):
     """An engine on a GPU, which normalises images there: bytes are brought there much faster."""
@@ -100,11 +113,6 @@ def lanes_of(engine: Engine) -> int:
 def batch_of(engine: Engine) -> int:
     """Images that an engine is fastest with at a time, in all its lanes together."""
     return engine.batch if isinstance(engine, Shared) else BATCH
-
-
-def cpu_lanes(threads: int) -> int:
-    """Batches at a time for an engine that computes on so many threads of a CPU."""
-    return min(threads, MOST_LANES)
 
 
 def default_threads() -> int:

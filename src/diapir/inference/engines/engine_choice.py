@@ -85,10 +85,10 @@ def choose(
         ("torch", measured.gpu, "the GPU"),
     ]
     for choice, parity, name in inexact:
-        if parity is None or not agrees(parity):
-            seconds.pop(choice, None)
-        if parity is not None and not agrees(parity):
-            refused += _refused(name, parity)
+        if parity is not None and agrees(parity):
+            continue
+        seconds.pop(choice, None)
+        refused += _refused(name, parity) if parity else ""
     best = min(seconds, key=lambda one: seconds[one])
     if first in seconds and seconds[best] > FASTER * seconds[first]:
         best = first
@@ -168,8 +168,8 @@ def _timed(engines: Mapping[EngineChoice, Engine], bundle: Bundle) -> dict[Engin
     best: dict[EngineChoice, float] = {}
     # one after the other, as threads of an engine wait busily for a while after a call
     for choice, engine in engines.items():
-        most = max(batch_of(engine) // lanes_of(engine), len(batch))
-        mine = np.resize(batch, (most, *batch.shape[1:])) if most > _TILES else batch
+        count = batch_of(engine) // lanes_of(engine)
+        mine = np.resize(batch, (count, *batch.shape[1:])) if count > _TILES else batch
         with contextlib.suppress(DeviceError):  # a GPU with too little memory is none
             engine.logits(mine)  # what it prepares for a new shape is not timed
             best[choice] = min(_seconds(engine, mine) for _ in range(_ROUNDS)) / len(mine)

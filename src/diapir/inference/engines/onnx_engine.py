@@ -8,13 +8,13 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from diapir.inference.engines.engine import BATCH, cpu_lanes, default_threads, unusable
+from diapir.inference.engines.engine import OnCpu, default_threads, unusable
 
 _FATAL = 4
 """Severity from which ONNX Runtime prints; it raises errors, which need no second message."""
 
 
-class OnnxEngine:
+class OnnxEngine(OnCpu):
     """A network in ONNX Runtime, in float32.
 
     Args:
@@ -26,9 +26,6 @@ class OnnxEngine:
     Raises:
         BundleError: the file is not a network from images to logits of two classes.
     """
-
-    batch = BATCH
-    even = False
 
     def __init__(
         self, network: Path, *, threads: int | None = None, optimised: bool = True
@@ -65,11 +62,6 @@ class OnnxEngine:
         for (name, kind, shape), channels in ((inputs[0], 3), (outputs[0], 2)):
             if kind != "tensor(float)" or len(shape) != 4 or shape[1] != channels:
                 raise unusable(network, "onnx", f"{name} is {kind} of shape {shape}")
-
-    @property
-    def lanes(self) -> int:
-        """Batches at a time that it is fastest with."""
-        return cpu_lanes(self.threads)
 
     def lane(self, threads: int) -> OnnxEngine:
         """The same network on fewer threads, for several callers at a time; see `Shared`."""

@@ -80,14 +80,17 @@ def open_chosen(bundle: Bundle, options: EngineOptions = EngineOptions()) -> Ope
             optimised=not few or _is_int8(bundle),
         )
         return Opened(network, engine, note)
+    return Opened(opened or _in_torch(bundle, options.device, options.threads), engine, note)
+
+
+def _in_torch(bundle: Bundle, device: str, threads: int | None) -> Engine:
     try:
         from diapir.inference.engines.torch_engine import open_torch
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise MissingDependencyError("torch", "train") from None
-    found = opened or open_torch(bundle, device=options.device, threads=options.threads)
-    return Opened(found, engine, note)
+    return open_torch(bundle, device=device, threads=threads)
 
 
 def _is_int8(bundle: Bundle) -> bool:
@@ -174,12 +177,11 @@ def _fastest(
     opened: dict[EngineChoice, Engine] = {}
 
     def open_one(choice: EngineChoice) -> Engine:
-        if choice == "torch":
-            from diapir.inference.engines.torch_engine import open_torch
-
-            opened[choice] = open_torch(bundle, device="cuda", threads=threads)
-        else:
-            opened[choice] = open_network(choice, bundle.network, threads=threads)
+        opened[choice] = (
+            _in_torch(bundle, "cuda", threads)
+            if choice == "torch"
+            else open_network(choice, bundle.network, threads=threads)
+        )
         return opened[choice]
 
     engine, note = fastest(bundle, able, open_one, threads)

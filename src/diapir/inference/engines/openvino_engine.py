@@ -13,7 +13,7 @@ import openvino
 from numpy.typing import NDArray
 
 from diapir.errors import DeviceError
-from diapir.inference.engines.engine import BATCH, cpu_lanes, default_threads, unusable
+from diapir.inference.engines.engine import OnCpu, default_threads, unusable
 
 PIECES = (16, 4, 1)
 """Images in a network of fixed shape. A batch is cut into these, so that few are compiled."""
@@ -32,7 +32,7 @@ class _Slot(NamedTuple):
     logits: NDArray[np.float32]
 
 
-class OpenvinoEngine:
+class OpenvinoEngine(OnCpu):
     """A network in OpenVINO, in float32 or bfloat16.
 
     Square images, which are nearly all, run in networks compiled for their size and for 16, 4 or 1
@@ -48,9 +48,6 @@ class OpenvinoEngine:
         BundleError: the file is not a network from images to logits of two classes.
         DeviceError: the CPU has no bfloat16.
     """
-
-    batch = BATCH
-    even = False
 
     def __init__(self, network: Path, *, threads: int | None = None, bf16: bool = False) -> None:
         self.threads = threads or default_threads()
@@ -78,11 +75,6 @@ class OpenvinoEngine:
         self._compiled: dict[_Shape | None, openvino.InferRequest] = {}
         self._lock = threading.Lock()  # a request serves one call at a time
         self._lanes: _Lanes | None = None
-
-    @property
-    def lanes(self) -> int:
-        """Batches at a time that it is fastest with."""
-        return cpu_lanes(self.threads)
 
     def lane(self, threads: int) -> OpenvinoEngine:
         """The same network on fewer threads, for several callers at a time; see `Shared`."""
